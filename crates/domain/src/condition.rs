@@ -1,0 +1,1 @@
+//! The condition language of role assignments, version 2.0.
