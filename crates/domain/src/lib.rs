@@ -4,8 +4,19 @@
 //! Everything here is a function of plain data. There is no IO, no async, no clock and no source of
 //! randomness: the caller hands in what is needed, the time included.
 
+pub mod application;
 pub mod azure;
+pub mod cluster;
 pub mod condition;
+pub mod credential;
 pub mod decision;
+pub mod directory;
+pub mod group;
 pub mod id;
+pub mod key;
 pub mod kube;
+pub mod name;
+pub mod object;
+pub mod subscription;
+pub mod tenant;
+pub mod user;

@@ -1,0 +1,115 @@
+//! A cluster: one ARM resource, `Microsoft.ContainerService/managedClusters`, however it is served.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ClusterId, ObjectId, SubscriptionId, TenantId},
+    name::ResourceName,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    pub id: ClusterId,
+    pub tenant: TenantId,
+    pub subscription: SubscriptionId,
+    pub resource_group: ResourceName,
+    pub name: ResourceName,
+    pub serving: Serving,
+    pub location: String,
+    pub tags: BTreeMap<String, String>,
+    /// Azure RBAC decides beside Kubernetes RBAC (W4).
+    pub azure_rbac: bool,
+    /// Bound to cluster-admin while Azure RBAC is off (W3).
+    pub admin_groups: Vec<ObjectId>,
+    /// Refuses every administrator certificate (W1).
+    pub local_accounts_disabled: bool,
+    /// What clients wrote that has no meaning of its own here; given back as it came.
+    pub properties: serde_json::Map<String, serde_json::Value>,
+    /// Signs administrators' and webhook client certificates of this cluster.
+    pub authority: Authority,
+    /// Signs the tokens of this cluster's service accounts.
+    pub service_account_key: SealedKey,
+    /// The one certificate that opens this cluster's webhooks: hexadecimal SHA-256 of its DER form.
+    pub webhook_certificate: Option<String>,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Serving {
+    /// By the API server in this program.
+    Embedded,
+    /// By a kube-apiserver elsewhere, which calls the webhooks. `certificate_authority` is PEM.
+    Attached { server: String, certificate_authority: String },
+}
+
+/// A certificate authority of one cluster. Rotation makes a new one with the next generation, and what an
+/// earlier one signed counts no longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authority {
+    pub generation: u32,
+    pub certificate_pem: String,
+    /// PKCS#8, sealed; base64.
+    pub sealed_key: String,
+}
+
+/// An RSA key pair whose private half is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedKey {
+    pub kid: String,
+    /// Modulus and exponent as in a JWK: base64url without padding (RFC 7518 §6.3).
+    pub n: String,
+    pub e: String,
+    /// PKCS#8, sealed; base64.
+    pub sealed_key: String,
+}
+
+/// An administrator certificate (W1): personal, short-lived, on record, revocable by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminCertificate {
+    pub cluster: ClusterId,
+    /// Lower-case hexadecimal, unique in the cluster.
+    pub serial: String,
+    /// Generation of the authority that signed it.
+    pub generation: u32,
+    /// Who pulled it.
+    pub object_id: ObjectId,
+    pub user: String,
+    pub issued: Timestamp,
+    pub expires: Timestamp,
+    pub revoked: Option<Revocation>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    pub at: Timestamp,
+    pub by: ObjectId,
+}
+
+impl Cluster {
+    /// The resource id, with names as they were written.
+    pub fn resource_id(&self) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.ContainerService/managedClusters/{}",
+            self.subscription, self.resource_group, self.name
+        )
+    }
+
+    pub fn is_embedded(&self) -> bool {
+        self.serving == Serving::Embedded
+    }
+}
+
+impl AdminCertificate {
+    /// The user name in a certificate of this kind.
+    pub fn user_name(&self) -> String {
+        format!("{}{}", Self::USER_PREFIX, self.user)
+    }
+
+    pub const USER_PREFIX: &'static str = "clusterAdmin:";
+    /// The group that is bound to cluster-admin in each embedded cluster.
+    pub const GROUP: &'static str = "portcullis:cluster-admins";
+}

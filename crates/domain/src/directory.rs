@@ -1,0 +1,250 @@
+//! The directory in memory: tenants, principals and who is in which group. Copying it costs a few pointers,
+//! so each write makes a new one and readers keep theirs.
+
+mod flattened;
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdSet};
+
+use crate::{
+    application::{Application, ServicePrincipal},
+    group::{Group, Membership},
+    id::{AppId, ObjectId, TenantId},
+    name::Upn,
+    tenant::Tenant,
+    user::User,
+};
+use flattened::Flattened;
+
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    tenants: HashMap<TenantId, Arc<Tenant>>,
+    users: HashMap<ObjectId, Arc<User>>,
+    user_by_upn: HashMap<Arc<str>, ObjectId>,
+    groups: HashMap<ObjectId, Arc<Group>>,
+    members: HashMap<ObjectId, OrdSet<ObjectId>>,
+    groups_of: HashMap<ObjectId, OrdSet<ObjectId>>,
+    applications: HashMap<ObjectId, Arc<Application>>,
+    application_by_app_id: HashMap<AppId, ObjectId>,
+    service_principals: HashMap<ObjectId, Arc<ServicePrincipal>>,
+    service_principal_by_app_id: HashMap<(TenantId, AppId), ObjectId>,
+    flattened: Arc<Flattened>,
+}
+
+/// A principal that can act or be given access.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    User(Arc<User>),
+    Group(Arc<Group>),
+    ServicePrincipal(Arc<ServicePrincipal>),
+}
+
+impl Principal {
+    pub fn id(&self) -> ObjectId {
+        match self {
+            Self::User(user) => user.id,
+            Self::Group(group) => group.id,
+            Self::ServicePrincipal(service_principal) => service_principal.id,
+        }
+    }
+
+    pub fn tenant(&self) -> TenantId {
+        match self {
+            Self::User(user) => user.tenant,
+            Self::Group(group) => group.tenant,
+            Self::ServicePrincipal(service_principal) => service_principal.tenant,
+        }
+    }
+
+    /// What people call it: the principal name of a user, the display name of the others.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(user) => user.upn.as_str(),
+            Self::Group(group) => group.display_name.as_str(),
+            Self::ServicePrincipal(service_principal) => service_principal.display_name.as_str(),
+        }
+    }
+}
+
+impl Directory {
+    pub fn tenant(&self, id: TenantId) -> Option<&Arc<Tenant>> {
+        self.tenants.get(&id)
+    }
+
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
+    }
+
+    pub fn tenant_by_domain(&self, domain: &str) -> Option<&Arc<Tenant>> {
+        self.tenants.values().find(|tenant| tenant.has_domain(domain))
+    }
+
+    pub fn user(&self, id: ObjectId) -> Option<&Arc<User>> {
+        self.users.get(&id)
+    }
+
+    /// Compared without regard to case.
+    pub fn user_by_upn(&self, upn: &Upn) -> Option<&Arc<User>> {
+        self.users.get(self.user_by_upn.get(upn.folded())?)
+    }
+
+    pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
+        self.users.values()
+    }
+
+    pub fn group(&self, id: ObjectId) -> Option<&Arc<Group>> {
+        self.groups.get(&id)
+    }
+
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.groups.values()
+    }
+
+    pub fn application(&self, id: ObjectId) -> Option<&Arc<Application>> {
+        self.applications.get(&id)
+    }
+
+    pub fn application_by_app_id(&self, app_id: AppId) -> Option<&Arc<Application>> {
+        self.applications.get(self.application_by_app_id.get(&app_id)?)
+    }
+
+    pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
+        self.applications.values()
+    }
+
+    pub fn service_principal(&self, id: ObjectId) -> Option<&Arc<ServicePrincipal>> {
+        self.service_principals.get(&id)
+    }
+
+    pub fn service_principal_by_app_id(&self, tenant: TenantId, app_id: AppId) -> Option<&Arc<ServicePrincipal>> {
+        self.service_principals.get(self.service_principal_by_app_id.get(&(tenant, app_id))?)
+    }
+
+    pub fn service_principals(&self) -> impl Iterator<Item = &Arc<ServicePrincipal>> {
+        self.service_principals.values()
+    }
+
+    pub fn principal(&self, id: ObjectId) -> Option<Principal> {
+        let user = self.users.get(&id).cloned().map(Principal::User);
+        let group = || self.groups.get(&id).cloned().map(Principal::Group);
+        let service_principal = || self.service_principals.get(&id).cloned().map(Principal::ServicePrincipal);
+        user.or_else(group).or_else(service_principal)
+    }
+
+    /// Direct members of a group, in order of id.
+    pub fn members(&self, group: ObjectId) -> impl Iterator<Item = ObjectId> {
+        self.members.get(&group).into_iter().flat_map(|members| members.iter().copied())
+    }
+
+    /// Direct members after `after`, for paging in time that does not depend on the page.
+    pub fn members_after(&self, group: ObjectId, after: Option<ObjectId>) -> impl Iterator<Item = ObjectId> {
+        use std::ops::Bound;
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.members.get(&group).into_iter().flat_map(move |members| members.range((start, Bound::Unbounded)).copied())
+    }
+
+    pub fn is_member(&self, membership: Membership) -> bool {
+        self.members.get(&membership.group).is_some_and(|members| members.contains(&membership.member))
+    }
+
+    /// Groups that hold `member` directly, in order of id.
+    pub fn direct_groups(&self, member: ObjectId) -> impl Iterator<Item = ObjectId> {
+        self.groups_of.get(&member).into_iter().flat_map(|groups| groups.iter().copied())
+    }
+
+    /// Every group that `member` is in, through nesting too, sorted by id. Groups that contain each other
+    /// are each other's members, and the walk ends all the same. The list is remembered until any
+    /// membership changes; two calls in between give the same allocation.
+    pub fn transitive_groups(&self, member: ObjectId) -> Arc<[ObjectId]> {
+        self.flattened.get_or_compute(member, || {
+            let mut found = std::collections::BTreeSet::new();
+            let mut open: Vec<ObjectId> = self.direct_groups(member).collect();
+            while let Some(group) = open.pop() {
+                if self.groups.contains_key(&group) && found.insert(group) {
+                    open.extend(self.direct_groups(group));
+                }
+            }
+            found.into_iter().collect()
+        })
+    }
+
+    pub(crate) fn put_tenant(&mut self, tenant: Tenant) {
+        self.tenants.insert(tenant.id, Arc::new(tenant));
+    }
+
+    pub(crate) fn remove_tenant(&mut self, id: TenantId) {
+        self.tenants.remove(&id);
+    }
+
+    pub(crate) fn put_user(&mut self, user: User) {
+        self.remove_user(user.id);
+        self.user_by_upn.insert(user.upn.folded().into(), user.id);
+        self.users.insert(user.id, Arc::new(user));
+    }
+
+    pub(crate) fn remove_user(&mut self, id: ObjectId) {
+        if let Some(old) = self.users.remove(&id) {
+            self.user_by_upn.remove(old.upn.folded());
+        }
+    }
+
+    pub(crate) fn put_group(&mut self, group: Group) {
+        if self.groups.insert(group.id, Arc::new(group)).is_none() {
+            self.flattened = Arc::default();
+        }
+    }
+
+    pub(crate) fn remove_group(&mut self, id: ObjectId) {
+        self.groups.remove(&id);
+        self.flattened = Arc::default();
+    }
+
+    pub(crate) fn put_membership(&mut self, membership: Membership) {
+        self.members.entry(membership.group).or_default().insert(membership.member);
+        self.groups_of.entry(membership.member).or_default().insert(membership.group);
+        self.flattened = Arc::default();
+    }
+
+    pub(crate) fn remove_membership(&mut self, membership: Membership) {
+        take_from(&mut self.members, membership.group, membership.member);
+        take_from(&mut self.groups_of, membership.member, membership.group);
+        self.flattened = Arc::default();
+    }
+
+    pub(crate) fn put_application(&mut self, application: Application) {
+        self.remove_application(application.id);
+        self.application_by_app_id.insert(application.app_id, application.id);
+        self.applications.insert(application.id, Arc::new(application));
+    }
+
+    pub(crate) fn remove_application(&mut self, id: ObjectId) {
+        if let Some(old) = self.applications.remove(&id) {
+            self.application_by_app_id.remove(&old.app_id);
+        }
+    }
+
+    pub(crate) fn put_service_principal(&mut self, principal: ServicePrincipal) {
+        self.remove_service_principal(principal.id);
+        self.service_principal_by_app_id.insert((principal.tenant, principal.app_id), principal.id);
+        self.service_principals.insert(principal.id, Arc::new(principal));
+    }
+
+    pub(crate) fn remove_service_principal(&mut self, id: ObjectId) {
+        if let Some(old) = self.service_principals.remove(&id) {
+            self.service_principal_by_app_id.remove(&(old.tenant, old.app_id));
+        }
+    }
+}
+
+fn take_from(map: &mut HashMap<ObjectId, OrdSet<ObjectId>>, key: ObjectId, value: ObjectId) {
+    if let Some(set) = map.get_mut(&key) {
+        set.remove(&value);
+        if set.is_empty() {
+            map.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

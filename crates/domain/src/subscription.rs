@@ -1,0 +1,28 @@
+//! Subscriptions and resource groups: the containers that resources live in.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{SubscriptionId, TenantId},
+    name::{DisplayName, ResourceName},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    pub id: SubscriptionId,
+    pub tenant: TenantId,
+    pub display_name: DisplayName,
+    pub created: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceGroup {
+    pub subscription: SubscriptionId,
+    pub name: ResourceName,
+    pub location: String,
+    pub tags: BTreeMap<String, String>,
+    pub created: Timestamp,
+}
