@@ -5,6 +5,7 @@
 //! randomness: the caller hands in what is needed, the time included.
 
 pub mod application;
+pub mod assignment;
 pub mod azure;
 pub mod cluster;
 pub mod condition;
@@ -17,6 +18,8 @@ pub mod key;
 pub mod kube;
 pub mod name;
 pub mod object;
+pub mod role;
+pub mod scope;
 pub mod subscription;
 pub mod tenant;
 pub mod user;
