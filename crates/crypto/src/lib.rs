@@ -1,1 +1,25 @@
-//! Placeholder of the skeleton.
+//! The one importer of cryptography: random bytes, digests, passwords, sealing at rest, RSA keys, JSON Web
+//! Tokens and certificates. Every algorithm is a library's; this crate chooses parameters, bounds inputs and
+//! gives the rest of the program few ways to be wrong.
+//!
+//! It knows no record's meaning, no store and no HTTP.
+
+pub mod cert;
+pub mod digest;
+pub mod jwt;
+pub mod keys;
+pub mod password;
+pub mod random;
+pub mod seal;
+pub mod secret;
+
+/// A cryptographic step that failed. The text is for logs; it never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CryptoError(pub String);
+
+impl CryptoError {
+    fn new(what: &str, cause: impl std::fmt::Display) -> Self {
+        Self(format!("{what}: {cause}"))
+    }
+}

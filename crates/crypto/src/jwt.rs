@@ -1,0 +1,171 @@
+//! JSON Web Tokens (RFC 7519) in the compact form of RFC 7515, signed with RSA.
+//!
+//! Only RS256 is made, and only RS256 and PS256 are read; there is no `none` and no shared secret. A key is
+//! never taken from the token (`jwk`, `jku`, `x5u`): the caller finds it by the key id among keys it trusts.
+
+use base64::{
+    Engine,
+    alphabet::URL_SAFE,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::URL_SAFE_NO_PAD},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{
+    CryptoError,
+    keys::{Algorithm, SigningKey, VerifyingKey},
+};
+
+pub type Claims = Map<String, Value>;
+
+/// What a token's header says, as far as it is of use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub algorithm: Algorithm,
+    pub kid: Option<String>,
+    /// SHA-1 of the certificate.
+    pub x5t: Option<Vec<u8>>,
+    /// SHA-256 of the certificate.
+    pub x5t_s256: Option<Vec<u8>>,
+    pub typ: Option<String>,
+}
+
+/// A token that was taken apart and not yet verified: nothing in it can be believed.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    pub header: Header,
+    message: &'a [u8],
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// Why a text is not an acceptable token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwtError {
+    #[error("the token is longer than {LONGEST} bytes")]
+    TooLong,
+    #[error("the token is not a JSON Web Token in compact form")]
+    Malformed,
+    #[error("the token's algorithm is not accepted: expected RS256")]
+    Algorithm,
+    #[error("the token's header demands an extension that is not known")]
+    Critical,
+    #[error("the token's signature is not that of the key")]
+    Signature,
+}
+
+#[derive(Deserialize)]
+struct RawHeader {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    x5t: Option<String>,
+    #[serde(rename = "x5t#S256")]
+    x5t_s256: Option<String>,
+    crit: Option<Value>,
+    zip: Option<Value>,
+}
+
+/// Signs claims. The message is built here, so what is signed is what is sent.
+pub fn sign(key: &SigningKey, kid: &str, claims: &impl Serialize) -> Result<String, CryptoError> {
+    let header = serde_json::json!({"typ": "JWT", "alg": "RS256", "kid": kid});
+    let claims = serde_json::to_vec(claims).map_err(|error| CryptoError::new("claims", error))?;
+    let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+    let signature = key.sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(token)
+}
+
+/// Takes a token apart. White space around it is ignored: tokens come from files.
+pub fn parse(token: &str) -> Result<Unverified<'_>, JwtError> {
+    let token = token.trim_ascii();
+    if token.len() > LONGEST {
+        return Err(JwtError::TooLong);
+    }
+    let (message, signature) = token.rsplit_once('.').ok_or(JwtError::Malformed)?;
+    let (header, payload) = message.split_once('.').ok_or(JwtError::Malformed)?;
+    if payload.contains('.') {
+        return Err(JwtError::Malformed);
+    }
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtError::Malformed);
+    let raw: RawHeader = serde_json::from_slice(&decode(header)?).map_err(|_| JwtError::Malformed)?;
+    let algorithm = match raw.alg.as_str() {
+        "RS256" => Algorithm::Rs256,
+        "PS256" => Algorithm::Ps256,
+        _ => return Err(JwtError::Algorithm),
+    };
+    if raw.crit.is_some() || raw.zip.is_some() {
+        return Err(JwtError::Critical);
+    }
+    let thumbprint = |text: Option<String>| text.map(|text| decode_padded(&text)).transpose();
+    Ok(Unverified {
+        header: Header {
+            algorithm,
+            kid: raw.kid,
+            x5t: thumbprint(raw.x5t)?,
+            x5t_s256: thumbprint(raw.x5t_s256)?,
+            typ: raw.typ,
+        },
+        message: message.as_bytes(),
+        payload: decode(payload)?,
+        signature: decode(signature)?,
+    })
+}
+
+impl Unverified<'_> {
+    /// The claims, if the signature is that of `key`.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<Claims, JwtError> {
+        if !key.verify(self.header.algorithm, self.message, &self.signature) {
+            return Err(JwtError::Signature);
+        }
+        self.claims_before_verification()
+    }
+
+    /// The claims as anybody may have written them: to find out which key to verify with, and for nothing
+    /// else.
+    pub fn claims_before_verification(&self) -> Result<Claims, JwtError> {
+        // serde_json bounds the nesting. Of a name that stands twice, all readers must see the same one:
+        // a token with a repeated name is refused.
+        let claims: Claims = serde_json::from_slice(&self.payload).map_err(|_| JwtError::Malformed)?;
+        let names: NoRepeats = serde_json::from_slice(&self.payload).map_err(|_| JwtError::Malformed)?;
+        if names.0 == claims.len() { Ok(claims) } else { Err(JwtError::Malformed) }
+    }
+}
+
+/// Counts the members of an object, repeated ones too.
+struct NoRepeats(usize);
+
+impl<'de> Deserialize<'de> for NoRepeats {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Count;
+        impl<'de> serde::de::Visitor<'de> for Count {
+            type Value = NoRepeats;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<NoRepeats, A::Error> {
+                let mut count = 0;
+                while map.next_entry::<serde::de::IgnoredAny, serde::de::IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(NoRepeats(count))
+            }
+        }
+        deserializer.deserialize_map(Count)
+    }
+}
+
+/// Thumbprints come with and without padding.
+fn decode_padded(text: &str) -> Result<Vec<u8>, JwtError> {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    GeneralPurpose::new(&URL_SAFE, config).decode(text).map_err(|_| JwtError::Malformed)
+}
+
+/// No token of ours comes near; foreign ones with 200 groups and a certificate chain do not either.
+pub const LONGEST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

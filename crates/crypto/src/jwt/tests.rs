@@ -1,0 +1,79 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn encode(value: &str) -> String {
+    URL_SAFE_NO_PAD.encode(value)
+}
+
+#[test]
+fn a_signed_token_verifies_with_its_key_alone() {
+    let key = SigningKey::generate().unwrap();
+    let other = SigningKey::generate().unwrap();
+    let token = sign(&key, "k1", &json!({"sub": "alice", "exp": 1})).unwrap();
+    let with_newline = format!("{token}\n");
+    let parsed = parse(&with_newline).unwrap();
+    assert_eq!(parsed.header.kid.as_deref(), Some("k1"));
+    assert_eq!(parsed.verify(&key.public().verifying().unwrap()).unwrap()["sub"], "alice");
+    assert_eq!(parsed.verify(&other.public().verifying().unwrap()), Err(JwtError::Signature));
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let forged =
+        format!("{}.{}.{signature}", message.split_once('.').unwrap().0, encode(r#"{"sub":"root"}"#));
+    assert_eq!(parse(&forged).unwrap().verify(&key.public().verifying().unwrap()), Err(JwtError::Signature));
+}
+
+#[test]
+fn headers_that_would_weaken_the_check_are_refused() {
+    let check = |header: &str, expected: JwtError| {
+        let token = format!("{}.{}.{}", encode(header), encode("{}"), encode("x"));
+        assert_eq!(parse(&token).map(|parsed| parsed.header).unwrap_err(), expected, "{header}");
+    };
+    check(r#"{"alg":"none"}"#, JwtError::Algorithm);
+    check(r#"{"alg":"None"}"#, JwtError::Algorithm);
+    check(r#"{"alg":"HS256"}"#, JwtError::Algorithm);
+    check(r#"{"alg":"rs256"}"#, JwtError::Algorithm);
+    check(r#"{"alg":"RS256","crit":["exp"]}"#, JwtError::Critical);
+    check(r#"{"alg":"RS256","zip":"DEF"}"#, JwtError::Critical);
+    check(r#"{"alg":"RS256","alg":"none"}"#, JwtError::Malformed);
+    check(r#"{"typ":"JWT"}"#, JwtError::Malformed);
+    check("[]", JwtError::Malformed);
+}
+
+#[test]
+fn texts_that_are_no_tokens_are_refused() {
+    let deep = format!("{}.{}.x", encode(r#"{"alg":"RS256"}"#), encode(&"[".repeat(100_000)));
+    for text in ["", ".", "..", "a.b", "a.b.c", "a.b.c.d", "é.é.é", &deep] {
+        assert!(
+            parse(text).and_then(|parsed| parsed.claims_before_verification()).is_err(),
+            "{}",
+            &text[..text.len().min(20)]
+        );
+    }
+    assert_eq!(parse(&"a".repeat(10_000_000)).map(drop), Err(JwtError::TooLong));
+}
+
+#[test]
+fn a_claim_that_stands_twice_is_refused() {
+    let token =
+        format!("{}.{}.{}", encode(r#"{"alg":"RS256"}"#), encode(r#"{"oid":"a","oid":"b"}"#), encode("x"));
+    assert_eq!(parse(&token).unwrap().claims_before_verification(), Err(JwtError::Malformed));
+}
+
+#[test]
+fn thumbprints_are_read_with_and_without_padding() {
+    for x5t in ["AAAA", "AAA=", "AAA"] {
+        let header = format!(r#"{{"alg":"PS256","x5t#S256":"{x5t}"}}"#);
+        let token = format!("{}.{}.{}", encode(&header), encode("{}"), encode("x"));
+        assert!(parse(&token).unwrap().header.x5t_s256.is_some(), "{x5t}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_texts_never_panic(text in "[a-zA-Z0-9_.=-]{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = parse(&text);
+        let token = format!("{}.{}.", URL_SAFE_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes));
+        let _ = parse(&token);
+    }
+}
