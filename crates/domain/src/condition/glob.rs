@@ -1,28 +1,198 @@
-//! Patterns with wildcards, matched in bounded time.
+//! Patterns with wildcards: actions (`*`) and the `Like` operators (`*`, `?` and escapes).
+//!
+//! A pattern is cut at its stars. Its first piece must stand at the beginning of the text, its last one at
+//! the end, and each piece between them is sought once, leftmost, behind the one before it: nothing is
+//! ever tried again, so no pattern takes exponential time. Pieces of plain text are found in linear time;
+//! a piece with `?` or an escape costs at most its length times that of the text. Nothing is allocated.
+//!
+//! Only the case of ASCII letters can be ignored, which is all that names of actions and of Kubernetes
+//! objects consist of. Look-alikes and the special cases of Unicode are different characters here.
 
-/// Whether `text` matches `pattern`, in which `*` stands for any run of characters, slashes included.
-/// Case does not count for ASCII letters.
+use super::find::find;
+
+/// Whether upper and lower case of the ASCII letters differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    Counts,
+    Ignored,
+}
+
+/// Whether `text` matches `pattern`, in which `*` stands for any run of characters, slashes and nothing at
+/// all included. Case does not count for ASCII letters; every other character stands for itself.
+///
+/// Takes time proportional to the lengths of both. Action patterns of roles and of `ActionMatches`.
+///
+/// ```
+/// use domain::condition::glob_matches;
+/// assert!(glob_matches("Microsoft.Storage/*/read", "microsoft.storage/accounts/blobs/READ"));
+/// assert!(!glob_matches("Microsoft.Storage/*/read", "Microsoft.Storage/read"));
+/// ```
 pub fn glob_matches(pattern: &str, text: &str) -> bool {
-    let mut pieces = pattern.split('*').map(str::as_bytes);
-    let text = text.as_bytes();
-    let Some(prefix) = pieces.next() else { return text.is_empty() };
-    let Some((head, mut rest)) = text.split_at_checked(prefix.len()) else { return false };
-    if !head.eq_ignore_ascii_case(prefix) {
-        return false;
-    }
-    let Some(suffix) = pieces.next_back() else { return rest.is_empty() };
-    for piece in pieces {
-        let found = (0..=rest.len()).find_map(|start| {
-            let (window, after) = rest.get(start..)?.split_at_checked(piece.len())?;
-            window.eq_ignore_ascii_case(piece).then_some(after)
-        });
-        match found {
-            Some(after) => rest = after,
-            None => return false,
+    pieces_match(pattern.split('*').map(Piece::Plain), text, Case::Ignored)
+}
+
+/// Whether `text` matches `pattern`, in which `*` is any run of characters, `?` exactly one character, and
+/// a backslash makes the `*`, `?` or backslash behind it an ordinary character. Any other backslash stands
+/// for itself.
+pub(super) fn like_matches(pattern: &str, text: &str, case: Case) -> bool {
+    pieces_match(LikePieces { rest: Some(pattern) }, text, case)
+}
+
+impl Case {
+    pub(super) fn fold(self, byte: u8) -> u8 {
+        match self {
+            Self::Counts => byte,
+            Self::Ignored => byte.to_ascii_lowercase(),
         }
     }
-    rest.len()
-        .checked_sub(suffix.len())
-        .and_then(|start| rest.get(start..))
-        .is_some_and(|tail| tail.eq_ignore_ascii_case(suffix))
+
+    pub(super) fn equal(self, left: &str, right: &str) -> bool {
+        match self {
+            Self::Counts => left == right,
+            Self::Ignored => left.eq_ignore_ascii_case(right),
+        }
+    }
+
+    /// What is left of `text` behind `prefix`.
+    pub(super) fn strip_prefix<'t>(self, text: &'t str, prefix: &str) -> Option<&'t str> {
+        let (head, rest) = text.split_at_checked(prefix.len())?;
+        self.equal(head, prefix).then_some(rest)
+    }
+
+    fn strip_suffix<'t>(self, text: &'t str, suffix: &str) -> Option<&'t str> {
+        let (rest, tail) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
+        self.equal(tail, suffix).then_some(rest)
+    }
+
+    fn same(self, left: char, right: char) -> bool {
+        match self {
+            Self::Counts => left == right,
+            Self::Ignored => left.eq_ignore_ascii_case(&right),
+        }
+    }
+}
+
+/// What stands between two stars.
+#[derive(Clone, Copy, Debug)]
+enum Piece<'p> {
+    Plain(&'p str),
+    /// With `?` or a backslash in it.
+    Special(&'p str),
+}
+
+fn pieces_match<'p>(mut pieces: impl Iterator<Item = Piece<'p>>, text: &str, case: Case) -> bool {
+    let Some(rest) = pieces.next().and_then(|piece| piece.at_beginning(text, case)) else { return false };
+    let Some(mut piece) = pieces.next() else { return rest.is_empty() };
+    let mut rest = rest;
+    for next in pieces {
+        match piece.behind_first(rest, case) {
+            Some(behind) => rest = behind,
+            None => return false,
+        }
+        piece = next;
+    }
+    piece.at_end(rest, case)
+}
+
+impl Piece<'_> {
+    /// The text behind this piece, if the text begins with it.
+    fn at_beginning<'t>(&self, text: &'t str, case: Case) -> Option<&'t str> {
+        let pattern = match self {
+            Self::Plain(plain) => return case.strip_prefix(text, plain),
+            Self::Special(pattern) => pattern,
+        };
+        let mut rest = text.chars();
+        for element in elements(pattern) {
+            let character = rest.next()?;
+            match element {
+                Element::AnyOne => {}
+                Element::Literal(literal) if case.same(literal, character) => {}
+                Element::Literal(_) => return None,
+            }
+        }
+        Some(rest.as_str())
+    }
+
+    /// The text behind the first place where this piece occurs.
+    fn behind_first<'t>(&self, text: &'t str, case: Case) -> Option<&'t str> {
+        match self {
+            Self::Plain(plain) => {
+                let start = find(text.as_bytes(), plain.as_bytes(), case)?;
+                text.get(start + plain.len()..)
+            }
+            Self::Special(_) => {
+                text.char_indices().find_map(|(start, _)| self.at_beginning(text.get(start..)?, case))
+            }
+        }
+    }
+
+    fn at_end(&self, text: &str, case: Case) -> bool {
+        let pattern = match self {
+            Self::Plain(plain) => return case.strip_suffix(text, plain).is_some(),
+            Self::Special(pattern) => pattern,
+        };
+        let length = elements(pattern).count();
+        let behind = text.chars().count().checked_sub(length);
+        let start = behind.and_then(|count| text.char_indices().nth(count));
+        start
+            .and_then(|(start, _)| text.get(start..))
+            .and_then(|tail| self.at_beginning(tail, case))
+            .is_some_and(str::is_empty)
+    }
+}
+
+enum Element {
+    AnyOne,
+    Literal(char),
+}
+
+/// The characters of a piece: what its escapes mean.
+fn elements(pattern: &str) -> impl Iterator<Item = Element> {
+    let mut characters = pattern.chars().peekable();
+    std::iter::from_fn(move || {
+        Some(match characters.next()? {
+            '?' => Element::AnyOne,
+            '\\' => Element::Literal(characters.next_if(|next| is_escapable(*next)).unwrap_or('\\')),
+            other => Element::Literal(other),
+        })
+    })
+}
+
+/// Cuts a pattern at those stars that no backslash precedes.
+struct LikePieces<'p> {
+    rest: Option<&'p str>,
+}
+
+impl<'p> Iterator for LikePieces<'p> {
+    type Item = Piece<'p>;
+
+    fn next(&mut self) -> Option<Piece<'p>> {
+        let pattern = self.rest.take()?;
+        let piece = |text: &'p str, special| if special { Piece::Special(text) } else { Piece::Plain(text) };
+        let mut special = false;
+        let mut bytes = pattern.bytes().enumerate();
+        while let Some((index, byte)) = bytes.next() {
+            match byte {
+                b'*' => {
+                    let (head, tail) = pattern.split_at_checked(index)?;
+                    self.rest = tail.strip_prefix('*');
+                    return Some(piece(head, special));
+                }
+                b'?' => special = true,
+                b'\\' => {
+                    special = true;
+                    if pattern.as_bytes().get(index + 1).is_some_and(|next| is_escapable(char::from(*next))) {
+                        bytes.next();
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(piece(pattern, special))
+    }
+}
+
+/// The characters that a backslash turns into ordinary ones.
+pub(super) fn is_escapable(character: char) -> bool {
+    matches!(character, '*' | '?' | '\\')
 }

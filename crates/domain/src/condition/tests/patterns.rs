@@ -1,0 +1,119 @@
+//! The matcher against tables, against a naive one, and against the clock.
+
+use proptest::prelude::*;
+
+use super::{
+    super::{
+        find::find,
+        glob::{Case, glob_matches, like_matches},
+    },
+    naive,
+};
+
+#[test]
+fn stars_span_anything_and_actions_have_no_case() {
+    for (pattern, text, expected) in [
+        ("*", "", true),
+        ("*", "a/b", true),
+        ("", "", true),
+        ("", "a", false),
+        ("a/read", "A/READ", true),
+        ("a/read", "a/reads", false),
+        ("a/*/read", "a/b/c/read", true),
+        ("a/*/read", "a/read", false),
+        ("a/*read", "a/read", true),
+        ("a*a", "a", false),
+        ("a*a", "aa", true),
+        ("*/read", "/READ", true),
+        ("a**b", "ab", true),
+        ("*a*b*", "xbxaxbx", true),
+        ("*a*b*", "xbxa", false),
+        ("ab*bc", "abc", false),
+        ("a?c", "abc", false),
+        ("a?c", "a?c", true),
+        ("a\\*", "a\\b", true),
+        ("É*", "é", false),
+        ("*é", "é", true),
+        ("*\u{a9}", "é", false),
+    ] {
+        assert_eq!(glob_matches(pattern, text), expected, "{pattern} {text}");
+    }
+}
+
+#[test]
+fn like_knows_one_character_and_escapes() {
+    for (pattern, text, expected) in [
+        ("a*c?", "abcd", true),
+        ("A*C?", "abcd", false),
+        ("a*c", "abcd", false),
+        ("?", "é", true),
+        ("?", "", false),
+        ("??", "é", false),
+        ("*?", "", false),
+        ("*?", "ab", true),
+        ("?*", "a", true),
+        ("*?b*", "bb", true),
+        ("*?b*", "ba", false),
+        ("a\\*b", "a*b", true),
+        ("a\\*b", "axb", false),
+        ("a\\?b", "a?b", true),
+        ("a\\?b", "axb", false),
+        ("a\\\\*", "a\\xyz", true),
+        ("a\\\\*", "a*", false),
+        ("a\\b", "a\\b", true),
+        ("a\\", "a\\", true),
+        ("*\\", "a\\", true),
+        ("\\**", "*a", true),
+        ("\\**", "a", false),
+        ("*\\?", "a?", true),
+        ("*\\?", "ab", false),
+    ] {
+        assert_eq!(like_matches(pattern, text, Case::Counts), expected, "{pattern} {text}");
+    }
+    assert!(like_matches("A*C?", "abcd", Case::Ignored));
+    assert!(like_matches("*\\?B", "a?b", Case::Ignored));
+}
+
+#[test]
+fn hostile_patterns_end() {
+    let text = "a".repeat(4000);
+    assert!(!glob_matches(&format!("{}b", "a*".repeat(2000)), &text));
+    assert!(!like_matches(&format!("{}b", "a*?".repeat(1000)), &text, Case::Counts));
+    assert!(!like_matches(&format!("*{}b*", "a".repeat(2000)), &text, Case::Ignored));
+    assert!(!glob_matches(
+        &format!("*{}b{}*", "a".repeat(100_000), "a".repeat(100_000)),
+        &"a".repeat(1_000_000)
+    ));
+}
+
+proptest! {
+    #[test]
+    fn action_patterns_agree_with_a_naive_matcher(pattern in "[aAb*]{0,8}", text in "[aAbB]{0,10}") {
+        let expected = naive::like(&pattern.to_lowercase(), &text.to_lowercase());
+        prop_assert_eq!(glob_matches(&pattern, &text), expected);
+    }
+
+    #[test]
+    fn like_patterns_agree_with_a_naive_matcher(pattern in r"[abé*?\\]{0,8}", text in r"[abé*?\\]{0,10}") {
+        prop_assert_eq!(like_matches(&pattern, &text, Case::Counts), naive::like(&pattern, &text));
+        let (pattern, text) = (pattern.replace('a', "A"), text.replace('b', "B"));
+        let expected = naive::like(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase());
+        prop_assert_eq!(like_matches(&pattern, &text, Case::Ignored), expected);
+    }
+
+    #[test]
+    fn the_linear_search_finds_what_trying_every_place_finds(
+        needle in prop_oneof!["[ab]{1,40}", "(a{1,12}b){1,8}", "(ab{1,3}a){1,9}"],
+        repeats in 1..12_usize,
+        noise in "[aAbB]{60,200}",
+    ) {
+        let upper = needle.to_uppercase();
+        let near = needle.get(1..).unwrap_or_default();
+        let haystack = format!("{noise}{}{}{noise}{upper}{noise}", near.repeat(repeats), upper.repeat(repeats / 4));
+        let expected = haystack.to_lowercase().find(&needle);
+        prop_assert_eq!(find(haystack.as_bytes(), needle.as_bytes(), Case::Ignored), expected);
+        prop_assert_eq!(find(haystack.as_bytes(), upper.as_bytes(), Case::Counts), haystack.find(&upper));
+        let without = haystack.replace(['b', 'B'], "a");
+        prop_assert_eq!(find(without.as_bytes(), needle.as_bytes(), Case::Counts), without.find(&needle));
+    }
+}
