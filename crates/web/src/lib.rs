@@ -1,1 +1,10 @@
-//! Placeholder of the skeleton.
+//! The HTTP toolkit that the surfaces share: serving over TLS with client certificates and limits, reading
+//! credentials and bodies, pages for people, counting requests.
+//!
+//! It knows no route, no record and no rule: what a request means is the business of the surface that it is
+//! for, and what it may do that of the application.
+
+pub mod page;
+pub mod path;
+pub mod serve;
+pub mod trace;

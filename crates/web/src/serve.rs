@@ -1,0 +1,147 @@
+//! Serves a router over TLS, HTTP/1.1 and HTTP/2, on one address, to clients that may be slow, broken or
+//! hostile.
+//!
+//! ```text
+//! accept ─► place (admission) ─► handshake (tls, authority) ─► requests (connection, front) ─► router
+//! ```
+//!
+//! An accept loop of our own, because the certificate that a client has presented must reach the handlers, and
+//! because every wait for a client needs an end: handshake, request head, whole request, unread answer,
+//! silence. It does not speak plain HTTP, but says so to those who do.
+
+mod admission;
+mod authority;
+mod connection;
+mod front;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{net::TcpListener, sync::watch};
+
+pub use authority::{ClientAuthority, ClientIdentity, VerifiedCertificate};
+pub use tls::{ServerCertificate, Tls, TlsError, follow_certificate_files};
+
+use self::{admission::Admission, connection::ConnectionSettings, front::Shared};
+use crate::trace::Counts;
+
+/// Bounds on what clients may take. The default suits a server for everyone in an organization.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub connections: usize,
+    /// Connections from one address (of IPv6: from one network of 64 bits).
+    pub connections_per_address: usize,
+    pub handshake: Duration,
+    /// From the first byte of a request to the last of its head (HTTP/1.1).
+    pub request_head: Duration,
+    /// From the head of a request to the head of its answer. What then streams may go on.
+    pub request: Duration,
+    /// A connection without requests is closed after this time, or somewhat later.
+    pub idle: Duration,
+    /// A client that takes nothing of what is written to it for so long is cut off.
+    pub unread_answer: Duration,
+    /// Silent peers are asked for a sign of life so often; one that gives none by the same time again is gone.
+    pub probe: Duration,
+    /// Requests that may be under way at once on one HTTP/2 connection.
+    pub streams: u32,
+    /// Names and values of all headers of a request together, in bytes.
+    pub header_bytes: u32,
+    /// How long requests may go on once the server is asked to stop.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            connections_per_address: 5_000,
+            handshake: Duration::from_secs(10),
+            request_head: Duration::from_secs(10),
+            request: Duration::from_secs(60),
+            idle: Duration::from_secs(180),
+            unread_answer: Duration::from_secs(30),
+            probe: Duration::from_secs(30),
+            streams: 250,
+            header_bytes: 64 * 1024,
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Serves until `stop` is ready, then lets requests under way finish for at most [`Limits::drain`].
+///
+/// Streaming answers learn of the stop through [`crate::trace::Peer::stopping`]. Returns how many connections
+/// had to be cut off at the end.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Tls,
+    router: Router,
+    counts: Arc<Counts>,
+    limits: Limits,
+    stop: impl Future<Output = ()> + Send,
+) -> usize {
+    let admission = Admission::new(limits.connections, limits.connections_per_address);
+    let (stopping, watching) = watch::channel(false);
+    let (_cut_on_drop, cut) = watch::channel(());
+    let shared = Arc::new(Shared { router, counts, request_timeout: limits.request });
+    let drain = limits.drain;
+    let settings = Arc::new(ConnectionSettings { limits, tls, shared, stopping: watching, cut });
+    let mut refused = Refused::default();
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        match admission.admit(address.ip()) {
+            Some(place) => drop(tokio::spawn(connection::run(settings.clone(), stream, address, place))),
+            None => refused.note(address),
+        }
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    match tokio::time::timeout(drain, admission.empty()).await {
+        Ok(()) => 0,
+        Err(_elapsed) => admission.connections(),
+    }
+}
+
+/// A connection that failed before it was accepted concerns its client alone; anything else, such as no file
+/// descriptor being left, will not be better at once.
+async fn pause_after(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+        return;
+    }
+    tracing::error!(%error, "a connection could not be accepted");
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+/// Reports refused connections at 1, 2, 4, 8 and so on, so that a flood does not become a flood of lines.
+#[derive(Debug, Default)]
+struct Refused {
+    connections: u64,
+}
+
+impl Refused {
+    fn note(&mut self, address: std::net::SocketAddr) {
+        self.connections += 1;
+        if self.connections.is_power_of_two() {
+            tracing::warn!(peer.address = %address, refused = self.connections, "too many connections: closed at once");
+        }
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,275 @@
+//! One connection from its handshake to its end, and the guardian that ends it when its client does not.
+//!
+//! The guardian looks at the connection a few times within the shortest of its limits, instead of setting a
+//! timer for each request: a connection in use costs nothing but a few counters.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::{
+    Limits, Tls,
+    admission::Place,
+    front::{Activity, Front, Shared},
+    stream::GuardedStream,
+};
+use crate::trace::Peer;
+
+#[derive(Debug)]
+pub(super) struct ConnectionSettings {
+    pub(super) limits: Limits,
+    pub(super) tls: Tls,
+    pub(super) shared: Arc<Shared>,
+    /// Turns true when the server stops.
+    pub(super) stopping: watch::Receiver<bool>,
+    /// Closed when those that are still there are cut off.
+    pub(super) cut: watch::Receiver<()>,
+}
+
+/// Serves one connection to its end. `place` is given back with it.
+pub(super) async fn run(settings: Arc<ConnectionSettings>, stream: TcpStream, address: SocketAddr, place: Place) {
+    let mut cut = settings.cut.clone();
+    tokio::select! {
+        biased;
+        () = serve(&settings, stream, address) => {}
+        _ = cut.changed() => {}
+    }
+    drop(place);
+}
+
+async fn serve(settings: &ConnectionSettings, stream: TcpStream, address: SocketAddr) {
+    let limits = &settings.limits;
+    if let Err(error) = prepare(&stream, limits) {
+        tracing::debug!(%error, peer.address = %address, "a new connection is already gone");
+        return;
+    }
+    let activity = Arc::new(Activity::default());
+    let guarded = GuardedStream::new(stream, limits.unread_answer, activity.reads.clone());
+    let acceptor = TlsAcceptor::from(settings.tls.config());
+    let stream = match timeout(limits.handshake, acceptor.accept(guarded).into_fallible()).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err((error, stream))) => {
+            tracing::debug!(%error, peer.address = %address, "TLS handshake failed");
+            if spoke_no_tls(&error) {
+                let _ = timeout(limits.handshake, refuse_plain_http(stream)).await;
+            }
+            return;
+        }
+        Err(_elapsed) => {
+            tracing::debug!(peer.address = %address, "TLS handshake took too long");
+            return;
+        }
+    };
+    let session = stream.get_ref().1;
+    let identity = settings.tls.identify(session.peer_certificates());
+    let speaks_http2 = session.alpn_protocol() == Some(b"h2");
+    let peer = Arc::new(Peer::new(address, identity, settings.stopping.clone()));
+    let front = Front { shared: settings.shared.clone(), peer, activity: activity.clone() };
+    if speaks_http2 {
+        serve_http2(settings, stream, front, &activity).await;
+    } else {
+        serve_http1(settings, stream, front, &activity).await;
+    }
+}
+
+fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(limits.probe).with_interval(limits.probe / 3).with_retries(3);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+async fn serve_http1(settings: &ConnectionSettings, stream: TlsStream<GuardedStream>, front: Front, activity: &Activity) {
+    let limits = &settings.limits;
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    // The guardian bounds the head: a timer for each request would also end quiet connections.
+    builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(
+        usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).max(SMALLEST_BUFFER),
+    );
+    let mut connection = builder.serve_connection(TokioIo::new(stream), front);
+    let mut stopping = settings.stopping.clone();
+    let mut guardian = Guardian::new(limits, Partial::IsSlowRequest);
+    let mut told = false;
+    let outcome = {
+        let mut signal = pin!(stopping.wait_for(|stopping| *stopping));
+        loop {
+            tokio::select! {
+                biased;
+                outcome = std::future::poll_fn(|context| connection.poll_without_shutdown(context)) => break outcome,
+                _ = &mut signal, if !told => {
+                    told = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+                () = guardian.tick() => if guardian.is_overdue(activity) { return },
+            }
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+    let stream = connection.into_parts().io.into_inner();
+    let _ = timeout(LINGER, linger(stream)).await;
+}
+
+async fn serve_http2(settings: &ConnectionSettings, stream: TlsStream<GuardedStream>, front: Front, activity: &Activity) {
+    let limits = &settings.limits;
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(limits.probe)
+        .keep_alive_timeout(limits.probe)
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
+        .max_pending_accept_reset_streams(MOST_PENDING_RESETS)
+        .max_local_error_reset_streams(MOST_ERROR_RESETS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), front));
+    let mut stopping = settings.stopping.clone();
+    let mut signal = pin!(stopping.wait_for(|stopping| *stopping));
+    let mut guardian = Guardian::new(limits, Partial::IsOrdinary);
+    let mut told = false;
+    loop {
+        tokio::select! {
+            biased;
+            outcome = connection.as_mut() => {
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "a connection ended with an error");
+                }
+                return;
+            }
+            _ = &mut signal, if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = guardian.tick() => if guardian.is_overdue(activity) {
+                if told {
+                    return;
+                }
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            },
+        }
+    }
+}
+
+/// Whether bytes that are no request yet mean that a request is being sent slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Partial {
+    IsSlowRequest,
+    /// HTTP/2 has frames of its own beside requests, and its peers answer to probes.
+    IsOrdinary,
+}
+
+/// Decides, looking now and then, when a connection without requests has lasted long enough.
+#[derive(Debug)]
+struct Guardian {
+    partial: Partial,
+    ticks: tokio::time::Interval,
+    request_head: Duration,
+    idle: Duration,
+    seen_begun: u64,
+    /// Since when nothing has been under way.
+    quiet_since: Instant,
+    /// Since when a request has been arriving.
+    partial_since: Option<Instant>,
+}
+
+impl Guardian {
+    fn new(limits: &Limits, partial: Partial) -> Self {
+        let now = Instant::now();
+        let every = (limits.request_head.min(limits.idle) / 2).max(SHORTEST_TICK);
+        let mut ticks = tokio::time::interval_at(now + every, every);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self {
+            partial,
+            ticks,
+            request_head: limits.request_head,
+            idle: limits.idle,
+            seen_begun: 0,
+            quiet_since: now,
+            partial_since: None,
+        }
+    }
+
+    async fn tick(&mut self) {
+        self.ticks.tick().await;
+    }
+
+    fn is_overdue(&mut self, activity: &Activity) -> bool {
+        let now = Instant::now();
+        let begun = activity.begun();
+        if activity.is_busy() || begun != self.seen_begun {
+            self.seen_begun = begun;
+            self.quiet_since = now;
+            self.partial_since = None;
+            return false;
+        }
+        // A client that never sends a request is held to the shorter time from its first moment on.
+        if self.partial == Partial::IsSlowRequest && (begun == 0 || activity.has_partial_request()) {
+            let since = *self.partial_since.get_or_insert(if begun == 0 { self.quiet_since } else { now });
+            if now - since >= self.request_head {
+                return true;
+            }
+        }
+        now - self.quiet_since >= self.idle
+    }
+}
+
+/// Closes in a way that lets the client read our last answer: a socket closed with bytes unread would reset the
+/// connection, and the client might lose the answer to a body that was too large.
+async fn linger(mut stream: TlsStream<GuardedStream>) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut scratch = [0_u8; 8192];
+    let mut left = MOST_LINGERING_BYTES;
+    while left > 0 {
+        match stream.get_mut().0.read(&mut scratch).await? {
+            0 => break,
+            read => left = left.saturating_sub(read),
+        }
+    }
+    Ok(())
+}
+
+fn spoke_no_tls(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(cause, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
+}
+
+async fn refuse_plain_http(mut stream: GuardedStream) -> io::Result<()> {
+    stream.write_all(PLAIN_HTTP_ANSWER).await?;
+    stream.shutdown().await?;
+    let mut scratch = [0_u8; 1024];
+    while stream.read(&mut scratch).await? > 0 {}
+    Ok(())
+}
+
+const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nthis address speaks HTTPS: use https:// instead of http://\n";
+/// The least that hyper takes.
+const SMALLEST_BUFFER: usize = 8 * 1024;
+const SHORTEST_TICK: Duration = Duration::from_millis(20);
+const LINGER: Duration = Duration::from_secs(5);
+const MOST_LINGERING_BYTES: usize = 256 * 1024 * 1024;
+/// Streams that a peer may reset before we have seen them, and errors that it may provoke, before it is sent
+/// away (CVE-2023-44487).
+const MOST_PENDING_RESETS: usize = 20;
+const MOST_ERROR_RESETS: usize = 256;
+/// What a peer may send ahead of our reading, for one request and for all of a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What we keep of one answer that a peer is slow to take.
+const SEND_BUFFER: usize = 64 * 1024;

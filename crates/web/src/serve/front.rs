@@ -1,0 +1,193 @@
+//! What happens to every request of every surface, before and after the router.
+//!
+//! ```text
+//! path check ─► id and context ─► router, bounded in time, a panic caught ─► headers, counts
+//! ```
+//!
+//! Answers made here are plain text: they concern requests that no surface has seen, or could not finish.
+
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tower::Service;
+use tracing::Instrument;
+
+use crate::{
+    page::plain,
+    path,
+    trace::{Counts, Peer, RequestContext, RequestId},
+};
+
+/// What is the same for all connections.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) router: Router,
+    pub(super) counts: Arc<Counts>,
+    pub(super) request_timeout: Duration,
+}
+
+/// The service of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Front {
+    pub(super) shared: Arc<Shared>,
+    pub(super) peer: Arc<Peer>,
+    pub(super) activity: Arc<Activity>,
+}
+
+/// What the guardian of a connection looks at.
+#[derive(Debug, Default)]
+pub(super) struct Activity {
+    /// Requests whose answer is not yet sent in full.
+    in_flight: AtomicUsize,
+    /// Requests begun since the connection was made.
+    begun: AtomicU64,
+    /// Times that bytes came in, written by the stream.
+    pub(super) reads: Arc<AtomicU64>,
+    /// The value of `reads` when the last request began or ended.
+    settled: AtomicU64,
+}
+
+impl Activity {
+    pub(super) fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether bytes have come in since the last request that are not yet a request.
+    pub(super) fn has_partial_request(&self) -> bool {
+        self.reads.load(Ordering::Relaxed) != self.settled.load(Ordering::Relaxed)
+    }
+
+    fn settle(&self) {
+        self.settled.store(self.reads.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Counts one request as unfinished until dropped.
+#[derive(Debug)]
+struct InFlight(Arc<Activity>);
+
+impl InFlight {
+    fn begin(activity: &Arc<Activity>) -> Self {
+        activity.in_flight.fetch_add(1, Ordering::Relaxed);
+        activity.begun.fetch_add(1, Ordering::Relaxed);
+        activity.settle();
+        Self(activity.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.settle();
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Front {
+    type Response = Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let in_flight = InFlight::begin(&self.activity);
+        let shared = self.shared.clone();
+        let context = RequestContext::new(self.peer.clone());
+        Box::pin(async move { Ok(answer(&shared, context, request).await.map(|body| AnswerBody { body, _in_flight: in_flight })) })
+    }
+}
+
+async fn answer(shared: &Shared, context: RequestContext, mut request: Request<Incoming>) -> Response<Body> {
+    let started = Instant::now();
+    let id = context.id;
+    let uri = request.uri().clone();
+    if let Err(error) = path::check(uri.path()) {
+        let response = plain(StatusCode::BAD_REQUEST, error.to_string());
+        return finished(shared, uri.path(), id, started, response);
+    }
+    let span = tracing::debug_span!(
+        "request",
+        request.id = %id,
+        http.method = %request.method(),
+        http.path = uri.path(),
+        peer.address = %context.peer.address,
+    );
+    request.extensions_mut().insert(context);
+    let routed = AssertUnwindSafe(shared.router.clone().call(request)).catch_unwind();
+    let bounded = tokio::time::timeout(shared.request_timeout, routed);
+    let outcome = if span.is_disabled() { bounded.await } else { bounded.instrument(span).await };
+    let response = match outcome {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Err(_panic)) => {
+            tracing::error!(request.id = %id, http.path = uri.path(), "a request ended in a panic, which is a fault of ours");
+            plain(StatusCode::INTERNAL_SERVER_ERROR, format!("internal error, request {id}"))
+        }
+        Err(_elapsed) => {
+            tracing::warn!(request.id = %id, http.path = uri.path(), "a request took too long and was given up");
+            plain(StatusCode::SERVICE_UNAVAILABLE, "the request took too long: try again")
+        }
+    };
+    finished(shared, uri.path(), id, started, response)
+}
+
+fn finished(shared: &Shared, path: &str, id: RequestId, started: Instant, mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    let took = started.elapsed();
+    shared.counts.record(path, response.status(), took);
+    tracing::debug!(
+        request.id = %id,
+        http.path = path,
+        http.status = response.status().as_u16(),
+        duration_ms = took.as_secs_f64() * 1000.0,
+        "answered",
+    );
+    response
+}
+
+/// The body of an answer; the request counts as unfinished until it is sent or given up.
+#[derive(Debug)]
+pub(super) struct AnswerBody {
+    body: Body,
+    _in_flight: InFlight,
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

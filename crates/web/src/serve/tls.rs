@@ -1,0 +1,185 @@
+//! The TLS side of the one address: our certificate, which can be replaced while serving, and the authorities
+//! whose client certificates count, which come and go with clusters.
+//!
+//! Both live behind [`Tls`], a handle that is cheap to clone: the accept loop takes the current configuration
+//! for each new connection. Sessions resume by tickets; what a client certificate is worth is therefore asked
+//! anew for each connection (`authority.rs`) and never read out of a ticket.
+//!
+//! Who is behind a certificate is not decided here: that is the business of the application.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+
+use super::authority::{Authorities, ClientAuthority, ClientIdentity, ProvenKeyOnly};
+
+/// The current TLS settings; clones share them.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    provider: Arc<CryptoProvider>,
+    certificate: Arc<CurrentCertificate>,
+    current: ArcSwap<Current>,
+}
+
+/// What one connection is set up with. One value, so that names and authorities always belong together.
+#[derive(Debug)]
+struct Current {
+    config: Arc<ServerConfig>,
+    authorities: Authorities,
+}
+
+/// A server certificate with its chain and key, checked to belong together.
+#[derive(Clone, Debug)]
+pub struct ServerCertificate {
+    key: Arc<CertifiedKey>,
+}
+
+/// Why a certificate or an authority cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("no certificate in the PEM text given")]
+    NoCertificate,
+    #[error("no private key in the PEM text given: {0}")]
+    NoKey(String),
+    #[error("certificate and private key cannot be used together: {0}")]
+    Unusable(rustls::Error),
+    #[error("authority \"{name}\" cannot be used: {cause}")]
+    Authority { name: Arc<str>, cause: String },
+    #[error("TLS cannot be set up: {0}")]
+    Setup(rustls::Error),
+}
+
+impl Tls {
+    /// Serves with `certificate`; no client certificate counts until [`Tls::trust`] says so.
+    pub fn new(certificate: ServerCertificate) -> Result<Self, TlsError> {
+        let provider = provider();
+        let certificate = Arc::new(CurrentCertificate { key: ArcSwap::new(certificate.key) });
+        let authorities = Authorities::new(&provider, Vec::new())?;
+        let mut config = configuration(&provider, certificate.clone(), &authorities)?;
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsError::Setup)?;
+        let current = ArcSwap::from_pointee(Current { config: Arc::new(config), authorities });
+        Ok(Self { inner: Arc::new(Inner { provider, certificate, current }) })
+    }
+
+    /// New connections see `certificate` from now on.
+    pub fn replace_certificate(&self, certificate: ServerCertificate) {
+        self.inner.certificate.key.store(certificate.key);
+    }
+
+    /// Replaces the authorities whose client certificates count, for every connection made from now on.
+    ///
+    /// An open connection keeps what its certificate was worth when it was made: whoever takes an authority
+    /// away must also refuse its certificates where they are used.
+    pub fn trust(&self, authorities: Vec<ClientAuthority>) -> Result<(), TlsError> {
+        let authorities = Authorities::new(&self.inner.provider, authorities)?;
+        let mut config = configuration(&self.inner.provider, self.inner.certificate.clone(), &authorities)?;
+        config.ticketer = self.inner.current.load().config.ticketer.clone();
+        self.inner.current.store(Arc::new(Current { config: Arc::new(config), authorities }));
+        Ok(())
+    }
+
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        self.inner.current.load().config.clone()
+    }
+
+    /// What the certificates that a client has presented are worth now.
+    pub(super) fn identify(&self, chain: Option<&[CertificateDer<'_>]>) -> ClientIdentity {
+        self.inner.current.load().authorities.identify(chain)
+    }
+}
+
+impl ServerCertificate {
+    /// From PEM texts: the certificate first, then its intermediates; a PKCS #8, SEC 1 or PKCS #1 key.
+    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(|_| TlsError::NoCertificate)?;
+        if chain.is_empty() {
+            return Err(TlsError::NoCertificate);
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::NoKey(error.to_string()))?;
+        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::Unusable)?;
+        Ok(Self { key: Arc::new(key) })
+    }
+}
+
+/// Reads certificate and key again whenever one of the two files changes, until the future is dropped.
+///
+/// A pair that cannot be used is reported and left alone: the one in use stays, and the next change is tried
+/// again. The two files are looked at every `interval`, because certificates are commonly replaced by renaming
+/// or by a symbolic link, which watches on one file miss.
+pub async fn follow_certificate_files(tls: Tls, chain: PathBuf, key: PathBuf, interval: Duration) {
+    let mut tried = read_pair(&chain, &key).await.ok();
+    loop {
+        tokio::time::sleep(interval).await;
+        let pair = match read_pair(&chain, &key).await {
+            Ok(pair) => pair,
+            Err(error) => {
+                tracing::warn!(%error, file = %chain.display(), "server certificate cannot be read; the one in use stays");
+                continue;
+            }
+        };
+        if tried.as_ref() == Some(&pair) {
+            continue;
+        }
+        match ServerCertificate::from_pem(&pair.0, &pair.1) {
+            Ok(certificate) => {
+                tls.replace_certificate(certificate);
+                tracing::info!(file = %chain.display(), "server certificate replaced");
+            }
+            Err(error) => {
+                tracing::error!(%error, file = %chain.display(), "server certificate not replaced; the one in use stays");
+            }
+        }
+        tried = Some(pair);
+    }
+}
+
+async fn read_pair(chain: &PathBuf, key: &PathBuf) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+    Ok((tokio::fs::read(chain).await?, tokio::fs::read(key).await?))
+}
+
+/// The certificate of the moment, as rustls asks for it.
+#[derive(Debug)]
+struct CurrentCertificate {
+    key: ArcSwap<CertifiedKey>,
+}
+
+impl ResolvesServerCert for CurrentCertificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.key.load_full())
+    }
+}
+
+fn configuration(
+    provider: &Arc<CryptoProvider>,
+    certificate: Arc<CurrentCertificate>,
+    authorities: &Authorities,
+) -> Result<ServerConfig, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(TlsError::Setup)?;
+    let mut config = if authorities.is_empty() {
+        builder.with_no_client_auth().with_cert_resolver(certificate)
+    } else {
+        let verifier = ProvenKeyOnly::new(provider, authorities.hints());
+        builder.with_client_cert_verifier(Arc::new(verifier)).with_cert_resolver(certificate)
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
