@@ -205,7 +205,7 @@ impl Certificate {
             .map_err(|error| CryptoError(format!("not an X.509 certificate: {error}")))?;
         match parsed.public_key().parsed() {
             Ok(x509_parser::public_key::PublicKey::RSA(key)) => {
-                Ok(VerifyingKey::from_parts(key.modulus, key.exponent))
+                VerifyingKey::from_parts(key.modulus, key.exponent)
             }
             _ => Err(CryptoError("the certificate's key is not an RSA key".into())),
         }

@@ -79,6 +79,16 @@ pub fn sign(key: &SigningKey, kid: &str, claims: &impl Serialize) -> Result<Stri
     Ok(token)
 }
 
+/// A time among the claims (`exp`, `nbf`, `iat`): seconds since 1970, fractions allowed (RFC 7519 §2). A claim
+/// that is there and is no such number makes the token malformed.
+pub fn time(claims: &Claims, name: &str) -> Result<Option<f64>, JwtError> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    match value.as_f64() {
+        Some(seconds) if seconds.is_finite() && seconds >= 0.0 => Ok(Some(seconds)),
+        _ => Err(JwtError::Malformed),
+    }
+}
+
 /// Takes a token apart. White space around it is ignored: tokens come from files.
 pub fn parse(token: &str) -> Result<Unverified<'_>, JwtError> {
     let token = token.trim_ascii();

@@ -5,8 +5,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa::{KeyPair, KeySize},
     signature::{
-        KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters,
-        RsaPublicKeyComponents,
+        KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256,
+        RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -28,11 +28,11 @@ pub struct PublicKey {
     pub e: String,
 }
 
-/// A public key made ready for many verifications.
+/// A public key of 2048 to 8192 bits, made ready for many verifications.
 #[derive(Clone, Debug)]
 pub struct VerifyingKey {
-    n: Vec<u8>,
-    e: Vec<u8>,
+    rs256: ParsedPublicKey,
+    ps256: ParsedPublicKey,
 }
 
 /// How a signature was made (RFC 7518 §3.1).
@@ -92,23 +92,30 @@ impl PublicKey {
     pub fn verifying(&self) -> Result<VerifyingKey, CryptoError> {
         let decode =
             |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|error| CryptoError::new("JWK", error));
-        Ok(VerifyingKey { n: decode(&self.n)?, e: decode(&self.e)? })
+        VerifyingKey::from_parts(&decode(&self.n)?, &decode(&self.e)?)
     }
 }
 
 impl VerifyingKey {
     /// From the modulus and exponent, big-endian.
-    pub(crate) fn from_parts(n: &[u8], e: &[u8]) -> Self {
-        let trimmed = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
-        Self { n: trimmed(n), e: trimmed(e) }
+    pub(crate) fn from_parts(n: &[u8], e: &[u8]) -> Result<Self, CryptoError> {
+        let trimmed =
+            |bytes: &[u8]| -> Vec<u8> { bytes.iter().copied().skip_while(|byte| *byte == 0).collect() };
+        let components = RsaPublicKeyComponents { n: trimmed(n), e: trimmed(e) };
+        let parse = |parameters| {
+            components
+                .to_parsed_public_key(parameters)
+                .map_err(|error| CryptoError::new("RSA public key", error))
+        };
+        Ok(Self { rs256: parse(&RSA_PKCS1_2048_8192_SHA256)?, ps256: parse(&RSA_PSS_2048_8192_SHA256)? })
     }
 
     pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
-        let parameters: &RsaParameters = match algorithm {
-            Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-            Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
+        let key = match algorithm {
+            Algorithm::Rs256 => &self.rs256,
+            Algorithm::Ps256 => &self.ps256,
         };
-        RsaPublicKeyComponents { n: &self.n, e: &self.e }.verify(parameters, message, signature).is_ok()
+        key.verify_sig(message, signature).is_ok()
     }
 }
 
@@ -126,6 +133,15 @@ mod tests {
         assert!(verifying.verify(Algorithm::Rs256, b"message", &signature));
         assert!(!verifying.verify(Algorithm::Rs256, b"other", &signature));
         assert!(!verifying.verify(Algorithm::Ps256, b"message", &signature));
+    }
+
+    #[test]
+    fn a_key_that_is_too_short_or_no_key_at_all_verifies_nothing() {
+        for (n, e) in [("", ""), ("AQAB", "AQAB"), ("!", "AQAB"), ("____", "")] {
+            let key = PublicKey { n: n.into(), e: e.into() };
+            let verifies = key.verifying().is_ok_and(|key| key.verify(Algorithm::Rs256, b"", &[0; 256]));
+            assert!(!verifies, "{n:?} {e:?}");
+        }
     }
 
     #[test]

@@ -3,30 +3,46 @@
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use zeroize::Zeroize;
 
-use crate::{CryptoError, random::Random, secret::Secret};
+use crate::{CryptoError, digest, random::Random, secret::Secret};
 
+/// Seals with one key, and opens what it or an earlier key has sealed.
 #[derive(Debug)]
 pub struct Sealer {
+    current: Key,
+    earlier: Vec<Key>,
+}
+
+#[derive(Debug)]
+struct Key {
+    id: [u8; KEY_ID_LEN],
     key: LessSafeKey,
 }
 
 impl Sealer {
     pub fn new(key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
-        let key = UnboundKey::new(&AES_256_GCM, key.expose());
-        Ok(Self { key: LessSafeKey::new(key.map_err(|error| CryptoError::new("sealing key", error))?) })
+        Ok(Self { current: Key::new(key)?, earlier: Vec::new() })
     }
 
-    /// Standard base64 of version, nonce and ciphertext with tag. `place` names what is sealed, and must be
-    /// given again to open it.
+    /// Opens what `key` has sealed, too: for the time until everything is sealed anew.
+    pub fn with_earlier(mut self, key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        self.earlier.push(Key::new(key)?);
+        Ok(self)
+    }
+
+    /// Standard base64 of version, key id, nonce and ciphertext with tag. `place` names what is sealed, and
+    /// must be given again to open it.
     pub fn seal(&self, place: &str, plain: &[u8], random: &dyn Random) -> Result<String, CryptoError> {
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce)?;
         let mut sealed = plain.to_vec();
-        self.key
+        self.current
+            .key
             .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place), &mut sealed)
             .map_err(|error| CryptoError::new("sealing", error))?;
         let mut blob = vec![VERSION];
+        blob.extend_from_slice(&self.current.id);
         blob.extend_from_slice(&nonce);
         blob.append(&mut sealed);
         Ok(STANDARD.encode(blob))
@@ -37,19 +53,45 @@ impl Sealer {
             || CryptoError(format!("the secret of {place} cannot be opened: wrong sealing key, or damaged"));
         let blob = STANDARD.decode(sealed).map_err(|_| error())?;
         let (version, rest) = blob.split_first().ok_or_else(error)?;
+        let (id, rest) = rest.split_at_checked(KEY_ID_LEN).ok_or_else(error)?;
         let (nonce, ciphertext) = rest.split_at_checked(NONCE_LEN).ok_or_else(error)?;
         if *version != VERSION {
             return Err(error());
         }
+        let key =
+            std::iter::once(&self.current).chain(&self.earlier).find(|key| key.id == id).ok_or_else(error)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| error())?;
         let mut plain = ciphertext.to_vec();
-        let length = self.key.open_in_place(nonce, Aad::from(place), &mut plain).map_err(|_| error())?.len();
+        let length = key.key.open_in_place(nonce, Aad::from(place), &mut plain).map_err(|_| error())?.len();
         plain.truncate(length);
         Ok(Secret::new(plain))
+    }
+
+    /// Whether `sealed` was made with an earlier key and should be sealed anew.
+    pub fn is_outdated(&self, sealed: &str) -> bool {
+        let id = STANDARD.decode(sealed).ok().and_then(|blob| blob.get(1..=KEY_ID_LEN).map(<[u8]>::to_vec));
+        id.as_deref() != Some(self.current.id.as_slice())
+    }
+}
+
+impl Key {
+    fn new(secret: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
+        let key = UnboundKey::new(&AES_256_GCM, secret.expose());
+        let key = LessSafeKey::new(key.map_err(|error| CryptoError::new("sealing key", error))?);
+        // A digest over a fixed text and the key tells keys apart and tells nothing about them.
+        let mut named = ID_CONTEXT.to_vec();
+        named.extend_from_slice(secret.expose());
+        let digest = digest::sha256(&named);
+        named.zeroize();
+        let mut id = [0; KEY_ID_LEN];
+        id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        Ok(Self { id, key })
     }
 }
 
 const VERSION: u8 = 1;
+const KEY_ID_LEN: usize = 4;
+const ID_CONTEXT: &[u8] = b"portcullis sealing key id";
 
 #[cfg(test)]
 mod tests {
@@ -67,5 +109,16 @@ mod tests {
         for damaged in ["", "AA==", "!", &sealed[..sealed.len() - 8]] {
             assert!(sealer.open("key/a", damaged).is_err(), "{damaged}");
         }
+    }
+
+    #[test]
+    fn a_new_sealing_key_opens_what_the_earlier_one_sealed() {
+        let random = System::default();
+        let (old, new) = (Secret::new([1; 32]), Secret::new([2; 32]));
+        let sealed = Sealer::new(&old).unwrap().seal("key/a", b"private", &random).unwrap();
+        let rotated = Sealer::new(&new).unwrap().with_earlier(&old).unwrap();
+        assert_eq!(rotated.open("key/a", &sealed).unwrap().expose(), b"private");
+        assert!(rotated.is_outdated(&sealed));
+        assert!(!rotated.is_outdated(&rotated.seal("key/a", b"private", &random).unwrap()));
     }
 }

@@ -41,6 +41,63 @@ fn headers_that_would_weaken_the_check_are_refused() {
 }
 
 #[test]
+fn the_public_key_is_no_shared_secret() {
+    // A token "signed" with HMAC under the public modulus, as attackers send to naive verifiers.
+    let key = SigningKey::generate().unwrap();
+    let message = format!("{}.{}", encode(r#"{"alg":"HS256","typ":"JWT"}"#), encode(r#"{"sub":"root"}"#));
+    let secret = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key.public().n.as_bytes());
+    let tag = aws_lc_rs::hmac::sign(&secret, message.as_bytes());
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()));
+    assert_eq!(parse(&token).map(drop), Err(JwtError::Algorithm));
+    // The same under the name of an algorithm that is accepted.
+    let renamed = token.replacen(&encode(r#"{"alg":"HS256","typ":"JWT"}"#), &encode(r#"{"alg":"RS256"}"#), 1);
+    let verified = parse(&renamed).unwrap().verify(&key.public().verifying().unwrap());
+    assert_eq!(verified, Err(JwtError::Signature));
+}
+
+#[test]
+fn every_truncation_and_every_changed_byte_of_a_token_is_refused() {
+    let key = SigningKey::generate().unwrap();
+    let verifying = key.public().verifying().unwrap();
+    let token = sign(&key, "k", &json!({"sub": "alice"})).unwrap();
+    for length in 0..token.len() {
+        assert!(parse(&token[..length]).and_then(|parsed| parsed.verify(&verifying)).is_err(), "{length}");
+    }
+    for place in 0..token.len() {
+        let mut bytes = token.clone().into_bytes();
+        bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        let changed = String::from_utf8(bytes).unwrap();
+        assert!(parse(&changed).and_then(|parsed| parsed.verify(&verifying)).is_err(), "{place}");
+    }
+}
+
+#[test]
+fn a_token_that_brings_its_own_key_is_verified_with_ours() {
+    let (ours, theirs) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    let jwk = json!({"kty": "RSA", "n": theirs.public().n, "e": theirs.public().e});
+    let header = json!({"alg": "RS256", "jwk": jwk, "jku": "https://evil.example/keys", "kid": "k",
+        "x5u": "https://evil.example/cert", "x5c": ["MIIB\r\nAAAA\n"]});
+    let message = format!("{}.{}", encode(&header.to_string()), encode("{}"));
+    let signature = theirs.sign(message.as_bytes()).unwrap();
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature));
+    let parsed = parse(&token).unwrap();
+    assert_eq!(parsed.verify(&ours.public().verifying().unwrap()), Err(JwtError::Signature));
+}
+
+#[test]
+fn fractional_times_are_read() {
+    let key = SigningKey::generate().unwrap();
+    let token = sign(&key, "k", &json!({"exp": 1795477745.85373})).unwrap();
+    let claims = parse(&token).unwrap().verify(&key.public().verifying().unwrap()).unwrap();
+    assert_eq!(time(&claims, "exp").unwrap(), Some(1795477745.85373));
+    assert_eq!(time(&claims, "nbf").unwrap(), None);
+    for wrong in [json!("1"), json!(true), json!(null), json!({"a": 1}), json!(-1)] {
+        let claims: Claims = [("exp".to_owned(), wrong.clone())].into_iter().collect();
+        assert_eq!(time(&claims, "exp"), Err(JwtError::Malformed), "{wrong}");
+    }
+}
+
+#[test]
 fn texts_that_are_no_tokens_are_refused() {
     let deep = format!("{}.{}.x", encode(r#"{"alg":"RS256"}"#), encode(&"[".repeat(100_000)));
     for text in ["", ".", "..", "a.b", "a.b.c", "a.b.c.d", "é.é.é", &deep] {
