@@ -1,0 +1,511 @@
+//! The kinds that this server has: one table. A later kind is a row here and its messages in `schema`.
+//!
+//! A row says everything that the generic code needs: names, verbs, subresources, table columns, how names are
+//! checked, and two hooks, one that fills in defaults and one that judges values. What a field is called and how
+//! patches merge it stands in the schema. Rules that hold for every kind (metadata, namespaces, conflicts) are
+//! not here but where objects are written.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::{
+    names,
+    schema::{Message, schema},
+    status::Problem,
+    table::{Column, columns},
+};
+
+mod defaults;
+mod rbac;
+mod validate;
+mod workload;
+
+pub use defaults::{default_pod_account, default_pod_status};
+
+/// One row.
+pub struct Kind {
+    /// Empty for the core group.
+    pub group: &'static str,
+    pub version: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    pub singular: &'static str,
+    pub short_names: &'static [&'static str],
+    pub categories: &'static [&'static str],
+    pub namespaced: bool,
+    pub verbs: &'static [&'static str],
+    /// Name of its message in the schema.
+    pub message: &'static str,
+    pub subresources: &'static [Subresource],
+    pub naming: Naming,
+    /// `metadata.generation` counts changes of the specification.
+    pub generation: bool,
+    pub columns: &'static [Column],
+    /// Fills in what the client left out. Must change nothing when run again.
+    pub default: fn(&mut Value),
+    /// Judges the object; `old` is there in an update.
+    pub validate: fn(&Value, Option<&Value>, &mut Vec<Problem>),
+    pub role: Role,
+}
+
+/// What a row is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Objects that are kept.
+    Stored,
+    /// A question that is answered and forgotten.
+    Review(Review),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Review {
+    Token,
+    SelfSubject,
+    SubjectAccess,
+    SelfSubjectAccess,
+    LocalSubjectAccess,
+    SelfSubjectRules,
+}
+
+#[derive(Debug)]
+pub struct Subresource {
+    pub name: &'static str,
+    pub kind: &'static str,
+    /// Group and version of the kind where they are not those of the row.
+    pub group_version: Option<(&'static str, &'static str)>,
+    pub verbs: &'static [&'static str],
+}
+
+/// How the name of an object is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Naming {
+    Subdomain,
+    Label,
+    Service,
+    PathSegment,
+}
+
+/// Every row, in the order of discovery: the core group first, then by group.
+pub fn kinds() -> &'static [Kind] {
+    KINDS
+}
+
+/// The row of a resource.
+pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.plural == plural && kind.group == group && kind.version == version)
+}
+
+/// The stored row of a resource, whatever its version.
+pub fn find_stored(group: &str, plural: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.plural == plural && kind.group == group && kind.role == Role::Stored)
+}
+
+/// Whether anything is served in the group, and in the version of it.
+pub fn group_version_exists(group: &str, version: Option<&str>) -> bool {
+    KINDS.iter().any(|kind| kind.group == group && version.is_none_or(|version| kind.version == version))
+}
+
+/// Groups other than the core one with their versions, in order.
+pub fn groups() -> Vec<(&'static str, &'static str)> {
+    let mut groups: Vec<_> =
+        KINDS.iter().filter(|kind| !kind.group.is_empty()).map(|kind| (kind.group, kind.version)).collect();
+    groups.dedup();
+    groups
+}
+
+/// The message of a type that may be a request body, for the protobuf decoder.
+pub fn message_of(api_version: &str, kind: &str) -> Option<&'static Message> {
+    if let Some(row) = KINDS.iter().find(|row| row.kind == kind && row.api_version() == api_version) {
+        return schema().find(row.message);
+    }
+    let name = match (api_version, kind) {
+        ("authentication.k8s.io/v1", "TokenRequest") => "authentication.v1.TokenRequest",
+        ("autoscaling/v1", "Scale") => "autoscaling.v1.Scale",
+        // Every group registers the options of its own version.
+        (_, "DeleteOptions") => "meta.v1.DeleteOptions",
+        _ => return None,
+    };
+    schema().find(name)
+}
+
+impl Kind {
+    /// `v1` or `apps/v1`.
+    pub fn api_version(&self) -> String {
+        group_version(self.group, self.version)
+    }
+
+    pub fn subresource(&self, name: &str) -> Option<&'static Subresource> {
+        self.subresources.iter().find(|subresource| subresource.name == name)
+    }
+
+    /// Whether the object has a status of its own, written through `/status`.
+    pub fn has_status(&self) -> bool {
+        self.subresource("status").is_some()
+    }
+
+    pub fn schema(&self) -> Option<&'static Message> {
+        schema().find(self.message)
+    }
+
+    pub fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.plural == "namespaces"
+    }
+}
+
+impl Naming {
+    pub fn check(self, name: &str) -> Vec<String> {
+        match self {
+            Self::Subdomain => names::check_subdomain(name),
+            Self::Label => names::check_label_name(name),
+            Self::Service => names::check_service_name(name),
+            Self::PathSegment => names::check_path_segment(name),
+        }
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kind({} {})", self.api_version(), self.kind)
+    }
+}
+
+/// `v1` or `apps/v1`.
+pub fn group_version(group: &str, version: &str) -> String {
+    if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
+}
+
+/// All that an ordinary stored kind allows.
+const ALL: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const NO_COLLECTION: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
+const CREATE: &[&str] = &["create"];
+
+const fn same(name: &'static str, kind: &'static str, verbs: &'static [&'static str]) -> Subresource {
+    Subresource { name, kind, group_version: None, verbs }
+}
+
+const READ_WRITE: &[&str] = &["get", "patch", "update"];
+const CONNECT: &[&str] = &["create", "get"];
+const PROXY: &[&str] = &["create", "delete", "get", "patch", "update"];
+
+const SCALE: Subresource = Subresource {
+    name: "scale",
+    kind: "Scale",
+    group_version: Some(("autoscaling", "v1")),
+    verbs: READ_WRITE,
+};
+
+/// An ordinary row, which others are written as differences from.
+const PLAIN: Kind = Kind {
+    group: "",
+    version: "v1",
+    kind: "",
+    plural: "",
+    singular: "",
+    short_names: &[],
+    categories: &[],
+    namespaced: true,
+    verbs: ALL,
+    message: "",
+    subresources: &[],
+    naming: Naming::Subdomain,
+    generation: false,
+    columns: columns::PLAIN,
+    default: |_| {},
+    validate: |_, _, _| {},
+    role: Role::Stored,
+};
+
+const RBAC: Kind = Kind { group: "rbac.authorization.k8s.io", naming: Naming::PathSegment, ..PLAIN };
+const APPS: Kind = Kind { group: "apps", categories: &["all"], generation: true, ..PLAIN };
+const AUTHENTICATION: Kind =
+    Kind { group: "authentication.k8s.io", namespaced: false, verbs: CREATE, ..PLAIN };
+const AUTHORIZATION: Kind = Kind { group: "authorization.k8s.io", namespaced: false, verbs: CREATE, ..PLAIN };
+
+const KINDS: &[Kind] = &[
+    Kind {
+        kind: "ConfigMap",
+        plural: "configmaps",
+        singular: "configmap",
+        short_names: &["cm"],
+        message: "core.v1.ConfigMap",
+        columns: columns::CONFIG_MAP,
+        validate: validate::config_map,
+        ..PLAIN
+    },
+    Kind {
+        kind: "Endpoints",
+        plural: "endpoints",
+        singular: "endpoints",
+        short_names: &["ep"],
+        message: "core.v1.Endpoints",
+        ..PLAIN
+    },
+    Kind {
+        kind: "Event",
+        plural: "events",
+        singular: "event",
+        short_names: &["ev"],
+        message: "core.v1.Event",
+        columns: columns::EVENT,
+        ..PLAIN
+    },
+    Kind {
+        kind: "LimitRange",
+        plural: "limitranges",
+        singular: "limitrange",
+        short_names: &["limits"],
+        message: "core.v1.LimitRange",
+        ..PLAIN
+    },
+    Kind {
+        kind: "Namespace",
+        plural: "namespaces",
+        singular: "namespace",
+        short_names: &["ns"],
+        namespaced: false,
+        verbs: NO_COLLECTION,
+        message: "core.v1.Namespace",
+        subresources: &[same("finalize", "Namespace", &["update"]), same("status", "Namespace", READ_WRITE)],
+        naming: Naming::Label,
+        columns: columns::NAMESPACE,
+        default: defaults::namespace,
+        ..PLAIN
+    },
+    Kind {
+        kind: "Node",
+        plural: "nodes",
+        singular: "node",
+        short_names: &["no"],
+        namespaced: false,
+        message: "core.v1.Node",
+        subresources: &[same("proxy", "NodeProxyOptions", PROXY), same("status", "Node", READ_WRITE)],
+        columns: columns::NODE,
+        ..PLAIN
+    },
+    Kind {
+        kind: "PersistentVolumeClaim",
+        plural: "persistentvolumeclaims",
+        singular: "persistentvolumeclaim",
+        short_names: &["pvc"],
+        message: "core.v1.PersistentVolumeClaim",
+        subresources: &[same("status", "PersistentVolumeClaim", READ_WRITE)],
+        default: defaults::volume_claim,
+        ..PLAIN
+    },
+    Kind {
+        kind: "Pod",
+        plural: "pods",
+        singular: "pod",
+        short_names: &["po"],
+        categories: &["all"],
+        message: "core.v1.Pod",
+        subresources: &[
+            same("attach", "PodAttachOptions", CONNECT),
+            same("exec", "PodExecOptions", CONNECT),
+            same("log", "Pod", &["get"]),
+            same("portforward", "PodPortForwardOptions", CONNECT),
+            same("proxy", "PodProxyOptions", PROXY),
+            same("status", "Pod", READ_WRITE),
+        ],
+        generation: true,
+        columns: columns::POD,
+        default: defaults::pod,
+        validate: workload::pod,
+        ..PLAIN
+    },
+    Kind {
+        kind: "ResourceQuota",
+        plural: "resourcequotas",
+        singular: "resourcequota",
+        short_names: &["quota"],
+        message: "core.v1.ResourceQuota",
+        subresources: &[same("status", "ResourceQuota", READ_WRITE)],
+        ..PLAIN
+    },
+    Kind {
+        kind: "Secret",
+        plural: "secrets",
+        singular: "secret",
+        message: "core.v1.Secret",
+        columns: columns::SECRET,
+        default: defaults::secret,
+        validate: validate::secret,
+        ..PLAIN
+    },
+    Kind {
+        kind: "ServiceAccount",
+        plural: "serviceaccounts",
+        singular: "serviceaccount",
+        short_names: &["sa"],
+        message: "core.v1.ServiceAccount",
+        subresources: &[Subresource {
+            name: "token",
+            kind: "TokenRequest",
+            group_version: Some(("authentication.k8s.io", "v1")),
+            verbs: CREATE,
+        }],
+        columns: columns::SERVICE_ACCOUNT,
+        ..PLAIN
+    },
+    Kind {
+        kind: "Service",
+        plural: "services",
+        singular: "service",
+        short_names: &["svc"],
+        categories: &["all"],
+        message: "core.v1.Service",
+        subresources: &[same("proxy", "ServiceProxyOptions", PROXY), same("status", "Service", READ_WRITE)],
+        naming: Naming::Service,
+        columns: columns::SERVICE,
+        default: defaults::service,
+        validate: validate::service,
+        ..PLAIN
+    },
+    Kind {
+        kind: "DaemonSet",
+        plural: "daemonsets",
+        singular: "daemonset",
+        short_names: &["ds"],
+        message: "apps.v1.DaemonSet",
+        subresources: &[same("status", "DaemonSet", READ_WRITE)],
+        default: defaults::daemon_set,
+        validate: workload::controller,
+        ..APPS
+    },
+    Kind {
+        kind: "Deployment",
+        plural: "deployments",
+        singular: "deployment",
+        short_names: &["deploy"],
+        message: "apps.v1.Deployment",
+        subresources: &[SCALE, same("status", "Deployment", READ_WRITE)],
+        columns: columns::DEPLOYMENT,
+        default: defaults::deployment,
+        validate: workload::controller,
+        ..APPS
+    },
+    Kind {
+        kind: "ReplicaSet",
+        plural: "replicasets",
+        singular: "replicaset",
+        short_names: &["rs"],
+        message: "apps.v1.ReplicaSet",
+        subresources: &[SCALE, same("status", "ReplicaSet", READ_WRITE)],
+        columns: columns::REPLICA_SET,
+        default: defaults::replica_set,
+        validate: workload::controller,
+        ..APPS
+    },
+    Kind {
+        kind: "StatefulSet",
+        plural: "statefulsets",
+        singular: "statefulset",
+        short_names: &["sts"],
+        message: "apps.v1.StatefulSet",
+        subresources: &[SCALE, same("status", "StatefulSet", READ_WRITE)],
+        default: defaults::stateful_set,
+        validate: workload::controller,
+        ..APPS
+    },
+    Kind {
+        kind: "SelfSubjectReview",
+        plural: "selfsubjectreviews",
+        singular: "selfsubjectreview",
+        message: "authentication.v1.SelfSubjectReview",
+        role: Role::Review(Review::SelfSubject),
+        ..AUTHENTICATION
+    },
+    Kind {
+        kind: "TokenReview",
+        plural: "tokenreviews",
+        singular: "tokenreview",
+        message: "authentication.v1.TokenReview",
+        role: Role::Review(Review::Token),
+        ..AUTHENTICATION
+    },
+    Kind {
+        kind: "LocalSubjectAccessReview",
+        plural: "localsubjectaccessreviews",
+        singular: "localsubjectaccessreview",
+        namespaced: true,
+        message: "authorization.v1.LocalSubjectAccessReview",
+        role: Role::Review(Review::LocalSubjectAccess),
+        ..AUTHORIZATION
+    },
+    Kind {
+        kind: "SelfSubjectAccessReview",
+        plural: "selfsubjectaccessreviews",
+        singular: "selfsubjectaccessreview",
+        message: "authorization.v1.SelfSubjectAccessReview",
+        role: Role::Review(Review::SelfSubjectAccess),
+        ..AUTHORIZATION
+    },
+    Kind {
+        kind: "SelfSubjectRulesReview",
+        plural: "selfsubjectrulesreviews",
+        singular: "selfsubjectrulesreview",
+        message: "authorization.v1.SelfSubjectRulesReview",
+        role: Role::Review(Review::SelfSubjectRules),
+        ..AUTHORIZATION
+    },
+    Kind {
+        kind: "SubjectAccessReview",
+        plural: "subjectaccessreviews",
+        singular: "subjectaccessreview",
+        message: "authorization.v1.SubjectAccessReview",
+        role: Role::Review(Review::SubjectAccess),
+        ..AUTHORIZATION
+    },
+    Kind {
+        group: "coordination.k8s.io",
+        kind: "Lease",
+        plural: "leases",
+        singular: "lease",
+        message: "coordination.v1.Lease",
+        ..PLAIN
+    },
+    Kind {
+        kind: "ClusterRoleBinding",
+        plural: "clusterrolebindings",
+        singular: "clusterrolebinding",
+        namespaced: false,
+        message: "rbac.v1.ClusterRoleBinding",
+        columns: columns::BINDING,
+        default: defaults::binding,
+        validate: rbac::cluster_role_binding,
+        ..RBAC
+    },
+    Kind {
+        kind: "ClusterRole",
+        plural: "clusterroles",
+        singular: "clusterrole",
+        namespaced: false,
+        message: "rbac.v1.ClusterRole",
+        columns: columns::ROLE,
+        validate: rbac::cluster_role,
+        ..RBAC
+    },
+    Kind {
+        kind: "RoleBinding",
+        plural: "rolebindings",
+        singular: "rolebinding",
+        message: "rbac.v1.RoleBinding",
+        columns: columns::BINDING,
+        default: defaults::binding,
+        validate: rbac::role_binding,
+        ..RBAC
+    },
+    Kind {
+        kind: "Role",
+        plural: "roles",
+        singular: "role",
+        message: "rbac.v1.Role",
+        columns: columns::ROLE,
+        validate: rbac::role,
+        ..RBAC
+    },
+];
+
+#[cfg(test)]
+mod tests;

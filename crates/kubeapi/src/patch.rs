@@ -1,0 +1,125 @@
+//! The patch types of the Kubernetes API: JSON patch, merge patch and strategic merge patch.
+//!
+//! A patch is parsed once and applied as often as a conflicting write makes it necessary. The result is an
+//! object like any other: shape, defaults and meaning are checked after it. Server-side apply is not a patch in
+//! this sense and lives in `apply`.
+
+use json_patch::PatchOperation;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::{json, schema::Message};
+
+mod strategic;
+
+/// A patch as sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Patch {
+    Json(Vec<PatchOperation>),
+    Merge(Value),
+    Strategic(Value),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchType {
+    Json,
+    Merge,
+    Strategic,
+    /// Server-side apply.
+    Apply,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PatchError {
+    /// The patch itself is no patch of its type.
+    #[error("{0}")]
+    Malformed(String),
+    /// It cannot be applied to this object.
+    #[error("{0}")]
+    Inapplicable(String),
+}
+
+impl PatchType {
+    /// By media type, without parameters.
+    pub fn parse(media_type: &str) -> Option<Self> {
+        Some(match media_type {
+            "application/json-patch+json" => Self::Json,
+            "application/merge-patch+json" => Self::Merge,
+            "application/strategic-merge-patch+json" => Self::Strategic,
+            "application/apply-patch+yaml" => Self::Apply,
+            _ => return None,
+        })
+    }
+
+    pub const ACCEPTED: &'static str = "application/json-patch+json, application/merge-patch+json, \
+        application/strategic-merge-patch+json, application/apply-patch+yaml";
+}
+
+impl Patch {
+    /// Parses a body of the type; the body of an apply is not one.
+    pub fn parse(kind: PatchType, body: &[u8]) -> Result<Self, PatchError> {
+        let value = json::parse(body)
+            .map_err(|because| PatchError::Malformed(format!("error decoding patch: {because}")))?
+            .value;
+        match kind {
+            PatchType::Json => {
+                let operations: Vec<PatchOperation> = serde_json::from_value(value)
+                    .map_err(|error| PatchError::Malformed(format!("error decoding patch: {error}")))?;
+                if operations.len() > MAXIMUM_OPERATIONS {
+                    return Err(PatchError::Malformed(format!(
+                        "The allowed maximum operations in a JSON patch is {MAXIMUM_OPERATIONS}, got {}",
+                        operations.len()
+                    )));
+                }
+                Ok(Self::Json(operations))
+            }
+            PatchType::Merge | PatchType::Strategic if !value.is_object() => {
+                Err(PatchError::Malformed("error decoding patch: expected an object".to_owned()))
+            }
+            PatchType::Merge => Ok(Self::Merge(value)),
+            PatchType::Strategic => Ok(Self::Strategic(value)),
+            PatchType::Apply => Err(PatchError::Malformed(
+                "error decoding patch: apply is not a patch of this form".to_owned(),
+            )),
+        }
+    }
+
+    /// The object as it is after the patch.
+    pub fn apply(&self, object: &Value, message: Option<&Message>) -> Result<Value, PatchError> {
+        match self {
+            Self::Json(operations) => apply_operations(object, operations),
+            Self::Merge(patch) => {
+                let mut merged = object.clone();
+                json_patch::merge(&mut merged, patch);
+                Ok(merged)
+            }
+            Self::Strategic(patch) => strategic::merge(object, patch, message),
+        }
+    }
+}
+
+/// One by one, so that `copy` cannot double the object over and over.
+fn apply_operations(object: &Value, operations: &[PatchOperation]) -> Result<Value, PatchError> {
+    let mut patched = object.clone();
+    let mut copied = 0;
+    for operation in operations {
+        if let PatchOperation::Copy(copy) = operation {
+            let size = patched.pointer(copy.from.as_str()).map_or(0, |value| value.to_string().len());
+            copied += size;
+            if copied > MAXIMUM_COPIED_BYTES {
+                return Err(PatchError::Inapplicable(format!(
+                    "the patch copies more than {MAXIMUM_COPIED_BYTES} bytes"
+                )));
+            }
+        }
+        json_patch::patch(&mut patched, std::slice::from_ref(operation))
+            .map_err(|error| PatchError::Inapplicable(error.to_string()))?;
+    }
+    Ok(patched)
+}
+
+const MAXIMUM_OPERATIONS: usize = 10_000;
+const MAXIMUM_COPIED_BYTES: usize = 3 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,382 @@
+//! Status: the one form in which the Kubernetes API reports an error, and the texts of all of them.
+//!
+//! The texts are kube-apiserver's, because clients parse and people search for them. Nothing is decided here.
+//! `details.kind` is the plural resource, but the Kind in Invalid (that is how the real server does it).
+
+use std::fmt;
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use crate::kinds::Kind;
+
+/// An error as the API reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    pub message: String,
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub details: Option<Details>,
+    pub code: u16,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Details {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub uid: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<Cause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub reason: String,
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub message: String,
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub field: String,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// As in `spec.template.spec.containers[0].name`.
+    pub field: String,
+    pub fault: Fault,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `value` as Go prints it: strings in quotes.
+    Invalid {
+        value: String,
+        detail: String,
+    },
+    Required {
+        detail: String,
+    },
+    NotSupported {
+        value: String,
+        supported: Vec<String>,
+    },
+    Duplicate {
+        value: String,
+    },
+    Forbidden {
+        detail: String,
+    },
+    TooLong {
+        maximum_bytes: usize,
+    },
+    NotFound {
+        value: String,
+    },
+}
+
+impl Status {
+    pub fn new(code: StatusCode, reason: &str, message: impl Into<String>) -> Self {
+        Self { message: message.into(), reason: reason.into(), details: None, code: code.as_u16() }
+    }
+
+    #[must_use]
+    pub fn with_details(self, details: Details) -> Self {
+        Self { details: Some(details), ..self }
+    }
+
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "Unauthorized", "Unauthorized")
+    }
+
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message)
+    }
+
+    /// A resource that is not served.
+    pub fn no_such_resource() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "NotFound", "the server could not find the requested resource")
+            .with_details(Details::default())
+    }
+
+    pub fn not_found(group: &str, resource: &str, name: &str) -> Self {
+        let message = format!("{} \"{name}\" not found", qualified(group, resource));
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message).with_details(Details::of(group, resource, name))
+    }
+
+    pub fn already_exists(group: &str, resource: &str, name: &str) -> Self {
+        let message = format!("{} \"{name}\" already exists", qualified(group, resource));
+        Self::new(StatusCode::CONFLICT, "AlreadyExists", message)
+            .with_details(Details::of(group, resource, name))
+    }
+
+    /// Another write came between.
+    pub fn modified(group: &str, resource: &str, name: &str) -> Self {
+        Self::conflict(
+            group,
+            resource,
+            name,
+            "the object has been modified; please apply your changes to the latest version and try again",
+        )
+    }
+
+    pub fn conflict(group: &str, resource: &str, name: &str, because: &str) -> Self {
+        let message =
+            format!("Operation cannot be fulfilled on {} \"{name}\": {because}", qualified(group, resource));
+        Self::new(StatusCode::CONFLICT, "Conflict", message).with_details(Details::of(group, resource, name))
+    }
+
+    /// Fields of another manager stand in the way of an apply.
+    pub fn apply_conflict(causes: Vec<Cause>) -> Self {
+        let said: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.message, cause.field)).collect();
+        let plural = if causes.len() == 1 { "" } else { "s" };
+        let message = match said.as_slice() {
+            [one] => format!("Apply failed with 1 conflict: {one}"),
+            many => format!("Apply failed with {} conflict{plural}: {}", many.len(), many.join("\n")),
+        };
+        Self::new(StatusCode::CONFLICT, "Conflict", message)
+            .with_details(Details { causes, ..Details::default() })
+    }
+
+    /// One or more fields are wrong. `name` is empty for reviews.
+    pub fn invalid(group: &str, kind: &str, name: &str, problems: &[Problem]) -> Self {
+        let qualified = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
+        let said: Vec<_> = problems.iter().map(Problem::to_string).collect();
+        let said = match said.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let causes = problems.iter().map(Problem::cause).collect();
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Invalid",
+            format!("{qualified} \"{name}\" is invalid: {said}"),
+        )
+        .with_details(Details { causes, ..Details::of(group, kind, name) })
+    }
+
+    /// A patch that cannot be applied to the object as it is.
+    pub fn rejected(detail: &str) -> Self {
+        let message = "the server rejected our request due to an error in our request";
+        let details = (!detail.is_empty()).then(|| Details {
+            causes: vec![Cause { message: detail.into(), ..Cause::default() }],
+            ..Details::default()
+        });
+        Self { details, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message) }
+    }
+
+    pub fn forbidden(group: &str, resource: &str, name: &str, because: &str) -> Self {
+        let object = match name {
+            "" => qualified(group, resource),
+            name => format!("{} \"{name}\"", qualified(group, resource)),
+        };
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", format!("{object} is forbidden: {because}"))
+            .with_details(Details::of(group, resource, name))
+    }
+
+    pub fn forbidden_path(because: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", format!("forbidden: {because}"))
+            .with_details(Details::default())
+    }
+
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "MethodNotAllowed",
+            "the server does not allow this method on the requested resource",
+        )
+        .with_details(Details::default())
+    }
+
+    pub fn not_acceptable() -> Self {
+        Self::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "NotAcceptable",
+            "only the following media types are accepted: application/json",
+        )
+    }
+
+    pub fn unsupported_media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaType",
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )
+    }
+
+    pub fn unsupported_patch_type(accepted: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UnsupportedMediaType",
+            format!(
+                "the body of the request was in an unknown format - accepted media types include: {accepted}"
+            ),
+        )
+    }
+
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            format!("Request entity too large: limit is {limit}"),
+        )
+    }
+
+    pub fn too_many_requests(message: &str, retry_after_seconds: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message)
+            .with_details(Details { retry_after_seconds: Some(retry_after_seconds), ..Details::default() })
+    }
+
+    /// History has been forgotten up to a later revision.
+    pub fn expired(message: &str) -> Self {
+        Self::new(StatusCode::GONE, "Expired", message)
+    }
+
+    pub fn unavailable(message: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+            .with_details(Details { retry_after_seconds: Some(1), ..Details::default() })
+    }
+
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "Internal error occurred")
+    }
+
+    /// The whole object, `kind` and `apiVersion` included.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut object = serde_json::json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": self.message, "code": self.code,
+        });
+        if let serde_json::Value::Object(object) = &mut object {
+            if !self.reason.is_empty() {
+                object.insert("reason".into(), self.reason.as_str().into());
+            }
+            if let Some(details) = &self.details {
+                object.insert("details".into(), serde_json::to_value(details).unwrap_or_default());
+            }
+        }
+        object
+    }
+}
+
+impl IntoResponse for Status {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.to_json().to_string()));
+        *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(seconds) = self.details.and_then(|details| details.retry_after_seconds) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl Details {
+    pub fn of(group: &str, kind: &str, name: &str) -> Self {
+        Self { name: name.into(), group: group.into(), kind: kind.into(), ..Self::default() }
+    }
+}
+
+impl Problem {
+    pub fn invalid(field: impl Into<String>, value: &str, detail: impl Into<String>) -> Self {
+        Self::invalid_printed(field, format!("{value:?}"), detail)
+    }
+
+    /// `value` is printed as it is.
+    pub fn invalid_printed(
+        field: impl Into<String>,
+        value: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self { field: field.into(), fault: Fault::Invalid { value: value.into(), detail: detail.into() } }
+    }
+
+    pub fn required(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), fault: Fault::Required { detail: detail.into() } }
+    }
+
+    pub fn not_supported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let supported = supported.iter().map(|each| (*each).to_owned()).collect();
+        Self { field: field.into(), fault: Fault::NotSupported { value: format!("{value:?}"), supported } }
+    }
+
+    pub fn duplicate(field: impl Into<String>, value: &str) -> Self {
+        Self { field: field.into(), fault: Fault::Duplicate { value: format!("{value:?}") } }
+    }
+
+    pub fn forbidden(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), fault: Fault::Forbidden { detail: detail.into() } }
+    }
+
+    pub fn too_long(field: impl Into<String>, maximum_bytes: usize) -> Self {
+        Self { field: field.into(), fault: Fault::TooLong { maximum_bytes } }
+    }
+
+    fn cause(&self) -> Cause {
+        let reason = match self.fault {
+            Fault::Invalid { .. } => "FieldValueInvalid",
+            Fault::Required { .. } => "FieldValueRequired",
+            Fault::NotSupported { .. } => "FieldValueNotSupported",
+            Fault::Duplicate { .. } => "FieldValueDuplicate",
+            Fault::Forbidden { .. } => "FieldValueForbidden",
+            Fault::TooLong { .. } => "FieldValueTooLong",
+            Fault::NotFound { .. } => "FieldValueNotFound",
+        };
+        Cause { reason: reason.into(), message: self.fault.to_string(), field: self.field.clone() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.fault)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { value, detail } => write!(f, "Invalid value: {value}: {detail}"),
+            Self::Required { detail } if detail.is_empty() => f.write_str("Required value"),
+            Self::Required { detail } => write!(f, "Required value: {detail}"),
+            Self::NotSupported { value, supported } => {
+                let supported: Vec<_> = supported.iter().map(|each| format!("{each:?}")).collect();
+                write!(f, "Unsupported value: {value}: supported values: {}", supported.join(", "))
+            }
+            Self::Duplicate { value } => write!(f, "Duplicate value: {value}"),
+            Self::NotFound { value } => write!(f, "Not found: {value}"),
+            Self::Forbidden { detail } => write!(f, "Forbidden: {detail}"),
+            Self::TooLong { maximum_bytes } => {
+                write!(f, "Too long: may not be more than {maximum_bytes} bytes")
+            }
+        }
+    }
+}
+
+impl Kind {
+    pub fn not_found(&self, name: &str) -> Status {
+        Status::not_found(self.group, self.plural, name)
+    }
+
+    pub fn invalid(&self, name: &str, problems: &[Problem]) -> Status {
+        Status::invalid(self.group, self.kind, name, problems)
+    }
+}
+
+/// `pods` or `deployments.apps`.
+pub fn qualified(group: &str, resource: &str) -> String {
+    if group.is_empty() { resource.to_owned() } else { format!("{resource}.{group}") }
+}

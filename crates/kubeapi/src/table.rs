@@ -1,0 +1,120 @@
+//! The answer to `kubectl get` for people: a Table with a row of cells for each object.
+//!
+//! Which columns a kind has stands in `columns`, beside how a cell is read from an object. Ages are computed
+//! here as Kubernetes prints them.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::kinds::Kind;
+
+pub mod columns;
+
+/// One column of a kind.
+#[derive(Clone, Copy)]
+pub struct Column {
+    pub name: &'static str,
+    /// `string`, `integer`, `date`.
+    pub kind: &'static str,
+    /// `name` for the column that kubectl takes names from, else empty.
+    pub format: &'static str,
+    pub description: &'static str,
+    /// Above 0: shown with `-o wide` only.
+    pub priority: u8,
+    pub cell: fn(&Value, Timestamp) -> Value,
+}
+
+/// What a row carries beside its cells: the query parameter `includeObject`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IncludeObject {
+    None,
+    #[default]
+    Metadata,
+    Object,
+}
+
+impl IncludeObject {
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "" | "Metadata" => Self::Metadata,
+            "None" => Self::None,
+            "Object" => Self::Object,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Debug for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Column({})", self.name)
+    }
+}
+
+/// `objects` are whole objects, with `apiVersion` and `kind`; `metadata` is that of the list.
+pub fn table(
+    kind: &Kind,
+    objects: &[Value],
+    metadata: &Value,
+    include: IncludeObject,
+    headers: bool,
+    now: Timestamp,
+) -> Value {
+    let rows: Vec<_> = objects.iter().map(|object| row(kind, object, include, now)).collect();
+    let definitions: Vec<_> =
+        if headers { kind.columns.iter().map(definition).collect() } else { Vec::new() };
+    json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+        "columnDefinitions": if headers { Value::Array(definitions) } else { Value::Null },
+        "rows": rows,
+    })
+}
+
+/// The time since `then`, as Kubernetes prints ages: `2m5s`, `47h`, `3y12d`.
+pub fn age(then: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second() - then.as_second();
+    let two = |whole: i64, unit: &str, part: i64, part_unit: &str| match part {
+        0 => format!("{whole}{unit}"),
+        part => format!("{whole}{unit}{part}{part_unit}"),
+    };
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    match seconds {
+        ..-1 => "<invalid>".to_owned(),
+        -1 => "0s".to_owned(),
+        0..120 => format!("{seconds}s"),
+        _ if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
+        _ if minutes < 180 => format!("{minutes}m"),
+        _ if hours < 8 => two(hours, "h", minutes % 60, "m"),
+        _ if hours < 48 => format!("{hours}h"),
+        _ if hours < 24 * 8 => two(hours / 24, "d", hours % 24, "h"),
+        _ if hours < 24 * 365 * 2 => format!("{}d", hours / 24),
+        _ if hours < 24 * 365 * 8 => two(hours / 24 / 365, "y", hours / 24 % 365, "d"),
+        _ => format!("{}y", hours / 24 / 365),
+    }
+}
+
+fn row(kind: &Kind, object: &Value, include: IncludeObject, now: Timestamp) -> Value {
+    let cells: Vec<_> = kind.columns.iter().map(|column| (column.cell)(object, now)).collect();
+    match include {
+        IncludeObject::None => json!({"cells": cells}),
+        IncludeObject::Metadata => json!({"cells": cells, "object": partial(object)}),
+        IncludeObject::Object => json!({"cells": cells, "object": object}),
+    }
+}
+
+/// The metadata alone, as a PartialObjectMetadata.
+pub fn partial(object: &Value) -> Value {
+    let metadata = object.get("metadata").cloned().unwrap_or_else(|| json!({}));
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+}
+
+fn definition(column: &Column) -> Value {
+    json!({
+        "name": column.name, "type": column.kind, "format": column.format,
+        "description": column.description, "priority": column.priority,
+    })
+}
+
+#[cfg(test)]
+mod tests;
