@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::{
     azure::text::{CaseFolded, shortened},
     id::SubscriptionId,
+    name::ResourceName,
 };
 
 /// A well-formed resource id: at most 1,024 printable ASCII characters, no segment empty, `.` or `..`.
@@ -60,6 +61,11 @@ impl Scope {
     /// `/subscriptions/{id}`.
     pub fn subscription(id: SubscriptionId) -> Self {
         Self { text: CaseFolded::new(&format!("/subscriptions/{id}")) }
+    }
+
+    /// `/providers/Microsoft.Management/managementGroups/{name}`.
+    pub fn management_group(name: &ResourceName) -> Self {
+        Self { text: CaseFolded::new(&format!("/providers/Microsoft.Management/managementGroups/{name}")) }
     }
 
     /// The scope below this one that ends with `kind/name`, such as `namespaces/web` below a cluster.

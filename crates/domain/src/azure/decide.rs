@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    Caller, Grant, Lack, Policy, Reason, Refusal,
+    Caller, Grant, Lack, Policy, Reason, Refusal, UnmetCondition,
     actions::Action,
     found::{Found, FoundDeny, FoundGrant},
 };
@@ -35,15 +35,20 @@ pub struct Attributes {
 }
 
 impl Access {
-    /// One action, nothing for conditions.
-    pub fn new(scope: Scope, action: Action) -> Self {
-        Self { scope, actions: vec![action], attributes: Attributes::default() }
+    /// One control-plane action, nothing for conditions.
+    pub fn control_plane(scope: Scope, action: &str) -> Self {
+        Self { scope, actions: vec![Action::control(action)], attributes: Attributes::default() }
+    }
+
+    /// One data action, nothing for conditions.
+    pub fn data_plane(scope: Scope, action: &str) -> Self {
+        Self { scope, actions: vec![Action::data(action)], attributes: Attributes::default() }
     }
 }
 
 impl Policy {
     /// `Allow` by role assignments, `Deny` by a deny assignment, `NoOpinion` where a grant is lacking, each
-    /// with an [`Reason`] that says which, or what would help.
+    /// with a [`Reason`] that says which, or what would help.
     pub fn decide(&self, caller: &Caller, access: &Access, now: Timestamp) -> Decision {
         if let Some(known) = self.memo.get(&self.mark, caller, &access.scope) {
             return self.decide_by(&known.found, access, now);
@@ -66,38 +71,31 @@ impl Policy {
         if let Some(refusal) = first_refusal(&found.denies, actions) {
             return Decision::Deny(decision::Reason::Azure(Reason::Denied(refusal)));
         }
-        let mut grants: Vec<&FoundGrant> = Vec::new();
-        let mut lacking = None;
-        let mut further_actions = 0;
+        let mut first: Option<&FoundGrant> = None;
+        let mut others: Vec<&FoundGrant> = Vec::new();
+        let mut lacking: Vec<Numbered> = Vec::new();
         for numbered in actions {
-            let holds = |grant: &FoundGrant| {
-                grant
-                    .assignment
-                    .condition
-                    .as_ref()
-                    .is_none_or(|condition| condition.holds(&Request { action: numbered.0, access, now }))
-            };
-            let granting = |grant: &&FoundGrant| grant.role.permissions.names(numbered.0, numbered.1);
-            match found.grants.iter().filter(granting).find(|grant| holds(grant)) {
-                Some(grant) if grants.iter().any(|known| known.assignment.id == grant.assignment.id) => {}
-                Some(grant) => grants.push(grant),
-                None if lacking.is_some() => further_actions += 1,
-                None => lacking = Some((*numbered, found.grants.iter().find(granting))),
+            match (found.granting(*numbered, &Request { action: numbered.0, access, now }), first) {
+                (None, _) => lacking.push(*numbered),
+                (Some(grant), None) => first = Some(grant),
+                (Some(grant), Some(first)) if grant.is(first) || others.iter().any(|each| grant.is(each)) => {
+                }
+                (Some(grant), Some(_)) => others.push(grant),
             }
         }
-        let reason = match (lacking, grants.split_first()) {
-            (None, Some((first, others))) => {
-                let others = others.iter().map(|grant| grant.named()).collect();
+        let reason = match (lacking.split_first(), first) {
+            (None, Some(first)) => {
+                let others = others.into_iter().map(FoundGrant::named).collect();
                 let reason = Reason::Granted { grant: first.named(), others };
                 return Decision::Allow(decision::Reason::Azure(reason));
             }
             (None, None) => Reason::BadRequest { problem: "it asks for no action".to_owned() },
-            (Some((numbered, unmet)), _) => Reason::NotGranted(Lack {
+            (Some((numbered, further)), _) => Reason::NotGranted(Lack {
                 action: numbered.0.clone(),
-                further_actions,
+                further_actions: further.len(),
                 scope: access.scope.clone(),
-                helpful_roles: self.helpful_roles(actions, &access.scope),
-                unmet_condition: unmet.map(FoundGrant::named),
+                helpful_roles: self.helpful_roles(&lacking, &access.scope),
+                unmet_condition: found.unmet(*numbered, &Request { action: numbered.0, access, now }),
             }),
         };
         Decision::NoOpinion(decision::Reason::Azure(reason))
@@ -125,7 +123,32 @@ fn first_refusal(denies: &[FoundDeny], actions: &[Numbered]) -> Option<Refusal> 
     })
 }
 
+impl Found {
+    /// The first assignment whose role grants an action and whose condition is met.
+    fn granting<'a>(&'a self, numbered: Numbered<'a>, request: &Request) -> Option<&'a FoundGrant> {
+        self.by_role(numbered).find(|grant| {
+            grant.assignment.condition.as_ref().is_none_or(|condition| condition.holds(request))
+        })
+    }
+
+    fn by_role<'a>(&'a self, (action, number): Numbered<'a>) -> impl Iterator<Item = &'a FoundGrant> {
+        self.grants.iter().filter(move |grant| grant.role.permissions.names(action, number))
+    }
+
+    /// For an action that nothing grants: the first assignment that only its condition keeps from it.
+    fn unmet(&self, numbered: Numbered, request: &Request) -> Option<UnmetCondition> {
+        let grant = self.by_role(numbered).next()?;
+        let refusal = grant.assignment.condition.as_ref()?.refusal(request);
+        let refusal = refusal.map_or_else(|| "is not met".to_owned(), |refusal| refusal.to_string());
+        Some(UnmetCondition { grant: grant.named(), refusal })
+    }
+}
+
 impl FoundGrant {
+    fn is(&self, other: &Self) -> bool {
+        self.assignment.id == other.assignment.id
+    }
+
     fn named(&self) -> Grant {
         Grant {
             assignment: self.assignment.id,

@@ -29,8 +29,8 @@ impl Denies {
         self.by_id.insert(deny.definition.id, deny);
     }
 
-    pub(super) fn remove(&mut self, id: AssignmentId) -> Option<Arc<DenyAssignment>> {
-        let deny = self.by_id.remove(&id)?;
+    pub(super) fn remove(&mut self, id: AssignmentId) {
+        let Some(deny) = self.by_id.remove(&id) else { return };
         let key = hash::of_text(deny.definition.scope.folded());
         if let Some(list) = self.by_scope.get_mut(&key) {
             list.retain(|each| each.definition.id != id);
@@ -38,7 +38,6 @@ impl Denies {
                 self.by_scope.remove(&key);
             }
         }
-        Some(deny.definition.clone())
     }
 
     /// Those at exactly this scope, in folded form.

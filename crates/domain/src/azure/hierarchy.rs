@@ -3,98 +3,64 @@
 
 use std::sync::Arc;
 
-use imbl::HashMap;
-use serde::{Deserialize, Serialize};
+use super::hash::FastMap;
+use crate::{id::SubscriptionId, name::ResourceName, scope::Scope};
 
-use crate::{
-    id::SubscriptionId,
-    name::ResourceName,
-    role::Stamp,
-    scope::{Scope, ScopeError},
-};
-
-/// A management group (`Microsoft.Management/managementGroups`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A management group (`Microsoft.Management/managementGroups`), as far as decisions know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManagementGroup {
-    /// Its id, unique in the tenant; compared without regard to case.
     pub name: ResourceName,
-    pub display_name: String,
     /// Absent: it hangs under the root.
     pub parent: Option<ResourceName>,
-    pub created: Stamp,
-    pub updated: Stamp,
-}
-
-impl ManagementGroup {
-    pub fn scope(&self) -> Result<Scope, ScopeError> {
-        management_group_scope(&self.name)
-    }
-}
-
-/// `/providers/Microsoft.Management/managementGroups/{name}`.
-pub fn management_group_scope(name: &ResourceName) -> Result<Scope, ScopeError> {
-    Scope::parse(&format!("/providers/Microsoft.Management/managementGroups/{name}"))
+    pub subscriptions: Vec<SubscriptionId>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hierarchy {
     /// By the folded scope of the group.
-    groups: HashMap<Arc<str>, Node>,
-    /// By the folded scope of the subscription: the group that it is in.
-    subscriptions: HashMap<Arc<str>, (SubscriptionId, Scope)>,
+    groups: FastMap<Arc<str>, Node>,
+    /// By the folded scope of the subscription: the groups that name it, sorted. There should be one; of
+    /// several the first counts, so that the order of writes does not matter.
+    homes: FastMap<Arc<str>, Vec<Scope>>,
 }
 
 #[derive(Clone, Debug)]
 struct Node {
-    group: Arc<ManagementGroup>,
+    scope: Scope,
     parent: Option<Scope>,
+    subscriptions: Vec<SubscriptionId>,
 }
 
 impl Hierarchy {
-    pub(super) fn put_group(&mut self, group: ManagementGroup) -> Result<(), ScopeError> {
-        let scope = group.scope()?;
-        let parent = group.parent.as_ref().map(management_group_scope).transpose()?;
-        self.groups.insert(scope.folded().into(), Node { group: Arc::new(group), parent });
-        Ok(())
+    pub(super) fn put(&mut self, group: ManagementGroup) {
+        let scope = Scope::management_group(&group.name);
+        self.take_out(scope.folded());
+        for id in &group.subscriptions {
+            let homes = self.homes.entry(Scope::subscription(*id).folded().into()).or_default();
+            if let Err(place) = homes.binary_search(&scope) {
+                homes.insert(place, scope.clone());
+            }
+        }
+        let parent = group.parent.as_ref().map(Scope::management_group);
+        let key = scope.folded().into();
+        self.groups.insert(key, Node { scope, parent, subscriptions: group.subscriptions });
     }
 
-    pub(super) fn remove_group(&mut self, name: &ResourceName) -> bool {
-        management_group_scope(name).is_ok_and(|scope| self.groups.remove(scope.folded()).is_some())
+    /// By name, in any case.
+    pub(super) fn remove(&mut self, name: &str) {
+        if let Ok(name) = ResourceName::parse(name) {
+            self.take_out(Scope::management_group(&name).folded());
+        }
     }
 
-    pub(super) fn place_subscription(
-        &mut self,
-        id: SubscriptionId,
-        parent: &ResourceName,
-    ) -> Result<(), ScopeError> {
-        let parent = management_group_scope(parent)?;
-        self.subscriptions.insert(Scope::subscription(id).folded().into(), (id, parent));
-        Ok(())
-    }
-
-    pub(super) fn take_out_subscription(&mut self, id: SubscriptionId) -> bool {
-        self.subscriptions.remove(Scope::subscription(id).folded()).is_some()
-    }
-
-    pub(super) fn group(&self, name: &ResourceName) -> Option<&Arc<ManagementGroup>> {
-        let scope = management_group_scope(name).ok()?;
-        Some(&self.groups.get(scope.folded())?.group)
-    }
-
-    pub(super) fn groups(&self) -> impl Iterator<Item = &Arc<ManagementGroup>> {
-        self.groups.values().map(|node| &node.group)
-    }
-
-    pub(super) fn subscriptions(&self) -> impl Iterator<Item = (SubscriptionId, &Scope)> {
-        self.subscriptions.values().map(|(id, parent)| (*id, parent))
-    }
-
-    /// The scope above a subscription or management group, or `None` where that is the root.
-    pub(super) fn parent(&self, folded: &str) -> Option<&Scope> {
+    /// The scope above a subscription or management group; `None` where that is the root, as it is where
+    /// the parent does not exist.
+    fn parent(&self, folded: &str) -> Option<&Scope> {
         if folded.starts_with("/subscriptions/") {
-            self.subscriptions.get(folded).map(|(_, parent)| parent)
+            self.homes.get(folded)?.first()
         } else {
-            self.groups.get(folded)?.parent.as_ref()
+            let parent = self.groups.get(folded)?.parent.as_ref();
+            parent.filter(|parent| self.groups.contains_key(parent.folded()))
         }
     }
 
@@ -119,6 +85,19 @@ impl Hierarchy {
     /// Whether one scope is the other or below it, management groups considered.
     pub(super) fn is_below(&self, scope: &Scope, above: &Scope) -> bool {
         self.chain(scope).contains(&above.folded())
+    }
+
+    fn take_out(&mut self, folded: &str) {
+        let Some(node) = self.groups.remove(folded) else { return };
+        for id in node.subscriptions {
+            let subscription = Scope::subscription(id);
+            if let Some(homes) = self.homes.get_mut(subscription.folded()) {
+                homes.retain(|home| *home != node.scope);
+                if homes.is_empty() {
+                    self.homes.remove(subscription.folded());
+                }
+            }
+        }
     }
 }
 

@@ -3,11 +3,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Action, Caller, ManagementGroup, Policy, found::Found};
+use super::{Action, Caller, Policy, found::Found};
 use crate::{
     assignment::{DenyAssignment, RoleAssignment},
-    id::{AssignmentId, ObjectId, RoleId, SubscriptionId},
-    name::ResourceName,
+    id::{AssignmentId, ObjectId, RoleId},
     role::{Permission, RoleDefinition},
     scope::{Scope, ScopeKind},
 };
@@ -81,19 +80,6 @@ impl Policy {
     /// In no order.
     pub fn denies(&self) -> impl Iterator<Item = &Arc<DenyAssignment>> {
         self.denies.all()
-    }
-
-    pub fn management_group(&self, name: &ResourceName) -> Option<&Arc<ManagementGroup>> {
-        self.hierarchy.group(name)
-    }
-
-    pub fn management_groups(&self) -> impl Iterator<Item = &Arc<ManagementGroup>> {
-        self.hierarchy.groups()
-    }
-
-    /// The subscriptions that are in a management group, with its scope.
-    pub fn placed_subscriptions(&self) -> impl Iterator<Item = (SubscriptionId, &Scope)> {
-        self.hierarchy.subscriptions()
     }
 
     /// Whether one scope is the other or below it, management groups considered.

@@ -61,10 +61,19 @@ pub struct Lack {
     pub further_actions: usize,
     /// What was asked for.
     pub scope: Scope,
-    /// Names of roles that would grant all of it if they were assigned at the scope: the narrowest first.
+    /// Names of roles that would grant all that is lacking if they were assigned at the scope: the narrowest
+    /// first.
     pub helpful_roles: Vec<Arc<str>>,
     /// An assignment that would grant the action, were its condition met.
-    pub unmet_condition: Option<Grant>,
+    pub unmet_condition: Option<UnmetCondition>,
+}
+
+/// A role assignment whose condition keeps it from granting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnmetCondition {
+    pub grant: Grant,
+    /// Which clause the request does not meet, as a sentence without a subject.
+    pub refusal: String,
 }
 
 impl Reason {
@@ -121,12 +130,14 @@ impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { action, further_actions, scope, helpful_roles, unmet_condition } = self;
         write!(f, "no role assignment gives {action}")?;
-        if *further_actions > 0 {
-            write!(f, " and {further_actions} further actions")?;
+        match further_actions {
+            0 => {}
+            1 => f.write_str(" and one more action")?,
+            more => write!(f, " and {more} more actions")?,
         }
         write!(f, " at {scope}")?;
-        if let Some(grant) = unmet_condition {
-            write!(f, "; the condition of {grant} is not met")?;
+        if let Some(UnmetCondition { grant, refusal }) = unmet_condition {
+            write!(f, "; the condition of {grant} {refusal}")?;
         }
         match helpful_roles.as_slice() {
             [] => f.write_str("; no existing role that can be assigned there gives it"),

@@ -29,10 +29,10 @@ impl Roles {
         self.by_id.insert(role.definition.id, role);
     }
 
-    pub(super) fn remove(&mut self, id: RoleId) -> Option<Arc<RoleDefinition>> {
-        let role = self.by_id.remove(&id)?;
-        Arc::make_mut(&mut self.narrow_to_wide).retain(|each| each.definition.id != id);
-        Some(role.definition.clone())
+    pub(super) fn remove(&mut self, id: RoleId) {
+        if self.by_id.remove(&id).is_some() {
+            Arc::make_mut(&mut self.narrow_to_wide).retain(|each| each.definition.id != id);
+        }
     }
 
     pub(super) fn compiled(&self, id: RoleId) -> Option<&Arc<CompiledRole>> {
