@@ -3,6 +3,7 @@
 //! A skin like the other surfaces: it translates the wire form to application calls and back. The facts of the
 //! API stand in tables (`kinds`, `schema`), so that a later kind is a row.
 
+pub mod apply;
 pub mod discovery;
 pub mod fields;
 pub mod json;
@@ -11,6 +12,7 @@ pub mod names;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;
+pub mod request;
 pub mod schema;
 pub mod selectors;
 pub mod status;

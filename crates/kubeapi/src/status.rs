@@ -12,7 +12,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-use crate::kinds::Kind;
+use crate::{apply::Conflicts, kinds::Kind};
 
 /// An error as the API reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,15 +140,9 @@ impl Status {
     }
 
     /// Fields of another manager stand in the way of an apply.
-    pub fn apply_conflict(causes: Vec<Cause>) -> Self {
-        let said: Vec<_> = causes.iter().map(|cause| format!("{}: {}", cause.message, cause.field)).collect();
-        let plural = if causes.len() == 1 { "" } else { "s" };
-        let message = match said.as_slice() {
-            [one] => format!("Apply failed with 1 conflict: {one}"),
-            many => format!("Apply failed with {} conflict{plural}: {}", many.len(), many.join("\n")),
-        };
-        Self::new(StatusCode::CONFLICT, "Conflict", message)
-            .with_details(Details { causes, ..Details::default() })
+    pub fn apply_conflict(conflicts: Conflicts) -> Self {
+        Self::new(StatusCode::CONFLICT, "Conflict", conflicts.message)
+            .with_details(Details { causes: conflicts.causes, ..Details::default() })
     }
 
     /// One or more fields are wrong. `name` is empty for reviews.

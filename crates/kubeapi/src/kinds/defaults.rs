@@ -244,24 +244,19 @@ fn set(object: &mut Map<String, Value>, field: &str, value: impl FnOnce() -> Val
 }
 
 fn object_at<'a>(value: &'a mut Value, field: &str) -> &'a mut Map<String, Value> {
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    match value {
-        Value::Object(object) => object_in(object, field),
-        _ => unreachable!("made an object above"),
-    }
+    object_in(as_object(value), field)
 }
 
 fn object_in<'a>(object: &'a mut Map<String, Value>, field: &str) -> &'a mut Map<String, Value> {
-    let entry = object.entry(field).or_insert_with(|| Value::Object(Map::new()));
-    if !entry.is_object() {
-        *entry = Value::Object(Map::new());
+    as_object(object.entry(field).or_insert(Value::Null))
+}
+
+/// Whatever is no object becomes an empty one.
+fn as_object(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
     }
-    match entry {
-        Value::Object(object) => object,
-        _ => unreachable!("made an object above"),
-    }
+    value.as_object_mut().expect("it was made an object a line above")
 }
 
 fn array_mut<'a>(object: &'a mut Map<String, Value>, field: &str) -> impl Iterator<Item = &'a mut Value> {

@@ -294,8 +294,8 @@ fn malformed_bodies_say_what_is_wrong() {
     assert_eq!(decode(b"k8s\0\x0b", message_of), Err(DecodeError::WireType));
     let unknown = envelope("v1", "Nothing", &core::v1::Pod::default());
     assert!(matches!(decode(&unknown, message_of), Err(DecodeError::UnknownKind { .. })));
-    let mut role = rbac::v1::Role::default();
-    role.rules = vec![rbac::v1::PolicyRule::default(); MAXIMUM_ELEMENTS + 1];
+    let rules = vec![rbac::v1::PolicyRule::default(); MAXIMUM_ELEMENTS + 1];
+    let role = rbac::v1::Role { rules, ..Default::default() };
     assert_eq!(
         decode(&envelope("rbac.authorization.k8s.io/v1", "Role", &role), message_of),
         Err(DecodeError::Elements)
