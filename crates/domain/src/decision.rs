@@ -19,6 +19,8 @@ pub enum Reason {
     Silent,
     /// A member of `system:masters`, allowed before any engine is asked, as kube-apiserver does.
     Masters,
+    /// Only an administrator of the directory, or an owner of the object, may do it.
+    NotAdministrator,
     Kube(crate::kube::Reason),
     Azure(crate::azure::Reason),
 }
@@ -40,6 +42,9 @@ impl fmt::Display for Reason {
         match self {
             Self::Silent => Ok(()),
             Self::Masters => f.write_str("system:masters"),
+            Self::NotAdministrator => f.write_str(
+                "only a Global Administrator of the directory, or an owner of the object, may do this",
+            ),
             Self::Kube(reason) => reason.fmt(f),
             Self::Azure(reason) => reason.fmt(f),
         }

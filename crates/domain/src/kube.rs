@@ -1,17 +1,38 @@
 //! Kubernetes RBAC: rules, bindings, and the decision exactly as kube-apiserver takes it.
+//!
+//! ```text
+//! manifest ─► Manifest (as written) ─► Object (checked) ─► Policy ─► Decision + Reason
+//!                                                            │
+//!                              aggregation, index by subject ┘
+//! ```
+//!
+//! It holds the rules alone: who calls, which groups the directory gives and what other engines say is
+//! settled by the callers (`crate::review`), members of `system:masters` included.
 
-use std::fmt;
-
+pub mod aggregation;
 pub mod attributes;
+pub mod bootstrap;
+pub mod check;
+pub mod escalation;
+mod index;
+pub mod manifest;
+pub mod object;
+pub mod policy;
+mod quote;
+pub mod reason;
+pub mod rule;
 
 pub use attributes::{Attributes, Target, User};
+pub use bootstrap::bootstrap_objects;
+pub use check::Problem;
+pub use manifest::Manifest;
+pub use object::{
+    AggregationRule, Binding, ClusterRole, LabelSelector, LabelSelectorRequirement, Object, ObjectError,
+    Role, RoleKind, RoleRef, SelectorOperator, Subject, SubjectKind,
+};
+pub use policy::{Held, ObjectKey, Policy};
+pub use reason::{Grant, Reason, Unresolved};
+pub use rule::PolicyRule;
 
-/// What decided in Kubernetes RBAC, or what was lacking.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -204,7 +204,7 @@ fn errors_say_where_what_was_expected_and_what_was_found() {
 #[test]
 fn positions_are_bytes_for_programs_and_lines_and_columns_for_people() {
     let error = error("(\n  @Request[x] StringEquals 'жук'\n  AND 'é' is 'e'\n)");
-    assert_eq!((error.position, error.line, error.column), (47, 3, 11));
+    assert_eq!((error.position, error.line, error.column), (49, 3, 11));
     assert_eq!(
         error.to_string(),
         "line 3, column 11: expected an operator such as StringEquals or ForAnyOfAnyValues:StringEquals, found \"is\""

@@ -1,0 +1,104 @@
+//! One write as data: which record was put or deleted. The snapshot is folded from these, and nothing else
+//! changes it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    application::{Application, ServicePrincipal},
+    assignment::{DenyAssignment, RoleAssignment},
+    cluster::{AdminCertificate, Cluster},
+    group::{Group, Membership},
+    id::{AssignmentId, ClusterId, ObjectId, RoleId, SubscriptionId, TenantId},
+    key::SigningKey,
+    management_group::ManagementGroup,
+    object::{Object, ObjectKey},
+    role::RoleDefinition,
+    subscription::{ResourceGroup, Subscription},
+    tenant::Tenant,
+    user::User,
+};
+
+/// A live record: small, always in memory, possibly part of a decision.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Record {
+    Tenant(Tenant),
+    User(User),
+    Group(Group),
+    Membership(Membership),
+    Application(Application),
+    ServicePrincipal(ServicePrincipal),
+    ManagementGroup(ManagementGroup),
+    Subscription(Subscription),
+    ResourceGroup(ResourceGroup),
+    Role(RoleDefinition),
+    Assignment(RoleAssignment),
+    DenyAssignment(DenyAssignment),
+    Cluster(Cluster),
+    AdminCertificate(AdminCertificate),
+    SigningKey(SigningKey),
+    /// Stored as its bare value; its place is in the key.
+    #[serde(skip)]
+    Object(Object),
+}
+
+/// Where a record is: its kind and identity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKey {
+    Tenant(TenantId),
+    User(ObjectId),
+    Group(ObjectId),
+    Membership(Membership),
+    Application(ObjectId),
+    ServicePrincipal(ObjectId),
+    /// Lower case.
+    ManagementGroup(String),
+    Subscription(SubscriptionId),
+    /// Name in lower case.
+    ResourceGroup(SubscriptionId, String),
+    Role(RoleId),
+    Assignment(AssignmentId),
+    DenyAssignment(AssignmentId),
+    Cluster(ClusterId),
+    AdminCertificate(ClusterId, String),
+    SigningKey(String),
+    Object(ObjectKey),
+}
+
+#[derive(Clone, Debug)]
+pub enum Change {
+    Put(Record),
+    Delete(RecordKey),
+}
+
+impl Record {
+    pub fn key(&self) -> RecordKey {
+        match self {
+            Self::Tenant(record) => RecordKey::Tenant(record.id),
+            Self::User(record) => RecordKey::User(record.id),
+            Self::Group(record) => RecordKey::Group(record.id),
+            Self::Membership(record) => RecordKey::Membership(*record),
+            Self::Application(record) => RecordKey::Application(record.id),
+            Self::ServicePrincipal(record) => RecordKey::ServicePrincipal(record.id),
+            Self::ManagementGroup(record) => RecordKey::ManagementGroup(record.name.folded()),
+            Self::Subscription(record) => RecordKey::Subscription(record.id),
+            Self::ResourceGroup(record) => RecordKey::ResourceGroup(record.subscription, record.name.folded()),
+            Self::Role(record) => RecordKey::Role(record.id),
+            Self::Assignment(record) => RecordKey::Assignment(record.id),
+            Self::DenyAssignment(record) => RecordKey::DenyAssignment(record.id),
+            Self::Cluster(record) => RecordKey::Cluster(record.id),
+            Self::AdminCertificate(record) => RecordKey::AdminCertificate(record.cluster, record.serial.clone()),
+            Self::SigningKey(record) => RecordKey::SigningKey(record.key.kid.clone()),
+            Self::Object(record) => RecordKey::Object(record.key.clone()),
+        }
+    }
+}
+
+impl Change {
+    pub fn key(&self) -> RecordKey {
+        match self {
+            Self::Put(record) => record.key(),
+            Self::Delete(key) => key.clone(),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Everything that decisions read, as it was at one revision. Copying costs a few pointers: each write makes
+//! a new snapshot, and readers keep the one that they took.
+//!
+//! Invariant: a snapshot is changed by [`Snapshot::apply`] alone, so two replicas that applied the same
+//! changes hold the same state.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap};
+
+use crate::{
+    azure,
+    change::{Change, Record, RecordKey},
+    cluster::{AdminCertificate, Cluster},
+    directory::Directory,
+    id::{ClusterId, SubscriptionId},
+    key::SigningKey,
+    kube,
+    management_group::ManagementGroup,
+    object::{Object, ObjectKey, RBAC_GROUP},
+    subscription::{ResourceGroup, Subscription},
+};
+
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    revision: u64,
+    directory: Directory,
+    azure: azure::Policy,
+    management_groups: HashMap<String, Arc<ManagementGroup>>,
+    subscriptions: OrdMap<SubscriptionId, Arc<Subscription>>,
+    resource_groups: OrdMap<(SubscriptionId, String), Arc<ResourceGroup>>,
+    clusters: HashMap<ClusterId, Arc<Cluster>>,
+    admin_certificates: OrdMap<(ClusterId, String), Arc<AdminCertificate>>,
+    signing_keys: OrdMap<String, Arc<SigningKey>>,
+    rbac: HashMap<ClusterId, kube::Policy>,
+    objects: OrdMap<ObjectKey, Arc<Object>>,
+}
+
+impl Snapshot {
+    /// An empty installation at revision 0, with the built-in roles in `azure`.
+    pub fn new(azure: azure::Policy) -> Self {
+        Self {
+            revision: 0,
+            directory: Directory::default(),
+            azure,
+            management_groups: HashMap::new(),
+            subscriptions: OrdMap::new(),
+            resource_groups: OrdMap::new(),
+            clusters: HashMap::new(),
+            admin_certificates: OrdMap::new(),
+            signing_keys: OrdMap::new(),
+            rbac: HashMap::new(),
+            objects: OrdMap::new(),
+        }
+    }
+
+    /// The revision whose state this is.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Roles, assignments and the decision over them.
+    pub fn azure(&self) -> &azure::Policy {
+        &self.azure
+    }
+
+    /// Compared without regard to case.
+    pub fn management_group(&self, name: &str) -> Option<&Arc<ManagementGroup>> {
+        self.management_groups.get(&name.to_ascii_lowercase())
+    }
+
+    pub fn management_groups(&self) -> impl Iterator<Item = &Arc<ManagementGroup>> {
+        self.management_groups.values()
+    }
+
+    pub fn subscription(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
+        self.subscriptions.get(&id)
+    }
+
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.subscriptions.values()
+    }
+
+    /// Compared without regard to case.
+    pub fn resource_group(&self, subscription: SubscriptionId, name: &str) -> Option<&Arc<ResourceGroup>> {
+        self.resource_groups.get(&(subscription, name.to_ascii_lowercase()))
+    }
+
+    pub fn resource_groups(&self, subscription: SubscriptionId) -> impl Iterator<Item = &Arc<ResourceGroup>> {
+        let groups = self.resource_groups.range((subscription, String::new())..);
+        groups.take_while(move |((each, _), _)| *each == subscription).map(|(_, group)| group)
+    }
+
+    pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
+        self.clusters.get(&id)
+    }
+
+    /// The cluster of a resource group; names compared without regard to case.
+    pub fn cluster_by_name(&self, subscription: SubscriptionId, group: &str, name: &str) -> Option<&Arc<Cluster>> {
+        self.clusters.values().find(|cluster| {
+            cluster.subscription == subscription && cluster.resource_group.matches(group) && cluster.name.matches(name)
+        })
+    }
+
+    pub fn clusters(&self) -> impl Iterator<Item = &Arc<Cluster>> {
+        self.clusters.values()
+    }
+
+    /// `serial` in lower-case hexadecimal.
+    pub fn admin_certificate(&self, cluster: ClusterId, serial: &str) -> Option<&Arc<AdminCertificate>> {
+        self.admin_certificates.get(&(cluster, serial.to_owned()))
+    }
+
+    pub fn admin_certificates(&self, cluster: ClusterId) -> impl Iterator<Item = &Arc<AdminCertificate>> {
+        let certificates = self.admin_certificates.range((cluster, String::new())..);
+        certificates.take_while(move |((each, _), _)| *each == cluster).map(|(_, certificate)| certificate)
+    }
+
+    pub fn signing_key(&self, kid: &str) -> Option<&Arc<SigningKey>> {
+        self.signing_keys.get(kid)
+    }
+
+    pub fn signing_keys(&self) -> impl Iterator<Item = &Arc<SigningKey>> {
+        self.signing_keys.values()
+    }
+
+    /// Roles and bindings of a cluster; none for a cluster that has no objects here.
+    pub fn rbac(&self, cluster: ClusterId) -> Option<&kube::Policy> {
+        self.rbac.get(&cluster)
+    }
+
+    pub fn object(&self, key: &ObjectKey) -> Option<&Arc<Object>> {
+        self.objects.get(key)
+    }
+
+    /// Objects of one resource in order of namespace and name; an empty namespace means all of them.
+    pub fn objects(
+        &self,
+        cluster: ClusterId,
+        group: &str,
+        resource: &str,
+        namespace: &str,
+    ) -> impl Iterator<Item = &Arc<Object>> {
+        let start = ObjectKey::new(cluster, group, resource, namespace, "");
+        self.objects_from(start)
+    }
+
+    /// Objects from `start` on, which belong to its resource and, unless that is empty, to its namespace.
+    pub fn objects_from(&self, start: ObjectKey) -> impl Iterator<Item = &Arc<Object>> {
+        let within = start.clone();
+        self.objects
+            .range(start..)
+            .take_while(move |(key, _)| {
+                key.cluster == within.cluster
+                    && key.group == within.group
+                    && key.resource == within.resource
+                    && (within.namespace.is_empty() || key.namespace == within.namespace)
+            })
+            .map(|(_, object)| object)
+    }
+
+    /// Every object of a cluster.
+    pub fn cluster_objects(&self, cluster: ClusterId) -> impl Iterator<Item = &Arc<Object>> {
+        let start = ObjectKey::new(cluster, "", "", "", "");
+        self.objects.range(start..).take_while(move |(key, _)| key.cluster == cluster).map(|(_, object)| object)
+    }
+
+    /// For a change of an object: what was there before it.
+    pub fn previous_object(&self, change: &Change) -> Option<Option<Arc<Object>>> {
+        match change {
+            Change::Put(Record::Object(object)) => Some(self.objects.get(&object.key).cloned()),
+            Change::Delete(RecordKey::Object(key)) => Some(self.objects.get(key).cloned()),
+            Change::Put(_) | Change::Delete(_) => None,
+        }
+    }
+
+    /// Brings the snapshot to `revision`, by all changes since the revision that it had.
+    pub fn apply(&mut self, revision: u64, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            match change {
+                Change::Put(record) => self.put(record),
+                Change::Delete(key) => self.delete(&key),
+            }
+        }
+        self.revision = revision;
+    }
+
+    /// Whether recent changes have piled up so that [`Snapshot::fold`] makes decisions faster.
+    pub fn needs_fold(&self) -> bool {
+        self.azure.needs_fold()
+    }
+
+    /// Rebuilds indexes without changing what they say; takes time in proportion to their size.
+    pub fn fold(&mut self) {
+        self.azure.fold();
+    }
+
+    /// The slow part of [`Snapshot::fold`], for a thread of its own; a later snapshot adopts the outcome.
+    pub fn prepare_fold(&self) -> azure::Folded {
+        self.azure.prepare_fold()
+    }
+
+    /// Takes what was folded; false if too much has changed since.
+    pub fn adopt_fold(&mut self, folded: &azure::Folded) -> bool {
+        self.azure.adopt(folded)
+    }
+
+    fn put(&mut self, record: Record) {
+        match record {
+            Record::Tenant(record) => self.directory.put_tenant(record),
+            Record::User(record) => self.directory.put_user(record),
+            Record::Group(record) => self.directory.put_group(record),
+            Record::Membership(record) => self.directory.put_membership(record),
+            Record::Application(record) => self.directory.put_application(record),
+            Record::ServicePrincipal(record) => self.directory.put_service_principal(record),
+            Record::ManagementGroup(record) => {
+                self.azure.put_management_group((&record).into());
+                self.management_groups.insert(record.name.folded(), Arc::new(record));
+            }
+            Record::Subscription(record) => {
+                self.subscriptions.insert(record.id, Arc::new(record));
+            }
+            Record::ResourceGroup(record) => {
+                self.resource_groups.insert((record.subscription, record.name.folded()), Arc::new(record));
+            }
+            Record::Role(record) => self.azure.put_role(record),
+            Record::Assignment(record) => self.azure.put_assignment(record),
+            Record::DenyAssignment(record) => self.azure.put_deny(record),
+            Record::Cluster(record) => {
+                self.rbac.entry(record.id).or_default();
+                self.clusters.insert(record.id, Arc::new(record));
+            }
+            Record::AdminCertificate(record) => {
+                self.admin_certificates.insert((record.cluster, record.serial.clone()), Arc::new(record));
+            }
+            Record::SigningKey(record) => {
+                self.signing_keys.insert(record.key.kid.clone(), Arc::new(record));
+            }
+            Record::Object(object) => {
+                if &*object.key.group == RBAC_GROUP {
+                    self.put_rbac(&object);
+                }
+                self.objects.insert(object.key.clone(), Arc::new(object));
+            }
+        }
+    }
+
+    /// An object that cannot be read grants nothing, nor does what stood in its place.
+    fn put_rbac(&mut self, object: &Object) {
+        let policy = self.rbac.entry(object.key.cluster).or_default();
+        let ObjectKey { resource, namespace, name, .. } = &object.key;
+        match (kube::Object::parse(&object.value), kube::ObjectKey::of(resource, namespace, name)) {
+            (Ok(parsed), _) => policy.put(parsed),
+            (Err(_), Some(key)) => policy.remove(&key),
+            (Err(_), None) => {}
+        }
+    }
+
+    fn delete(&mut self, key: &RecordKey) {
+        match key {
+            RecordKey::Tenant(id) => self.directory.remove_tenant(*id),
+            RecordKey::User(id) => self.directory.remove_user(*id),
+            RecordKey::Group(id) => self.directory.remove_group(*id),
+            RecordKey::Membership(membership) => self.directory.remove_membership(*membership),
+            RecordKey::Application(id) => self.directory.remove_application(*id),
+            RecordKey::ServicePrincipal(id) => self.directory.remove_service_principal(*id),
+            RecordKey::ManagementGroup(name) => {
+                self.azure.remove_management_group(name);
+                self.management_groups.remove(name);
+            }
+            RecordKey::Subscription(id) => {
+                self.subscriptions.remove(id);
+            }
+            RecordKey::ResourceGroup(subscription, name) => {
+                self.resource_groups.remove(&(*subscription, name.clone()));
+            }
+            RecordKey::Role(id) => self.azure.remove_role(*id),
+            RecordKey::Assignment(id) => self.azure.remove_assignment(*id),
+            RecordKey::DenyAssignment(id) => self.azure.remove_deny(*id),
+            RecordKey::Cluster(id) => {
+                self.clusters.remove(id);
+                self.rbac.remove(id);
+            }
+            RecordKey::AdminCertificate(cluster, serial) => {
+                self.admin_certificates.remove(&(*cluster, serial.clone()));
+            }
+            RecordKey::SigningKey(kid) => {
+                self.signing_keys.remove(kid);
+            }
+            RecordKey::Object(key) => {
+                if &*key.group == RBAC_GROUP
+                    && let Some(policy) = self.rbac.get_mut(&key.cluster)
+                {
+                    if let Some(key) = kube::ObjectKey::of(&key.resource, &key.namespace, &key.name) {
+                        policy.remove(&key);
+                    }
+                }
+                self.objects.remove(key);
+            }
+        }
+    }
+}
