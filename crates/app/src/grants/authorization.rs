@@ -1,0 +1,246 @@
+//! A client's request that a person sign in and let it act, from the moment it is checked until its answer
+//! is sent (RFC 6749 §4.1). It is kept here and not in addresses, so that what the person is shown is what
+//! they answer, and nothing has to be checked a second time.
+//!
+//! ```text
+//!   Waiting ──► Allowed ──► (gone: answered with a code)
+//!      └──────► Declined ──► (gone: answered with an error)
+//! ```
+//!
+//! A request is bound to the browser that began it: who sends somebody else a link to a request of their own
+//! gets no answer for it.
+
+use domain::id::{AppId, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::digest;
+use crate::{
+    App, Cold, Error, Swap,
+    grants::code::NewCode,
+    login::{LoginError, SignedIn},
+};
+
+/// A request whose client and address for the answer were checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorization {
+    pub client: AppId,
+    /// Only people of this tenant may answer.
+    pub tenant: Option<TenantId>,
+    pub redirect_uri: String,
+    pub response_mode: ResponseMode,
+    pub state: Option<String>,
+    pub scope: String,
+    pub nonce: Option<String>,
+    /// S256 (RFC 7636 §4.2).
+    pub challenge: Option<String>,
+    /// Ask for the password again, session or not.
+    pub fresh: bool,
+    /// The name that the client expects to sign in.
+    pub login_hint: Option<String>,
+}
+
+/// How the answer comes back to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ResponseMode {
+    Query,
+    FormPost,
+}
+
+/// On the strength of what a person lets the client act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// The password, a moment ago.
+    SignIn,
+    /// A session from before.
+    Session,
+}
+
+/// What the client is told in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Code(String),
+    Declined,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    authorization: Authorization,
+    /// Digest of the browser's cookie.
+    browser: String,
+    state: State,
+    pub(crate) expires: Timestamp,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum State {
+    Waiting,
+    Allowed { tenant: TenantId, user: domain::id::ObjectId, stamp: i64 },
+    Declined,
+}
+
+/// What a person let a client do, so that they are not asked again for the same.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Consent {
+    scopes: std::collections::BTreeSet<String>,
+}
+
+impl Cold for Pending {
+    const KIND: &'static str = "authorization";
+}
+impl Cold for Consent {
+    const KIND: &'static str = "consent";
+}
+
+impl App {
+    /// Keeps a request and gives the id by which the pages refer to it. `browser` is the browser's cookie.
+    pub async fn begin_authorization(&self, authorization: Authorization, browser: &str) -> Result<String, Error> {
+        let id = crypto::random::url_safe(&self.random_bytes::<24>()?);
+        let pending = Pending {
+            authorization,
+            browser: digest(browser),
+            state: State::Waiting,
+            expires: self.now().checked_add(LIFE).map_err(Error::internal)?,
+        };
+        self.create_cold(&digest(&id), &pending).await?;
+        Ok(id)
+    }
+
+    /// The request, as long as it waits for this browser's person.
+    pub async fn find_authorization(&self, id: &str, browser: &str) -> Result<Option<Authorization>, Error> {
+        let pending = self.find_cold::<Pending>(&digest(id)).await?;
+        let pending = pending.filter(|pending| pending.waits(browser, self.now()));
+        Ok(pending.map(|pending| pending.authorization))
+    }
+
+    /// The person lets the client act.
+    pub async fn allow_authorization(
+        &self,
+        id: &str,
+        browser: &str,
+        signed_in: &SignedIn,
+        proof: Proof,
+    ) -> Result<(), LoginError> {
+        let SignedIn { tenant, user, stamp } = *signed_in;
+        let allowed = self
+            .answer(id, browser, |authorization| {
+                let right_tenant = authorization.tenant.is_none_or(|expected| expected == tenant);
+                let proven = !authorization.fresh || proof == Proof::SignIn;
+                (right_tenant && proven).then_some(State::Allowed { tenant, user, stamp })
+            })
+            .await?;
+        let authorization = allowed.ok_or(LoginError::Refused)?;
+        self.remember_consent(signed_in, &authorization).await?;
+        Ok(())
+    }
+
+    /// The person declines.
+    pub async fn decline_authorization(&self, id: &str, browser: &str) -> Result<(), LoginError> {
+        self.answer(id, browser, |_| Some(State::Declined)).await?.map(drop).ok_or(LoginError::Refused)
+    }
+
+    /// Ends an answered request and makes the code, once. `None`: there is no such request, or nobody has
+    /// answered it.
+    pub async fn finish_authorization(
+        &self,
+        id: &str,
+        browser: &str,
+    ) -> Result<Option<(Authorization, Outcome)>, Error> {
+        let now = self.now();
+        let ended = self
+            .swap(&digest(id), |pending: Option<Pending>| {
+                Ok(match pending.filter(|pending| pending.is_of(browser, now)) {
+                    Some(pending) if !matches!(pending.state, State::Waiting) => (Swap::Delete, Some(pending)),
+                    _ => (Swap::Keep, None),
+                })
+            })
+            .await?;
+        let Some(Pending { authorization, state, .. }) = ended else { return Ok(None) };
+        let outcome = match state {
+            State::Allowed { tenant, user, stamp } => {
+                let signed_in = SignedIn { tenant, user, stamp };
+                Outcome::Code(self.issue_code(&signed_in, &new_code(&authorization)).await?)
+            }
+            State::Waiting | State::Declined => Outcome::Declined,
+        };
+        Ok(Some((authorization, outcome)))
+    }
+
+    /// A code at once, for a request that needs no answer of the person: the caller has made sure of that.
+    pub async fn issue_code_for(
+        &self,
+        signed_in: &SignedIn,
+        authorization: &Authorization,
+    ) -> Result<String, Error> {
+        self.issue_code(signed_in, &new_code(authorization)).await
+    }
+
+    /// Whether the person must be asked before the client may act for them: never for what is part of the
+    /// installation, once for what others have registered.
+    pub async fn needs_consent(&self, signed_in: &SignedIn, authorization: &Authorization) -> Result<bool, Error> {
+        if crate::well_known::find(authorization.client).is_some() {
+            return Ok(false);
+        }
+        let known = self.find_cold::<Consent>(&consent_id(signed_in, authorization.client)).await?;
+        Ok(!known.is_some_and(|known| authorization.scope.split(' ').all(|scope| known.scopes.contains(scope))))
+    }
+
+    async fn remember_consent(&self, signed_in: &SignedIn, authorization: &Authorization) -> Result<(), Error> {
+        if crate::well_known::find(authorization.client).is_some() {
+            return Ok(());
+        }
+        self.swap(&consent_id(signed_in, authorization.client), |known: Option<Consent>| {
+            let mut consent = known.unwrap_or_default();
+            consent.scopes.extend(authorization.scope.split(' ').map(str::to_owned));
+            Ok((Swap::Put(consent), ()))
+        })
+        .await
+    }
+
+    async fn answer(
+        &self,
+        id: &str,
+        browser: &str,
+        to: impl Fn(&Authorization) -> Option<State> + Send + Sync,
+    ) -> Result<Option<Authorization>, Error> {
+        let now = self.now();
+        self.swap(&digest(id), |pending: Option<Pending>| {
+            let Some(mut pending) = pending.filter(|pending| pending.waits(browser, now)) else {
+                return Ok((Swap::Keep, None));
+            };
+            let Some(state) = to(&pending.authorization) else { return Ok((Swap::Keep, None)) };
+            pending.state = state;
+            let authorization = pending.authorization.clone();
+            Ok((Swap::Put(pending), Some(authorization)))
+        })
+        .await
+    }
+}
+
+impl Pending {
+    fn is_of(&self, browser: &str, now: Timestamp) -> bool {
+        now < self.expires && crypto::digest::equal(self.browser.as_bytes(), digest(browser).as_bytes())
+    }
+
+    fn waits(&self, browser: &str, now: Timestamp) -> bool {
+        self.is_of(browser, now) && matches!(self.state, State::Waiting)
+    }
+}
+
+/// What a code for this request is bound to.
+fn new_code(authorization: &Authorization) -> NewCode<'_> {
+    NewCode {
+        client: authorization.client,
+        redirect_uri: &authorization.redirect_uri,
+        scope: &authorization.scope,
+        nonce: authorization.nonce.as_deref(),
+        challenge: authorization.challenge.as_deref(),
+    }
+}
+
+fn consent_id(signed_in: &SignedIn, client: AppId) -> String {
+    format!("{}/{client}", signed_in.user)
+}
+
+/// For finding one's password.
+const LIFE: SignedDuration = SignedDuration::from_mins(30);

@@ -1,0 +1,113 @@
+//! Authorization codes with PKCE (RFC 6749 §4.1, RFC 7636): a browser brings a code to the client, which
+//! proves with its verifier that it is the one that began.
+//!
+//! A code that is used twice was stolen by somebody: what was given for it is revoked (RFC 6749 §4.1.2).
+
+use domain::id::{AppId, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{GrantError, Granted, digest};
+use crate::{App, Cold, Error, Swap, login::SignedIn};
+
+/// What a code is bound to.
+#[derive(Clone, Debug)]
+pub struct NewCode<'a> {
+    pub client: AppId,
+    pub redirect_uri: &'a str,
+    pub scope: &'a str,
+    pub nonce: Option<&'a str>,
+    /// S256 challenge: base64url of the verifier's SHA-256.
+    pub challenge: Option<&'a str>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Code {
+    granted: Granted,
+    redirect_uri: String,
+    challenge: Option<String>,
+    pub(crate) expires: Timestamp,
+    /// Set at its use: the family of refresh tokens that was begun with it.
+    redeemed: Option<String>,
+}
+
+impl Cold for Code {
+    const KIND: &'static str = "code";
+}
+
+impl App {
+    pub async fn issue_code(&self, signed_in: &SignedIn, new: &NewCode<'_>) -> Result<String, Error> {
+        let code = crypto::random::url_safe(&self.random_bytes::<32>()?);
+        let record = Code {
+            granted: Granted::new(signed_in, new.client, new.scope, new.nonce),
+            redirect_uri: new.redirect_uri.to_owned(),
+            challenge: new.challenge.map(str::to_owned),
+            expires: self.now().checked_add(LIFE).map_err(Error::internal)?,
+            redeemed: None,
+        };
+        self.create_cold(&digest(&code), &record).await?;
+        Ok(code)
+    }
+
+    /// Trades a code for what was granted, once. `family` is the id under which refresh tokens will follow.
+    pub async fn redeem_code(
+        &self,
+        client: AppId,
+        tenant: Option<TenantId>,
+        code: &str,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+        family: &str,
+    ) -> Result<Granted, GrantError> {
+        let now = self.now();
+        let outcome = self
+            .swap(&digest(code), |record: Option<Code>| {
+                let Some(mut record) = record.filter(|record| record.granted.is_for(client, tenant)) else {
+                    return Ok((Swap::Keep, Err((GrantError::Invalid("no such code"), None))));
+                };
+                if let Some(stolen) = record.redeemed {
+                    let error = GrantError::Invalid("it was used before");
+                    return Ok((Swap::Delete, Err((error, Some(stolen)))));
+                }
+                if now >= record.expires {
+                    return Ok((Swap::Delete, Err((GrantError::Expired, None))));
+                }
+                if record.redirect_uri != redirect_uri {
+                    return Ok((Swap::Keep, Err((GrantError::Invalid("another redirect_uri"), None))));
+                }
+                if !proves(record.challenge.as_deref(), verifier) {
+                    return Ok((Swap::Keep, Err((GrantError::Invalid("the code_verifier is not right"), None))));
+                }
+                record.redeemed = Some(family.to_owned());
+                let granted = record.granted.clone();
+                Ok((Swap::Put(record), Ok(granted)))
+            })
+            .await?;
+        let granted = match outcome {
+            Ok(granted) => granted,
+            Err((error, stolen)) => {
+                if let Some(family) = stolen {
+                    self.end_family(&family).await?;
+                }
+                return Err(error);
+            }
+        };
+        self.require_live(&granted)?;
+        Ok(granted)
+    }
+}
+
+/// RFC 7636 §4.6.
+fn proves(challenge: Option<&str>, verifier: Option<&str>) -> bool {
+    match (challenge, verifier) {
+        (Some(challenge), Some(verifier)) => {
+            let digest = crypto::digest::sha256(verifier.as_bytes());
+            (43..=128).contains(&verifier.len())
+                && crypto::digest::equal(crypto::random::url_safe(&digest).as_bytes(), challenge.as_bytes())
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+const LIFE: SignedDuration = SignedDuration::from_mins(10);

@@ -1,0 +1,124 @@
+//! The keys that sign tokens: made at the first start, rotated on demand, kept sealed.
+//!
+//! A key that was replaced is still accepted, and published, until the last token that it signed has ended.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crypto::keys::{SigningKey, VerifyingKey};
+use domain::{
+    change::{Record, RecordKey},
+    cluster::SealedKey,
+    key,
+    snapshot::Snapshot,
+};
+use jiff::SignedDuration;
+
+use crate::{App, Caller, Error, authorize};
+
+/// Opened private keys and prepared public ones, by key id. A key never changes under its id.
+#[derive(Debug, Default)]
+pub(crate) struct KeyRing {
+    private: Mutex<HashMap<String, Arc<SigningKey>>>,
+    public: Mutex<HashMap<String, Arc<VerifyingKey>>>,
+}
+
+impl App {
+    /// Makes the first signing key of an installation, if there is none yet.
+    pub async fn ensure_signing_key(&self) -> Result<(), Error> {
+        if self.snapshot().signing_keys().any(|each| each.may_sign(self.now())) {
+            return Ok(());
+        }
+        let key = self.make_sealed_key("signing-key").await?;
+        let now = self.now();
+        self.transact(|tx| {
+            if tx.snapshot().signing_keys().any(|each| each.may_sign(now)) {
+                return Ok(());
+            }
+            let record = key::SigningKey { key: key.clone(), created: now, active_from: now, accepted_until: None };
+            tx.create(&Record::SigningKey(record))
+        })
+        .await
+    }
+
+    /// Signs with a new key from now on; tokens of the old one stay good until they end. Gives the new id.
+    pub async fn rotate_signing_keys(&self, caller: &Caller) -> Result<String, Error> {
+        authorize::administrator(&self.snapshot(), caller, ROTATE)?;
+        let key = self.make_sealed_key("signing-key").await?;
+        self.transact(|tx| {
+            tx.require_administrator(caller, ROTATE)?;
+            let now = tx.now();
+            let until = now.checked_add(LONGEST_TOKEN).map_err(Error::internal)?;
+            let known: Vec<key::SigningKey> =
+                tx.snapshot().signing_keys().map(|each| key::SigningKey::clone(each)).collect();
+            for mut old in known {
+                if !old.is_accepted(now) {
+                    tx.delete(&RecordKey::SigningKey(old.key.kid));
+                } else if old.accepted_until.is_none() {
+                    old.accepted_until = Some(until);
+                    tx.put(&Record::SigningKey(old))?;
+                }
+            }
+            let record = key::SigningKey { key: key.clone(), created: now, active_from: now, accepted_until: None };
+            tx.create(&Record::SigningKey(record))?;
+            Ok(key.kid.clone())
+        })
+        .await
+    }
+
+    /// The key that signs now, with its id.
+    pub(crate) fn current_signing_key(&self, snapshot: &Snapshot) -> Result<(String, Arc<SigningKey>), Error> {
+        let usable = snapshot.signing_keys().filter(|each| each.may_sign(self.now()));
+        let newest = usable.max_by_key(|each| each.active_from);
+        let newest = newest.ok_or_else(|| Error::internal("there is no key to sign with"))?;
+        Ok((newest.key.kid.clone(), self.open_key("signing-key", &newest.key)?))
+    }
+
+    /// A private key, opened once and then remembered.
+    pub(crate) fn open_key(&self, place: &str, key: &SealedKey) -> Result<Arc<SigningKey>, Error> {
+        let ring = &self.inner.tokens.keys.private;
+        if let Some(known) = ring.lock().unwrap_or_else(PoisonError::into_inner).get(&key.kid) {
+            return Ok(known.clone());
+        }
+        let place = format!("{place}/{}", key.kid);
+        let der = self.inner.sealer.open(&place, &key.sealed_key).map_err(Error::internal)?;
+        let opened = Arc::new(SigningKey::from_pkcs8(&der).map_err(Error::internal)?);
+        ring.lock().unwrap_or_else(PoisonError::into_inner).insert(key.kid.clone(), opened.clone());
+        Ok(opened)
+    }
+
+    /// A public key, prepared once and then remembered.
+    pub(crate) fn verifying_key(&self, key: &SealedKey) -> Result<Arc<VerifyingKey>, Error> {
+        let ring = &self.inner.tokens.keys.public;
+        let mut ring = ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = ring.get(&key.kid) {
+            return Ok(known.clone());
+        }
+        let public = crypto::keys::PublicKey { n: key.n.clone(), e: key.e.clone() };
+        let prepared = Arc::new(public.verifying().map_err(Error::internal)?);
+        ring.insert(key.kid.clone(), prepared.clone());
+        Ok(prepared)
+    }
+
+    /// Makes an RSA key pair on a blocking thread and seals its private half. Its id is its thumbprint, so
+    /// that no two keys share one.
+    pub(crate) async fn make_sealed_key(&self, place: &'static str) -> Result<SealedKey, Error> {
+        let made = tokio::task::spawn_blocking(SigningKey::generate).await.map_err(Error::internal)?;
+        let made = made.map_err(Error::internal)?;
+        let kid = made.public().thumbprint();
+        let der = made.to_pkcs8().map_err(Error::internal)?;
+        let sealed_key = self
+            .inner
+            .sealer
+            .seal(&format!("{place}/{kid}"), der.expose(), &*self.inner.random)
+            .map_err(Error::internal)?;
+        let public = made.public();
+        Ok(SealedKey { kid, n: public.n.clone(), e: public.e.clone(), sealed_key })
+    }
+}
+
+const ROTATE: &str = "portcullis.directory/signingKeys/rotate";
+/// No token that we sign lives longer, skew of clocks included.
+const LONGEST_TOKEN: SignedDuration = SignedDuration::from_hours(25);

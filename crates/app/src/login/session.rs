@@ -1,0 +1,88 @@
+//! The session of a browser: a random value in a cookie, of which only the digest is kept.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::SignedIn;
+use crate::{App, Caller, CallerKind, Cold, Error, Swap, well_known};
+use domain::id::{AppId, ObjectId, TenantId};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Session {
+    tenant: TenantId,
+    user: ObjectId,
+    stamp: i64,
+    pub(crate) expires: Timestamp,
+}
+
+impl Cold for Session {
+    const KIND: &'static str = "session";
+}
+
+impl App {
+    /// Begins a session and gives the value for its cookie.
+    pub async fn begin_session(&self, signed_in: &SignedIn) -> Result<String, Error> {
+        let value = crypto::random::url_safe(&self.random_bytes::<32>()?);
+        let expires = self.now().checked_add(LIFE).map_err(Error::internal)?;
+        let SignedIn { tenant, user, stamp } = *signed_in;
+        self.create_cold(&key(&value), &Session { tenant, user, stamp, expires }).await?;
+        Ok(value)
+    }
+
+    /// The person of a session, if it lasts still and the person may still sign in.
+    pub async fn find_session(&self, value: &str) -> Result<Option<(SignedIn, Caller)>, Error> {
+        if value.len() > 100 {
+            return Ok(None);
+        }
+        let Some(session) = self.find_cold::<Session>(&key(value)).await? else { return Ok(None) };
+        let snapshot = self.snapshot();
+        let user = snapshot.directory().user(session.user);
+        let live = user.filter(|user| {
+            user.enabled
+                && user.tenant == session.tenant
+                && crate::tokens::stamp_of(user.tokens_valid_after) == session.stamp
+                && self.now() < session.expires
+        });
+        Ok(live.map(|user| {
+            let caller = Caller {
+                tenant: user.tenant,
+                object_id: user.id,
+                app_id: AppId::new(well_known::PORTAL),
+                kind: CallerKind::User,
+                name: user.upn.to_string(),
+            };
+            (super::signed_in(user), caller)
+        }))
+    }
+
+    pub async fn end_session(&self, value: &str) -> Result<(), Error> {
+        self.swap(&key(value), |known: Option<Session>| {
+            Ok((if known.is_some() { Swap::Delete } else { Swap::Keep }, ()))
+        })
+        .await
+    }
+}
+
+/// The value that a form must bring back, for a browser with this cookie. A foreign page can make a browser
+/// post a form, but it knows neither the cookie nor this.
+pub fn form_token(browser: &str) -> String {
+    crypto::digest::sha256_hex(format!("form protection {browser}").as_bytes())
+}
+
+/// Whether a form was made for the browser that posts it.
+pub fn is_form_token(browser: &str, token: &str) -> bool {
+    browser.len() >= 32 && crypto::digest::equal(form_token(browser).as_bytes(), token.as_bytes())
+}
+
+impl App {
+    /// A new value for the cookie that tells one browser from another.
+    pub fn new_browser(&self) -> Result<String, Error> {
+        Ok(crypto::random::url_safe(&self.random_bytes::<32>()?))
+    }
+}
+
+fn key(value: &str) -> String {
+    crypto::digest::sha256_hex(value.as_bytes())
+}
+
+const LIFE: SignedDuration = SignedDuration::from_hours(12);

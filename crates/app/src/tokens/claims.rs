@@ -1,0 +1,163 @@
+//! Which claims a token carries, in the shapes of Entra's version 1 and 2
+//! (learn.microsoft.com, "Access token claims reference" and "ID token claims reference").
+
+use crypto::jwt::Claims;
+use domain::{
+    directory::Principal,
+    id::{AppId, ObjectId, TenantId},
+    snapshot::Snapshot,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Audience, audience::Resource, issuer, session_stamp};
+use crate::{Error, well_known::CLUSTER_AUDIENCE};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    V1,
+    V2,
+}
+
+/// How the client proved itself (`azpacr`, `appidacr`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientProof {
+    None = 0,
+    Secret = 1,
+    Assertion = 2,
+}
+
+/// An access token to be issued.
+#[derive(Clone, Debug)]
+pub struct TokenRequest {
+    pub tenant: TenantId,
+    pub subject: ObjectId,
+    pub client: AppId,
+    pub client_proof: ClientProof,
+    pub resource: Resource,
+    pub version: Version,
+    /// How the person signed in (`pwd`, ...); empty for applications.
+    pub methods: Vec<String>,
+}
+
+/// An id token to be issued.
+#[derive(Clone, Debug)]
+pub struct IdTokenRequest {
+    pub tenant: TenantId,
+    pub user: ObjectId,
+    pub client: AppId,
+    pub version: Version,
+    pub nonce: Option<String>,
+}
+
+pub(super) fn access(
+    snapshot: &Snapshot,
+    external_url: &str,
+    request: &TokenRequest,
+    now: Timestamp,
+    uti: String,
+) -> Result<Claims, Error> {
+    let mut claims = common(snapshot, external_url, request.tenant, request.subject, request.version, now)?;
+    let audience = match &request.resource {
+        Resource::Management(audience) => audience.clone(),
+        Resource::Cluster => CLUSTER_AUDIENCE.to_owned(),
+        Resource::UserInfo => Audience::new(external_url).user_info(),
+    };
+    put(&mut claims, "aud", audience);
+    put(&mut claims, "uti", uti);
+    let (client, proof) = match request.version {
+        Version::V1 => ("appid", "appidacr"),
+        Version::V2 => ("azp", "azpacr"),
+    };
+    put(&mut claims, client, request.client.to_string());
+    put(&mut claims, proof, (request.client_proof as u8).to_string());
+    match snapshot.directory().principal(request.subject) {
+        Some(Principal::User(_)) => {
+            put(&mut claims, "idtyp", "user");
+            let permission = if request.resource == Resource::UserInfo { "openid profile" } else { IMPERSONATION };
+            put(&mut claims, "scp", permission);
+            put(&mut claims, "amr", request.methods.clone());
+            put(&mut claims, "acr", "1");
+        }
+        Some(_) => put(&mut claims, "idtyp", "app"),
+        None => return Err(Error::not_found("principal", request.subject)),
+    }
+    put_groups(&mut claims, snapshot, external_url, request.subject);
+    let stamp = session_stamp(snapshot, request.subject);
+    put(&mut claims, STAMP, stamp.ok_or_else(|| Error::not_found("principal", request.subject))?);
+    Ok(claims)
+}
+
+pub(super) fn id(
+    snapshot: &Snapshot,
+    external_url: &str,
+    request: &IdTokenRequest,
+    now: Timestamp,
+    uti: String,
+) -> Result<Claims, Error> {
+    let mut claims = common(snapshot, external_url, request.tenant, request.user, request.version, now)?;
+    put(&mut claims, "aud", request.client.to_string());
+    put(&mut claims, "uti", uti);
+    if let Some(nonce) = &request.nonce {
+        put(&mut claims, "nonce", nonce.clone());
+    }
+    Ok(claims)
+}
+
+fn common(
+    snapshot: &Snapshot,
+    external_url: &str,
+    tenant: TenantId,
+    subject: ObjectId,
+    version: Version,
+    now: Timestamp,
+) -> Result<Claims, Error> {
+    let seconds = now.as_second();
+    let mut claims = Claims::new();
+    put(&mut claims, "iss", issuer(external_url, tenant, version));
+    put(&mut claims, "iat", seconds);
+    put(&mut claims, "nbf", seconds);
+    put(&mut claims, "exp", seconds + ACCESS_LIFE.as_secs());
+    put(&mut claims, "tid", tenant.to_string());
+    put(&mut claims, "oid", subject.to_string());
+    put(&mut claims, "sub", subject.to_string());
+    put(&mut claims, "ver", if version == Version::V1 { "1.0" } else { "2.0" });
+    if let Some(user) = snapshot.directory().user(subject) {
+        put(&mut claims, "name", user.display_name.as_str());
+        put(&mut claims, "upn", user.upn.as_str());
+        match version {
+            Version::V1 => put(&mut claims, "unique_name", user.upn.as_str()),
+            Version::V2 => put(&mut claims, "preferred_username", user.upn.as_str()),
+        }
+        if let Some(given) = &user.given_name {
+            put(&mut claims, "given_name", given.as_str());
+        }
+        if let Some(surname) = &user.surname {
+            put(&mut claims, "family_name", surname.as_str());
+        }
+    }
+    Ok(claims)
+}
+
+/// Groups by object id; of more than 200 only where to ask for them, as Entra does.
+fn put_groups(claims: &mut Claims, snapshot: &Snapshot, external_url: &str, subject: ObjectId) {
+    let groups = snapshot.directory().transitive_groups(subject);
+    if groups.len() <= MOST_GROUPS {
+        put(claims, "groups", groups.iter().map(ToString::to_string).collect::<Vec<_>>());
+        return;
+    }
+    put(claims, "_claim_names", json!({"groups": "src1"}));
+    let endpoint = format!("{external_url}/v1.0/users/{subject}/getMemberObjects");
+    put(claims, "_claim_sources", json!({"src1": {"endpoint": endpoint}}));
+}
+
+fn put(claims: &mut Claims, name: &str, value: impl Into<Value>) {
+    claims.insert(name.to_owned(), value.into());
+}
+
+/// Of access tokens and id tokens. Clients take less than five minutes for ended.
+pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(1);
+const IMPERSONATION: &str = "user_impersonation";
+/// The session stamp: nanoseconds of the principal's `tokens_valid_after`.
+pub(super) const STAMP: &str = "xms_stamp";
+const MOST_GROUPS: usize = 200;

@@ -1,0 +1,194 @@
+//! The authorization endpoint (RFC 6749 §4.1, with PKCE and form post): checks what a client asks for and
+//! hands the person over to the portal; when the person has answered, brings the answer to the client.
+//!
+//! ```text
+//!   client ──► /authorize ──► /portal/authorize ──► /oauth2/finish ──► client's address
+//!                 (checks)        (the person)          (the code)
+//! ```
+//!
+//! As long as client and address are in doubt, failures are shown here; after that they go to the client.
+
+mod answer;
+
+use std::marker::PhantomData;
+
+use app::{
+    App,
+    grants::{
+        authorization::{Authorization, Outcome, ResponseMode},
+        client::Client,
+    },
+    login::SignedIn,
+};
+use axum::{
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderMap, header};
+use web::{
+    body::{Form, FormFields},
+    cookie,
+};
+
+use crate::{
+    authority::Authority,
+    error::{Failure, codes},
+    token::{client_id, find_client, read_scope},
+};
+
+/// A request whose client and address are known, so that failures can be sent there.
+struct Known {
+    client: Client,
+    redirect_uri: String,
+    mode: ResponseMode,
+    state: Option<String>,
+}
+
+pub(crate) async fn get(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match FormFields::parse(query.unwrap_or_default().as_bytes()) {
+        Ok(fields) => begin(&app, &tenant, &headers, &fields).await,
+        Err(error) => answer::refusal(&error.into()),
+    }
+}
+
+/// OpenID Connect Core 1.0 §3.1.2.1: the parameters may come as a form.
+pub(crate) async fn post(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    headers: HeaderMap,
+    Form(fields, PhantomData): Form<Failure>,
+) -> Response {
+    begin(&app, &tenant, &headers, &fields).await
+}
+
+/// After the person has answered.
+pub(crate) async fn finish(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+    let ended = async {
+        let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
+        let id = fields.find("request")?.ok_or_else(|| Failure::missing("request"))?;
+        let gone = || Failure::new(&codes::GRANT_EXPIRED, "This sign-in has ended, or it was begun elsewhere.");
+        let browser = cookie::find(&headers, cookie::BROWSER).ok_or_else(gone)?;
+        app.finish_authorization(id, browser).await?.ok_or_else(gone)
+    };
+    match ended.await {
+        Ok((Authorization { redirect_uri, response_mode, state, .. }, outcome)) => {
+            let to = answer::To { redirect_uri: &redirect_uri, mode: response_mode, state: state.as_deref() };
+            match outcome {
+                Outcome::Code(code) => to.code(&code),
+                Outcome::Declined => to.failure(&Failure::new(&codes::ACCESS_DENIED, "")),
+            }
+        }
+        Err(failure) => answer::refusal(&failure),
+    }
+}
+
+async fn begin(app: &App, tenant: &str, headers: &HeaderMap, fields: &FormFields) -> Response {
+    let known = match know(app, tenant, fields) {
+        Ok(known) => known,
+        Err(failure) => return answer::refusal(&failure),
+    };
+    let to = answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
+    match lead_on(app, tenant, headers, fields, &known).await {
+        Ok(response) => response,
+        Err(failure) => to.failure(&failure),
+    }
+}
+
+fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<Known, Failure> {
+    let authority = Authority::parse(app, tenant)?;
+    let client = find_client(app, &authority, client_id(fields)?)?;
+    let redirect_uri = fields.find("redirect_uri")?.ok_or_else(|| Failure::missing("redirect_uri"))?;
+    if !client.may_redirect_to(redirect_uri) {
+        let shown: String = redirect_uri.chars().take(200).collect();
+        return Err(Failure::new(&codes::REDIRECT_MISMATCH, format!("\"{shown}\" is not among them.")));
+    }
+    let mode = match fields.find("response_mode")? {
+        None | Some("query") => ResponseMode::Query,
+        Some("form_post") => ResponseMode::FormPost,
+        Some(_) => return Err(Failure::new(&codes::UNSUPPORTED_RESPONSE_MODE, "")),
+    };
+    let state = fields.find("state")?.map(str::to_owned);
+    Ok(Known { client, redirect_uri: redirect_uri.to_owned(), mode, state })
+}
+
+async fn lead_on(
+    app: &App,
+    tenant: &str,
+    headers: &HeaderMap,
+    fields: &FormFields,
+    known: &Known,
+) -> Result<Response, Failure> {
+    let authority = Authority::parse(app, tenant)?;
+    if fields.find("response_type")? != Some("code") {
+        return Err(Failure::new(&codes::UNSUPPORTED_RESPONSE_TYPE, ""));
+    }
+    let prompts: Vec<&str> = fields.find("prompt")?.unwrap_or_default().split(' ').collect();
+    let authorization = Authorization {
+        client: known.client.app_id(),
+        tenant: authority.tenant().or_else(|| known.client.tenant()),
+        redirect_uri: known.redirect_uri.clone(),
+        response_mode: known.mode,
+        state: known.state.clone(),
+        scope: read_scope(app, fields)?.text,
+        nonce: fields.find("nonce")?.map(str::to_owned),
+        challenge: read_challenge(&known.client, fields)?,
+        fresh: prompts.contains(&"login"),
+        login_hint: fields.find("login_hint")?.map(|hint| hint.chars().take(113).collect()),
+    };
+    if prompts.contains(&"none") {
+        return silently(app, headers, known, &authorization).await;
+    }
+    let (browser, new) = match cookie::find(headers, cookie::BROWSER) {
+        Some(browser) => (browser.to_owned(), false),
+        None => (app.new_browser()?, true),
+    };
+    let id = app.begin_authorization(authorization, &browser).await?;
+    let mut response = Redirect::to(&format!("/portal/authorize?request={id}")).into_response();
+    if new {
+        response.headers_mut().extend(cookie::set(cookie::BROWSER, &browser).map(|value| (header::SET_COOKIE, value)));
+    }
+    Ok(response)
+}
+
+/// `prompt=none`: an answer at once, or none.
+async fn silently(
+    app: &App,
+    headers: &HeaderMap,
+    known: &Known,
+    authorization: &Authorization,
+) -> Result<Response, Failure> {
+    let needs_sign_in = || Failure::new(&codes::LOGIN_REQUIRED, "");
+    let session = cookie::find(headers, cookie::SESSION).ok_or_else(needs_sign_in)?;
+    let (signed_in, _) = app.find_session(session).await?.ok_or_else(needs_sign_in)?;
+    let SignedIn { tenant, .. } = signed_in;
+    if authorization.fresh || authorization.tenant.is_some_and(|expected| expected != tenant) {
+        return Err(needs_sign_in());
+    }
+    // Any program on the person's machine can listen on a loopback address: without a page nobody would know.
+    let unsafe_address = known.redirect_uri.starts_with("http://");
+    if unsafe_address || app.needs_consent(&signed_in, authorization).await? {
+        return Err(Failure::new(&codes::CONSENT_REQUIRED, ""));
+    }
+    let code = app.issue_code_for(&signed_in, authorization).await?;
+    let to = answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
+    Ok(to.code(&code))
+}
+
+/// A public client must bind its code to itself; whoever brings a challenge is held to it (RFC 7636 §4.3).
+fn read_challenge(client: &Client, fields: &FormFields) -> Result<Option<String>, Failure> {
+    let required = || Failure::new(&codes::CHALLENGE_REQUIRED, "");
+    let Some(challenge) = fields.find("code_challenge")? else {
+        return if client.is_public() { Err(required()) } else { Ok(None) };
+    };
+    let digest_like = challenge.len() == 43
+        && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if fields.find("code_challenge_method")? != Some("S256") || !digest_like {
+        return Err(required());
+    }
+    Ok(Some(challenge.to_owned()))
+}

@@ -1,0 +1,58 @@
+//! The beginning of the device grant (RFC 8628 §3.1): a code for the device, and one for the person.
+
+use std::marker::PhantomData;
+
+use app::App;
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use serde::Serialize;
+use web::body::Form;
+
+use crate::{
+    authority::Authority,
+    error::{Failure, codes},
+    token::{self, client_id, read_scope},
+};
+
+#[derive(Serialize)]
+struct Started {
+    user_code: String,
+    device_code: String,
+    /// RFC 8628 calls it so, and version 1 of Entra as the second.
+    verification_uri: String,
+    verification_url: String,
+    expires_in: i64,
+    interval: i64,
+    message: String,
+}
+
+pub(crate) async fn start(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    Form(fields, PhantomData): Form<Failure>,
+) -> Result<Response, Failure> {
+    let authority = Authority::parse(&app, &tenant)?;
+    let client = token::find_client(&app, &authority, client_id(&fields)?)?;
+    if !client.is_public() {
+        return Err(Failure::new(&codes::NOT_PUBLIC, ""));
+    }
+    let scope = read_scope(&app, &fields)?;
+    let tenant = authority.tenant().or_else(|| client.tenant());
+    let started = app.start_device(client.app_id(), tenant, &scope.text).await?;
+    let address = format!("{}/devicelogin", app.settings().external_url);
+    let message = format!("To sign in, open the page {address} in a browser and enter the code {}.", started.user_code);
+    let body = Started {
+        user_code: started.user_code,
+        device_code: started.device_code,
+        verification_uri: address.clone(),
+        verification_url: address,
+        expires_in: started.expires_in,
+        interval: started.interval,
+        message,
+    };
+    Ok(([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(body)).into_response())
+}

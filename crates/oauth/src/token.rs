@@ -1,0 +1,254 @@
+//! The token endpoint (RFC 6749 §3.2), version 1 and 2: finds out who the client is, hands each grant to its
+//! file, and writes the answer.
+
+mod client_credentials;
+mod code;
+mod device;
+mod password;
+mod refresh;
+mod response;
+
+use std::{marker::PhantomData, net::IpAddr};
+
+use app::{
+    App,
+    grants::client::{Client, ClientCredentials},
+    login::Secret,
+    tokens::{Audience, Version, audience::Resource, claims::ClientProof},
+};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::id::{AppId, TenantId};
+use http::{HeaderMap, header};
+use web::{
+    body::{Form, FormFields},
+    trace::RequestContext,
+};
+
+use crate::{
+    authority::Authority,
+    error::{Failure, codes},
+};
+
+/// A token request whose client is known and has proved itself.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) authority: Authority,
+    pub(crate) version: Version,
+    pub(crate) fields: &'a FormFields,
+    pub(crate) client: Client,
+    pub(crate) proof: ClientProof,
+    pub(crate) address: IpAddr,
+}
+
+/// What a client asks to reach.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    /// As the client wrote it; of a version 1 client, the resource.
+    pub(crate) text: String,
+    pub(crate) resource: Resource,
+}
+
+pub(crate) async fn version_2(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    context: RequestContext,
+    headers: HeaderMap,
+    Form(fields, PhantomData): Form<Failure>,
+) -> Result<Response, Failure> {
+    answer(&app, &tenant, &context, &headers, &fields, Version::V2).await
+}
+
+pub(crate) async fn version_1(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+    context: RequestContext,
+    headers: HeaderMap,
+    Form(fields, PhantomData): Form<Failure>,
+) -> Result<Response, Failure> {
+    answer(&app, &tenant, &context, &headers, &fields, Version::V1).await
+}
+
+async fn answer(
+    app: &App,
+    tenant: &str,
+    context: &RequestContext,
+    headers: &HeaderMap,
+    fields: &FormFields,
+    version: Version,
+) -> Result<Response, Failure> {
+    let authority = Authority::parse(app, tenant)?;
+    let grant = Grant::parse(fields)?;
+    let shown = credentials(app, &authority, headers, fields)?;
+    let client = find_client(app, &authority, shown.client)?;
+    let home = authority.tenant().or_else(|| client.tenant());
+    let proof = app.check_client(home, &client, &shown.credentials).await?;
+    let address = context.peer.address.ip();
+    let exchange = Exchange { app, authority, version, fields, client, proof, address };
+    match grant {
+        Grant::DeviceCode => device::exchange(&exchange).await,
+        Grant::AuthorizationCode => code::exchange(&exchange).await,
+        Grant::RefreshToken => refresh::exchange(&exchange).await,
+        Grant::ClientCredentials => client_credentials::exchange(&exchange).await,
+        Grant::Password => password::exchange(&exchange).await,
+    }
+}
+
+impl Exchange<'_> {
+    /// A parameter that the grant cannot do without.
+    pub(crate) fn require(&self, name: &str) -> Result<&str, Failure> {
+        self.fields.find(name)?.ok_or_else(|| Failure::missing(name))
+    }
+
+    /// The tenant that everything in this exchange must belong to, if there is one.
+    pub(crate) fn tenant(&self) -> Option<TenantId> {
+        self.authority.tenant().or_else(|| self.client.tenant())
+    }
+
+    /// What the client asks for now; if it does not say, what it asked for at the beginning.
+    pub(crate) fn scope_or(&self, granted: &str) -> Result<Scope, Failure> {
+        let asked = read_scope(self.app, self.fields)?;
+        if asked.text.is_empty() { scope_of(self.app, granted) } else { Ok(asked) }
+    }
+}
+
+/// The grants that are served (RFC 6749 §4, RFC 8628 §3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grant {
+    DeviceCode,
+    AuthorizationCode,
+    RefreshToken,
+    ClientCredentials,
+    Password,
+}
+
+impl Grant {
+    fn parse(fields: &FormFields) -> Result<Self, Failure> {
+        let name = fields.find("grant_type")?.ok_or_else(|| Failure::missing("grant_type"))?;
+        Ok(match name {
+            // MSAL for Node and for Go use the short name.
+            "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => Self::DeviceCode,
+            "authorization_code" => Self::AuthorizationCode,
+            "refresh_token" => Self::RefreshToken,
+            "client_credentials" => Self::ClientCredentials,
+            "password" => Self::Password,
+            _ => return Err(Failure::new(&codes::UNSUPPORTED_GRANT, "")),
+        })
+    }
+}
+
+/// The client that a request names and what it shows.
+#[derive(Debug)]
+struct Shown {
+    client: AppId,
+    credentials: ClientCredentials,
+}
+
+/// RFC 6749 §2.3.1 and RFC 7523 §2.2; one way at a time.
+fn credentials(app: &App, authority: &Authority, headers: &HeaderMap, fields: &FormFields) -> Result<Shown, Failure> {
+    let basic = basic(headers)?;
+    let secret = fields.find("client_secret")?;
+    let assertion = fields.find("client_assertion")?;
+    let ways = usize::from(basic.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some());
+    if ways > 1 {
+        return Err(Failure::new(&codes::MALFORMED, "The client proves itself in more than one way."));
+    }
+    if let Some((client, secret)) = basic {
+        let named = fields.find("client_id")?.is_none_or(|named| named.eq_ignore_ascii_case(&client));
+        if !named {
+            return Err(Failure::new(&codes::MALFORMED, "The header and the form name two clients."));
+        }
+        let credentials = ClientCredentials::Secret(Secret::new(secret));
+        return Ok(Shown { client: parse_client_id(&client)?, credentials });
+    }
+    let client = client_id(fields)?;
+    let credentials = match (secret, assertion) {
+        (Some(secret), _) => ClientCredentials::Secret(Secret::new(secret.to_owned())),
+        (None, Some(token)) => {
+            if fields.find("client_assertion_type")? != Some(ASSERTION_TYPE) {
+                return Err(Failure::new(&codes::MALFORMED, "The client_assertion_type is not jwt-bearer."));
+            }
+            let audiences = authority.token_endpoints(&app.settings().external_url);
+            ClientCredentials::Assertion { token: token.to_owned(), audiences }
+        }
+        (None, None) => ClientCredentials::None,
+    };
+    Ok(Shown { client, credentials })
+}
+
+/// Name and password of a basic authorization header; each was encoded as in a form.
+fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Failure> {
+    let malformed = || Failure::new(&codes::MALFORMED, "The authorization header is not one of the scheme Basic.");
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| malformed())?;
+    let (scheme, encoded) = text.split_once(' ').ok_or_else(malformed)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(malformed());
+    }
+    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let decoded = decoded.ok_or_else(malformed)?;
+    let (name, password) = decoded.split_once(':').ok_or_else(malformed)?;
+    let form = FormFields::parse(format!("name={name}&password={password}").as_bytes())?;
+    let field = |name: &str| Ok::<_, Failure>(form.find(name)?.unwrap_or_default().to_owned());
+    Ok(Some((field("name")?, field("password")?)))
+}
+
+pub(crate) fn client_id(fields: &FormFields) -> Result<AppId, Failure> {
+    parse_client_id(fields.find("client_id")?.ok_or_else(|| Failure::missing("client_id"))?)
+}
+
+pub(crate) fn parse_client_id(text: &str) -> Result<AppId, Failure> {
+    let shown: String = text.chars().take(100).flat_map(char::escape_debug).collect();
+    AppId::parse(text).map_err(|_| Failure::new(&codes::UNKNOWN_CLIENT, format!("\"{shown}\" is none.")))
+}
+
+/// The client, if it may act in the tenant that the address names.
+pub(crate) fn find_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
+    let client = app.find_client(id)?;
+    match (client.tenant(), authority.tenant()) {
+        (Some(home), Some(tenant)) if home != tenant => {
+            Err(Failure::new(&codes::UNKNOWN_CLIENT, format!("\"{id}\" is none.")))
+        }
+        _ => Ok(client),
+    }
+}
+
+/// The scope, or what a version 1 client names as its resource. An empty text: nothing was asked for.
+pub(crate) fn read_scope(app: &App, fields: &FormFields) -> Result<Scope, Failure> {
+    match (fields.find("scope")?, fields.find("resource")?) {
+        (_, Some(resource)) => {
+            let found = Audience::new(&app.settings().external_url).of_resource(resource);
+            let found = found.ok_or_else(|| Failure::new(&codes::UNKNOWN_RESOURCE, quoted(resource)))?;
+            // From here on it is a scope like any other, so that a refresh finds the resource again.
+            Ok(Scope { text: format!("{resource}/.default openid offline_access"), resource: found })
+        }
+        (Some(scope), None) => scope_of(app, scope),
+        (None, None) => Ok(Scope { text: String::new(), resource: Resource::UserInfo }),
+    }
+}
+
+fn scope_of(app: &App, text: &str) -> Result<Scope, Failure> {
+    if text.len() > LONGEST_SCOPE {
+        return Err(Failure::new(&codes::INVALID_SCOPE, format!("It is longer than {LONGEST_SCOPE} characters.")));
+    }
+    let scopes: Vec<&str> = text.split_ascii_whitespace().collect();
+    let audience = Audience::new(&app.settings().external_url);
+    let resource = audience.of_scopes(&scopes).map_err(|wrong| {
+        // A scope that is good by itself is wrong here because of the others.
+        let code = if audience.of_scopes(&[&wrong]).is_ok() { &codes::SEVERAL_RESOURCES } else { &codes::UNKNOWN_RESOURCE };
+        Failure::new(code, quoted(&wrong))
+    })?;
+    Ok(Scope { text: scopes.join(" "), resource })
+}
+
+fn quoted(text: &str) -> String {
+    let shown: String = text.chars().take(200).flat_map(char::escape_debug).collect();
+    format!("It is \"{shown}\".")
+}
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const LONGEST_SCOPE: usize = 4096;

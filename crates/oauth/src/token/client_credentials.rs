@@ -1,0 +1,34 @@
+//! An application that acts for itself (RFC 6749 §4.4).
+
+use app::tokens::{TokenRequest, audience::Resource};
+use axum::response::Response;
+
+use super::{Exchange, response::for_application};
+use crate::error::{Failure, codes};
+
+pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
+    // A public client has nothing to prove itself with, so anybody could be it.
+    if exchange.proof == app::tokens::claims::ClientProof::None {
+        return Err(Failure::new(&codes::PROOF_REQUIRED, ""));
+    }
+    let tenant = exchange.tenant().ok_or_else(|| Failure::new(&codes::TENANT_REQUIRED, ""))?;
+    let scope = exchange.scope_or("")?;
+    if scope.text.is_empty() {
+        return Err(Failure::missing("scope"));
+    }
+    if scope.resource == Resource::UserInfo {
+        return Err(Failure::new(&codes::INVALID_SCOPE, "An application asks for one resource: {resource}/.default."));
+    }
+    let principal = exchange.app.service_principal_of(tenant, exchange.client.app_id())?;
+    let request = TokenRequest {
+        tenant,
+        subject: principal.id,
+        client: exchange.client.app_id(),
+        client_proof: exchange.proof,
+        resource: scope.resource.clone(),
+        version: exchange.version,
+        methods: Vec::new(),
+    };
+    let issued = exchange.app.issue_access_token(&request).await?;
+    Ok(for_application(exchange, &scope, issued.token, issued.expires_in))
+}

@@ -1,0 +1,22 @@
+//! A person's name and password, sent by a client that an administrator trusts with them (RFC 6749 §4.3).
+
+use app::{grants::Granted, login::Secret};
+use axum::response::Response;
+
+use super::{
+    Exchange,
+    response::{Refresh, for_person},
+};
+use crate::error::{Failure, codes};
+
+pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
+    if !exchange.client.may_send_passwords() {
+        return Err(Failure::new(&codes::PASSWORD_GRANT_OFF, ""));
+    }
+    let user_name = exchange.require("username")?;
+    let password = Secret::new(exchange.require("password")?.to_owned());
+    let scope = exchange.scope_or("")?;
+    let signed_in = exchange.app.sign_in(exchange.tenant(), user_name, &password, Some(exchange.address)).await?;
+    let granted = Granted::new(&signed_in, exchange.client.app_id(), &scope.text, None);
+    for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.new_family()?)).await
+}
