@@ -4,6 +4,9 @@
 //! It knows no route, no record and no rule: what a request means is the business of the surface that it is
 //! for, and what it may do that of the application.
 
+pub mod bearer;
+pub mod body;
+pub mod cookie;
 pub mod page;
 pub mod path;
 pub mod serve;

@@ -64,8 +64,9 @@ impl Page {
 
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
-        let policy = HeaderValue::try_from(self.policy())
-            .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; form-action 'none'"));
+        let policy = HeaderValue::try_from(self.policy()).unwrap_or(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'; form-action 'none'",
+        ));
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
             (header::CONTENT_SECURITY_POLICY, policy),
@@ -95,7 +96,8 @@ pub fn plain(status: StatusCode, text: impl Into<String>) -> Response {
 fn origin(url: &str) -> Option<String> {
     let uri: http::Uri = url.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-    let harmless = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
+    let harmless =
+        |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
     if !harmless(scheme) || !harmless(authority.as_str()) {
         return None;
     }
@@ -125,13 +127,16 @@ mod tests {
 
     #[test]
     fn a_form_may_lead_to_the_origin_of_its_target_only() {
-        let policy = policy(Page::new(String::new()).with_form_target("http://localhost:4711/callback?state=a;b"));
+        let policy =
+            policy(Page::new(String::new()).with_form_target("http://localhost:4711/callback?state=a;b"));
         assert!(policy.ends_with("form-action 'self' http://localhost:4711"), "{policy}");
     }
 
     #[test]
     fn a_target_cannot_add_to_the_policy() {
-        for url in ["https://a.test;script-src *", "https://a.test, b", "not a url", "https://user:x;y@a.test/", "*"] {
+        for url in
+            ["https://a.test;script-src *", "https://a.test, b", "not a url", "https://user:x;y@a.test/", "*"]
+        {
             let policy = policy(Page::new(String::new()).with_form_target(url));
             assert!(policy.ends_with("form-action 'self'"), "{url}: {policy}");
         }

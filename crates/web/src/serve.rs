@@ -24,7 +24,7 @@ use axum::Router;
 use tokio::{net::TcpListener, sync::watch};
 
 pub use authority::{ClientAuthority, ClientIdentity, VerifiedCertificate};
-pub use tls::{ServerCertificate, Tls, TlsError, follow_certificate_files};
+pub use tls::{CertificateFiles, ServerCertificate, Tls, TlsError};
 
 use self::{admission::Admission, connection::ConnectionSettings, front::Shared};
 use crate::trace::Counts;

@@ -96,7 +96,10 @@ impl RequestId {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let (high, low) = *START;
         let number = low.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(ODD_STEP));
-        Self(uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(number)).to_be_bytes()).into_uuid())
+        Self(
+            uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(number)).to_be_bytes())
+                .into_uuid(),
+        )
     }
 }
 
@@ -160,7 +163,8 @@ impl SurfaceCounts {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let seconds = took.as_secs_f64();
-        let bucket = DURATION_BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(DURATION_BOUNDS.len());
+        let bucket =
+            DURATION_BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(DURATION_BOUNDS.len());
         if let Some(count) = self.by_duration.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -175,7 +179,9 @@ impl SurfaceCounts {
 
     /// Answers by duration, in the order of [`DURATION_BOUNDS`], the slower ones last; not cumulative.
     pub fn durations(&self) -> [u64; DURATION_BOUNDS.len() + 1] {
-        std::array::from_fn(|bucket| self.by_duration.get(bucket).map_or(0, |count| count.load(Ordering::Relaxed)))
+        std::array::from_fn(|bucket| {
+            self.by_duration.get(bucket).map_or(0, |count| count.load(Ordering::Relaxed))
+        })
     }
 
     /// The sum of all durations.

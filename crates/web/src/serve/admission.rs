@@ -41,7 +41,9 @@ impl Admission {
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let address = counted_as(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.all >= self.most || counts.by_address.get(&address).is_some_and(|n| *n >= self.most_per_address) {
+        if counts.all >= self.most
+            || counts.by_address.get(&address).is_some_and(|n| *n >= self.most_per_address)
+        {
             return None;
         }
         counts.all += 1;
@@ -101,7 +103,10 @@ mod tests {
         let first: IpAddr = "192.0.2.1".parse().unwrap();
         let held: Vec<_> = (0..2).map(|_| admission.admit(first).unwrap()).collect();
         assert!(admission.admit(first).is_none());
-        assert!(admission.admit("::ffff:192.0.2.1".parse().unwrap()).is_none(), "the same address in its IPv6 form");
+        assert!(
+            admission.admit("::ffff:192.0.2.1".parse().unwrap()).is_none(),
+            "the same address in its IPv6 form"
+        );
         assert!(admission.admit("192.0.2.2".parse().unwrap()).is_some());
         drop(held);
         assert!(admission.admit(first).is_some());

@@ -106,12 +106,19 @@ impl Authorities {
             if !by_subject.contains_key(&subject) {
                 hints.extend(names);
             }
-            by_subject.entry(subject).or_default().push(Authority { name: entry.name.clone(), key_id, verifier });
+            by_subject.entry(subject).or_default().push(Authority {
+                name: entry.name.clone(),
+                key_id,
+                verifier,
+            });
         }
         // The list must fit into one handshake message. Without hints every client may choose for itself:
         // browsers then ask their users, but everyone who has a certificate still gets in.
         if hints.iter().map(|hint| hint.as_ref().len() + 2).sum::<usize>() > MOST_HINT_BYTES {
-            tracing::warn!(authorities = hints.len(), "too many client authorities to name them in the handshake");
+            tracing::warn!(
+                authorities = hints.len(),
+                "too many client authorities to name them in the handshake"
+            );
             hints.clear();
         }
         Ok(Self { by_subject, hints })
@@ -135,7 +142,11 @@ impl Authorities {
         }
     }
 
-    fn verify(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Option<VerifiedCertificate> {
+    fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Option<VerifiedCertificate> {
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
         // The authority has signed the leaf itself, or the last of the intermediates.
         let (issuer, issuer_key) = match intermediates.last() {
@@ -162,12 +173,24 @@ impl Authorities {
     }
 }
 
-fn described(authority: &Arc<str>, leaf: &CertificateDer<'_>, parsed: &X509Certificate<'_>) -> Option<VerifiedCertificate> {
+fn described(
+    authority: &Arc<str>,
+    leaf: &CertificateDer<'_>,
+    parsed: &X509Certificate<'_>,
+) -> Option<VerifiedCertificate> {
     Some(VerifiedCertificate {
         authority: authority.clone(),
         certificate: leaf.to_vec(),
-        serial: parsed.raw_serial().iter().skip_while(|byte| **byte == 0).map(|byte| format!("{byte:02x}")).collect(),
-        common_name: texts(parsed.subject(), X509Name::iter_common_name)?.into_iter().next().unwrap_or_default(),
+        serial: parsed
+            .raw_serial()
+            .iter()
+            .skip_while(|byte| **byte == 0)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+        common_name: texts(parsed.subject(), X509Name::iter_common_name)?
+            .into_iter()
+            .next()
+            .unwrap_or_default(),
         organizations: texts(parsed.subject(), X509Name::iter_organization)?,
         expires_at: Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()?,
     })

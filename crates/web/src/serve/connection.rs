@@ -3,13 +3,7 @@
 //! The guardian looks at the connection a few times within the shortest of its limits, instead of setting a
 //! timer for each request: a connection in use costs nothing but a few counters.
 
-use std::{
-    io,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -41,7 +35,12 @@ pub(super) struct ConnectionSettings {
 }
 
 /// Serves one connection to its end. `place` is given back with it.
-pub(super) async fn run(settings: Arc<ConnectionSettings>, stream: TcpStream, address: SocketAddr, place: Place) {
+pub(super) async fn run(
+    settings: Arc<ConnectionSettings>,
+    stream: TcpStream,
+    address: SocketAddr,
+    place: Place,
+) {
     let mut cut = settings.cut.clone();
     tokio::select! {
         biased;
@@ -59,14 +58,10 @@ async fn serve(settings: &ConnectionSettings, stream: TcpStream, address: Socket
     }
     let activity = Arc::new(Activity::default());
     let guarded = GuardedStream::new(stream, limits.unread_answer, activity.reads.clone());
-    let acceptor = TlsAcceptor::from(settings.tls.config());
-    let stream = match timeout(limits.handshake, acceptor.accept(guarded).into_fallible()).await {
+    let stream = match timeout(limits.handshake, handshake(settings, guarded)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err((error, stream))) => {
+        Ok(Err(error)) => {
             tracing::debug!(%error, peer.address = %address, "TLS handshake failed");
-            if spoke_no_tls(&error) {
-                let _ = timeout(limits.handshake, refuse_plain_http(stream)).await;
-            }
             return;
         }
         Err(_elapsed) => {
@@ -86,19 +81,41 @@ async fn serve(settings: &ConnectionSettings, stream: TcpStream, address: Socket
     }
 }
 
+async fn handshake(
+    settings: &ConnectionSettings,
+    stream: GuardedStream,
+) -> io::Result<TlsStream<GuardedStream>> {
+    let mut first = [0_u8];
+    // Looked at before the handshake, which would send an alert in front of our words.
+    if stream.peek(&mut first).await? == 1 && first.iter().all(u8::is_ascii_uppercase) {
+        refuse_plain_http(stream).await?;
+        return Err(io::Error::other("plain HTTP"));
+    }
+    TlsAcceptor::from(settings.tls.config()).accept(stream).await
+}
+
 fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(limits.probe).with_interval(limits.probe / 3).with_retries(3);
+    let keepalive =
+        TcpKeepalive::new().with_time(limits.probe).with_interval(limits.probe / 3).with_retries(3);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-async fn serve_http1(settings: &ConnectionSettings, stream: TlsStream<GuardedStream>, front: Front, activity: &Activity) {
+async fn serve_http1(
+    settings: &ConnectionSettings,
+    stream: TlsStream<GuardedStream>,
+    front: Front,
+    activity: &Activity,
+) {
     let limits = &settings.limits;
     let mut builder = hyper::server::conn::http1::Builder::new();
-    // The guardian bounds the head: a timer for each request would also end quiet connections.
-    builder.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(
-        usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).max(SMALLEST_BUFFER),
-    );
+    let most_header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).max(SMALLEST_BUFFER);
+    builder
+        .timer(TokioTimer::new())
+        // The guardian bounds the head: a timer for each request would also end quiet connections.
+        .header_read_timeout(None)
+        .max_header_size(most_header_bytes)
+        .max_buf_size(most_header_bytes);
     let mut connection = builder.serve_connection(TokioIo::new(stream), front);
     let mut stopping = settings.stopping.clone();
     let mut guardian = Guardian::new(limits, Partial::IsSlowRequest);
@@ -111,7 +128,7 @@ async fn serve_http1(settings: &ConnectionSettings, stream: TlsStream<GuardedStr
                 outcome = std::future::poll_fn(|context| connection.poll_without_shutdown(context)) => break outcome,
                 _ = &mut signal, if !told => {
                     told = true;
-                    Pin::new(&mut connection).graceful_shutdown();
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
                 }
                 () = guardian.tick() => if guardian.is_overdue(activity) { return },
             }
@@ -120,11 +137,18 @@ async fn serve_http1(settings: &ConnectionSettings, stream: TlsStream<GuardedStr
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended with an error");
     }
-    let stream = connection.into_parts().io.into_inner();
-    let _ = timeout(LINGER, linger(stream)).await;
+    let mut stream = connection.into_parts().io.into_inner();
+    if stream.shutdown().await.is_ok() && activity.has_left_a_body_unread() {
+        let _ = timeout(LINGER, linger(stream)).await;
+    }
 }
 
-async fn serve_http2(settings: &ConnectionSettings, stream: TlsStream<GuardedStream>, front: Front, activity: &Activity) {
+async fn serve_http2(
+    settings: &ConnectionSettings,
+    stream: TlsStream<GuardedStream>,
+    front: Front,
+    activity: &Activity,
+) {
     let limits = &settings.limits;
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     builder
@@ -230,10 +254,9 @@ impl Guardian {
     }
 }
 
-/// Closes in a way that lets the client read our last answer: a socket closed with bytes unread would reset the
-/// connection, and the client might lose the answer to a body that was too large.
+/// Lets the client read our last answer, after we have closed our side: a socket closed with bytes unread would
+/// reset the connection, and the client might lose the answer to a body that was too large.
 async fn linger(mut stream: TlsStream<GuardedStream>) -> io::Result<()> {
-    stream.shutdown().await?;
     let mut scratch = [0_u8; 8192];
     let mut left = MOST_LINGERING_BYTES;
     while left > 0 {
@@ -243,11 +266,6 @@ async fn linger(mut stream: TlsStream<GuardedStream>) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn spoke_no_tls(error: &io::Error) -> bool {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    matches!(cause, Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)))
 }
 
 async fn refuse_plain_http(mut stream: GuardedStream) -> io::Result<()> {

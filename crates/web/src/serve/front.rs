@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -58,6 +58,8 @@ pub(super) struct Activity {
     begun: AtomicU64,
     /// Times that bytes came in, written by the stream.
     pub(super) reads: Arc<AtomicU64>,
+    /// Whether a request's body was left unread.
+    left_unread: AtomicBool,
     /// The value of `reads` when the last request began or ended.
     settled: AtomicU64,
 }
@@ -74,6 +76,10 @@ impl Activity {
     /// Whether bytes have come in since the last request that are not yet a request.
     pub(super) fn has_partial_request(&self) -> bool {
         self.reads.load(Ordering::Relaxed) != self.settled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_left_a_body_unread(&self) -> bool {
+        self.left_unread.load(Ordering::Relaxed)
     }
 
     fn settle(&self) {
@@ -110,11 +116,15 @@ impl hyper::service::Service<Request<Incoming>> for Front {
         let in_flight = InFlight::begin(&self.activity);
         let shared = self.shared.clone();
         let context = RequestContext::new(self.peer.clone());
-        Box::pin(async move { Ok(answer(&shared, context, request).await.map(|body| AnswerBody { body, _in_flight: in_flight })) })
+        let activity = self.activity.clone();
+        let request = request.map(|body| AskedBody { body, ended: false, activity });
+        Box::pin(async move {
+            Ok(answer(&shared, context, request).await.map(|body| AnswerBody { body, _in_flight: in_flight }))
+        })
     }
 }
 
-async fn answer(shared: &Shared, context: RequestContext, mut request: Request<Incoming>) -> Response<Body> {
+async fn answer(shared: &Shared, context: RequestContext, mut request: Request<AskedBody>) -> Response<Body> {
     let started = Instant::now();
     let id = context.id;
     let uri = request.uri().clone();
@@ -147,7 +157,13 @@ async fn answer(shared: &Shared, context: RequestContext, mut request: Request<I
     finished(shared, uri.path(), id, started, response)
 }
 
-fn finished(shared: &Shared, path: &str, id: RequestId, started: Instant, mut response: Response<Body>) -> Response<Body> {
+fn finished(
+    shared: &Shared,
+    path: &str,
+    id: RequestId,
+    started: Instant,
+    mut response: Response<Body>,
+) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -166,6 +182,44 @@ fn finished(shared: &Shared, path: &str, id: RequestId, started: Instant, mut re
     response
 }
 
+/// The body of a request; notes when it was not read to its end.
+#[derive(Debug)]
+struct AskedBody {
+    body: Incoming,
+    ended: bool,
+    activity: Arc<Activity>,
+}
+
+impl http_body::Body for AskedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        self.ended |= matches!(frame, Poll::Ready(None));
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for AskedBody {
+    fn drop(&mut self) {
+        if !self.ended && !http_body::Body::is_end_stream(&self.body) {
+            self.activity.left_unread.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The body of an answer; the request counts as unfinished until it is sent or given up.
 #[derive(Debug)]
 pub(super) struct AnswerBody {
@@ -177,7 +231,10 @@ impl http_body::Body for AnswerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(context)
     }
 

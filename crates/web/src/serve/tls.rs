@@ -7,7 +7,12 @@
 //!
 //! Who is behind a certificate is not decided here: that is the business of the application.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    hash::{BuildHasher, RandomState},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use rustls::{
@@ -55,6 +60,8 @@ pub enum TlsError {
     NoKey(String),
     #[error("certificate and private key cannot be used together: {0}")]
     Unusable(rustls::Error),
+    #[error("{} cannot be read: {cause}", file.display())]
+    Unreadable { file: PathBuf, cause: std::io::Error },
     #[error("authority \"{name}\" cannot be used: {cause}")]
     Authority { name: Arc<str>, cause: String },
     #[error("TLS cannot be set up: {0}")]
@@ -103,8 +110,9 @@ impl Tls {
 impl ServerCertificate {
     /// From PEM texts: the certificate first, then its intermediates; a PKCS #8, SEC 1 or PKCS #1 key.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-        let chain: Vec<CertificateDer<'static>> =
-            CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>().map_err(|_| TlsError::NoCertificate)?;
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
+            .collect::<Result<_, _>>()
+            .map_err(|_| TlsError::NoCertificate)?;
         if chain.is_empty() {
             return Err(TlsError::NoCertificate);
         }
@@ -114,40 +122,56 @@ impl ServerCertificate {
     }
 }
 
-/// Reads certificate and key again whenever one of the two files changes, until the future is dropped.
-///
-/// A pair that cannot be used is reported and left alone: the one in use stays, and the next change is tried
-/// again. The two files are looked at every `interval`, because certificates are commonly replaced by renaming
-/// or by a symbolic link, which watches on one file miss.
-pub async fn follow_certificate_files(tls: Tls, chain: PathBuf, key: PathBuf, interval: Duration) {
-    let mut tried = read_pair(&chain, &key).await.ok();
-    loop {
-        tokio::time::sleep(interval).await;
-        let pair = match read_pair(&chain, &key).await {
-            Ok(pair) => pair,
-            Err(error) => {
-                tracing::warn!(%error, file = %chain.display(), "server certificate cannot be read; the one in use stays");
-                continue;
+/// A certificate and its key in two PEM files that somebody else renews.
+#[derive(Debug)]
+pub struct CertificateFiles {
+    chain: PathBuf,
+    key: PathBuf,
+    /// A fingerprint of what was read last, usable or not.
+    read: u64,
+    hasher: RandomState,
+}
+
+impl CertificateFiles {
+    /// Reads the pair for the first time.
+    pub async fn load(chain: PathBuf, key: PathBuf) -> Result<(Self, ServerCertificate), TlsError> {
+        let mut files = Self { chain, key, read: 0, hasher: RandomState::new() };
+        let certificate = files.read().await?;
+        Ok((files, certificate))
+    }
+
+    /// Reads the files again every `interval`, and serves with what is new, until the future is dropped.
+    ///
+    /// A pair that cannot be used is reported and left alone: the one in use stays, and the next change is tried
+    /// again. The files are read instead of watched, because certificates are commonly replaced by renaming or
+    /// by a symbolic link, which watches on one file miss.
+    pub async fn follow(mut self, tls: Tls, interval: Duration) {
+        loop {
+            tokio::time::sleep(interval).await;
+            let before = self.read;
+            match self.read().await {
+                _ if self.read == before => {}
+                Ok(certificate) => {
+                    tls.replace_certificate(certificate);
+                    tracing::info!(file = %self.chain.display(), "server certificate replaced");
+                }
+                Err(error) => {
+                    tracing::error!(%error, file = %self.chain.display(), "the server certificate cannot be used; the one in use stays");
+                }
             }
-        };
-        if tried.as_ref() == Some(&pair) {
-            continue;
         }
-        match ServerCertificate::from_pem(&pair.0, &pair.1) {
-            Ok(certificate) => {
-                tls.replace_certificate(certificate);
-                tracing::info!(file = %chain.display(), "server certificate replaced");
-            }
-            Err(error) => {
-                tracing::error!(%error, file = %chain.display(), "server certificate not replaced; the one in use stays");
-            }
-        }
-        tried = Some(pair);
+    }
+
+    async fn read(&mut self) -> Result<ServerCertificate, TlsError> {
+        let pair = (read(&self.chain).await, read(&self.key).await);
+        let texts = (pair.0.as_ref().ok(), pair.1.as_ref().ok());
+        self.read = self.hasher.hash_one(texts);
+        ServerCertificate::from_pem(&pair.0?, &pair.1?)
     }
 }
 
-async fn read_pair(chain: &PathBuf, key: &PathBuf) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
-    Ok((tokio::fs::read(chain).await?, tokio::fs::read(key).await?))
+async fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
+    tokio::fs::read(file).await.map_err(|cause| TlsError::Unreadable { file: file.to_owned(), cause })
 }
 
 /// The certificate of the moment, as rustls asks for it.

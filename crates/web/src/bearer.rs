@@ -1,0 +1,161 @@
+//! The credentials in the `Authorization` header of a request: a bearer token (RFC 6750 §2.1), or the name and
+//! secret of a client (RFC 7617, RFC 6749 §2.3.1).
+//!
+//! They are taken out, not verified. A header that is there but cannot be used is not the same as none: the
+//! request must then fail, and not go on as somebody else.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use crate::path::hexadecimal;
+
+/// What the header holds.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials<'a> {
+    /// There is no such header.
+    None,
+    Bearer(&'a str),
+    /// Name and secret, their form escapes undone.
+    Basic {
+        name: String,
+        secret: String,
+    },
+    /// There is one that cannot be used: another scheme, several headers, characters that no token has, too long.
+    Unusable,
+}
+
+impl std::fmt::Debug for Credentials<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::None => "None",
+            Self::Bearer(_) => "Bearer(***)",
+            Self::Basic { .. } => "Basic(***)",
+            Self::Unusable => "Unusable",
+        })
+    }
+}
+
+pub fn credentials(headers: &HeaderMap) -> Credentials<'_> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Credentials::None,
+        (Some(value), None) if value.len() <= LONGEST => value,
+        _ => return Credentials::Unusable,
+    };
+    let parts = value.to_str().ok().and_then(|text| text.trim().split_once(' '));
+    match parts {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => bearer(token.trim()),
+        Some((scheme, text)) if scheme.eq_ignore_ascii_case("basic") => {
+            basic(text.trim()).unwrap_or(Credentials::Unusable)
+        }
+        _ => Credentials::Unusable,
+    }
+}
+
+fn bearer(token: &str) -> Credentials<'_> {
+    let plausible = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    match !token.is_empty() && token.bytes().all(plausible) {
+        true => Credentials::Bearer(token),
+        false => Credentials::Unusable,
+    }
+}
+
+fn basic(text: &str) -> Option<Credentials<'static>> {
+    let pair = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
+    let (name, secret) = pair.split_once(':')?;
+    Some(Credentials::Basic { name: unescaped(name)?, secret: unescaped(secret)? })
+}
+
+/// Clients that leave the escapes out, as many do, are understood as long as their text holds no percent sign
+/// and no plus. One that does not decode is taken as it is.
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => match (hexadecimal(rest.next()), hexadecimal(rest.next())) {
+                (Some(high), Some(low)) => high << 4 | low,
+                _ => return Some(text.to_owned()),
+            },
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+}
+
+/// Tokens with 200 groups have about 10,000 characters.
+const LONGEST: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(values: &[&str], expected: Credentials<'_>) {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, value.parse().unwrap());
+        }
+        assert!(credentials(&headers) == expected, "{values:?}: {:?}", credentials(&headers));
+    }
+
+    fn pair(name: &str, secret: &str) -> Credentials<'static> {
+        Credentials::Basic { name: name.to_owned(), secret: secret.to_owned() }
+    }
+
+    #[test]
+    fn one_bearer_header_is_a_token() {
+        check(&[], Credentials::None);
+        check(&["Bearer a.b-c_d~e+f/g=="], Credentials::Bearer("a.b-c_d~e+f/g=="));
+        check(&["bEARER  abc "], Credentials::Bearer("abc"));
+    }
+
+    #[test]
+    fn everything_else_is_unusable_and_not_nothing() {
+        for values in [
+            &["Bearer"][..],
+            &["Bearer "],
+            &["Bearer a b"],
+            &["Bearer a,b"],
+            &["Bearer a", "Bearer b"],
+            &["Bearer a", "Basic YTpi"],
+            &["Negotiate abc"],
+            &["Basic ???"],
+            &["Basic YQ=="],
+            &["abc"],
+            &[""],
+        ] {
+            check(values, Credentials::Unusable);
+        }
+        check(&[&format!("Bearer {}", "a".repeat(20_000))], Credentials::Unusable);
+    }
+
+    #[test]
+    fn a_client_gives_name_and_secret() {
+        // "client:secret", "a%40b:x+y%2B", "client:100%", "client:"
+        check(&["Basic Y2xpZW50OnNlY3JldA=="], pair("client", "secret"));
+        check(&["basic YSU0MGI6eCt5JTJC"], pair("a@b", "x y+"));
+        check(&["Basic Y2xpZW50OjEwMCU="], pair("client", "100%"));
+        check(&["Basic Y2xpZW50Og=="], pair("client", ""));
+    }
+
+    #[test]
+    fn credentials_are_not_shown() {
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, "Bearer secret".parse().unwrap());
+        assert_eq!(format!("{:?}", credentials(&headers)), "Bearer(***)");
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_or_unusable(bytes in proptest::collection::vec(32_u8..=255, 0..200)) {
+            let mut headers = HeaderMap::new();
+            if let Ok(value) = http::HeaderValue::from_bytes(&bytes) {
+                headers.append(AUTHORIZATION, value);
+                prop_assert!(credentials(&headers) != Credentials::None);
+            }
+        }
+    }
+}

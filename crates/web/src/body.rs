@@ -1,0 +1,80 @@
+//! Reading request bodies within bounds of size, time and nesting: bytes, JSON, forms.
+//!
+//! What goes wrong is one [`BodyError`], which each surface renders in its own shape. [`Json`] and [`Form`] are
+//! arguments for handlers; surfaces name their error type once:
+//!
+//! ```ignore
+//! type Json<T> = web::body::Json<T, crate::error::Error>;     // Error: From<BodyError> + IntoResponse
+//! async fn put(Json(role, _): Json<RoleBody>) -> Result<Response, Error> { ... }
+//! ```
+
+mod form;
+mod json;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+pub use form::{Form, FormFields, Repeated};
+pub use json::{Json, parse_json};
+
+/// Why a body cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge { limit: usize },
+    #[error("the body did not arrive within {} seconds", TIME.as_secs())]
+    TooSlow,
+    /// The client has gone away, cancelled the request, or sent less than it said.
+    #[error("the body ended before it was complete")]
+    Incomplete,
+    #[error("the body is nested deeper than {limit} levels")]
+    TooDeep { limit: usize },
+    #[error("the body is of type \"{found}\" where {expected} was expected")]
+    MediaType { found: String, expected: &'static str },
+    /// Not in the form that its type demands, or not what was asked for. The text is safe to show.
+    #[error("the body cannot be read: {0}")]
+    Malformed(String),
+}
+
+impl BodyError {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::MediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Incomplete | Self::TooDeep { .. } | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// Reads a whole body of at most `limit` bytes. One that says it is larger is not read at all.
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
+    if http_body::Body::size_hint(&body).lower() > limit as u64 {
+        return Err(BodyError::TooLarge { limit });
+    }
+    match tokio::time::timeout(TIME, Limited::new(body, limit).collect()).await {
+        Err(_elapsed) => Err(BodyError::TooSlow),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge { limit }),
+        Ok(Err(_)) => Err(BodyError::Incomplete),
+    }
+}
+
+/// The media type of a body, in lower case and without parameters; nothing where the client names none.
+pub fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?;
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    (!essence.is_empty()).then(|| essence.to_ascii_lowercase())
+}
+
+/// The limit where a surface has no need of another: enough for every record, far from harm.
+pub const USUAL_LIMIT: usize = 1024 * 1024;
+/// For a whole body, however slowly it drips.
+const TIME: Duration = Duration::from_secs(30);

@@ -1,0 +1,113 @@
+//! `application/x-www-form-urlencoded` bodies and queries.
+//!
+//! Fields keep their order, and a field that stands more than once is not silently one of its values:
+//! RFC 6749 §3.1 forbids it for the parameters of OAuth.
+
+use std::marker::PhantomData;
+
+use axum::{
+    extract::{FromRequest, Request},
+    response::IntoResponse,
+};
+
+use super::{BodyError, media_type, read};
+use crate::path::hexadecimal;
+
+/// A form of at most 64 KiB; what goes wrong is answered as an `E`.
+#[derive(Debug)]
+pub struct Form<E>(pub FormFields, pub PhantomData<fn() -> E>);
+
+impl<E, S> FromRequest<S> for Form<E>
+where
+    E: From<BodyError> + IntoResponse,
+    S: Sync,
+{
+    type Rejection = E;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, E> {
+        match media_type(request.headers()) {
+            Some(found) if found == FORM => {}
+            found => {
+                return Err(BodyError::MediaType { found: found.unwrap_or_default(), expected: FORM }.into());
+            }
+        }
+        let bytes = read(request.into_body(), FORM_LIMIT).await?;
+        Ok(Self(FormFields::parse(&bytes)?, PhantomData))
+    }
+}
+
+/// The fields of a form or a query, as they came.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FormFields {
+    fields: Vec<(String, String)>,
+}
+
+/// A field that may stand once stands several times.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the parameter \"{0}\" is given more than once")]
+pub struct Repeated(pub String);
+
+impl FormFields {
+    /// At most [`MOST_FIELDS`] fields; names and values are UTF-8 without NUL once their escapes are undone.
+    pub fn parse(text: &[u8]) -> Result<Self, BodyError> {
+        let mut fields = Vec::new();
+        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            if fields.len() == MOST_FIELDS {
+                return Err(BodyError::Malformed(format!("more than {MOST_FIELDS} parameters")));
+            }
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let name = decoded(parts.next().unwrap_or_default())?;
+            let value = decoded(parts.next().unwrap_or_default())?;
+            fields.push((name, value));
+        }
+        Ok(Self { fields })
+    }
+
+    /// The value of a field that may stand once. An empty value counts as none (RFC 6749 §3.1).
+    pub fn find(&self, name: &str) -> Result<Option<&str>, Repeated> {
+        let mut values =
+            self.fields.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.filter(|value| !value.is_empty())),
+            (_, Some(_)) => Err(Repeated(name.to_owned())),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Names alone: values are passwords and codes.
+impl std::fmt::Debug for FormFields {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+fn decoded(text: &[u8]) -> Result<String, BodyError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.iter().copied();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => match (hexadecimal(rest.next()), hexadecimal(rest.next())) {
+                (Some(high), Some(low)) => high << 4 | low,
+                _ => {
+                    return Err(BodyError::Malformed(
+                        "a percent sign that no two hexadecimal digits follow".to_owned(),
+                    ));
+                }
+            },
+            byte => byte,
+        });
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => Ok(text),
+        _ => Err(BodyError::Malformed("a parameter that is not UTF-8, or holds NUL".to_owned())),
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const FORM_LIMIT: usize = 64 * 1024;
+const MOST_FIELDS: usize = 100;
