@@ -1,1 +1,219 @@
-//! Placeholder of the skeleton.
+//! Use cases: what people and programs can do with the directory, roles, assignments and clusters. The one
+//! crate that knows the records, the cryptography and the store.
+//!
+//! Every public function that reads or changes something on behalf of a caller begins with its
+//! authorization. No protocol is known here: the surfaces translate.
+
+pub mod applications;
+pub mod assignments;
+pub mod authorize;
+pub mod caller;
+pub mod clock;
+mod cluster_keys;
+pub mod clusters;
+mod cold;
+pub mod credentials;
+pub mod error;
+pub mod grants;
+pub mod groups;
+mod install;
+mod jobs;
+mod keys;
+mod live;
+pub mod login;
+pub mod objects;
+mod passwords;
+pub mod roles;
+pub mod subscriptions;
+mod tables;
+pub mod tokens;
+mod tx;
+pub mod users;
+pub mod well_known;
+
+use std::sync::Arc;
+
+use crypto::{random::Random, seal::Sealer};
+use domain::{
+    azure::{BuiltIn, Operations, Policy},
+    id::Id,
+    snapshot::Snapshot,
+};
+use jiff::Timestamp;
+use store::{Store, StoreError};
+use tokio::sync::watch;
+
+pub use caller::{Caller, CallerKind};
+pub use clock::Clock;
+pub use cold::{Cold, Swap};
+pub use crypto::secret::Secret;
+pub use error::{Error, Problem, Refusal};
+pub use install::{FirstAdministrator, Installation};
+pub use live::{Applied, Expired};
+pub use tx::Tx;
+
+/// The handle that every surface holds; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Store>,
+    live: live::Live,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    /// Transactions on what bears on access go one after the other, so that they do not conflict with each
+    /// other within one process.
+    turn: tokio::sync::Mutex<()>,
+    sealer: crypto::seal::Sealer,
+    random: Arc<dyn crypto::random::Random>,
+    tokens: tokens::TokenState,
+    login: login::LoginState,
+    /// Permits for password computations.
+    hashing: Arc<tokio::sync::Semaphore>,
+    operations: Arc<Operations>,
+}
+
+/// What an application handle is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+    pub sealer: Sealer,
+    pub settings: Settings,
+}
+
+/// What an installation is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address that people and programs use, without a slash at the end: `https://localhost:8443`.
+    pub external_url: String,
+    /// The authority that signed the server's certificate, PEM: clients are told to trust it.
+    pub authority_certificate: String,
+}
+
+impl App {
+    /// Reads the state and gives the handle, with the task that keeps it current. Whoever starts the task
+    /// must stop serving when it ends: from then on the state grows stale.
+    pub async fn open(parts: Parts) -> Result<(Self, impl Future<Output = Result<(), Error>> + Send + use<>), Error> {
+        let built_in = BuiltIn::load().map_err(Error::internal)?;
+        let operations = Operations::published().map_err(Error::internal)?;
+        let snapshot = Snapshot::new(Policy::new(&built_in, &operations));
+        let (live, events) = live::Live::load(&*parts.store, snapshot).await?;
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let inner = Inner {
+            store: parts.store,
+            live,
+            clock: parts.clock,
+            settings: parts.settings,
+            turn: tokio::sync::Mutex::new(()),
+            sealer: parts.sealer,
+            random: parts.random,
+            tokens: tokens::TokenState::default(),
+            login: login::LoginState::default(),
+            hashing: Arc::new(tokio::sync::Semaphore::new(cores)),
+            operations: Arc::new(operations),
+        };
+        let app = Self { inner: Arc::new(inner) };
+        let follower = app.clone();
+        Ok((app, async move { follower.inner.live.follow(events).await }))
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.live.snapshot()
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// Runs `body` on the current snapshot and commits what it writes. When the state has moved meanwhile,
+    /// the body runs again on the newer one. Returns when the local snapshot holds the result.
+    pub async fn transact<T>(&self, mut body: impl FnMut(&mut Tx) -> Result<T, Error> + Send) -> Result<T, Error> {
+        let _turn = self.inner.turn.lock().await;
+        for _ in 0..MOST_TRIES {
+            let mut tx = Tx::new(self.snapshot(), self.now());
+            let result = body(&mut tx)?;
+            let base = tx.snapshot().revision();
+            let (txn, unique) = tx.finish();
+            if txn.writes.is_empty() {
+                return Ok(result);
+            }
+            match self.inner.store.commit(txn).await {
+                Ok(revision) => {
+                    self.inner.live.reached(revision).await?;
+                    return Ok(result);
+                }
+                Err(StoreError::Conflict) => {
+                    self.refuse_taken_name(&unique).await?;
+                    self.catch_up(base).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Unavailable("too many changes at the same time: try again".into()))
+    }
+
+    /// Tells the newest revision of the snapshot, now and whenever it moves.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.inner.live.subscribe()
+    }
+
+    /// What has changed after `revision`, oldest first. [`Expired`]: too long ago, read again.
+    pub fn changes_since(&self, revision: u64) -> Result<Vec<Arc<Applied>>, Expired> {
+        self.inner.live.since(revision)
+    }
+
+    /// The data actions that are known, for translating requests of Kubernetes.
+    pub fn operations(&self) -> &Operations {
+        &self.inner.operations
+    }
+
+    /// Where the store stands.
+    pub async fn store_status(&self) -> Result<store::StoreStatus, Error> {
+        Ok(self.store().status().await?)
+    }
+
+    pub(crate) fn random_bytes<const N: usize>(&self) -> Result<[u8; N], Error> {
+        let mut bytes = [0; N];
+        self.inner.random.fill(&mut bytes).map_err(Error::internal)?;
+        Ok(bytes)
+    }
+
+    /// A fresh random id (RFC 9562, version 4).
+    pub(crate) fn new_id<K>(&self) -> Result<Id<K>, Error> {
+        Ok(Id::new(uuid::Builder::from_random_bytes(self.random_bytes()?).into_uuid()))
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    async fn refuse_taken_name(&self, unique: &[(&'static str, String)]) -> Result<(), Error> {
+        for (kind, name) in unique {
+            let range = store::Range::key(tables::unique_key(kind, name));
+            if !self.store().read(range, store::At::Latest).await?.entries.is_empty() {
+                return Err(Error::AlreadyExists { kind, id: name.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// After a conflict: waits for a snapshot that is newer than `base`, as far as the store has one.
+    async fn catch_up(&self, base: u64) -> Result<(), Error> {
+        let latest = self.store().status().await?.revision;
+        if latest.0 > base {
+            self.inner.live.reached(latest).await?;
+        }
+        Ok(())
+    }
+}
+
+const MOST_TRIES: usize = 32;

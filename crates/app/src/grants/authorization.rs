@@ -18,7 +18,7 @@ use super::digest;
 use crate::{
     App, Cold, Error, Swap,
     grants::code::NewCode,
-    login::{LoginError, SignedIn},
+    login::{LoginError, SignedIn, session::LiveSession},
 };
 
 /// A request whose client and address for the answer were checked.
@@ -47,13 +47,11 @@ pub enum ResponseMode {
     FormPost,
 }
 
-/// On the strength of what a person lets the client act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// The password, a moment ago.
-    SignIn,
-    /// A session from before.
-    Session,
+/// A request that waits for its person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub authorization: Authorization,
+    pub began: Timestamp,
 }
 
 /// What the client is told in the end.
@@ -69,6 +67,7 @@ pub(crate) struct Pending {
     /// Digest of the browser's cookie.
     browser: String,
     state: State,
+    began: Timestamp,
     pub(crate) expires: Timestamp,
 }
 
@@ -100,6 +99,7 @@ impl App {
             authorization,
             browser: digest(browser),
             state: State::Waiting,
+            began: self.now(),
             expires: self.now().checked_add(LIFE).map_err(Error::internal)?,
         };
         self.create_cold(&digest(&id), &pending).await?;
@@ -107,10 +107,10 @@ impl App {
     }
 
     /// The request, as long as it waits for this browser's person.
-    pub async fn find_authorization(&self, id: &str, browser: &str) -> Result<Option<Authorization>, Error> {
+    pub async fn find_authorization(&self, id: &str, browser: &str) -> Result<Option<Waiting>, Error> {
         let pending = self.find_cold::<Pending>(&digest(id)).await?;
         let pending = pending.filter(|pending| pending.waits(browser, self.now()));
-        Ok(pending.map(|pending| pending.authorization))
+        Ok(pending.map(|Pending { authorization, began, .. }| Waiting { authorization, began }))
     }
 
     /// The person lets the client act.
@@ -118,19 +118,16 @@ impl App {
         &self,
         id: &str,
         browser: &str,
-        signed_in: &SignedIn,
-        proof: Proof,
+        session: &LiveSession,
     ) -> Result<(), LoginError> {
-        let SignedIn { tenant, user, stamp } = *signed_in;
+        let SignedIn { tenant, user, stamp } = session.signed_in;
         let allowed = self
-            .answer(id, browser, |authorization| {
-                let right_tenant = authorization.tenant.is_none_or(|expected| expected == tenant);
-                let proven = !authorization.fresh || proof == Proof::SignIn;
-                (right_tenant && proven).then_some(State::Allowed { tenant, user, stamp })
+            .answer(id, browser, |waiting| {
+                waiting.accepts(session).then_some(State::Allowed { tenant, user, stamp })
             })
             .await?;
         let authorization = allowed.ok_or(LoginError::Refused)?;
-        self.remember_consent(signed_in, &authorization).await?;
+        self.remember_consent(&session.signed_in, &authorization).await?;
         Ok(())
     }
 
@@ -201,19 +198,28 @@ impl App {
         &self,
         id: &str,
         browser: &str,
-        to: impl Fn(&Authorization) -> Option<State> + Send + Sync,
+        to: impl Fn(&Waiting) -> Option<State> + Send + Sync,
     ) -> Result<Option<Authorization>, Error> {
         let now = self.now();
         self.swap(&digest(id), |pending: Option<Pending>| {
             let Some(mut pending) = pending.filter(|pending| pending.waits(browser, now)) else {
                 return Ok((Swap::Keep, None));
             };
-            let Some(state) = to(&pending.authorization) else { return Ok((Swap::Keep, None)) };
+            let waiting = Waiting { authorization: pending.authorization.clone(), began: pending.began };
+            let Some(state) = to(&waiting) else { return Ok((Swap::Keep, None)) };
             pending.state = state;
-            let authorization = pending.authorization.clone();
-            Ok((Swap::Put(pending), Some(authorization)))
+            Ok((Swap::Put(pending), Some(waiting.authorization)))
         })
         .await
+    }
+}
+
+impl Waiting {
+    /// Whether this person may answer: of the right tenant and, where the client wants the password anew,
+    /// signed in since the request began.
+    pub fn accepts(&self, session: &LiveSession) -> bool {
+        self.authorization.tenant.is_none_or(|tenant| tenant == session.signed_in.tenant)
+            && (!self.authorization.fresh || session.since >= self.began)
     }
 }
 

@@ -12,7 +12,18 @@ pub(crate) struct Session {
     tenant: TenantId,
     user: ObjectId,
     stamp: i64,
+    /// When the password was given.
+    since: Timestamp,
     pub(crate) expires: Timestamp,
+}
+
+/// A session that lasts, with its person as they are now.
+#[derive(Clone, Debug)]
+pub struct LiveSession {
+    pub signed_in: SignedIn,
+    pub caller: Caller,
+    /// When the person gave their password.
+    pub since: Timestamp,
 }
 
 impl Cold for Session {
@@ -23,14 +34,15 @@ impl App {
     /// Begins a session and gives the value for its cookie.
     pub async fn begin_session(&self, signed_in: &SignedIn) -> Result<String, Error> {
         let value = crypto::random::url_safe(&self.random_bytes::<32>()?);
-        let expires = self.now().checked_add(LIFE).map_err(Error::internal)?;
+        let since = self.now();
+        let expires = since.checked_add(LIFE).map_err(Error::internal)?;
         let SignedIn { tenant, user, stamp } = *signed_in;
-        self.create_cold(&key(&value), &Session { tenant, user, stamp, expires }).await?;
+        self.create_cold(&key(&value), &Session { tenant, user, stamp, since, expires }).await?;
         Ok(value)
     }
 
     /// The person of a session, if it lasts still and the person may still sign in.
-    pub async fn find_session(&self, value: &str) -> Result<Option<(SignedIn, Caller)>, Error> {
+    pub async fn find_session(&self, value: &str) -> Result<Option<LiveSession>, Error> {
         if value.len() > 100 {
             return Ok(None);
         }
@@ -51,7 +63,7 @@ impl App {
                 kind: CallerKind::User,
                 name: user.upn.to_string(),
             };
-            (super::signed_in(user), caller)
+            LiveSession { signed_in: super::signed_in(user), caller, since: session.since }
         }))
     }
 

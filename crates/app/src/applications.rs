@@ -1,0 +1,305 @@
+//! Applications and service principals. Administrators and owners change them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crypto::secret::Secret;
+use domain::{
+    application::{Application, ServicePrincipal, ServicePrincipalKind},
+    change::{Record, RecordKey},
+    credential::{ClientCertificate, ClientSecret},
+    decision::Reason,
+    id::{AppId, ObjectId},
+    name::DisplayName,
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{App, Caller, Error, Refusal, Tx, authorize, users::delete_memberships_of};
+
+#[derive(Debug, Default)]
+pub struct ApplicationUpdate {
+    pub display_name: Option<DisplayName>,
+    pub redirect_uris: Option<Vec<String>>,
+    pub identifier_uris: Option<Vec<String>>,
+    pub public_client: Option<bool>,
+    pub password_grant: Option<bool>,
+    pub certificates: Option<Vec<ClientCertificate>>,
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A secret to be made for an application or service principal.
+#[derive(Debug)]
+pub struct NewSecret {
+    pub display_name: Option<String>,
+    pub start: Option<Timestamp>,
+    pub end: Option<Timestamp>,
+}
+
+/// A secret as it is shown once, at its making.
+#[derive(Debug)]
+pub struct IssuedSecret {
+    pub record: ClientSecret,
+    pub text: Secret<String>,
+}
+
+impl App {
+    pub async fn create_application(
+        &self,
+        caller: &Caller,
+        display_name: DisplayName,
+        update: ApplicationUpdate,
+    ) -> Result<Arc<Application>, Error> {
+        let mut application = Application {
+            id: self.new_id()?,
+            tenant: caller.tenant,
+            app_id: self.new_id()?,
+            display_name,
+            redirect_uris: Vec::new(),
+            identifier_uris: Vec::new(),
+            public_client: false,
+            password_grant: false,
+            secrets: Vec::new(),
+            certificates: Vec::new(),
+            federated: Vec::new(),
+            owners: BTreeSet::from([caller.object_id]),
+            other: serde_json::Map::new(),
+            created: self.now(),
+        };
+        change(&mut application, update)?;
+        self.transact(|tx| {
+            tx.require_administrator(caller, "microsoft.directory/applications/create")?;
+            tx.take_name("app-id", &application.app_id.to_string());
+            tx.create(&Record::Application(application.clone()))
+        })
+        .await?;
+        Ok(Arc::new(application))
+    }
+
+    pub async fn update_application(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        update: ApplicationUpdate,
+    ) -> Result<(), Error> {
+        let mut update = Some(update);
+        self.transact_application(caller, id, "microsoft.directory/applications/basic/update", move |application| {
+            match update.take() {
+                Some(update) => change(application, update),
+                None => Err(Error::Conflict("the application was changed meanwhile: try again".into())),
+            }
+        })
+        .await
+    }
+
+    /// Deletes an application and its service principal.
+    pub async fn delete_application(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            let application = owned_application(tx, caller, id, "microsoft.directory/applications/delete")?;
+            let directory = tx.snapshot().directory();
+            if let Some(principal) = directory.service_principal_by_app_id(caller.tenant, application.app_id) {
+                let principal = principal.id;
+                delete_memberships_of(tx, principal);
+                tx.delete(&RecordKey::ServicePrincipal(principal));
+            }
+            tx.release_name("app-id", &application.app_id.to_string());
+            tx.delete(&RecordKey::Application(id));
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn add_application_secret(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        new: NewSecret,
+    ) -> Result<IssuedSecret, Error> {
+        let issued = self.issue_secret(new)?;
+        self.transact_application(caller, id, CREDENTIALS, |application| {
+            application.secrets.push(issued.record.clone());
+            Ok(())
+        })
+        .await?;
+        Ok(issued)
+    }
+
+    pub async fn remove_application_secret(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        key_id: Uuid,
+    ) -> Result<(), Error> {
+        self.transact_application(caller, id, CREDENTIALS, |application| {
+            let before = application.secrets.len();
+            application.secrets.retain(|secret| secret.key_id != key_id);
+            match application.secrets.len() == before {
+                true => Err(Error::not_found("password credential", key_id)),
+                false => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Makes the service principal of an application in the caller's tenant.
+    pub async fn create_service_principal(
+        &self,
+        caller: &Caller,
+        app_id: AppId,
+    ) -> Result<Arc<ServicePrincipal>, Error> {
+        let now = self.now();
+        let id = self.new_id()?;
+        self.transact(|tx| {
+            tx.require_administrator(caller, "microsoft.directory/servicePrincipals/create")?;
+            let directory = tx.snapshot().directory();
+            let application = directory.application_by_app_id(app_id);
+            let application = application.ok_or_else(|| Error::not_found("application", app_id))?;
+            if directory.service_principal_by_app_id(caller.tenant, app_id).is_some() {
+                return Err(Error::already_exists("service principal", app_id));
+            }
+            let principal = ServicePrincipal {
+                id,
+                tenant: caller.tenant,
+                app_id,
+                display_name: application.display_name.clone(),
+                kind: ServicePrincipalKind::Application,
+                enabled: true,
+                secrets: Vec::new(),
+                certificates: Vec::new(),
+                federated: Vec::new(),
+                owners: BTreeSet::from([caller.object_id]),
+                tokens_valid_after: now,
+                created: now,
+            };
+            tx.create(&Record::ServicePrincipal(principal.clone()))?;
+            Ok(Arc::new(principal))
+        })
+        .await
+    }
+
+    pub async fn set_service_principal_enabled(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        enabled: bool,
+    ) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut principal = owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/update")?;
+            principal.enabled = enabled;
+            if !enabled {
+                principal.tokens_valid_after = tx.now();
+            }
+            tx.put(&Record::ServicePrincipal(principal))
+        })
+        .await
+    }
+
+    pub async fn delete_service_principal(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/delete")?;
+            delete_memberships_of(tx, id);
+            tx.delete(&RecordKey::ServicePrincipal(id));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn transact_application(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        action: &'static str,
+        mut body: impl FnMut(&mut Application) -> Result<(), Error> + Send,
+    ) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut application = owned_application(tx, caller, id, action)?;
+            body(&mut application)?;
+            tx.put(&Record::Application(application))
+        })
+        .await
+    }
+
+    fn issue_secret(&self, new: NewSecret) -> Result<IssuedSecret, Error> {
+        let text = Secret::new(crypto::random::url_safe(&self.random_bytes::<30>()?));
+        let start = new.start.unwrap_or_else(|| self.now());
+        let end = match new.end {
+            Some(end) => end,
+            None => start.checked_add(DEFAULT_LIFE).map_err(|error| Error::invalid("startDateTime", error))?,
+        };
+        if end <= start {
+            return Err(Error::invalid("endDateTime", format!("{end} is not after the start {start}")));
+        }
+        let record = ClientSecret {
+            key_id: Uuid::from_bytes(self.new_id::<domain::id::kind::Object>()?.uuid().into_bytes()),
+            display_name: new.display_name,
+            hint: text.expose().chars().take(3).collect(),
+            digest: crypto::digest::sha256_hex(text.expose().as_bytes()),
+            start,
+            end,
+        };
+        Ok(IssuedSecret { record, text })
+    }
+}
+
+fn change(application: &mut Application, update: ApplicationUpdate) -> Result<(), Error> {
+    for uri in update.redirect_uris.iter().flatten() {
+        check_redirect_uri(uri)?;
+    }
+    if let Some(name) = update.display_name {
+        application.display_name = name;
+    }
+    application.redirect_uris = update.redirect_uris.unwrap_or_else(|| application.redirect_uris.clone());
+    application.identifier_uris = update.identifier_uris.unwrap_or_else(|| application.identifier_uris.clone());
+    application.public_client = update.public_client.unwrap_or(application.public_client);
+    application.password_grant = update.password_grant.unwrap_or(application.password_grant);
+    application.certificates = update.certificates.unwrap_or_else(|| application.certificates.clone());
+    application.other.extend(update.other);
+    Ok(())
+}
+
+/// RFC 6749 §3.1.2: absolute, without fragment; plain http only to loopback.
+fn check_redirect_uri(uri: &str) -> Result<(), Error> {
+    let loopback = ["http://localhost", "http://127.0.0.1", "http://[::1]"].iter().any(|host| {
+        uri.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+    });
+    let secure = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    let clean = !uri.contains(['#', '*', '\\', '@']) && !uri.chars().any(|each| each.is_control() || each == ' ');
+    if (loopback || secure) && clean && uri.len() <= 2048 {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "redirectUris",
+        format!("\"{uri}\": expected an absolute https address, or http on a loopback host, without fragment"),
+    ))
+}
+
+fn owned_application(tx: &Tx, caller: &Caller, id: ObjectId, action: &str) -> Result<Application, Error> {
+    let found = tx.snapshot().directory().application(id).filter(|each| each.tenant == caller.tenant);
+    require_owner(tx, caller, found.is_some_and(|each| each.owners.contains(&caller.object_id)), id, action)?;
+    found.map(|each| Application::clone(each)).ok_or_else(|| Error::not_found("application", id))
+}
+
+fn owned_service_principal(
+    tx: &Tx,
+    caller: &Caller,
+    id: ObjectId,
+    action: &str,
+) -> Result<ServicePrincipal, Error> {
+    let found = tx.snapshot().directory().service_principal(id).filter(|each| each.tenant == caller.tenant);
+    require_owner(tx, caller, found.is_some_and(|each| each.owners.contains(&caller.object_id)), id, action)?;
+    found.map(|each| ServicePrincipal::clone(each)).ok_or_else(|| Error::not_found("service principal", id))
+}
+
+fn require_owner(tx: &Tx, caller: &Caller, owner: bool, id: ObjectId, action: &str) -> Result<(), Error> {
+    if owner || authorize::is_administrator(tx.snapshot(), caller) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(Box::new(Refusal {
+        caller: caller.name.clone(),
+        action: action.to_owned(),
+        scope: format!("object {id}"),
+        reason: Reason::NotAdministrator,
+    })))
+}
+
+const CREDENTIALS: &str = "microsoft.directory/applications/credentials/update";
+const DEFAULT_LIFE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 365);

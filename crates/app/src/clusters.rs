@@ -1,0 +1,245 @@
+//! Clusters as resources: making, changing and deleting them, and who may do so.
+//!
+//! Every write is itself decided by the Azure engine at the cluster's scope. What runs inside an embedded
+//! cluster is the business of `objects`.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    change::{Record, RecordKey},
+    cluster::{Authority, Cluster, Serving},
+    id::{ClusterId, ObjectId, SubscriptionId},
+    name::ResourceName,
+    scope::Scope,
+    snapshot::Snapshot,
+};
+
+use crate::{
+    App, Caller, Error, Tx, assignments::Written, authorize, objects, subscriptions::delete_assignments_below,
+};
+
+/// Which cluster is meant: as in a resource id, compared without regard to case.
+#[derive(Clone, Debug)]
+pub struct ClusterName {
+    pub subscription: SubscriptionId,
+    pub resource_group: ResourceName,
+    pub name: ResourceName,
+}
+
+/// A cluster to be made, or the new state of one.
+#[derive(Clone, Debug)]
+pub struct NewCluster {
+    pub serving: Serving,
+    pub location: String,
+    pub tags: BTreeMap<String, String>,
+    pub azure_rbac: bool,
+    pub admin_groups: Vec<ObjectId>,
+    pub local_accounts_disabled: bool,
+    pub properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ClusterName {
+    pub fn scope(&self) -> Result<Scope, Error> {
+        let Self { subscription, resource_group, name } = self;
+        let text = format!(
+            "/subscriptions/{subscription}/resourceGroups/{resource_group}/providers/\
+             Microsoft.ContainerService/managedClusters/{name}"
+        );
+        Scope::parse(&text).map_err(|error| Error::invalid("id", error))
+    }
+
+    pub(crate) fn find<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Arc<Cluster>> {
+        snapshot.cluster_by_name(self.subscription, self.resource_group.as_str(), self.name.as_str())
+    }
+
+    pub(crate) fn require<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a Arc<Cluster>, Error> {
+        self.find(snapshot).ok_or_else(|| Error::not_found("managed cluster", &self.name))
+    }
+}
+
+impl App {
+    /// Makes the cluster, or brings an existing one to the given state.
+    pub async fn put_cluster(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        new: NewCluster,
+    ) -> Result<(Arc<Cluster>, Written), Error> {
+        let scope = name.scope()?;
+        authorize::control_plane(&self.snapshot(), caller, WRITE, &scope, self.now())?;
+        check_serving(&new.serving)?;
+        // Keys take a tenth of a second to make, so they are made before the transaction, and only if needed.
+        let keys = match name.find(&self.snapshot()) {
+            Some(_) => None,
+            None => Some(self.make_cluster_keys(&name.name).await?),
+        };
+        self.transact(|tx| {
+            tx.authorize(caller, WRITE, &scope)?;
+            let snapshot = tx.snapshot();
+            let group = snapshot.resource_group(name.subscription, name.resource_group.as_str());
+            let group = group.ok_or_else(|| Error::not_found("resource group", &name.resource_group))?;
+            check_admin_groups(snapshot, &new.admin_groups)?;
+            let (cluster, written) = match (name.find(snapshot), &keys) {
+                (Some(old), _) => (changed(old, &new, tx.now())?, Written::Changed),
+                (None, Some(keys)) => {
+                    let cluster = Cluster {
+                        id: keys.id,
+                        tenant: caller.tenant,
+                        subscription: name.subscription,
+                        resource_group: group.name.clone(),
+                        name: name.name.clone(),
+                        serving: new.serving.clone(),
+                        location: new.location.clone(),
+                        tags: new.tags.clone(),
+                        azure_rbac: new.azure_rbac,
+                        admin_groups: new.admin_groups.clone(),
+                        local_accounts_disabled: new.local_accounts_disabled,
+                        properties: new.properties.clone(),
+                        authority: keys.authority.clone(),
+                        service_account_key: keys.service_account_key.clone(),
+                        webhook_certificate: None,
+                        created: tx.now(),
+                        updated: tx.now(),
+                    };
+                    (cluster, Written::Created)
+                }
+                (None, None) => return Err(Error::Conflict("the cluster was deleted meanwhile: try again".into())),
+            };
+            if written == Written::Created {
+                let folded = scope.folded().to_owned();
+                tx.take_name("cluster", &folded);
+                if cluster.is_embedded() {
+                    objects::write_bootstrap(tx, &cluster)?;
+                }
+            } else if cluster.is_embedded() {
+                objects::keep_admin_group_binding(tx, &cluster)?;
+            }
+            tx.put(&Record::Cluster(cluster.clone()))?;
+            Ok((Arc::new(cluster), written))
+        })
+        .await
+    }
+
+    pub fn find_cluster(&self, caller: &Caller, name: &ClusterName) -> Result<Arc<Cluster>, Error> {
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, READ, &name.scope()?, self.now())?;
+        name.require(&snapshot).cloned()
+    }
+
+    /// Clusters of a subscription, or of one resource group in it, that the caller may read, by name.
+    pub fn list_clusters(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+        group: Option<&str>,
+    ) -> Result<Vec<Arc<Cluster>>, Error> {
+        match group {
+            Some(group) => drop(self.find_resource_group(caller, subscription, group)?),
+            None => drop(self.find_subscription(caller, subscription)?),
+        }
+        let snapshot = self.snapshot();
+        let shown = |cluster: &&Arc<Cluster>| {
+            let here = cluster.subscription == subscription
+                && group.is_none_or(|group| cluster.resource_group.matches(group));
+            let scope = Scope::parse(&cluster.resource_id());
+            here && scope.is_ok_and(|scope| authorize::may(&snapshot, caller, READ, &scope, self.now()))
+        };
+        let mut clusters: Vec<Arc<Cluster>> = snapshot.clusters().filter(shown).cloned().collect();
+        clusters.sort_by_cached_key(|cluster| cluster.resource_id().to_lowercase());
+        Ok(clusters)
+    }
+
+    /// Deletes a cluster with everything in it: objects, certificates, role assignments at and below it.
+    pub async fn delete_cluster(&self, caller: &Caller, name: &ClusterName) -> Result<(), Error> {
+        let scope = name.scope()?;
+        self.transact(|tx| {
+            tx.authorize(caller, DELETE, &scope)?;
+            let cluster = name.require(tx.snapshot())?.clone();
+            delete_contents(tx, cluster.id);
+            delete_assignments_below(tx, &scope);
+            tx.release_name("cluster", scope.folded());
+            tx.delete(&RecordKey::Cluster(cluster.id));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Makes a new authority for the cluster: every administrator certificate and the webhook certificate
+    /// that the old one signed are refused from now on.
+    pub async fn rotate_cluster_certificates(&self, caller: &Caller, name: &ClusterName) -> Result<(), Error> {
+        let scope = name.scope()?;
+        authorize::control_plane(&self.snapshot(), caller, ROTATE, &scope, self.now())?;
+        let fresh = self.make_authority(&name.name)?;
+        self.transact(|tx| {
+            tx.authorize(caller, ROTATE, &scope)?;
+            let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
+            let generation = cluster.authority.generation.saturating_add(1);
+            cluster.authority = Authority { generation, ..fresh.clone() };
+            cluster.webhook_certificate = None;
+            cluster.updated = tx.now();
+            tx.put(&Record::Cluster(cluster))
+        })
+        .await
+    }
+}
+
+fn changed(old: &Cluster, new: &NewCluster, now: jiff::Timestamp) -> Result<Cluster, Error> {
+    if std::mem::discriminant(&old.serving) != std::mem::discriminant(&new.serving) {
+        return Err(Error::Conflict(
+            "an embedded cluster cannot become an attached one, nor the reverse: delete it and make it anew".into(),
+        ));
+    }
+    if !old.location.eq_ignore_ascii_case(&new.location) {
+        return Err(Error::Conflict(format!(
+            "the cluster is in location \"{}\", which cannot be changed to \"{}\"",
+            old.location, new.location
+        )));
+    }
+    Ok(Cluster {
+        serving: new.serving.clone(),
+        tags: new.tags.clone(),
+        azure_rbac: new.azure_rbac,
+        admin_groups: new.admin_groups.clone(),
+        local_accounts_disabled: new.local_accounts_disabled,
+        properties: new.properties.clone(),
+        updated: now,
+        ..old.clone()
+    })
+}
+
+fn check_serving(serving: &Serving) -> Result<(), Error> {
+    let Serving::Attached { server, certificate_authority } = serving else { return Ok(()) };
+    if !server.starts_with("https://") || server.contains([' ', '\n', '"']) {
+        return Err(Error::invalid("properties.attached.server", format!("\"{server}\": expected an https address")));
+    }
+    crypto::cert::Certificate::from_pem(certificate_authority)
+        .map(drop)
+        .map_err(|error| Error::invalid("properties.attached.certificateAuthorityData", error))
+}
+
+fn check_admin_groups(snapshot: &Snapshot, groups: &[ObjectId]) -> Result<(), Error> {
+    match groups.iter().find(|group| snapshot.directory().group(**group).is_none()) {
+        Some(unknown) => Err(Error::invalid(
+            "properties.aadProfile.adminGroupObjectIDs",
+            format!("{unknown}: expected the object id of a group of the directory"),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn delete_contents(tx: &mut Tx, cluster: ClusterId) {
+    let objects: Vec<_> = tx.snapshot().cluster_objects(cluster).map(|object| object.key.clone()).collect();
+    for key in objects {
+        tx.delete(&RecordKey::Object(key));
+    }
+    let serials: Vec<_> =
+        tx.snapshot().admin_certificates(cluster).map(|certificate| certificate.serial.clone()).collect();
+    for serial in serials {
+        tx.delete(&RecordKey::AdminCertificate(cluster, serial));
+    }
+}
+
+const READ: &str = "Microsoft.ContainerService/managedClusters/read";
+const WRITE: &str = "Microsoft.ContainerService/managedClusters/write";
+const DELETE: &str = "Microsoft.ContainerService/managedClusters/delete";
+const ROTATE: &str = "Microsoft.ContainerService/managedClusters/rotateClusterCertificates/action";

@@ -1,0 +1,102 @@
+//! Cold records: many, read by key, never part of the snapshot. Grants, sessions, counters of attempts.
+//! Each is changed by load, change, compare-and-swap, and again on conflict.
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use store::{At, Guard, Range, Revision, StoreError, Txn, Write};
+
+use crate::{App, Error, tables};
+
+/// A kind of cold record.
+pub trait Cold: Serialize + DeserializeOwned + Send {
+    /// First part of the key; the same for all records of the kind, for ever.
+    const KIND: &'static str;
+}
+
+/// What a change of a cold record leads to.
+#[derive(Debug)]
+pub enum Swap<T> {
+    Put(T),
+    Delete,
+    /// Leave it as it is.
+    Keep,
+}
+
+impl App {
+    pub async fn find_cold<T: Cold>(&self, id: &str) -> Result<Option<T>, Error> {
+        Ok(self.load_cold(id).await?.map(|(record, _)| record))
+    }
+
+    /// Stores a record under an id that is not taken.
+    pub async fn create_cold<T: Cold>(&self, id: &str, record: &T) -> Result<(), Error> {
+        let key = tables::cold_key(T::KIND, id);
+        let write = Write::Put(key.clone(), encode(record)?);
+        match self.store().commit(Txn { guards: vec![Guard::Absent(key)], writes: vec![write] }).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Conflict) => Err(Error::AlreadyExists { kind: T::KIND, id: String::new() }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Loads the record, or none, lets `change` decide, and stores what it decides if nobody else changed it
+    /// meanwhile; otherwise again. `change` may run several times. An error of `change` changes nothing.
+    pub async fn swap<T: Cold, R>(
+        &self,
+        id: &str,
+        mut change: impl FnMut(Option<T>) -> Result<(Swap<T>, R), Error> + Send,
+    ) -> Result<R, Error> {
+        let key = tables::cold_key(T::KIND, id);
+        for _ in 0..MOST_TRIES {
+            let (record, guard) = match self.load_cold(id).await? {
+                Some((record, revision)) => (Some(record), Guard::Modified(key.clone(), revision)),
+                None => (None, Guard::Absent(key.clone())),
+            };
+            let existed = record.is_some();
+            let (swap, result) = change(record)?;
+            let write = match swap {
+                Swap::Put(record) => Write::Put(key.clone(), encode(&record)?),
+                Swap::Delete if existed => Write::Delete(key.clone()),
+                Swap::Delete | Swap::Keep => return Ok(result),
+            };
+            match self.store().commit(Txn { guards: vec![guard], writes: vec![write] }).await {
+                Ok(_) => return Ok(result),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Unavailable("too many changes to one record at the same time: try again".into()))
+    }
+
+    /// Up to `limit` records of a kind with their ids, after the id `after`; for jobs that clean up.
+    pub async fn list_cold<T: Cold>(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, T)>, Error> {
+        let prefix = tables::cold_key(T::KIND, "");
+        let mut range = Range::prefix(prefix.clone()).limit(limit);
+        if let Some(after) = after {
+            range = range.after(tables::cold_key(T::KIND, after));
+        }
+        let page = self.store().read(range, At::Latest).await?;
+        page.entries
+            .iter()
+            .map(|entry| {
+                let id = entry.key.get(prefix.len()..).unwrap_or_default();
+                Ok((String::from_utf8_lossy(id).into_owned(), decode(&entry.value)?))
+            })
+            .collect()
+    }
+
+    async fn load_cold<T: Cold>(&self, id: &str) -> Result<Option<(T, Revision)>, Error> {
+        let page = self.store().read(Range::key(tables::cold_key(T::KIND, id)), At::Latest).await?;
+        let Some(entry) = page.entries.first() else { return Ok(None) };
+        Ok(Some((decode(&entry.value)?, entry.modified)))
+    }
+}
+
+fn encode<T: Serialize>(record: &T) -> Result<Bytes, Error> {
+    serde_json::to_vec(record).map(Bytes::from).map_err(Error::internal)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(Error::internal)
+}
+
+const MOST_TRIES: usize = 64;

@@ -1,0 +1,211 @@
+//! What lets people and API servers reach a cluster: where it is, administrator certificates (W1), and the
+//! certificate with which an attached cluster's API server calls the webhooks.
+
+use std::sync::Arc;
+
+use crypto::secret::Secret;
+use domain::{
+    change::Record,
+    cluster::{AdminCertificate, Cluster, Revocation, Serving},
+    snapshot::Snapshot,
+};
+use jiff::SignedDuration;
+
+use crate::{App, Caller, Error, authorize, clusters::ClusterName};
+
+/// Where a cluster's API is, and whom to trust there.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    pub server: String,
+    /// PEM.
+    pub certificate_authority: String,
+}
+
+/// A client certificate with its key, shown once.
+#[derive(Debug)]
+pub struct IssuedCertificate {
+    pub certificate_pem: String,
+    pub key_pem: Secret<String>,
+    /// Of an administrator certificate: its record.
+    pub record: Option<AdminCertificate>,
+}
+
+impl App {
+    /// Where the cluster's API is, for a person who signs in with the directory.
+    pub fn user_endpoint(&self, caller: &Caller, name: &ClusterName) -> Result<(Arc<Cluster>, Endpoint), Error> {
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, USER, &name.scope()?, self.now())?;
+        let cluster = name.require(&snapshot)?.clone();
+        let endpoint = self.endpoint(&cluster);
+        Ok((cluster, endpoint))
+    }
+
+    /// Issues an administrator certificate: personal, good for eight hours, on record.
+    pub async fn issue_admin_certificate(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+    ) -> Result<(Arc<Cluster>, Endpoint, IssuedCertificate), Error> {
+        let scope = name.scope()?;
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, ADMIN, &scope, self.now())?;
+        let cluster = name.require(&snapshot)?.clone();
+        check_local_accounts(&cluster)?;
+        let now = self.now();
+        let expires = now.checked_add(ADMIN_LIFE).map_err(Error::internal)?;
+        let mut record = AdminCertificate {
+            cluster: cluster.id,
+            serial: String::new(),
+            generation: cluster.authority.generation,
+            object_id: caller.object_id,
+            user: caller.name.clone(),
+            issued: now,
+            expires,
+            revoked: None,
+        };
+        let user = record.user_name();
+        let issued = self.sign_client_certificate(&cluster, &user, AdminCertificate::GROUP, now, expires)?;
+        record.serial = issued.serial;
+        self.transact(|tx| {
+            tx.authorize(caller, ADMIN, &scope)?;
+            let current = name.require(tx.snapshot())?;
+            check_local_accounts(current)?;
+            if current.authority != cluster.authority {
+                return Err(Error::Conflict("the cluster's certificates were rotated meanwhile: try again".into()));
+            }
+            tx.create(&Record::AdminCertificate(record.clone()))
+        })
+        .await?;
+        let endpoint = self.endpoint(&cluster);
+        let certificate = IssuedCertificate {
+            certificate_pem: issued.certificate_pem,
+            key_pem: issued.key_pem,
+            record: Some(record),
+        };
+        Ok((cluster, endpoint, certificate))
+    }
+
+    /// Administrator certificates of a cluster on record, newest first.
+    pub fn list_admin_certificates(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+    ) -> Result<Vec<Arc<AdminCertificate>>, Error> {
+        let snapshot = self.snapshot();
+        let action = "Microsoft.ContainerService/managedClusters/adminCertificates/read";
+        authorize::control_plane(&snapshot, caller, action, &name.scope()?, self.now())?;
+        let cluster = name.require(&snapshot)?;
+        let mut certificates: Vec<_> = snapshot.admin_certificates(cluster.id).cloned().collect();
+        certificates.sort_by(|one, other| other.issued.cmp(&one.issued).then(one.serial.cmp(&other.serial)));
+        Ok(certificates)
+    }
+
+    /// Revokes one administrator certificate. When this returns, it opens nothing any more.
+    pub async fn revoke_admin_certificate(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        serial: &str,
+    ) -> Result<AdminCertificate, Error> {
+        let scope = name.scope()?;
+        let serial = serial.trim().replace(':', "").to_ascii_lowercase();
+        self.transact(|tx| {
+            let action = "Microsoft.ContainerService/managedClusters/adminCertificates/revoke/action";
+            tx.authorize(caller, action, &scope)?;
+            let cluster = name.require(tx.snapshot())?;
+            let found = tx.snapshot().admin_certificate(cluster.id, &serial);
+            let found = found.ok_or_else(|| Error::not_found("administrator certificate", &serial))?;
+            let mut record = AdminCertificate::clone(found);
+            record.revoked.get_or_insert(Revocation { at: tx.now(), by: caller.object_id });
+            tx.put(&Record::AdminCertificate(record.clone()))?;
+            Ok(record)
+        })
+        .await
+    }
+
+    /// Issues the certificate that opens an attached cluster's webhooks; an earlier one stops to count.
+    pub async fn issue_webhook_certificate(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+    ) -> Result<(Arc<Cluster>, IssuedCertificate), Error> {
+        let scope = name.scope()?;
+        let action = "Microsoft.ContainerService/managedClusters/listWebhookCredential/action";
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, action, &scope, self.now())?;
+        let cluster = name.require(&snapshot)?.clone();
+        if cluster.is_embedded() {
+            return Err(Error::Conflict(
+                "an embedded cluster has no webhooks: its API server is part of this program".into(),
+            ));
+        }
+        let now = self.now();
+        let expires = now.checked_add(WEBHOOK_LIFE).map_err(Error::internal)?;
+        let user = format!("webhook:{}", cluster.id);
+        let issued = self.sign_client_certificate(&cluster, &user, "portcullis:webhooks", now, expires)?;
+        self.transact(|tx| {
+            tx.authorize(caller, action, &scope)?;
+            let mut current = Cluster::clone(name.require(tx.snapshot())?);
+            if current.authority != cluster.authority {
+                return Err(Error::Conflict("the cluster's certificates were rotated meanwhile: try again".into()));
+            }
+            current.webhook_certificate = Some(issued.thumbprint.clone());
+            tx.put(&Record::Cluster(current))
+        })
+        .await?;
+        let certificate =
+            IssuedCertificate { certificate_pem: issued.certificate_pem, key_pem: issued.key_pem, record: None };
+        Ok((cluster, certificate))
+    }
+
+    fn endpoint(&self, cluster: &Cluster) -> Endpoint {
+        match &cluster.serving {
+            Serving::Embedded => Endpoint {
+                server: format!("{}/clusters/{}", self.settings().external_url, cluster.id),
+                certificate_authority: self.settings().authority_certificate.clone(),
+            },
+            Serving::Attached { server, certificate_authority } => {
+                Endpoint { server: server.clone(), certificate_authority: certificate_authority.clone() }
+            }
+        }
+    }
+}
+
+/// The record of an administrator certificate that counts now: on record, signed by the current authority,
+/// neither revoked nor expired, and the cluster's local accounts are enabled.
+pub fn valid_admin_certificate<'a>(
+    snapshot: &'a Snapshot,
+    cluster: &Cluster,
+    serial: &str,
+    now: jiff::Timestamp,
+) -> Option<&'a Arc<AdminCertificate>> {
+    let record = snapshot.admin_certificate(cluster.id, serial)?;
+    let counts = record.revoked.is_none()
+        && record.generation == cluster.authority.generation
+        && record.issued <= now.saturating_add(SKEW).unwrap_or(now)
+        && now < record.expires
+        && !cluster.local_accounts_disabled;
+    counts.then_some(record)
+}
+
+fn check_local_accounts(cluster: &Cluster) -> Result<(), Error> {
+    if cluster.local_accounts_disabled {
+        return Err(Error::invalid(
+            "",
+            "Getting static credential is not allowed because this cluster is set to disable local accounts.",
+        ));
+    }
+    if !cluster.is_embedded() {
+        return Err(Error::invalid(
+            "",
+            "this cluster is attached: its administrator certificates are issued by its own operator",
+        ));
+    }
+    Ok(())
+}
+
+const USER: &str = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action";
+const ADMIN: &str = "Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action";
+const ADMIN_LIFE: SignedDuration = SignedDuration::from_hours(8);
+const WEBHOOK_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
+const SKEW: SignedDuration = SignedDuration::from_mins(5);

@@ -1,0 +1,97 @@
+//! The few ways in which a use case ends without a result. Each surface renders them once, in its own
+//! protocol's body and status.
+
+use domain::{decision::Reason, name::NameError};
+use jiff::Timestamp;
+use store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{kind} \"{id}\" was not found")]
+    NotFound { kind: &'static str, id: String },
+    #[error("{kind} \"{id}\" already exists")]
+    AlreadyExists { kind: &'static str, id: String },
+    /// The caller's view is outdated, or the state forbids the step. The text says which.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{}", joined(.0))]
+    Invalid(Vec<Problem>),
+    /// No or no valid credentials. The text is for people and gives nothing away.
+    #[error("{0}")]
+    Unauthenticated(String),
+    #[error("{0}")]
+    Forbidden(Box<Refusal>),
+    #[error("too many attempts: try again after {until}")]
+    Throttled { until: Timestamp },
+    /// Trying again later may help. The text is safe to show.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of ours. The text goes to the log only.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+/// One thing that is wrong with an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: a field's path as the client wrote it, `properties.roleDefinitionId`; empty for the whole.
+    pub field: String,
+    pub message: String,
+}
+
+/// Who may not do what where, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{caller} may not perform {action} at {scope}: {reason}")]
+pub struct Refusal {
+    pub caller: String,
+    pub action: String,
+    pub scope: String,
+    pub reason: Reason,
+}
+
+impl Error {
+    pub fn not_found(kind: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { kind, id: id.to_string() }
+    }
+
+    pub fn already_exists(kind: &'static str, id: impl ToString) -> Self {
+        Self::AlreadyExists { kind, id: id.to_string() }
+    }
+
+    pub fn invalid(field: &str, message: impl ToString) -> Self {
+        Self::Invalid(vec![Problem { field: field.to_owned(), message: message.to_string() }])
+    }
+
+    pub fn internal(cause: impl ToString) -> Self {
+        Self::Internal(cause.to_string())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::Conflict("the data has changed since it was read: try again".into()),
+            StoreError::Compacted => Self::Conflict("the requested revision is no longer kept".into()),
+            StoreError::Invalid(cause) => Self::Internal(cause),
+            StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            corrupt @ StoreError::Corrupt { .. } => Self::Internal(corrupt.to_string()),
+        }
+    }
+}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        Self::invalid("", error)
+    }
+}
+
+fn joined(problems: &[Problem]) -> String {
+    let texts: Vec<String> = problems
+        .iter()
+        .map(|problem| match problem.field.as_str() {
+            "" => problem.message.clone(),
+            field => format!("{field}: {}", problem.message),
+        })
+        .collect();
+    texts.join("; ")
+}

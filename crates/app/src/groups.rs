@@ -1,0 +1,162 @@
+//! Groups and who is in them. Administrators and a group's owners change it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use domain::{
+    change::{Record, RecordKey},
+    decision::Reason,
+    directory::Principal,
+    group::{Group, Membership},
+    id::ObjectId,
+    name::DisplayName,
+};
+
+use crate::{App, Caller, Error, Refusal, Tx, authorize, users::delete_memberships_of};
+
+#[derive(Debug)]
+pub struct NewGroup {
+    pub display_name: DisplayName,
+    pub mail_nickname: String,
+    pub description: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub struct GroupUpdate {
+    pub display_name: Option<DisplayName>,
+    pub mail_nickname: Option<String>,
+    pub description: Option<Option<String>>,
+}
+
+impl App {
+    pub async fn create_group(&self, caller: &Caller, new: NewGroup) -> Result<Arc<Group>, Error> {
+        let group = Group {
+            id: self.new_id()?,
+            tenant: caller.tenant,
+            display_name: new.display_name,
+            mail_nickname: new.mail_nickname,
+            description: new.description,
+            owners: BTreeSet::new(),
+            created: self.now(),
+        };
+        self.transact(|tx| {
+            tx.require_administrator(caller, "microsoft.directory/groups/create")?;
+            tx.create(&Record::Group(group.clone()))
+        })
+        .await?;
+        Ok(Arc::new(group))
+    }
+
+    pub fn find_group(&self, caller: &Caller, id: ObjectId) -> Result<Arc<Group>, Error> {
+        let snapshot = self.snapshot();
+        let group = snapshot.directory().group(id).filter(|group| group.tenant == caller.tenant);
+        group.cloned().ok_or_else(|| Error::not_found("group", id))
+    }
+
+    pub async fn update_group(&self, caller: &Caller, id: ObjectId, update: GroupUpdate) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut group = owned_group(tx, caller, id, "microsoft.directory/groups/basic/update")?;
+            if let Some(name) = &update.display_name {
+                group.display_name = name.clone();
+            }
+            if let Some(nickname) = &update.mail_nickname {
+                group.mail_nickname = nickname.clone();
+            }
+            if let Some(description) = &update.description {
+                group.description = description.clone();
+            }
+            tx.put(&Record::Group(group))
+        })
+        .await
+    }
+
+    pub async fn delete_group(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            owned_group(tx, caller, id, "microsoft.directory/groups/delete")?;
+            let members: Vec<ObjectId> = tx.snapshot().directory().members(id).collect();
+            for member in members {
+                tx.delete(&RecordKey::Membership(Membership { group: id, member }));
+            }
+            delete_memberships_of(tx, id);
+            tx.delete(&RecordKey::Group(id));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Adds a user, group or service principal. A group that would contain itself is refused.
+    pub async fn add_member(&self, caller: &Caller, group: ObjectId, member: ObjectId) -> Result<(), Error> {
+        let membership = Membership { group, member };
+        self.transact(|tx| {
+            owned_group(tx, caller, group, "microsoft.directory/groups/members/update")?;
+            let directory = tx.snapshot().directory();
+            let principal = directory.principal(member).filter(|principal| principal.tenant() == caller.tenant);
+            let principal = principal.ok_or_else(|| Error::not_found("principal", member))?;
+            if directory.is_member(membership) {
+                return Err(Error::already_exists("group member", member));
+            }
+            if member == group || directory.transitive_groups(group).contains(&member) {
+                return Err(Error::invalid(
+                    "members",
+                    format!("\"{}\" contains this group, and a group cannot contain itself", principal.name()),
+                ));
+            }
+            tx.create(&Record::Membership(membership))
+        })
+        .await
+    }
+
+    pub async fn remove_member(&self, caller: &Caller, group: ObjectId, member: ObjectId) -> Result<(), Error> {
+        let membership = Membership { group, member };
+        self.transact(|tx| {
+            owned_group(tx, caller, group, "microsoft.directory/groups/members/update")?;
+            if !tx.snapshot().directory().is_member(membership) {
+                return Err(Error::not_found("group member", member));
+            }
+            tx.delete(&RecordKey::Membership(membership));
+            Ok(())
+        })
+        .await
+    }
+
+    pub async fn add_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_group(tx, caller, group, "microsoft.directory/groups/owners/update")?;
+            match tx.snapshot().directory().principal(owner) {
+                Some(Principal::User(_) | Principal::ServicePrincipal(_)) => {}
+                Some(Principal::Group(_)) => return Err(Error::invalid("owners", "a group cannot own a group")),
+                None => return Err(Error::not_found("principal", owner)),
+            }
+            if !record.owners.insert(owner) {
+                return Err(Error::already_exists("group owner", owner));
+            }
+            tx.put(&Record::Group(record))
+        })
+        .await
+    }
+
+    pub async fn remove_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_group(tx, caller, group, "microsoft.directory/groups/owners/update")?;
+            if !record.owners.remove(&owner) {
+                return Err(Error::not_found("group owner", owner));
+            }
+            tx.put(&Record::Group(record))
+        })
+        .await
+    }
+}
+
+/// The group, if the caller may perform `action` on it: as its owner or as an administrator.
+fn owned_group(tx: &Tx, caller: &Caller, id: ObjectId, action: &str) -> Result<Group, Error> {
+    let group = tx.snapshot().directory().group(id).filter(|group| group.tenant == caller.tenant);
+    let owner = group.is_some_and(|group| group.owners.contains(&caller.object_id));
+    if !owner && !authorize::is_administrator(tx.snapshot(), caller) {
+        return Err(Error::Forbidden(Box::new(Refusal {
+            caller: caller.name.clone(),
+            action: action.to_owned(),
+            scope: format!("group {id}"),
+            reason: Reason::NotAdministrator,
+        })));
+    }
+    group.map(|group| Group::clone(group)).ok_or_else(|| Error::not_found("group", id))
+}

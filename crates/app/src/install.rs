@@ -1,0 +1,115 @@
+//! The first start of an installation: a tenant, a subscription and somebody who may do everything.
+
+use std::collections::BTreeSet;
+
+use crypto::secret::Secret;
+use domain::{
+    assignment::{PrincipalKind, RoleAssignment},
+    change::Record,
+    id::{RoleId, SubscriptionId, TenantId},
+    name::{DisplayName, Upn},
+    role::Stamp,
+    scope::Scope,
+    subscription::Subscription,
+    tenant::Tenant,
+    user::User,
+};
+
+use crate::{App, Error};
+
+/// Who administers a new installation.
+#[derive(Debug)]
+pub struct FirstAdministrator {
+    /// Its domain becomes the tenant's.
+    pub upn: Upn,
+    pub password: Secret<String>,
+}
+
+/// What an installation is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    pub tenant: TenantId,
+    pub subscription: SubscriptionId,
+    /// Whether it was made just now.
+    pub is_new: bool,
+}
+
+impl App {
+    /// Makes the installation if the store is empty, else tells what it is known by. There is no caller yet
+    /// to be authorized: whoever starts the program on an empty store is the owner.
+    pub async fn install(&self, first: impl FnOnce() -> Result<FirstAdministrator, Error>) -> Result<Installation, Error> {
+        self.ensure_signing_key().await?;
+        if let Some(known) = self.known_installation() {
+            return Ok(known);
+        }
+        let first = first()?;
+        let password = self.hash_new_password(Some(&first.password)).await?;
+        let now = self.now();
+        let (tenant_id, subscription_id, user_id) = (self.new_id()?, self.new_id()?, self.new_id()?);
+        let (role, assignment_id) = (RoleId::parse(OWNER).map_err(Error::internal)?, self.new_id()?);
+        let display = |text: &str| DisplayName::parse(text).map_err(Error::internal);
+        let stamp = Stamp { by: None, at: now };
+        let records = [
+            Record::Tenant(Tenant {
+                id: tenant_id,
+                display_name: display("Default Directory")?,
+                domains: vec![first.upn.domain().to_ascii_lowercase()],
+                administrators: BTreeSet::from([user_id]),
+                created: now,
+            }),
+            Record::Subscription(Subscription {
+                id: subscription_id,
+                tenant: tenant_id,
+                display_name: display("Default subscription")?,
+                created: now,
+            }),
+            Record::User(User {
+                id: user_id,
+                tenant: tenant_id,
+                upn: first.upn.clone(),
+                display_name: display("First administrator")?,
+                mail_nickname: None,
+                mail: None,
+                given_name: None,
+                surname: None,
+                job_title: None,
+                enabled: true,
+                password,
+                must_change_password: false,
+                tokens_valid_after: now,
+                created: now,
+            }),
+            Record::Assignment(RoleAssignment {
+                id: assignment_id,
+                principal: user_id,
+                principal_kind: PrincipalKind::User,
+                role,
+                scope: Scope::root(),
+                condition: None,
+                description: Some("The first administrator of this installation".into()),
+                created: stamp,
+                updated: stamp,
+            }),
+        ];
+        self.transact(|tx| {
+            if tx.snapshot().directory().tenants().next().is_some() {
+                return Err(Error::Conflict("the installation was made by another process meanwhile".into()));
+            }
+            tx.take_name("upn", first.upn.folded());
+            records.iter().try_for_each(|record| tx.create(record))
+        })
+        .await?;
+        Ok(Installation { tenant: tenant_id, subscription: subscription_id, is_new: true })
+    }
+
+    fn known_installation(&self) -> Option<Installation> {
+        let snapshot = self.snapshot();
+        let tenant = snapshot.directory().tenants().min_by_key(|tenant| (tenant.created, tenant.id))?;
+        let subscription = snapshot.subscriptions().filter(|each| each.tenant == tenant.id);
+        let subscription = subscription.min_by_key(|each| (each.created, each.id))?;
+        Some(Installation { tenant: tenant.id, subscription: subscription.id, is_new: false })
+    }
+}
+
+/// The built-in role Owner.
+const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";

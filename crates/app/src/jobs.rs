@@ -1,0 +1,136 @@
+//! Work that goes on beside requests: forgetting what has ended, folding indexes, compacting the store.
+//! Readers check every expiry themselves; what this removes has long stopped to count.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use store::Revision;
+
+use crate::{
+    App, Cold, Error, Swap,
+    grants::{
+        authorization::Pending,
+        code::Code,
+        device::{Device, UserCode},
+        refresh::Family,
+    },
+    login::{attempts::Attempts, session::Session},
+};
+
+/// A record that counts no longer after some time.
+trait Expires: Cold {
+    fn expires(&self) -> Timestamp;
+}
+
+impl App {
+    /// Runs until `stop` is ready.
+    pub async fn run_jobs(&self, stop: impl Future<Output = ()>) {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            if let Err(error) = self.clean_up().await {
+                tracing::warn!(%error, "cleaning up did not succeed and is tried again later");
+            }
+        }
+    }
+
+    /// Folds recent changes into the indexes, on a blocking thread, whenever enough have piled up.
+    pub async fn keep_folded(&self, stop: impl Future<Output = ()>) {
+        let mut revisions = self.revisions();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                changed = revisions.changed() => if changed.is_err() { return },
+            }
+            if self.snapshot().needs_fold() {
+                let app = self.clone();
+                if tokio::task::spawn_blocking(move || app.inner.live.fold()).await.is_err() {
+                    tracing::error!("folding the index failed: decisions stay right and get slower");
+                }
+            }
+        }
+    }
+
+    /// Forgets ended records and old history, once.
+    pub async fn clean_up(&self) -> Result<(), Error> {
+        self.forget::<Attempts>().await?;
+        self.forget::<Session>().await?;
+        self.forget::<Code>().await?;
+        self.forget::<Device>().await?;
+        self.forget::<UserCode>().await?;
+        self.forget::<Family>().await?;
+        self.forget::<Pending>().await?;
+        let status = self.store().status().await?;
+        let through = status.revision.0.saturating_sub(KEPT_REVISIONS);
+        if through > status.compacted.0 {
+            self.store().compact(Revision(through)).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget<T: Expires>(&self) -> Result<(), Error> {
+        let now = self.now();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.list_cold::<T>(after.as_deref(), PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            for (id, record) in &page {
+                if record.expires() > now {
+                    continue;
+                }
+                // Looked at again within the swap: it may have been renewed meanwhile.
+                self.swap(id, |known: Option<T>| {
+                    let ended = known.is_some_and(|known| known.expires() <= now);
+                    Ok((if ended { Swap::Delete } else { Swap::Keep }, ()))
+                })
+                .await?;
+            }
+        }
+    }
+}
+
+impl Expires for Attempts {
+    fn expires(&self) -> Timestamp {
+        self.until
+    }
+}
+impl Expires for Session {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+impl Expires for Code {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+impl Expires for Device {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+impl Expires for UserCode {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+impl Expires for Family {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+impl Expires for Pending {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+const PAUSE: Duration = Duration::from_secs(300);
+const PAGE: usize = 500;
+/// History that watches may resume from.
+const KEPT_REVISIONS: u64 = 10_000;

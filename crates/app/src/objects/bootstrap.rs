@@ -1,0 +1,167 @@
+//! What every embedded cluster has from its first moment: namespaces, roles and bindings, the administrators'
+//! binding (W1) and that of the admin groups (W3). What is missing is put back at every start.
+
+use std::sync::Arc;
+
+use domain::{
+    change::{Record, RecordKey},
+    cluster::{AdminCertificate, Cluster},
+    id::ClusterId,
+    kube::bootstrap_objects,
+    object::{Object, ObjectKey, RBAC_GROUP},
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::service_accounts;
+use crate::{App, Error, Tx};
+
+/// Binds the groups of the cluster's configuration to cluster-admin while Azure RBAC is off.
+pub const ADMIN_GROUP_BINDING: &str = "aks-cluster-admin-binding-aad";
+/// Binds the holders of administrator certificates to cluster-admin.
+const ADMIN_BINDING: &str = "aks-cluster-admin-binding";
+
+/// Writes the objects of a cluster that is being made.
+pub(crate) fn write_bootstrap(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
+    let now = tx.now();
+    for manifest in manifests()? {
+        let (key, value) = complete(cluster.id, manifest, now)?;
+        put(tx, key.clone(), value)?;
+        if &*key.resource == "namespaces" {
+            service_accounts::put_default(tx, cluster.id, &key.name)?;
+        }
+    }
+    keep_admin_group_binding(tx, cluster)
+}
+
+/// Makes, changes or removes the binding of the admin groups, so that it says what the configuration says.
+pub(crate) fn keep_admin_group_binding(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
+    let key = ObjectKey::new(cluster.id, RBAC_GROUP, "clusterrolebindings", "", ADMIN_GROUP_BINDING);
+    let old = tx.snapshot().object(&key).cloned();
+    if cluster.azure_rbac || cluster.admin_groups.is_empty() {
+        if old.is_some() {
+            tx.delete(&RecordKey::Object(key));
+        }
+        return Ok(());
+    }
+    let subjects = cluster.admin_groups.iter().map(|group| group.to_string());
+    let wanted = binding(ADMIN_GROUP_BINDING, subjects);
+    let (_, fresh) = complete(cluster.id, wanted, tx.now())?;
+    let value = match old {
+        None => fresh,
+        Some(old) => {
+            let mut value = Value::clone(&old.value);
+            value["subjects"] = fresh["subjects"].clone();
+            value["roleRef"] = fresh["roleRef"].clone();
+            if value == *old.value {
+                return Ok(());
+            }
+            value
+        }
+    };
+    put(tx, key, value)
+}
+
+impl App {
+    /// Puts back what is missing of the objects that every cluster has, and goes on with namespaces that were
+    /// ending. For the start of the program.
+    pub async fn restore_bootstrap_objects(&self) -> Result<(), Error> {
+        let clusters: Vec<_> = self.snapshot().clusters().filter(|cluster| cluster.is_embedded()).cloned().collect();
+        for cluster in clusters {
+            self.transact(|tx| restore(tx, &cluster)).await?;
+        }
+        self.finish_namespaces(None).await.map_err(Error::internal)
+    }
+}
+
+fn restore(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
+    for manifest in manifests()? {
+        let (key, fresh) = complete(cluster.id, manifest, tx.now())?;
+        let old = tx.snapshot().object(&key).cloned();
+        let value = match &old {
+            None => fresh,
+            Some(old) => reconciled(&old.value, &fresh),
+        };
+        if old.is_none_or(|old| *old.value != value) {
+            put(tx, key.clone(), value)?;
+        }
+        if &*key.resource == "namespaces" {
+            service_accounts::put_default(tx, cluster.id, &key.name)?;
+        }
+    }
+    keep_admin_group_binding(tx, cluster)
+}
+
+/// The object with the subjects and rules that it lacks, unless it says that it wants to be left alone.
+fn reconciled(old: &Value, fresh: &Value) -> Value {
+    let mut value = old.clone();
+    let update = old.pointer(AUTO_UPDATE).and_then(Value::as_str) != Some("false");
+    if !update || old.get("aggregationRule").is_some() {
+        return value;
+    }
+    for field in ["rules", "subjects"] {
+        let Some(wanted) = fresh.get(field).and_then(Value::as_array) else { continue };
+        let mut list = old.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+        let missing: Vec<_> = wanted.iter().filter(|each| !list.contains(each)).cloned().collect();
+        if !missing.is_empty() {
+            list.extend(missing);
+            value[field] = list.into();
+        }
+    }
+    value
+}
+
+fn manifests() -> Result<Vec<Value>, Error> {
+    let mut manifests = bootstrap_objects().map_err(Error::internal)?;
+    manifests.push(binding(ADMIN_BINDING, std::iter::once(AdminCertificate::GROUP.to_owned())));
+    Ok(manifests)
+}
+
+fn binding(name: &str, groups: impl Iterator<Item = String>) -> Value {
+    let subjects: Vec<_> =
+        groups.map(|group| json!({"kind": "Group", "apiGroup": RBAC_GROUP, "name": group})).collect();
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": name}, "subjects": subjects,
+        "roleRef": {"apiGroup": RBAC_GROUP, "kind": "ClusterRole", "name": "cluster-admin"},
+    })
+}
+
+/// A manifest with its place, and with what the server itself gives an object. Its uid follows from its place,
+/// so that two replicas that put it back at once write the same.
+fn complete(cluster: ClusterId, mut value: Value, now: Timestamp) -> Result<(ObjectKey, Value), Error> {
+    let text = |place| value.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
+    let (group, resource) = match text("/kind").as_str() {
+        "Namespace" => ("", "namespaces"),
+        "ClusterRole" => (RBAC_GROUP, "clusterroles"),
+        "ClusterRoleBinding" => (RBAC_GROUP, "clusterrolebindings"),
+        "Role" => (RBAC_GROUP, "roles"),
+        "RoleBinding" => (RBAC_GROUP, "rolebindings"),
+        other => return Err(Error::internal(format!("no cluster begins with a {other}"))),
+    };
+    let key = ObjectKey::new(cluster, group, resource, &namespace, &name);
+    stamp(&mut value, &key, now);
+    if resource == "namespaces" {
+        value["metadata"]["labels"] = json!({"kubernetes.io/metadata.name": name});
+        value["status"] = json!({"phase": "Active"});
+    }
+    Ok((key, value))
+}
+
+/// Gives an object that the server makes by itself its identity.
+pub(super) fn stamp(value: &mut Value, key: &ObjectKey, now: Timestamp) {
+    let place = format!("{}/{}/{}/{}/{}", key.cluster, key.group, key.resource, key.namespace, key.name);
+    let uid = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, place.as_bytes());
+    if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
+        metadata.insert("uid".into(), uid.to_string().into());
+        let created = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        metadata.insert("creationTimestamp".into(), created.into());
+    }
+}
+
+fn put(tx: &mut Tx, key: ObjectKey, value: Value) -> Result<(), Error> {
+    tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
+}
+
+const AUTO_UPDATE: &str = "/metadata/annotations/rbac.authorization.kubernetes.io~1autoupdate";

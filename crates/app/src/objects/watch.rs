@@ -1,0 +1,134 @@
+//! Following the objects of one place: what was there, then every change, none missing and none twice, until
+//! the caller may not see it any more.
+//!
+//! A watch looks at the caller's credentials and rights again after every change that can alter a decision,
+//! before it tells anything of that change.
+
+use std::sync::Arc;
+
+use domain::{
+    change::{Change, Record, RecordKey},
+    object::{Object, ObjectKey},
+};
+use tokio::sync::watch::Receiver;
+
+use super::{Asked, KubeCaller, ObjectError, Place};
+use crate::{App, Applied};
+
+/// One thing that happened to an object.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub kind: EventKind,
+    /// As it is after the change; of a deleted one as it was last, with the revision of its end.
+    pub object: Arc<Object>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    Added,
+    Modified,
+    Deleted,
+}
+
+/// An open watch.
+#[derive(Debug)]
+pub struct ObjectWatch {
+    app: App,
+    caller: KubeCaller,
+    asked: Asked,
+    within: ObjectKey,
+    revision: u64,
+    revisions: Receiver<u64>,
+}
+
+impl App {
+    /// Opens a watch on all changes of a place after `revision`.
+    pub fn watch_objects(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+        revision: u64,
+    ) -> Result<ObjectWatch, ObjectError> {
+        self.allow(caller, asked)?;
+        let revisions = self.revisions();
+        // A revision that is yet to come would be waited for, and all until then missed.
+        let newest = self.snapshot().revision();
+        self.changes_since(revision).map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
+        Ok(ObjectWatch {
+            app: self.clone(),
+            caller: caller.clone(),
+            asked: asked.clone(),
+            within: Place { name: "", ..place.clone() }.key(caller.cluster),
+            revision: revision.min(newest),
+            revisions,
+        })
+    }
+}
+
+impl ObjectWatch {
+    /// The revision up to which everything has been told.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Waits for the next changes, of which none may concern the place. `matches` says which objects belong to
+    /// the watch: one that begins to is added, one that ceases to is deleted. An error ends the watch.
+    pub async fn next(&mut self, matches: &(dyn Fn(&Object) -> bool + Send + Sync)) -> Result<Vec<Event>, ObjectError> {
+        let from = self.revision;
+        let closed = self.revisions.wait_for(|newest| *newest > from).await.is_err();
+        if closed {
+            return Err(ObjectError::App(crate::Error::Unavailable("the server is stopping".into())));
+        }
+        let batches = self.app.changes_since(self.revision);
+        let batches =
+            batches.map_err(|_| ObjectError::Expired { asked: from, oldest: self.app.snapshot().revision() })?;
+        if batches.is_empty() {
+            self.revision = *self.revisions.borrow();
+        }
+        if batches.iter().any(|batch| batch.bears_on_access) {
+            self.app.allow(&self.caller, &self.asked)?;
+        }
+        let mut events = Vec::new();
+        for batch in &batches {
+            self.collect(batch, matches, &mut events);
+            self.revision = batch.revision;
+        }
+        Ok(events)
+    }
+
+    fn collect(&self, batch: &Applied, matches: &(dyn Fn(&Object) -> bool + Send + Sync), events: &mut Vec<Event>) {
+        let mut previous = batch.previous.iter();
+        for change in &batch.changes {
+            let (key, now) = match change {
+                Change::Put(Record::Object(object)) => (&object.key, Some(object)),
+                Change::Delete(RecordKey::Object(key)) => (key, None),
+                Change::Put(_) | Change::Delete(_) => continue,
+            };
+            let before = previous.next().cloned().flatten();
+            if !self.is_within(key) {
+                continue;
+            }
+            let was_there = before.as_ref().is_some_and(|object| matches(object));
+            let is_there = now.is_some_and(matches);
+            let kind = match (was_there, is_there) {
+                (false, false) => continue,
+                (false, true) => EventKind::Added,
+                (true, true) => EventKind::Modified,
+                (true, false) => EventKind::Deleted,
+            };
+            let last = now.cloned().or_else(|| before.map(|object| Object::clone(&object)));
+            if let Some(object) = last {
+                events.push(Event { kind, object: Arc::new(Object { revision: batch.revision, ..object }) });
+            }
+        }
+    }
+
+    fn is_within(&self, key: &ObjectKey) -> bool {
+        let within = &self.within;
+        key.cluster == within.cluster
+            && key.group == within.group
+            && key.resource == within.resource
+            && (within.namespace.is_empty() || key.namespace == within.namespace)
+    }
+}

@@ -1,0 +1,149 @@
+//! Subscriptions and resource groups. Lists show what the caller has any right in.
+
+use std::{collections::{BTreeMap, BTreeSet}, sync::Arc};
+
+use domain::{
+    change::{Record, RecordKey},
+    id::SubscriptionId,
+    name::ResourceName,
+    scope::Scope,
+    subscription::{ResourceGroup, Subscription},
+};
+
+use crate::{App, Caller, Error, assignments::Written, authorize};
+
+impl App {
+    /// Subscriptions in which the caller has any right, at whatever scope.
+    pub fn list_subscriptions(&self, caller: &Caller) -> Vec<Arc<Subscription>> {
+        let snapshot = self.snapshot();
+        let azure = snapshot.azure();
+        let groups = snapshot.directory().transitive_groups(caller.object_id);
+        let principals = groups.iter().copied().chain([caller.object_id]);
+        let assigned: BTreeSet<Scope> =
+            principals.flat_map(|each| azure.assignments_of(each)).map(|each| each.scope.clone()).collect();
+        let own = |each: &&Arc<Subscription>| {
+            let scope = Scope::subscription(each.id);
+            each.tenant == caller.tenant
+                && assigned.iter().any(|at| azure.is_below(at, &scope) || azure.is_below(&scope, at) || *at == scope)
+        };
+        snapshot.subscriptions().filter(own).cloned().collect()
+    }
+
+    /// A subscription in which the caller has any right.
+    pub fn find_subscription(&self, caller: &Caller, id: SubscriptionId) -> Result<Arc<Subscription>, Error> {
+        let mut own = self.list_subscriptions(caller).into_iter();
+        own.find(|each| each.id == id).ok_or_else(|| Error::not_found("subscription", id))
+    }
+
+    /// Makes or changes a resource group.
+    pub async fn put_resource_group(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+        name: &ResourceName,
+        location: &str,
+        tags: BTreeMap<String, String>,
+    ) -> Result<(Arc<ResourceGroup>, Written), Error> {
+        let scope = group_scope(subscription, name.as_str())?;
+        self.transact(|tx| {
+            tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/write", &scope)?;
+            let snapshot = tx.snapshot();
+            snapshot.subscription(subscription).ok_or_else(|| Error::not_found("subscription", subscription))?;
+            let old = snapshot.resource_group(subscription, name.as_str());
+            if let Some(old) = old.filter(|old| !old.location.eq_ignore_ascii_case(location)) {
+                return Err(Error::Conflict(format!(
+                    "resource group \"{}\" is in location \"{}\", which cannot be changed to \"{location}\"",
+                    old.name, old.location
+                )));
+            }
+            let group = ResourceGroup {
+                subscription,
+                name: old.map_or_else(|| name.clone(), |old| old.name.clone()),
+                location: location.to_owned(),
+                tags: tags.clone(),
+                created: old.map_or(tx.now(), |old| old.created),
+            };
+            let written = if old.is_some() { Written::Changed } else { Written::Created };
+            tx.put(&Record::ResourceGroup(group.clone()))?;
+            Ok((Arc::new(group), written))
+        })
+        .await
+    }
+
+    pub fn find_resource_group(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+        name: &str,
+    ) -> Result<Arc<ResourceGroup>, Error> {
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, READ_GROUP, &group_scope(subscription, name)?, self.now())?;
+        let group = snapshot.resource_group(subscription, name);
+        group.cloned().ok_or_else(|| Error::not_found("resource group", name))
+    }
+
+    /// Resource groups that the caller may read.
+    pub fn list_resource_groups(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+    ) -> Result<Vec<Arc<ResourceGroup>>, Error> {
+        self.find_subscription(caller, subscription)?;
+        let snapshot = self.snapshot();
+        let readable = |group: &&Arc<ResourceGroup>| {
+            let scope = group_scope(subscription, group.name.as_str());
+            scope.is_ok_and(|scope| authorize::may(&snapshot, caller, READ_GROUP, &scope, self.now()))
+        };
+        Ok(snapshot.resource_groups(subscription).filter(readable).cloned().collect())
+    }
+
+    /// Deletes an empty resource group; its role assignments go with it.
+    pub async fn delete_resource_group(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+        name: &str,
+    ) -> Result<(), Error> {
+        let scope = group_scope(subscription, name)?;
+        self.transact(|tx| {
+            tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/delete", &scope)?;
+            let snapshot = tx.snapshot();
+            let group = snapshot.resource_group(subscription, name);
+            let key = Record::ResourceGroup(
+                ResourceGroup::clone(group.ok_or_else(|| Error::not_found("resource group", name))?),
+            )
+            .key();
+            let inside = snapshot
+                .clusters()
+                .find(|cluster| cluster.subscription == subscription && cluster.resource_group.matches(name));
+            if let Some(cluster) = inside {
+                return Err(Error::Conflict(format!(
+                    "resource group \"{name}\" still holds {}: delete it first",
+                    cluster.resource_id()
+                )));
+            }
+            delete_assignments_below(tx, &scope);
+            tx.delete(&key);
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Deletes the role assignments at a scope and below it, which is about to go.
+pub(crate) fn delete_assignments_below(tx: &mut crate::Tx, scope: &Scope) {
+    let azure = tx.snapshot().azure();
+    let going: Vec<_> = azure.assignments_at_or_below(scope).into_iter().map(|each| each.id).collect();
+    for id in going {
+        tx.delete(&RecordKey::Assignment(id));
+    }
+}
+
+pub(crate) fn group_scope(subscription: SubscriptionId, name: &str) -> Result<Scope, Error> {
+    let name = ResourceName::parse(name)?;
+    Scope::subscription(subscription)
+        .child("resourceGroups", name.as_str())
+        .map_err(|error| Error::invalid("resourceGroupName", error))
+}
+
+const READ_GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";

@@ -1,0 +1,149 @@
+//! Keys and stored forms of all records. Nobody else builds a key.
+//!
+//! ```text
+//!   /live/access/<kind>/<id>                         decisions depend on it
+//!   /live/access/object/<cluster>/<group>/<resource>/<namespace>/<name>
+//!   /live/unique/<kind>/<name>                       taken names; not in the snapshot
+//!   /live/object/<cluster>/...                       other objects of embedded clusters
+//!   /cold/<kind>/<id>                                many, read by key: grants, sessions, audit
+//! ```
+//!
+//! A stored record is `{"v":1,"<kind>":{...}}`; an older form is read and the newest written. Objects of
+//! clusters are stored as their bare JSON, their place being in the key.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{
+    change::{Change, Record, RecordKey},
+    group::Membership,
+    id::{ClusterId, Id},
+    object::{Object, ObjectKey},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Everything that the snapshot follows.
+pub(crate) const LIVE: &str = "/live/";
+/// What decisions depend on.
+pub(crate) const ACCESS: &str = "/live/access/";
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u32,
+    #[serde(flatten)]
+    record: Record,
+}
+
+pub(crate) fn key(key: &RecordKey) -> Bytes {
+    let text = match key {
+        RecordKey::Tenant(id) => format!("{ACCESS}tenant/{id}"),
+        RecordKey::User(id) => format!("{ACCESS}user/{id}"),
+        RecordKey::Group(id) => format!("{ACCESS}group/{id}"),
+        RecordKey::Membership(Membership { group, member }) => format!("{ACCESS}member/{group}/{member}"),
+        RecordKey::Application(id) => format!("{ACCESS}application/{id}"),
+        RecordKey::ServicePrincipal(id) => format!("{ACCESS}service-principal/{id}"),
+        RecordKey::ManagementGroup(name) => format!("{ACCESS}management-group/{name}"),
+        RecordKey::Subscription(id) => format!("{ACCESS}subscription/{id}"),
+        RecordKey::ResourceGroup(subscription, name) => format!("{ACCESS}resource-group/{subscription}/{name}"),
+        RecordKey::Role(id) => format!("{ACCESS}role/{id}"),
+        RecordKey::Assignment(id) => format!("{ACCESS}assignment/{id}"),
+        RecordKey::DenyAssignment(id) => format!("{ACCESS}deny-assignment/{id}"),
+        RecordKey::Cluster(id) => format!("{ACCESS}cluster/{id}"),
+        RecordKey::AdminCertificate(cluster, serial) => format!("{ACCESS}certificate/{cluster}/{serial}"),
+        RecordKey::SigningKey(kid) => format!("{ACCESS}signing-key/{kid}"),
+        RecordKey::Object(key) => {
+            let prefix = if key.bears_on_access() { ACCESS_OBJECT } else { PLAIN_OBJECT };
+            format!("{prefix}{}/{}/{}/{}/{}", key.cluster, key.group, key.resource, key.namespace, key.name)
+        }
+    };
+    text.into()
+}
+
+/// The key that a unique name takes. `name` must be folded already where case does not count.
+pub(crate) fn unique_key(kind: &'static str, name: &str) -> Bytes {
+    format!("{LIVE}unique/{kind}/{name}").into()
+}
+
+/// The key of a cold record.
+pub(crate) fn cold_key(kind: &'static str, id: &str) -> Bytes {
+    format!("/cold/{kind}/{id}").into()
+}
+
+pub(crate) fn encode(record: &Record) -> Result<Bytes, Error> {
+    let bytes = match record {
+        Record::Object(object) => serde_json::to_vec(&object.value),
+        record => serde_json::to_vec(&Stored { v: 1, record: record.clone() }),
+    };
+    bytes.map(Bytes::from).map_err(Error::internal)
+}
+
+/// Reads one event of the live records. `None`: a key that the snapshot does not hold.
+pub(crate) fn decode(key: &[u8], value: Option<&[u8]>, revision: u64) -> Result<Option<Change>, Error> {
+    let text = std::str::from_utf8(key).map_err(|_| damaged(key, "the key is not UTF-8"))?;
+    if let Some(place) = text.strip_prefix(ACCESS_OBJECT).or_else(|| text.strip_prefix(PLAIN_OBJECT)) {
+        let object_key = parse_object_key(place).ok_or_else(|| damaged(key, "not an object's key"))?;
+        let Some(value) = value else { return Ok(Some(Change::Delete(RecordKey::Object(object_key)))) };
+        let value = serde_json::from_slice(value).map_err(|error| damaged(key, error))?;
+        let object = Object { key: object_key, revision, value: Arc::new(value) };
+        return Ok(Some(Change::Put(Record::Object(object))));
+    }
+    let Some(place) = text.strip_prefix(ACCESS) else { return Ok(None) };
+    let Some(value) = value else {
+        let key = parse_record_key(place).ok_or_else(|| damaged(key, "an unknown kind of record"))?;
+        return Ok(Some(Change::Delete(key)));
+    };
+    let stored: Stored = serde_json::from_slice(value).map_err(|error| damaged(key, error))?;
+    if stored.v != 1 {
+        return Err(damaged(key, format!("stored form {} is newer than this program", stored.v)));
+    }
+    Ok(Some(Change::Put(stored.record)))
+}
+
+fn parse_object_key(place: &str) -> Option<ObjectKey> {
+    let mut parts = place.splitn(5, '/');
+    let cluster = ClusterId::parse(parts.next()?).ok()?;
+    Some(ObjectKey::new(cluster, parts.next()?, parts.next()?, parts.next()?, parts.next()?))
+}
+
+fn parse_record_key(place: &str) -> Option<RecordKey> {
+    let (kind, id) = place.split_once('/')?;
+    fn parse<K>(id: &str) -> Option<Id<K>> {
+        Id::parse(id).ok()
+    }
+    Some(match kind {
+        "tenant" => RecordKey::Tenant(parse(id)?),
+        "user" => RecordKey::User(parse(id)?),
+        "group" => RecordKey::Group(parse(id)?),
+        "member" => {
+            let (group, member) = id.split_once('/')?;
+            RecordKey::Membership(Membership { group: parse(group)?, member: parse(member)? })
+        }
+        "application" => RecordKey::Application(parse(id)?),
+        "service-principal" => RecordKey::ServicePrincipal(parse(id)?),
+        "management-group" => RecordKey::ManagementGroup(id.to_owned()),
+        "subscription" => RecordKey::Subscription(parse(id)?),
+        "resource-group" => {
+            let (subscription, name) = id.split_once('/')?;
+            RecordKey::ResourceGroup(parse(subscription)?, name.to_owned())
+        }
+        "role" => RecordKey::Role(parse(id)?),
+        "assignment" => RecordKey::Assignment(parse(id)?),
+        "deny-assignment" => RecordKey::DenyAssignment(parse(id)?),
+        "cluster" => RecordKey::Cluster(parse(id)?),
+        "certificate" => {
+            let (cluster, serial) = id.split_once('/')?;
+            RecordKey::AdminCertificate(parse(cluster)?, serial.to_owned())
+        }
+        "signing-key" => RecordKey::SigningKey(id.to_owned()),
+        _ => return None,
+    })
+}
+
+fn damaged(key: &[u8], problem: impl ToString) -> Error {
+    Error::Internal(format!("stored record {} cannot be read: {}", key.escape_ascii(), problem.to_string()))
+}
+
+const ACCESS_OBJECT: &str = "/live/access/object/";
+const PLAIN_OBJECT: &str = "/live/object/";

@@ -1,0 +1,254 @@
+//! People of the directory: creating, changing, disabling and deleting them.
+//!
+//! Any member of the tenant may read the directory, as in Entra; administrators change it.
+
+use std::sync::Arc;
+
+use crypto::secret::Secret;
+use domain::{
+    change::{Record, RecordKey},
+    directory::Directory,
+    group::Membership,
+    id::{ObjectId, TenantId},
+    name::{DisplayName, Upn},
+    tenant::Tenant,
+    user::User,
+};
+
+use crate::{App, Caller, Error, Tx, authorize};
+
+/// A person to be made.
+#[derive(Debug)]
+pub struct NewUser {
+    pub upn: Upn,
+    pub display_name: DisplayName,
+    pub enabled: bool,
+    pub password: Option<Secret<String>>,
+    pub must_change_password: bool,
+    pub mail_nickname: Option<String>,
+    pub mail: Option<String>,
+    pub given_name: Option<String>,
+    pub surname: Option<String>,
+    pub job_title: Option<String>,
+}
+
+/// Changes to a person; what is absent stays.
+#[derive(Debug, Default)]
+pub struct UserUpdate {
+    pub upn: Option<Upn>,
+    pub display_name: Option<DisplayName>,
+    pub enabled: Option<bool>,
+    pub password: Option<Secret<String>>,
+    pub must_change_password: Option<bool>,
+    pub mail_nickname: Option<Option<String>>,
+    pub mail: Option<Option<String>>,
+    pub given_name: Option<Option<String>>,
+    pub surname: Option<Option<String>>,
+    pub job_title: Option<Option<String>>,
+}
+
+impl App {
+    pub async fn create_user(&self, caller: &Caller, new: NewUser) -> Result<Arc<User>, Error> {
+        authorize::administrator(&self.snapshot(), caller, USER_CREATE)?;
+        let password = self.hash_new_password(new.password.as_ref()).await?;
+        let now = self.now();
+        let user = User {
+            id: self.new_id()?,
+            tenant: caller.tenant,
+            upn: new.upn,
+            display_name: new.display_name,
+            mail_nickname: new.mail_nickname,
+            mail: new.mail,
+            given_name: new.given_name,
+            surname: new.surname,
+            job_title: new.job_title,
+            enabled: new.enabled,
+            password,
+            must_change_password: new.must_change_password,
+            tokens_valid_after: now,
+            created: now,
+        };
+        self.transact(|tx| {
+            tx.require_administrator(caller, USER_CREATE)?;
+            check_domain(tx.snapshot().directory(), caller.tenant, &user.upn)?;
+            tx.take_name("upn", user.upn.folded());
+            tx.create(&Record::User(user.clone()))
+        })
+        .await
+        .map_err(|error| match error {
+            Error::AlreadyExists { .. } => Error::already_exists("user", &user.upn),
+            other => other,
+        })?;
+        Ok(Arc::new(user))
+    }
+
+    /// Finds a person by object id or user principal name.
+    pub fn find_user(&self, caller: &Caller, id_or_upn: &str) -> Result<Arc<User>, Error> {
+        let snapshot = self.snapshot();
+        let directory = snapshot.directory();
+        let found = match ObjectId::parse(id_or_upn) {
+            Ok(id) => directory.user(id),
+            Err(_) => Upn::parse(id_or_upn).ok().and_then(|upn| directory.user_by_upn(&upn)),
+        };
+        let own = found.filter(|user| user.tenant == caller.tenant);
+        own.cloned().ok_or_else(|| Error::not_found("user", id_or_upn))
+    }
+
+    /// Changes a person. An administrator may change everything.
+    pub async fn update_user(&self, caller: &Caller, id: ObjectId, update: UserUpdate) -> Result<(), Error> {
+        authorize::administrator(&self.snapshot(), caller, USER_UPDATE)?;
+        let password = self.hash_new_password(update.password.as_ref()).await?;
+        self.transact(|tx| {
+            tx.require_administrator(caller, USER_UPDATE)?;
+            let mut user = own_user(tx, caller, id)?;
+            if let Some(upn) = &update.upn {
+                rename(tx, caller, &mut user, upn)?;
+            }
+            if let Some(name) = &update.display_name {
+                user.display_name = name.clone();
+            }
+            if let Some(enabled) = update.enabled {
+                if !enabled {
+                    keep_an_administrator(tx, &user)?;
+                    user.tokens_valid_after = tx.now();
+                }
+                user.enabled = enabled;
+            }
+            if let Some(password) = &password {
+                user.password = Some(password.clone());
+                user.tokens_valid_after = tx.now();
+            }
+            replace(&mut user.must_change_password, update.must_change_password);
+            replace(&mut user.mail_nickname, update.mail_nickname.clone());
+            replace(&mut user.mail, update.mail.clone());
+            replace(&mut user.given_name, update.given_name.clone());
+            replace(&mut user.surname, update.surname.clone());
+            replace(&mut user.job_title, update.job_title.clone());
+            tx.put(&Record::User(user))
+        })
+        .await
+    }
+
+    /// Ends every session of a person: tokens from before this moment are refused at their next use.
+    pub async fn revoke_sessions(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            if caller.object_id != id {
+                tx.require_administrator(caller, "microsoft.directory/users/invalidateAllRefreshTokens")?;
+            }
+            let mut user = own_user(tx, caller, id)?;
+            user.tokens_valid_after = tx.now();
+            tx.put(&Record::User(user))
+        })
+        .await
+    }
+
+    /// Deletes a person with all memberships. Role assignments stay on record; they grant nothing any more,
+    /// because an object id never comes back.
+    pub async fn delete_user(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            tx.require_administrator(caller, "microsoft.directory/users/delete")?;
+            let user = own_user(tx, caller, id)?;
+            keep_an_administrator(tx, &user)?;
+            if let Some(tenant) = tx.snapshot().directory().tenant(user.tenant)
+                && tenant.administrators.contains(&id)
+            {
+                let mut tenant = Tenant::clone(tenant);
+                tenant.administrators.remove(&id);
+                tx.put(&Record::Tenant(tenant))?;
+            }
+            delete_memberships_of(tx, id);
+            tx.release_name("upn", user.upn.folded());
+            tx.delete(&RecordKey::User(id));
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives or takes the directory role Global Administrator. The last one who can sign in stays.
+    pub async fn set_administrator(&self, caller: &Caller, id: ObjectId, holds: Holds) -> Result<(), Error> {
+        self.transact(|tx| {
+            tx.require_administrator(caller, "microsoft.directory/roleAssignments/allProperties/allTasks")?;
+            let principal = tx.snapshot().directory().principal(id);
+            let principal = principal.filter(|principal| principal.tenant() == caller.tenant);
+            principal.ok_or_else(|| Error::not_found("principal", id))?;
+            let tenant = tx.snapshot().directory().tenant(caller.tenant);
+            let mut tenant = Tenant::clone(tenant.ok_or_else(|| Error::not_found("tenant", caller.tenant))?);
+            match holds {
+                Holds::Yes => tenant.administrators.insert(id),
+                Holds::No => {
+                    if let Some(user) = tx.snapshot().directory().user(id) {
+                        keep_an_administrator(tx, user)?;
+                    }
+                    tenant.administrators.remove(&id)
+                }
+            };
+            tx.put(&Record::Tenant(tenant))
+        })
+        .await
+    }
+}
+
+/// Whether a principal is to hold a directory role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    Yes,
+    No,
+}
+
+/// Refuses if `leaving` is the last enabled person who administers the tenant.
+fn keep_an_administrator(tx: &Tx, leaving: &User) -> Result<(), Error> {
+    let directory = tx.snapshot().directory();
+    let Some(tenant) = directory.tenant(leaving.tenant) else { return Ok(()) };
+    let can_sign_in = |id: &ObjectId| directory.user(*id).is_some_and(|user| user.enabled);
+    let others = tenant.administrators.iter().filter(|id| **id != leaving.id).any(can_sign_in);
+    if tenant.administrators.contains(&leaving.id) && !others {
+        return Err(Error::Conflict(format!(
+            "{} is the last administrator of the tenant who can sign in: make another one first",
+            leaving.upn
+        )));
+    }
+    Ok(())
+}
+
+fn own_user(tx: &Tx, caller: &Caller, id: ObjectId) -> Result<User, Error> {
+    let user = tx.snapshot().directory().user(id).filter(|user| user.tenant == caller.tenant);
+    user.map(|user| User::clone(user)).ok_or_else(|| Error::not_found("user", id))
+}
+
+fn rename(tx: &mut Tx, caller: &Caller, user: &mut User, upn: &Upn) -> Result<(), Error> {
+    check_domain(tx.snapshot().directory(), caller.tenant, upn)?;
+    if *upn != user.upn {
+        tx.release_name("upn", user.upn.folded());
+        tx.take_name("upn", upn.folded());
+    }
+    user.upn = upn.clone();
+    Ok(())
+}
+
+fn check_domain(directory: &Directory, tenant: TenantId, upn: &Upn) -> Result<(), Error> {
+    let tenant = directory.tenant(tenant).ok_or_else(|| Error::not_found("tenant", tenant))?;
+    if tenant.has_domain(upn.domain()) {
+        return Ok(());
+    }
+    let domains = tenant.domains.join(", ");
+    Err(Error::invalid(
+        "userPrincipalName",
+        format!("\"{upn}\": the domain must be one of the tenant's domains ({domains})"),
+    ))
+}
+
+pub(crate) fn delete_memberships_of(tx: &mut Tx, member: ObjectId) {
+    let groups: Vec<ObjectId> = tx.snapshot().directory().direct_groups(member).collect();
+    for group in groups {
+        tx.delete(&RecordKey::Membership(Membership { group, member }));
+    }
+}
+
+fn replace<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+const USER_CREATE: &str = "microsoft.directory/users/create";
+const USER_UPDATE: &str = "microsoft.directory/users/basic/update";
