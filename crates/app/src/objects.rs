@@ -33,7 +33,6 @@ mod watch;
 mod write;
 
 pub use access::{Asked, Target};
-pub use bootstrap::ADMIN_GROUP_BINDING;
 pub(crate) use bootstrap::{keep_admin_group_binding, write_bootstrap};
 pub use error::{Denied, ObjectError};
 pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token, Unauthenticated};

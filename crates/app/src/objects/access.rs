@@ -34,12 +34,20 @@ impl App {
         self.decide_on(&self.snapshot(), cluster, user, asked)
     }
 
-    /// The rules that Kubernetes RBAC gives a user in a namespace, for SelfSubjectRulesReview.
-    pub fn held_rules(&self, caller: &KubeCaller, asked: &Asked, namespace: &str) -> Result<kube::Held, ObjectError> {
+    /// The rules that Kubernetes RBAC gives the caller in a namespace, with what could not be read.
+    pub fn held_rules(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        namespace: &str,
+    ) -> Result<(Vec<kube::PolicyRule>, Vec<String>), ObjectError> {
         self.allow(caller, asked)?;
         let user = self.current_user(caller)?;
         let snapshot = self.snapshot();
-        Ok(snapshot.rbac(caller.cluster).map(|policy| policy.held(&user, namespace)).unwrap_or_default())
+        let Some(policy) = snapshot.rbac(caller.cluster) else { return Ok((Vec::new(), Vec::new())) };
+        let held = policy.rules_for(&user, &[], namespace);
+        let errors = held.errors.iter().map(ToString::to_string).collect();
+        Ok((held.rules.into_iter().cloned().collect(), errors))
     }
 
     pub(super) fn allow_user(
@@ -54,7 +62,7 @@ impl App {
             Decision::Deny(reason) | Decision::NoOpinion(reason) => {
                 let policy = snapshot.rbac(cluster);
                 let helpful = match (&reason, policy) {
-                    (Reason::Kube(_), Some(policy)) => policy.roles_that_allow(&asked.attributes(user), MOST_HELPFUL),
+                    (Reason::Kube(_) | Reason::Silent, Some(policy)) => policy.roles_that_allow(&asked.attributes(user), MOST_HELPFUL),
                     _ => Vec::new(),
                 };
                 Err(ObjectError::Denied(Box::new(Denied {

@@ -7,7 +7,7 @@ use domain::{
     change::{Record, RecordKey},
     cluster::{AdminCertificate, Cluster},
     id::ClusterId,
-    kube::bootstrap_objects,
+    kube::{bootstrap_objects, reason::ADMIN_GROUPS_BINDING},
     object::{Object, ObjectKey, RBAC_GROUP},
 };
 use jiff::Timestamp;
@@ -16,15 +16,13 @@ use serde_json::{Value, json};
 use super::service_accounts;
 use crate::{App, Error, Tx};
 
-/// Binds the groups of the cluster's configuration to cluster-admin while Azure RBAC is off.
-pub const ADMIN_GROUP_BINDING: &str = "aks-cluster-admin-binding-aad";
 /// Binds the holders of administrator certificates to cluster-admin.
 const ADMIN_BINDING: &str = "aks-cluster-admin-binding";
 
 /// Writes the objects of a cluster that is being made.
 pub(crate) fn write_bootstrap(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
     let now = tx.now();
-    for manifest in manifests()? {
+    for manifest in manifests() {
         let (key, value) = complete(cluster.id, manifest, now)?;
         put(tx, key.clone(), value)?;
         if &*key.resource == "namespaces" {
@@ -36,7 +34,7 @@ pub(crate) fn write_bootstrap(tx: &mut Tx, cluster: &Cluster) -> Result<(), Erro
 
 /// Makes, changes or removes the binding of the admin groups, so that it says what the configuration says.
 pub(crate) fn keep_admin_group_binding(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
-    let key = ObjectKey::new(cluster.id, RBAC_GROUP, "clusterrolebindings", "", ADMIN_GROUP_BINDING);
+    let key = ObjectKey::new(cluster.id, RBAC_GROUP, "clusterrolebindings", "", ADMIN_GROUPS_BINDING);
     let old = tx.snapshot().object(&key).cloned();
     if cluster.azure_rbac || cluster.admin_groups.is_empty() {
         if old.is_some() {
@@ -45,7 +43,7 @@ pub(crate) fn keep_admin_group_binding(tx: &mut Tx, cluster: &Cluster) -> Result
         return Ok(());
     }
     let subjects = cluster.admin_groups.iter().map(|group| group.to_string());
-    let wanted = binding(ADMIN_GROUP_BINDING, subjects);
+    let wanted = binding(ADMIN_GROUPS_BINDING, subjects);
     let (_, fresh) = complete(cluster.id, wanted, tx.now())?;
     let value = match old {
         None => fresh,
@@ -75,7 +73,7 @@ impl App {
 }
 
 fn restore(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
-    for manifest in manifests()? {
+    for manifest in manifests() {
         let (key, fresh) = complete(cluster.id, manifest, tx.now())?;
         let old = tx.snapshot().object(&key).cloned();
         let value = match &old {
@@ -111,10 +109,10 @@ fn reconciled(old: &Value, fresh: &Value) -> Value {
     value
 }
 
-fn manifests() -> Result<Vec<Value>, Error> {
-    let mut manifests = bootstrap_objects().map_err(Error::internal)?;
+fn manifests() -> Vec<Value> {
+    let mut manifests = bootstrap_objects();
     manifests.push(binding(ADMIN_BINDING, std::iter::once(AdminCertificate::GROUP.to_owned())));
-    Ok(manifests)
+    manifests
 }
 
 fn binding(name: &str, groups: impl Iterator<Item = String>) -> Value {

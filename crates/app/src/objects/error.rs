@@ -1,11 +1,9 @@
 //! How a use case on objects ends without a result, in the terms of the Kubernetes API: the surface makes a
 //! Status of it.
 
-use std::sync::Arc;
-
 use domain::{
     decision::Reason,
-    kube::{Target, User},
+    kube::{RoleRef, Target, User},
 };
 
 use crate::Error;
@@ -45,8 +43,8 @@ pub struct Denied {
     pub verb: String,
     pub target: Target,
     pub reason: Reason,
-    /// ClusterRoles that would allow it if they were bound.
-    pub helpful: Vec<Arc<str>>,
+    /// Roles that would allow it if they were bound to the user.
+    pub helpful: Vec<RoleRef>,
 }
 
 impl ObjectError {

@@ -5,7 +5,7 @@ use domain::{
     id::ClusterId,
     kube::{
         self, Object as RbacObject, PolicyRule, User,
-        escalation::{Escalation, confirm_no_escalation},
+        escalation::{Escalation, full_authority},
     },
     object::{ObjectKey, RBAC_GROUP},
     snapshot::Snapshot,
@@ -32,8 +32,8 @@ impl App {
         let object = RbacObject::parse(new).map_err(|error| place.forbidden(error.to_string()))?;
         let namespace = if place.resource.namespaced { place.namespace } else { "" };
         let confirm = |rules: &[PolicyRule]| -> Result<(), Escalation> {
-            let held = snapshot.rbac(cluster).map(|policy| policy.held(user, namespace)).unwrap_or_default();
-            confirm_no_escalation(user, &held, rules)
+            let nothing = kube::Policy::default();
+            snapshot.rbac(cluster).unwrap_or(&nothing).confirm_no_escalation(user, &[], namespace, rules)
         };
         match object {
             RbacObject::Role(_) | RbacObject::ClusterRole(_) => {
@@ -48,7 +48,7 @@ impl App {
                     RbacObject::ClusterRole(role) => {
                         let aggregates = |value: &Value| value.get("aggregationRule").is_some();
                         if (role.aggregation_rule.is_some() || old.is_some_and(aggregates))
-                            && confirm(&everything()).is_err()
+                            && confirm(&full_authority()).is_err()
                         {
                             return Err(place.forbidden("must have cluster-admin privileges to use the aggregationRule"));
                         }
@@ -68,7 +68,8 @@ impl App {
                     return Ok(());
                 }
                 let policy = snapshot.rbac(cluster);
-                let rules = policy.and_then(|policy| policy.rules_of(&binding.role, binding.namespace.as_deref()));
+                let rules =
+                    policy.and_then(|policy| policy.rules_of(&binding.role, binding.namespace.as_deref()).ok());
                 let rules = rules.ok_or_else(|| ObjectError::not_found(RBAC_GROUP, plural, name))?;
                 confirm(rules).map_err(|escalation| place.forbidden(escalation.to_string()))
             }
@@ -105,17 +106,21 @@ pub(super) fn keep_aggregated(tx: &mut Tx, key: &ObjectKey, value: Option<&Value
                 policy.put(object);
             }
         }
-        None => policy.remove(&kube::ObjectKey::ClusterRole { name: key.name.clone() }),
-    }
-    let mut changed = Vec::new();
-    for (name, rules) in policy.aggregated().filter(|(name, _)| **name != key.name) {
-        let other = ObjectKey { name: name.clone(), ..key.clone() };
-        let Some(object) = tx.snapshot().object(&other) else { continue };
-        let updated = with_rules(&object.value, rules);
-        if updated != *object.value {
-            changed.push((other, updated));
+        None => {
+            if let Some(gone) = kube::ObjectKey::of(&key.resource, "", &key.name) {
+                policy.remove(&gone);
+            }
         }
     }
+    let changed: Vec<(ObjectKey, Value)> = tx
+        .snapshot()
+        .objects(key.cluster, RBAC_GROUP, &key.resource, "")
+        .filter(|object| object.key != *key && object.value.get("aggregationRule").is_some())
+        .filter_map(|object| {
+            let updated = with_rules(&object.value, policy.cluster_role_rules(&object.key.name)?);
+            (updated != *object.value).then(|| (object.key.clone(), updated))
+        })
+        .collect();
     for (other, updated) in changed {
         put(tx, &other, updated)?;
     }
@@ -130,13 +135,4 @@ fn with_rules(value: &Value, rules: &[PolicyRule]) -> Value {
 
 fn is_cluster_role(key: &ObjectKey) -> bool {
     &*key.group == RBAC_GROUP && &*key.resource == "clusterroles"
-}
-
-/// What cluster-admin may do.
-fn everything() -> [PolicyRule; 2] {
-    let all = || vec!["*".to_owned()];
-    [
-        PolicyRule { verbs: all(), api_groups: all(), resources: all(), ..PolicyRule::default() },
-        PolicyRule { verbs: all(), non_resource_urls: all(), ..PolicyRule::default() },
-    ]
 }

@@ -105,6 +105,9 @@ impl App {
         }
         match &presented.token {
             Token::Bearer(token) => self.token_user(snapshot, cluster, token).map(authenticated),
+            Token::None if presented.certificate.is_some() => {
+                Err(Unauthenticated("the certificate is not one of this cluster".into()))
+            }
             Token::Unusable => Err(Unauthenticated("the authorization header holds no bearer token".into())),
             Token::None => Ok(Identity {
                 user: User {
@@ -227,12 +230,17 @@ impl Impersonation {
 
 impl std::fmt::Debug for Presented {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let token = match self.token {
-            Token::None => "none",
-            Token::Bearer(_) => "***",
-            Token::Unusable => "unusable",
-        };
-        write!(f, "Presented {{ certificate: {}, token: {token} }}", self.certificate.is_some())
+        write!(f, "Presented {{ certificate: {}, token: {:?} }}", self.certificate.is_some(), self.token)
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Bearer(_) => "***",
+            Self::Unusable => "unusable",
+        })
     }
 }
 

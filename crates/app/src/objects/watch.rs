@@ -72,6 +72,11 @@ impl ObjectWatch {
         self.revision
     }
 
+    /// Looks at the caller's credentials and rights again, as time alone may have ended them.
+    pub fn check(&self) -> Result<(), ObjectError> {
+        self.app.allow(&self.caller, &self.asked)
+    }
+
     /// Waits for the next changes, of which none may concern the place. `matches` says which objects belong to
     /// the watch: one that begins to is added, one that ceases to is deleted. An error ends the watch.
     pub async fn next(&mut self, matches: &(dyn Fn(&Object) -> bool + Send + Sync)) -> Result<Vec<Event>, ObjectError> {
