@@ -18,7 +18,6 @@ use app::{
         authorization::{Authorization, Outcome, ResponseMode},
         client::Client,
     },
-    login::SignedIn,
 };
 use axum::{
     extract::{Path, RawQuery, State},
@@ -164,9 +163,8 @@ async fn silently(
 ) -> Result<Response, Failure> {
     let needs_sign_in = || Failure::new(&codes::LOGIN_REQUIRED, "");
     let session = cookie::find(headers, cookie::SESSION).ok_or_else(needs_sign_in)?;
-    let (signed_in, _) = app.find_session(session).await?.ok_or_else(needs_sign_in)?;
-    let SignedIn { tenant, .. } = signed_in;
-    if authorization.fresh || authorization.tenant.is_some_and(|expected| expected != tenant) {
+    let signed_in = app.find_session(session).await?.ok_or_else(needs_sign_in)?.signed_in;
+    if authorization.fresh || authorization.tenant.is_some_and(|expected| expected != signed_in.tenant) {
         return Err(needs_sign_in());
     }
     // Any program on the person's machine can listen on a loopback address: without a page nobody would know.

@@ -28,8 +28,9 @@ impl To<'_> {
         self.send(vec![("error", failure.code.error), ("error_description", &description)])
     }
 
-    fn send(&self, mut fields: Vec<(&str, &str)>) -> Response {
-        fields.extend(self.state.map(|state| ("state", state)));
+    fn send(&self, fields: Vec<(&str, &str)>) -> Response {
+        let state = self.state.map(|state| ("state", state));
+        let fields: Vec<(&str, &str)> = fields.into_iter().chain(state).collect();
         match self.mode {
             ResponseMode::Query => redirect(self.redirect_uri, &fields),
             ResponseMode::FormPost => form(self.redirect_uri, &fields),

@@ -1,0 +1,130 @@
+//! What comes after a sign-in: a client's request that waits, or a page of ours. Nothing else: an address from
+//! elsewhere would make our sign-in page a springboard for others.
+
+use app::{App, grants::authorization::Waiting, login::session::LiveSession};
+use axum::response::{IntoResponse, Redirect, Response};
+use web::{body::FormFields, page::Page};
+
+use crate::{browser::Browser, problem::Problem};
+
+#[derive(Debug)]
+pub(super) enum Next {
+    /// A client's request with its id.
+    Request(String, Box<Waiting>),
+    /// A path on this host.
+    Path(String),
+}
+
+impl Next {
+    pub(super) async fn read(app: &App, browser: &Browser, fields: &FormFields) -> Result<Self, Problem> {
+        if let Some(id) = fields.find("request")? {
+            return Ok(Self::Request(id.to_owned(), Box::new(browser.waiting(app, id).await?)));
+        }
+        let path = fields.find("next")?.filter(|path| is_ours(path)).unwrap_or(HOME);
+        Ok(Self::Path(path.to_owned()))
+    }
+
+    /// For the hidden field `request`; empty where there is none.
+    pub(super) fn request(&self) -> &str {
+        match self {
+            Self::Request(id, _) => id,
+            Self::Path(_) => "",
+        }
+    }
+
+    /// For the hidden field `next`.
+    pub(super) fn path(&self) -> &str {
+        match self {
+            Self::Request(..) => "",
+            Self::Path(path) => path,
+        }
+    }
+
+    /// The query that brings a page here again.
+    pub(super) fn query(&self) -> String {
+        match self {
+            Self::Request(id, _) => format!("request={id}"),
+            Self::Path(path) => format!("next={}", encode(path)),
+        }
+    }
+
+    /// What the person signs in to, for its name on the page.
+    pub(super) fn client_name(&self, app: &App) -> Option<String> {
+        match self {
+            Self::Request(_, waiting) => app.find_client(waiting.authorization.client).ok().map(|c| c.name().to_owned()),
+            Self::Path(_) => None,
+        }
+    }
+
+    pub(super) fn login_hint(&self) -> &str {
+        match self {
+            Self::Request(_, waiting) => waiting.authorization.login_hint.as_deref().unwrap_or_default(),
+            Self::Path(_) => "",
+        }
+    }
+
+    /// Lets the redirects that follow the page's form reach the client.
+    pub(super) fn admit(&self, page: Page) -> Page {
+        match self {
+            Self::Request(_, waiting) => page.with_form_target(&waiting.authorization.redirect_uri),
+            Self::Path(_) => page,
+        }
+    }
+
+    /// Goes on after a sign-in that has just succeeded: what is part of the installation needs no further
+    /// question, because the page has named it.
+    pub(super) async fn go_on(&self, app: &App, browser: &Browser, session: &LiveSession) -> Result<Response, Problem> {
+        match self {
+            Self::Request(id, waiting) => {
+                if !waiting.accepts(session) {
+                    return Ok(Redirect::to(&format!("/portal/authorize?request={id}")).into_response());
+                }
+                if app.needs_consent(&session.signed_in, &waiting.authorization).await? {
+                    return Ok(Redirect::to(&format!("/portal/authorize?request={id}")).into_response());
+                }
+                browser.allow(app, id, session).await
+            }
+            Self::Path(path) => Ok(Redirect::to(path).into_response()),
+        }
+    }
+}
+
+fn is_ours(path: &str) -> bool {
+    let known = path.starts_with("/portal/") || path == "/devicelogin" || path.starts_with("/devicelogin/");
+    let plain = path.len() <= 500 && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    known && plain && !path.contains("//") && !path.contains("..")
+}
+
+/// Percent-encodes everything but letters and digits.
+pub(super) fn encode(text: &str) -> String {
+    use std::fmt::Write;
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+const HOME: &str = "/portal/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_ours_follow_a_sign_in() {
+        for path in ["/portal/", "/devicelogin", "/devicelogin/confirm?code=BCDF-GHJK"] {
+            assert!(is_ours(path), "{path}");
+        }
+        for path in [
+            "", "/", "//evil.example", "https://evil.example", "/portal", "/portal//evil.example", "/\\evil.example",
+            "/portal/\\evil", "/portal/../x", "/devicelogin.evil", "/portal/\r\nx", "javascript:alert(1)",
+        ] {
+            assert!(!is_ours(path), "{path:?}");
+        }
+    }
+}
