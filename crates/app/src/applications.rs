@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crypto::secret::Secret;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use crypto::{cert::Certificate, secret::Secret};
 use domain::{
     application::{Application, ServicePrincipal, ServicePrincipalKind},
     change::{Record, RecordKey},
@@ -23,8 +24,18 @@ pub struct ApplicationUpdate {
     pub identifier_uris: Option<Vec<String>>,
     pub public_client: Option<bool>,
     pub password_grant: Option<bool>,
-    pub certificates: Option<Vec<ClientCertificate>>,
+    pub certificates: Option<Vec<CertificateForm>>,
     pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A certificate as a client sends it.
+#[derive(Clone, Debug)]
+pub struct CertificateForm {
+    /// DER or the body of a PEM text, in base64; white space does not count.
+    pub base64: String,
+    pub display_name: Option<String>,
+    pub start: Option<Timestamp>,
+    pub end: Option<Timestamp>,
 }
 
 /// A secret to be made for an application or service principal.
@@ -251,9 +262,28 @@ fn change(application: &mut Application, update: ApplicationUpdate) -> Result<()
     application.identifier_uris = update.identifier_uris.unwrap_or_else(|| application.identifier_uris.clone());
     application.public_client = update.public_client.unwrap_or(application.public_client);
     application.password_grant = update.password_grant.unwrap_or(application.password_grant);
-    application.certificates = update.certificates.unwrap_or_else(|| application.certificates.clone());
+    if let Some(forms) = update.certificates {
+        application.certificates = forms.into_iter().map(read_certificate).collect::<Result<_, _>>()?;
+    }
     application.other.extend(update.other);
     Ok(())
+}
+
+fn read_certificate(form: CertificateForm) -> Result<ClientCertificate, Error> {
+    let invalid = |problem: &dyn std::fmt::Display| Error::invalid("keyCredentials.key", problem.to_string());
+    let text: String = form.base64.chars().filter(|each| !each.is_whitespace()).collect();
+    let der = STANDARD.decode(&text).map_err(|error| invalid(&error))?;
+    let certificate = Certificate::from_der(&der).map_err(|error| invalid(&error))?;
+    certificate.rsa_key().map_err(|error| invalid(&error))?;
+    let thumbprint = certificate.thumbprint();
+    Ok(ClientCertificate {
+        key_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, thumbprint.as_bytes()),
+        display_name: form.display_name,
+        der: STANDARD.encode(&der),
+        thumbprint,
+        start: form.start.unwrap_or(certificate.not_before).max(certificate.not_before),
+        end: form.end.unwrap_or(certificate.not_after).min(certificate.not_after),
+    })
 }
 
 /// RFC 6749 §3.1.2: absolute, without fragment; plain http only to loopback.
@@ -295,6 +325,7 @@ fn require_owner(tx: &Tx, caller: &Caller, owner: bool, id: ObjectId, action: &s
     }
     Err(Error::Forbidden(Box::new(Refusal {
         caller: caller.name.clone(),
+        object_id: caller.object_id,
         action: action.to_owned(),
         scope: format!("object {id}"),
         reason: Reason::NotAdministrator,

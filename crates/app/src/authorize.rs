@@ -48,6 +48,7 @@ pub fn administrator(snapshot: &Snapshot, caller: &Caller, action: &str) -> Resu
     }
     Err(Error::Forbidden(Box::new(Refusal {
         caller: caller.name.clone(),
+        object_id: caller.object_id,
         action: action.to_owned(),
         scope: format!("tenant {}", caller.tenant),
         reason: Reason::NotAdministrator,
@@ -62,6 +63,7 @@ pub fn is_administrator(snapshot: &Snapshot, caller: &Caller) -> bool {
 fn refused(caller: &Caller, action: &str, scope: &Scope, reason: Reason) -> Error {
     Error::Forbidden(Box::new(Refusal {
         caller: caller.name.clone(),
+        object_id: caller.object_id,
         action: action.to_owned(),
         scope: scope.to_string(),
         reason,

@@ -1,7 +1,7 @@
 //! The few ways in which a use case ends without a result. Each surface renders them once, in its own
 //! protocol's body and status.
 
-use domain::{decision::Reason, name::NameError};
+use domain::{decision::Reason, id::ObjectId, name::NameError};
 use jiff::Timestamp;
 use store::StoreError;
 
@@ -44,6 +44,7 @@ pub struct Problem {
 #[error("{caller} may not perform {action} at {scope}: {reason}")]
 pub struct Refusal {
     pub caller: String,
+    pub object_id: ObjectId,
     pub action: String,
     pub scope: String,
     pub reason: Reason,

@@ -153,6 +153,7 @@ fn owned_group(tx: &Tx, caller: &Caller, id: ObjectId, action: &str) -> Result<G
     if !owner && !authorize::is_administrator(tx.snapshot(), caller) {
         return Err(Error::Forbidden(Box::new(Refusal {
             caller: caller.name.clone(),
+            object_id: caller.object_id,
             action: action.to_owned(),
             scope: format!("group {id}"),
             reason: Reason::NotAdministrator,

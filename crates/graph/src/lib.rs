@@ -1,1 +1,19 @@
-//! Placeholder of the skeleton.
+//! Microsoft Graph, as far as the directory needs it: users, groups, applications, service principals.
+//!
+//! A skin: bodies are read, use cases called, records rendered in Graph's shapes. Who may change what is
+//! decided in `app`; every member of a tenant may read its directory, as in Entra.
+
+mod applications;
+mod call;
+mod directory_objects;
+mod error;
+mod filter;
+mod groups;
+mod me;
+mod organization;
+mod page;
+mod routes;
+mod service_principals;
+mod users;
+
+pub use routes::routes;

@@ -1,0 +1,108 @@
+//! Errors as `{"error":{"code","message"}}`, with the codes that az knows.
+
+use app::Error;
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, Method, StatusCode, header};
+use serde_json::json;
+
+#[derive(Debug)]
+pub(crate) enum ArmError {
+    App(Error),
+    Rendered { status: StatusCode, code: &'static str, message: String },
+}
+
+impl ArmError {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self::Rendered { status, code, message: message.into() }
+    }
+
+    pub(crate) fn bad(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    pub(crate) fn method_not_allowed(method: &Method) -> Self {
+        let text = format!("The requested resource does not support http method '{method}'.");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", text)
+    }
+
+    pub(crate) fn unauthenticated(text: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailed", text)
+    }
+
+    pub(crate) fn respond(self) -> Response {
+        let (status, code, message) = match self {
+            Self::Rendered { status, code, message } => (status, code, message),
+            Self::App(error) => render(error),
+        };
+        let mut response = (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
+        let headers = response.headers_mut();
+        headers.insert("x-ms-failure-cause", HeaderValue::from_static("gateway"));
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = "Bearer error=\"invalid_token\", error_description=\"The access token is invalid, has ended or was revoked.\"";
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Error> for ArmError {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+fn render(error: Error) -> (StatusCode, &'static str, String) {
+    let message = error.to_string();
+    match error {
+        Error::NotFound { kind: "principal", id } => {
+            (StatusCode::BAD_REQUEST, "PrincipalNotFound", format!("Principal {id} does not exist in the directory. Check that you have the correct principal ID."))
+        }
+        Error::NotFound { kind: "subscription", id } => {
+            (StatusCode::NOT_FOUND, "SubscriptionNotFound", format!("The subscription '{id}' could not be found."))
+        }
+        Error::NotFound { kind: "resource group", id } => {
+            (StatusCode::NOT_FOUND, "ResourceGroupNotFound", format!("Resource group '{id}' could not be found."))
+        }
+        Error::NotFound { kind: "role definition", id } => {
+            (StatusCode::NOT_FOUND, "RoleDefinitionDoesNotExist", format!("The specified role definition with ID '{id}' does not exist."))
+        }
+        Error::NotFound { kind: "role assignment", id } => {
+            (StatusCode::NOT_FOUND, "RoleAssignmentNotFound", format!("The role assignment '{id}' is not found."))
+        }
+        Error::NotFound { kind: "managed cluster", id } => {
+            (StatusCode::NOT_FOUND, "ResourceNotFound", format!("The Resource 'Microsoft.ContainerService/managedClusters/{id}' was not found."))
+        }
+        Error::NotFound { .. } => (StatusCode::NOT_FOUND, "ResourceNotFound", message),
+        Error::AlreadyExists { kind: "role assignment", id } => {
+            (StatusCode::CONFLICT, "RoleAssignmentExists", format!("The role assignment already exists. The ID of the conflicting role assignment is {}.", id.replace('-', "")))
+        }
+        Error::AlreadyExists { kind: "role definition named", id } => (
+            StatusCode::CONFLICT,
+            "RoleDefinitionWithSameNameExists",
+            format!("A custom role with the same name '{id}' already exists in this directory. Use a different name."),
+        ),
+        Error::AlreadyExists { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "Conflict", message),
+        Error::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest", message),
+        Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "AuthenticationFailed", message),
+        Error::Forbidden(refusal) => (
+            StatusCode::FORBIDDEN,
+            "AuthorizationFailed",
+            format!(
+                "The client '{}' with object id '{}' does not have authorization to perform action '{}' over scope '{}' or the scope is invalid. {}. If access was recently granted, please refresh your credentials.",
+                refusal.caller, refusal.object_id, refusal.action, refusal.scope, refusal.reason
+            ),
+        ),
+        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message),
+        Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message),
+        Error::Internal(cause) => {
+            tracing::error!(cause, "a request to the resource manager failed");
+            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "An internal error has occurred.".into())
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `GET /metadata/endpoints`: what a client must know of this cloud, so that one address registers it. Open
+//! to everybody: it is asked before anybody has signed in.
+
+use app::App;
+use axum::{
+    Json,
+    extract::{Query, State},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+pub(crate) struct Version {
+    #[serde(rename = "api-version")]
+    version: Option<String>,
+}
+
+pub(crate) async fn endpoints(State(app): State<App>, Query(query): Query<Version>) -> Response {
+    let document = document(&app.settings().external_url);
+    // Versions before 2022 answer a list.
+    let list = query.version.as_deref().is_some_and(|version| version < "2022");
+    if list { Json(json!([document])).into_response() } else { Json(document).into_response() }
+}
+
+fn document(base: &str) -> Value {
+    json!({
+        "name": "portcullis",
+        "portal": format!("{base}/portal/"),
+        "authentication": {
+            "loginEndpoint": base,
+            "audiences": [format!("{base}/"), base],
+            "tenant": "common",
+            "identityProvider": "AAD",
+        },
+        "graph": base,
+        "graphAudience": base,
+        "microsoftGraphResourceId": format!("{base}/"),
+        "resourceManager": format!("{base}/"),
+        "media": base,
+        "gallery": base,
+        "batch": base,
+        "vmImageAliasDoc": format!("{base}/metadata/images"),
+        "sqlManagement": base,
+        "activeDirectoryDataLake": base,
+        "suffixes": {
+            "acrLoginServer": "azurecr.portcullis",
+            "storage": "core.portcullis",
+            "keyVaultDns": "vault.portcullis",
+            "sqlServerHostname": "database.portcullis",
+        },
+    })
+}

@@ -1,0 +1,177 @@
+//! Role assignments (`Microsoft.Authorization/roleAssignments`, 2022-04-01) and the caller's permissions.
+
+use std::sync::Arc;
+
+use app::assignments::{Listed, NewAssignment, Written};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    assignment::{PrincipalKind, RoleAssignment},
+    condition::Condition,
+    id::{AssignmentId, ObjectId, RoleId},
+    scope::Scope,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{call::Call, error::ArmError};
+
+#[derive(Deserialize)]
+struct AssignmentForm {
+    properties: Properties,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Properties {
+    role_definition_id: String,
+    principal_id: ObjectId,
+    #[serde(default)]
+    principal_type: Option<String>,
+    #[serde(default)]
+    condition: Option<String>,
+    #[serde(default)]
+    condition_version: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+/// Which of the listed assignments are wanted.
+enum Filter {
+    AtScope,
+    All,
+    /// Of this principal itself.
+    Principal(ObjectId),
+    /// Of this principal, through groups too.
+    AssignedTo(ObjectId),
+}
+
+pub(crate) fn list(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError> {
+    let filter = Filter::parse(call.parameter("$filter").unwrap_or_default())?;
+    let listed = if matches!(filter, Filter::AtScope) { Listed::AtScope } else { Listed::All };
+    let snapshot = call.app.snapshot();
+    let principals: Option<Vec<ObjectId>> = match filter {
+        Filter::AtScope | Filter::All => None,
+        Filter::Principal(id) => Some(vec![id]),
+        Filter::AssignedTo(id) => {
+            Some(snapshot.directory().transitive_groups(id).iter().copied().chain([id]).collect())
+        }
+    };
+    let mut found = call.app.list_assignments(&call.caller, scope, listed)?;
+    if let Some(principals) = principals {
+        found.retain(|each: &Arc<RoleAssignment>| principals.contains(&each.principal));
+    }
+    let value: Vec<Value> = found.iter().map(|each| render(each)).collect();
+    Ok(Json(json!({"value": value})).into_response())
+}
+
+pub(crate) fn show(call: &Call<'_>, scope: &Scope, id: AssignmentId) -> Result<Response, ArmError> {
+    Ok(Json(render(&*call.app.find_assignment(&call.caller, scope, id)?)).into_response())
+}
+
+pub(crate) async fn put(call: &Call<'_>, scope: &Scope, id: AssignmentId) -> Result<Response, ArmError> {
+    let AssignmentForm { properties } = call.json()?;
+    let new = properties.read()?;
+    let (assignment, written) = call.app.put_assignment(&call.caller, id, scope, new).await?;
+    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(render(&assignment))).into_response())
+}
+
+pub(crate) async fn delete(call: &Call<'_>, scope: &Scope, id: AssignmentId) -> Result<Response, ArmError> {
+    Ok(match call.app.delete_assignment(&call.caller, scope, id).await? {
+        Some(assignment) => Json(render(&assignment)).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+/// What the caller's roles permit at a scope.
+pub(crate) fn permissions(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError> {
+    let snapshot = call.app.snapshot();
+    let permissions = snapshot.azure().permissions(&call.caller.in_azure(&snapshot), scope);
+    Ok(Json(json!({"value": permissions})).into_response())
+}
+
+impl Properties {
+    fn read(self) -> Result<NewAssignment, ArmError> {
+        let name = self.role_definition_id.rsplit('/').next().unwrap_or_default();
+        let role = RoleId::parse(name).map_err(|_| {
+            ArmError::bad("InvalidRoleDefinitionId", format!("'{}' is not the id of a role definition.", self.role_definition_id))
+        })?;
+        let principal_kind = match self.principal_type.as_deref() {
+            None | Some("") => None,
+            Some(kind) if kind.eq_ignore_ascii_case("User") => Some(PrincipalKind::User),
+            Some(kind) if kind.eq_ignore_ascii_case("Group") => Some(PrincipalKind::Group),
+            Some(kind) if kind.eq_ignore_ascii_case("ServicePrincipal") => Some(PrincipalKind::ServicePrincipal),
+            Some(other) => {
+                return Err(ArmError::bad("BadRequest", format!("principalType '{other}': expected 'User', 'Group' or 'ServicePrincipal'.")));
+            }
+        };
+        let condition = match (self.condition.filter(|text| !text.trim().is_empty()), self.condition_version.as_deref()) {
+            (None, _) => None,
+            (Some(text), Some("2.0")) => Some(Condition::parse(&text).map_err(|error| {
+                ArmError::bad("ConditionInvalid", format!("The condition is not valid: {error}."))
+            })?),
+            (Some(_), other) => {
+                let other = other.unwrap_or("none");
+                return Err(ArmError::bad("ConditionVersionInvalid", format!("The condition's version is '{other}', expected '2.0'.")));
+            }
+        };
+        Ok(NewAssignment { principal: self.principal_id, principal_kind, role, condition, description: self.description })
+    }
+}
+
+impl Filter {
+    fn parse(filter: &str) -> Result<Self, ArmError> {
+        let refused = || {
+            let filter: String = filter.chars().take(200).collect();
+            ArmError::bad("InvalidFilter", format!("The filter '{filter}' is not understood. Expected \"atScope()\", \"principalId eq 'ID'\" or \"assignedTo('ID')\"."))
+        };
+        let id = |text: &str| {
+            let inner = text.trim().strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+            inner.and_then(|inner| ObjectId::parse(inner).ok()).ok_or_else(refused)
+        };
+        let filter = filter.trim();
+        if filter.is_empty() {
+            return Ok(Self::All);
+        }
+        if filter.eq_ignore_ascii_case("atScope()") {
+            return Ok(Self::AtScope);
+        }
+        if let Some(inner) = filter.strip_prefix("assignedTo(").and_then(|rest| rest.strip_suffix(')')) {
+            return Ok(Self::AssignedTo(id(inner)?));
+        }
+        let value = filter.strip_prefix("principalId").and_then(|rest| rest.trim_start().strip_prefix("eq"));
+        Ok(Self::Principal(id(value.ok_or_else(refused)?)?))
+    }
+}
+
+fn render(assignment: &RoleAssignment) -> Value {
+    let kind = match assignment.principal_kind {
+        PrincipalKind::User => "User",
+        PrincipalKind::Group => "Group",
+        PrincipalKind::ServicePrincipal => "ServicePrincipal",
+    };
+    let condition = assignment.condition.as_ref().map(Condition::text);
+    json!({
+        "id": assignment.resource_id(),
+        "name": assignment.id,
+        "type": "Microsoft.Authorization/roleAssignments",
+        "properties": {
+            "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", assignment.role),
+            "principalId": assignment.principal,
+            "principalType": kind,
+            "scope": assignment.scope,
+            "condition": condition,
+            "conditionVersion": condition.map(|_| "2.0"),
+            "description": assignment.description,
+            "createdOn": assignment.created.at,
+            "updatedOn": assignment.updated.at,
+            "createdBy": assignment.created.by,
+            "updatedBy": assignment.updated.by,
+            "delegatedManagedIdentityResourceId": Value::Null,
+        },
+    })
+}

@@ -1,0 +1,66 @@
+//! Tenants, subscriptions and their locations.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use domain::{id::SubscriptionId, subscription::Subscription};
+use serde_json::{Value, json};
+
+use crate::{call::Call, error::ArmError};
+
+pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, ArmError> {
+    let snapshot = call.app.snapshot();
+    let own = snapshot.directory().tenant(call.caller.tenant);
+    let tenants: Vec<Value> = own
+        .map(|tenant| {
+            json!({
+                "id": format!("/tenants/{}", tenant.id),
+                "tenantId": tenant.id,
+                "displayName": tenant.display_name,
+                "defaultDomain": tenant.default_domain(),
+                "domains": tenant.domains,
+                "tenantCategory": "Home",
+                "tenantType": "AAD",
+            })
+        })
+        .into_iter()
+        .collect();
+    Ok(Json(json!({"value": tenants})).into_response())
+}
+
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
+    let subscriptions = call.app.list_subscriptions(&call.caller);
+    let value: Vec<Value> = subscriptions.iter().map(|each| render(each)).collect();
+    Ok(Json(json!({"count": {"type": "Total", "value": value.len()}, "value": value})).into_response())
+}
+
+pub(crate) fn show(call: &Call<'_>, id: SubscriptionId) -> Result<Response, ArmError> {
+    Ok(Json(render(&*call.app.find_subscription(&call.caller, id)?)).into_response())
+}
+
+/// There is one place: where this program runs.
+pub(crate) fn locations(call: &Call<'_>, id: SubscriptionId) -> Result<Response, ArmError> {
+    call.app.find_subscription(&call.caller, id)?;
+    let local = json!({
+        "id": format!("/subscriptions/{id}/locations/local"),
+        "name": "local",
+        "displayName": "Local",
+        "regionalDisplayName": "Local",
+        "metadata": {"regionType": "Physical", "regionCategory": "Recommended"},
+    });
+    Ok(Json(json!({"value": [local]})).into_response())
+}
+
+fn render(subscription: &Subscription) -> Value {
+    json!({
+        "id": format!("/subscriptions/{}", subscription.id),
+        "subscriptionId": subscription.id,
+        "tenantId": subscription.tenant,
+        "displayName": subscription.display_name,
+        "state": "Enabled",
+        "subscriptionPolicies": {"locationPlacementId": "Public_2014-09-01", "quotaId": "Internal", "spendingLimit": "Off"},
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+    })
+}

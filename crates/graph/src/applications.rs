@@ -1,0 +1,266 @@
+//! `/applications`: registrations of programs.
+
+use std::collections::BTreeMap;
+
+use app::{
+    App,
+    applications::{ApplicationUpdate, CertificateForm, IssuedSecret, NewSecret},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+};
+use domain::{application::Application, credential::{ClientCertificate, ClientSecret}};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{
+    call::{Authenticated, Body},
+    error::GraphError,
+    filter::{Field, Filter},
+    groups::parse,
+    page::{ListQuery, single},
+    users::{parse_display_name, required},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ApplicationForm {
+    display_name: Option<String>,
+    web: Option<Redirects>,
+    public_client: Option<Redirects>,
+    identifier_uris: Option<Vec<String>>,
+    is_fallback_public_client: Option<bool>,
+    /// Ours: whether the client may send user names and passwords.
+    allow_password_grant: Option<bool>,
+    key_credentials: Option<Vec<KeyForm>>,
+    #[serde(flatten)]
+    other: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Redirects {
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyForm {
+    /// The certificate in base64, line breaks and all.
+    key: Option<String>,
+    display_name: Option<String>,
+    start_date_time: Option<Timestamp>,
+    end_date_time: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AddPassword {
+    password_credential: Option<PasswordForm>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PasswordForm {
+    display_name: Option<String>,
+    start_date_time: Option<Timestamp>,
+    end_date_time: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RemovePassword {
+    key_id: Uuid,
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let filter = Filter::parse(query.filter.as_deref(), &["id", "appId", "displayName", "identifierUris"])?;
+    let after = query.after()?;
+    let snapshot = app.snapshot();
+    let mut applications: Vec<_> = snapshot
+        .directory()
+        .applications()
+        .filter(|each| each.tenant == caller.tenant && after.is_none_or(|after| each.id > after))
+        .filter(|each| filter.holds(|name| field(each, name)))
+        .collect();
+    applications.sort_by_key(|each| each.id);
+    let objects = applications.into_iter().map(|each| (each.id, render(each)));
+    Ok(Json(query.page(&app, "applications", objects)?).into_response())
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Body(form): Body<ApplicationForm>,
+) -> Result<Response, GraphError> {
+    let name = parse_display_name(form.display_name.as_deref().ok_or_else(|| required("displayName"))?)?;
+    let application = app.create_application(&caller, name, form.read()?).await?;
+    Ok((StatusCode::CREATED, Json(single(&app, "applications", render(&application)))).into_response())
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Response, GraphError> {
+    let snapshot = app.snapshot();
+    let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
+    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
+    Ok(Json(single(&app, "applications", render(found))).into_response())
+}
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(form): Body<ApplicationForm>,
+) -> Result<Response, GraphError> {
+    app.update_application(&caller, parse(&id)?, form.read()?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Response, GraphError> {
+    app.delete_application(&caller, parse(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn add_password(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(form): Body<AddPassword>,
+) -> Result<Response, GraphError> {
+    let form = form.password_credential.unwrap_or_default();
+    let new = NewSecret { display_name: form.display_name, start: form.start_date_time, end: form.end_date_time };
+    let issued = app.add_application_secret(&caller, parse(&id)?, new).await?;
+    Ok(Json(render_issued(&issued)).into_response())
+}
+
+pub(crate) async fn remove_password(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(form): Body<RemovePassword>,
+) -> Result<Response, GraphError> {
+    app.remove_application_secret(&caller, parse(&id)?, form.key_id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl ApplicationForm {
+    fn read(self) -> Result<ApplicationUpdate, GraphError> {
+        let public = self.public_client.as_ref().is_some_and(|each| !each.redirect_uris.is_empty());
+        let redirect_uris = match (self.web, self.public_client) {
+            (None, None) => None,
+            (web, public) => Some(
+                web.into_iter().chain(public).flat_map(|each| each.redirect_uris).collect(),
+            ),
+        };
+        let certificates = self.key_credentials.map(|keys| {
+            keys.into_iter()
+                .filter_map(|key| {
+                    let text = key.key?;
+                    Some(CertificateForm {
+                        base64: text,
+                        display_name: key.display_name,
+                        start: key.start_date_time,
+                        end: key.end_date_time,
+                    })
+                })
+                .collect()
+        });
+        Ok(ApplicationUpdate {
+            display_name: self.display_name.as_deref().map(parse_display_name).transpose()?,
+            redirect_uris,
+            identifier_uris: self.identifier_uris,
+            public_client: self.is_fallback_public_client.or(public.then_some(true)),
+            password_grant: self.allow_password_grant,
+            certificates,
+            other: kept(self.other),
+        })
+    }
+}
+
+pub(crate) fn render(application: &Application) -> Value {
+    let mut object = application.other.clone();
+    let fixed = json!({
+        "@odata.type": "#microsoft.graph.application",
+        "id": application.id,
+        "appId": application.app_id,
+        "displayName": application.display_name,
+        "identifierUris": application.identifier_uris,
+        "web": {"redirectUris": application.redirect_uris},
+        "publicClient": {"redirectUris": if application.public_client { application.redirect_uris.as_slice() } else { &[] }},
+        "isFallbackPublicClient": application.public_client,
+        "allowPasswordGrant": application.password_grant,
+        "passwordCredentials": application.secrets.iter().map(render_secret).collect::<Vec<_>>(),
+        "keyCredentials": application.certificates.iter().map(render_certificate).collect::<Vec<_>>(),
+        "createdDateTime": application.created,
+    });
+    if let Value::Object(fixed) = fixed {
+        object.extend(fixed);
+    }
+    object.entry("requiredResourceAccess").or_insert_with(|| json!([]));
+    object.entry("signInAudience").or_insert_with(|| json!("AzureADMyOrg"));
+    Value::Object(object)
+}
+
+pub(crate) fn render_secret(secret: &ClientSecret) -> Value {
+    json!({
+        "keyId": secret.key_id,
+        "displayName": secret.display_name,
+        "hint": secret.hint,
+        "startDateTime": secret.start,
+        "endDateTime": secret.end,
+        "secretText": Value::Null,
+    })
+}
+
+fn render_issued(issued: &IssuedSecret) -> Value {
+    let mut object = render_secret(&issued.record);
+    if let Value::Object(members) = &mut object {
+        members.insert("secretText".into(), issued.text.expose().as_str().into());
+    }
+    object
+}
+
+pub(crate) fn render_certificate(certificate: &ClientCertificate) -> Value {
+    json!({
+        "keyId": certificate.key_id,
+        "displayName": certificate.display_name,
+        "type": "AsymmetricX509Cert",
+        "usage": "Verify",
+        "customKeyIdentifier": certificate.thumbprint,
+        "startDateTime": certificate.start,
+        "endDateTime": certificate.end,
+    })
+}
+
+/// Members without meaning here are kept as they came, but for those that only the server writes.
+fn kept(other: BTreeMap<String, Value>) -> Map<String, Value> {
+    let ours = ["id", "appId", "createdDateTime", "passwordCredentials"];
+    other.into_iter().filter(|(name, _)| !ours.contains(&name.as_str()) && !name.starts_with('@')).collect()
+}
+
+fn field(application: &Application, name: &str) -> Field {
+    match name {
+        "id" => Field::Text(application.id.to_string()),
+        "appId" => Field::Text(application.app_id.to_string()),
+        "displayName" => Field::Text(application.display_name.to_string()),
+        "identifierUris" => Field::List(application.identifier_uris.clone()),
+        _ => Field::Null,
+    }
+}

@@ -1,0 +1,47 @@
+//! What every handler begins with: the caller behind the bearer token, and the body as JSON.
+
+use app::{App, Caller};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Request},
+};
+use http::{StatusCode, request::Parts};
+use serde::de::DeserializeOwned;
+use web::bearer::{Credentials, credentials};
+
+use crate::error::GraphError;
+
+/// The verified caller.
+#[derive(Debug)]
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+impl FromRequestParts<App> for Authenticated {
+    type Rejection = GraphError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, GraphError> {
+        let Credentials::Bearer(token) = credentials(&parts.headers) else {
+            return Err(GraphError::unauthenticated("Access token is empty."));
+        };
+        app.verify_management_token(token).map(Self).map_err(|rejection| {
+            tracing::info!(%rejection, "a token was not accepted");
+            GraphError::unauthenticated("Access token validation failure: it is invalid, has ended or was revoked.")
+        })
+    }
+}
+
+/// A JSON body. It is read after the caller is known.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = GraphError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, GraphError> {
+        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => GraphError::too_large(),
+            _ => GraphError::bad("The request body could not be read."),
+        })?;
+        let parsed = serde_json::from_slice(&bytes);
+        parsed.map(Self).map_err(|error| GraphError::bad(format!("The request body is not what was expected: {error}.")))
+    }
+}

@@ -1,0 +1,91 @@
+//! Errors in Graph's shape: `{"error":{"code","message","innerError"}}`.
+
+use app::Error;
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+#[derive(Debug)]
+pub(crate) enum GraphError {
+    App(Error),
+    Rendered { status: StatusCode, code: &'static str, message: String },
+}
+
+impl GraphError {
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self::Rendered { status: StatusCode::BAD_REQUEST, code: "Request_BadRequest", message: message.into() }
+    }
+
+    pub(crate) fn unauthenticated(message: &str) -> Self {
+        let code = "InvalidAuthenticationToken";
+        Self::Rendered { status: StatusCode::UNAUTHORIZED, code, message: message.into() }
+    }
+
+    pub(crate) fn too_large() -> Self {
+        let message = "The request body is too large.".into();
+        Self::Rendered { status: StatusCode::PAYLOAD_TOO_LARGE, code: "Request_BadRequest", message }
+    }
+
+    pub(crate) fn not_found(id: &str) -> Self {
+        Self::App(Error::not_found("object", id.chars().take(120).collect::<String>()))
+    }
+}
+
+impl From<Error> for GraphError {
+    fn from(error: Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl IntoResponse for GraphError {
+    fn into_response(self) -> Response {
+        let (status, code, message) = match self {
+            Self::Rendered { status, code, message } => (status, code, message),
+            Self::App(error) => render(error),
+        };
+        let mut response = (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+fn render(error: Error) -> (StatusCode, &'static str, String) {
+    let message = error.to_string();
+    match error {
+        Error::NotFound { id, .. } => (
+            StatusCode::NOT_FOUND,
+            "Request_ResourceNotFound",
+            format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present."),
+        ),
+        Error::AlreadyExists { kind: "group member" | "group owner", .. } => (
+            StatusCode::BAD_REQUEST,
+            "Request_BadRequest",
+            "One or more added object references already exist for the following modified properties: 'members'.".into(),
+        ),
+        Error::AlreadyExists { .. } => (
+            StatusCode::BAD_REQUEST,
+            "Request_MultipleObjectsWithSameKeyValue",
+            format!("Another object with the same value already exists: {message}."),
+        ),
+        Error::Conflict(_) => (StatusCode::CONFLICT, "Request_Conflict", message),
+        Error::Invalid(_) => (StatusCode::BAD_REQUEST, "Request_BadRequest", message),
+        Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message),
+        Error::Forbidden(refusal) => (
+            StatusCode::FORBIDDEN,
+            "Authorization_RequestDenied",
+            format!("Insufficient privileges to complete the operation: {refusal}."),
+        ),
+        Error::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message),
+        Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceNotAvailable", message),
+        Error::Internal(cause) => {
+            tracing::error!(cause, "a request to the directory failed");
+            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "An internal error has occurred.".into())
+        }
+    }
+}

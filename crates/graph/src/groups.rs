@@ -1,0 +1,224 @@
+//! `/groups`: groups, their members and owners.
+
+use app::{
+    App,
+    groups::{GroupUpdate, NewGroup},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+};
+use domain::{group::Group, id::ObjectId};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    call::{Authenticated, Body},
+    directory_objects,
+    error::GraphError,
+    filter::{Field, Filter},
+    page::{ListQuery, single},
+    users::{parse_display_name, required},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GroupForm {
+    display_name: Option<String>,
+    mail_nickname: Option<String>,
+    description: Option<String>,
+}
+
+/// A reference to an object, by the address that it has in Graph.
+#[derive(Deserialize)]
+pub(crate) struct Reference {
+    #[serde(rename = "@odata.id")]
+    id: String,
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let filter = Filter::parse(query.filter.as_deref(), &["id", "displayName", "mailNickname", "securityEnabled"])?;
+    let after = query.after()?;
+    let snapshot = app.snapshot();
+    let mut groups: Vec<_> = snapshot
+        .directory()
+        .groups()
+        .filter(|group| group.tenant == caller.tenant && after.is_none_or(|after| group.id > after))
+        .filter(|group| filter.holds(|name| field(group, name)))
+        .collect();
+    groups.sort_by_key(|group| group.id);
+    let objects = groups.into_iter().map(|group| (group.id, render(group)));
+    Ok(Json(query.page(&app, "groups", objects)?).into_response())
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Body(form): Body<GroupForm>,
+) -> Result<Response, GraphError> {
+    let name = form.display_name.as_deref().ok_or_else(|| required("displayName"))?;
+    let display_name = parse_display_name(name)?;
+    let mail_nickname = form.mail_nickname.unwrap_or_else(|| name.chars().filter(char::is_ascii_alphanumeric).collect());
+    let new = NewGroup { display_name, mail_nickname, description: form.description };
+    let group = app.create_group(&caller, new).await?;
+    Ok((StatusCode::CREATED, Json(single(&app, "groups", render(&group)))).into_response())
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let group = app.find_group(&caller, parse(&group)?)?;
+    Ok(Json(single(&app, "groups", query.selected(render(&group)))).into_response())
+}
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Body(form): Body<GroupForm>,
+) -> Result<Response, GraphError> {
+    let update = GroupUpdate {
+        display_name: form.display_name.as_deref().map(parse_display_name).transpose()?,
+        mail_nickname: form.mail_nickname,
+        description: form.description.map(Some),
+    };
+    app.update_group(&caller, parse(&group)?, update).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+) -> Result<Response, GraphError> {
+    app.delete_group(&caller, parse(&group)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn members(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let group = app.find_group(&caller, parse(&group)?)?;
+    let snapshot = app.snapshot();
+    let members = snapshot.directory().members_after(group.id, query.after()?);
+    let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    Ok(Json(query.page(&app, &format!("groups/{}/members", group.id), objects)?).into_response())
+}
+
+pub(crate) async fn transitive_members(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let group = app.find_group(&caller, parse(&group)?)?;
+    let snapshot = app.snapshot();
+    let directory = snapshot.directory();
+    let mut found = std::collections::BTreeSet::new();
+    let mut open = vec![group.id];
+    while let Some(each) = open.pop() {
+        open.extend(directory.members(each).filter(|member| found.insert(*member)));
+    }
+    let after = query.after()?;
+    let members = found.into_iter().filter(|id| after.is_none_or(|after| *id > after));
+    let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    Ok(Json(query.page(&app, &format!("groups/{}/transitiveMembers", group.id), objects)?).into_response())
+}
+
+pub(crate) async fn add_member(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Body(reference): Body<Reference>,
+) -> Result<Response, GraphError> {
+    app.add_member(&caller, parse(&group)?, reference.target()?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn remove_member(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path((group, member)): Path<(String, String)>,
+) -> Result<Response, GraphError> {
+    app.remove_member(&caller, parse(&group)?, parse(&member)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn owners(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let group = app.find_group(&caller, parse(&group)?)?;
+    let snapshot = app.snapshot();
+    let after = query.after()?;
+    let owners = group.owners.iter().copied().filter(|id| after.is_none_or(|after| *id > after));
+    let objects = owners.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    Ok(Json(query.page(&app, &format!("groups/{}/owners", group.id), objects)?).into_response())
+}
+
+pub(crate) async fn add_owner(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(group): Path<String>,
+    Body(reference): Body<Reference>,
+) -> Result<Response, GraphError> {
+    app.add_owner(&caller, parse(&group)?, reference.target()?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn remove_owner(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path((group, owner)): Path<(String, String)>,
+) -> Result<Response, GraphError> {
+    app.remove_owner(&caller, parse(&group)?, parse(&owner)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) fn render(group: &Group) -> Value {
+    json!({
+        "@odata.type": "#microsoft.graph.group",
+        "id": group.id,
+        "displayName": group.display_name,
+        "mailNickname": group.mail_nickname,
+        "description": group.description,
+        "mailEnabled": false,
+        "securityEnabled": true,
+        "groupTypes": [],
+        "createdDateTime": group.created,
+    })
+}
+
+impl Reference {
+    fn target(&self) -> Result<ObjectId, GraphError> {
+        parse(self.id.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
+    }
+}
+
+pub(crate) fn parse(text: &str) -> Result<ObjectId, GraphError> {
+    ObjectId::parse(text).map_err(|_| GraphError::not_found(text))
+}
+
+fn field(group: &Group, name: &str) -> Field {
+    match name {
+        "id" => Field::Text(group.id.to_string()),
+        "displayName" => Field::Text(group.display_name.to_string()),
+        "mailNickname" => Field::Text(group.mail_nickname.clone()),
+        "securityEnabled" => Field::Bool(true),
+        _ => Field::Null,
+    }
+}

@@ -1,0 +1,53 @@
+//! The URL surface, the same under `/v1.0` and `/beta`.
+
+use app::App;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{delete, get, post},
+};
+
+use crate::{applications, directory_objects, groups, me, organization, service_principals, users};
+
+pub fn routes() -> Router<App> {
+    Router::new().nest("/v1.0", version()).nest("/beta", version())
+}
+
+fn version() -> Router<App> {
+    Router::new()
+        .route("/me", get(me::show))
+        .route("/users", get(users::list).post(users::create))
+        .route("/users/{user}", get(users::show).patch(users::update).delete(users::delete))
+        .route("/users/{user}/memberOf", get(users::member_of))
+        .route("/users/{user}/getMemberGroups", post(users::get_member_groups))
+        .route("/users/{user}/revokeSignInSessions", post(users::revoke_sign_in_sessions))
+        .route("/groups", get(groups::list).post(groups::create))
+        .route("/groups/{group}", get(groups::show).patch(groups::update).delete(groups::delete))
+        .route("/groups/{group}/members", get(groups::members))
+        .route("/groups/{group}/transitiveMembers", get(groups::transitive_members))
+        .route("/groups/{group}/members/$ref", post(groups::add_member))
+        .route("/groups/{group}/members/{member}/$ref", delete(groups::remove_member))
+        .route("/groups/{group}/owners", get(groups::owners))
+        .route("/groups/{group}/owners/$ref", post(groups::add_owner))
+        .route("/groups/{group}/owners/{owner}/$ref", delete(groups::remove_owner))
+        .route("/applications", get(applications::list).post(applications::create))
+        .route(
+            "/applications/{application}",
+            get(applications::show).patch(applications::update).delete(applications::delete),
+        )
+        .route("/applications/{application}/addPassword", post(applications::add_password))
+        .route("/applications/{application}/removePassword", post(applications::remove_password))
+        .route("/servicePrincipals", get(service_principals::list).post(service_principals::create))
+        .route(
+            "/servicePrincipals/{principal}",
+            get(service_principals::show).patch(service_principals::update).delete(service_principals::delete),
+        )
+        .route("/directoryObjects/getByIds", post(directory_objects::get_by_ids))
+        .route("/directoryObjects/{object}", get(directory_objects::show))
+        .route("/directoryObjects/{object}/getMemberGroups", post(directory_objects::get_member_groups))
+        .route("/directoryObjects/{object}/checkMemberGroups", post(directory_objects::check_member_groups))
+        .route("/organization/{tenant}/rotateSigningKeys", post(organization::rotate_signing_keys))
+        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
+}
+
+const MOST_BODY_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,133 @@
+//! `/servicePrincipals`: what applications and managed identities are in the tenant.
+
+use app::App;
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    application::{ServicePrincipal, ServicePrincipalKind},
+    id::AppId,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    applications::{render_certificate, render_secret},
+    call::{Authenticated, Body},
+    error::GraphError,
+    filter::{Field, Filter},
+    groups::parse,
+    page::{ListQuery, single},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewPrincipal {
+    app_id: AppId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PrincipalForm {
+    account_enabled: Option<bool>,
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let known = ["id", "appId", "displayName", "servicePrincipalNames", "accountEnabled", "servicePrincipalType"];
+    let filter = Filter::parse(query.filter.as_deref(), &known)?;
+    let after = query.after()?;
+    let snapshot = app.snapshot();
+    let mut principals: Vec<_> = snapshot
+        .directory()
+        .service_principals()
+        .filter(|each| each.tenant == caller.tenant && after.is_none_or(|after| each.id > after))
+        .filter(|each| filter.holds(|name| field(each, name)))
+        .collect();
+    principals.sort_by_key(|each| each.id);
+    let objects = principals.into_iter().map(|each| (each.id, render(each)));
+    Ok(Json(query.page(&app, "servicePrincipals", objects)?).into_response())
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Body(form): Body<NewPrincipal>,
+) -> Result<Response, GraphError> {
+    let principal = app.create_service_principal(&caller, form.app_id).await?;
+    Ok((StatusCode::CREATED, Json(single(&app, "servicePrincipals", render(&principal)))).into_response())
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Response, GraphError> {
+    let snapshot = app.snapshot();
+    let found = snapshot.directory().service_principal(parse(&id)?).filter(|each| each.tenant == caller.tenant);
+    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
+    Ok(Json(single(&app, "servicePrincipals", render(found))).into_response())
+}
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(form): Body<PrincipalForm>,
+) -> Result<Response, GraphError> {
+    if let Some(enabled) = form.account_enabled {
+        app.set_service_principal_enabled(&caller, parse(&id)?, enabled).await?;
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Response, GraphError> {
+    app.delete_service_principal(&caller, parse(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) fn render(principal: &ServicePrincipal) -> Value {
+    json!({
+        "@odata.type": "#microsoft.graph.servicePrincipal",
+        "id": principal.id,
+        "appId": principal.app_id,
+        "displayName": principal.display_name,
+        "appDisplayName": principal.display_name,
+        "accountEnabled": principal.enabled,
+        "servicePrincipalType": kind(principal),
+        "servicePrincipalNames": [principal.app_id],
+        "appOwnerOrganizationId": principal.tenant,
+        "passwordCredentials": principal.secrets.iter().map(render_secret).collect::<Vec<_>>(),
+        "keyCredentials": principal.certificates.iter().map(render_certificate).collect::<Vec<_>>(),
+        "createdDateTime": principal.created,
+    })
+}
+
+fn kind(principal: &ServicePrincipal) -> &'static str {
+    match principal.kind {
+        ServicePrincipalKind::Application => "Application",
+        ServicePrincipalKind::ManagedIdentity(_) => "ManagedIdentity",
+    }
+}
+
+fn field(principal: &ServicePrincipal, name: &str) -> Field {
+    match name {
+        "id" => Field::Text(principal.id.to_string()),
+        "appId" => Field::Text(principal.app_id.to_string()),
+        "displayName" => Field::Text(principal.display_name.to_string()),
+        "servicePrincipalNames" => Field::List(vec![principal.app_id.to_string()]),
+        "accountEnabled" => Field::Bool(principal.enabled),
+        "servicePrincipalType" => Field::Text(kind(principal).to_owned()),
+        _ => Field::Null,
+    }
+}

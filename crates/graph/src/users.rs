@@ -1,0 +1,222 @@
+//! `/users`: people.
+
+use app::{
+    App, Secret,
+    users::{NewUser, UserUpdate},
+};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    name::{DisplayName, Upn},
+    user::User,
+};
+use http::StatusCode;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use crate::{
+    call::{Authenticated, Body},
+    directory_objects,
+    error::GraphError,
+    filter::{Field, Filter},
+    page::{ListQuery, single},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PasswordProfile {
+    password: Option<String>,
+    force_change_password_next_sign_in: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserForm {
+    user_principal_name: Option<String>,
+    display_name: Option<String>,
+    account_enabled: Option<bool>,
+    password_profile: Option<PasswordProfile>,
+    #[serde(default, deserialize_with = "present")]
+    mail_nickname: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    mail: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    given_name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    surname: Option<Option<String>>,
+    #[serde(default, deserialize_with = "present")]
+    job_title: Option<Option<String>>,
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let filter = Filter::parse(query.filter.as_deref(), &["id", "userPrincipalName", "displayName", "mail", "mailNickname", "accountEnabled"])?;
+    let after = query.after()?;
+    let snapshot = app.snapshot();
+    let mut users: Vec<_> = snapshot
+        .directory()
+        .users()
+        .filter(|user| user.tenant == caller.tenant && after.is_none_or(|after| user.id > after))
+        .filter(|user| filter.holds(|name| field(user, name)))
+        .collect();
+    users.sort_by_key(|user| user.id);
+    let objects = users.into_iter().map(|user| (user.id, render(user)));
+    Ok(Json(query.page(&app, "users", objects)?).into_response())
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Body(form): Body<UserForm>,
+) -> Result<Response, GraphError> {
+    let upn = form.user_principal_name.as_deref().ok_or_else(|| required("userPrincipalName"))?;
+    let display_name = form.display_name.as_deref().ok_or_else(|| required("displayName"))?;
+    let profile = form.password_profile;
+    let new = NewUser {
+        upn: parse_upn(upn)?,
+        display_name: parse_display_name(display_name)?,
+        enabled: form.account_enabled.unwrap_or(true),
+        must_change_password: profile.as_ref().and_then(|each| each.force_change_password_next_sign_in).unwrap_or(false),
+        password: profile.and_then(|each| each.password).map(Secret::new),
+        mail_nickname: form.mail_nickname.flatten(),
+        mail: form.mail.flatten(),
+        given_name: form.given_name.flatten(),
+        surname: form.surname.flatten(),
+        job_title: form.job_title.flatten(),
+    };
+    let user = app.create_user(&caller, new).await?;
+    Ok((StatusCode::CREATED, Json(single(&app, "users", render(&user)))).into_response())
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(user): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let user = app.find_user(&caller, &user)?;
+    Ok(Json(single(&app, "users", query.selected(render(&user)))).into_response())
+}
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(user): Path<String>,
+    Body(form): Body<UserForm>,
+) -> Result<Response, GraphError> {
+    let user = app.find_user(&caller, &user)?;
+    let profile = form.password_profile;
+    let update = UserUpdate {
+        upn: form.user_principal_name.as_deref().map(parse_upn).transpose()?,
+        display_name: form.display_name.as_deref().map(parse_display_name).transpose()?,
+        enabled: form.account_enabled,
+        must_change_password: profile.as_ref().and_then(|each| each.force_change_password_next_sign_in),
+        password: profile.and_then(|each| each.password).map(Secret::new),
+        mail_nickname: form.mail_nickname,
+        mail: form.mail,
+        given_name: form.given_name,
+        surname: form.surname,
+        job_title: form.job_title,
+    };
+    app.update_user(&caller, user.id, update).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(user): Path<String>,
+) -> Result<Response, GraphError> {
+    let user = app.find_user(&caller, &user)?;
+    app.delete_user(&caller, user.id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn revoke_sign_in_sessions(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(user): Path<String>,
+) -> Result<Response, GraphError> {
+    let user = app.find_user(&caller, &user)?;
+    app.revoke_sessions(&caller, user.id).await?;
+    Ok(Json(json!({"value": true})).into_response())
+}
+
+pub(crate) async fn member_of(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(user): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let user = app.find_user(&caller, &user)?;
+    let snapshot = app.snapshot();
+    let after = query.after()?;
+    let groups = snapshot.directory().direct_groups(user.id).filter(|id| after.is_none_or(|after| *id > after));
+    let objects = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    Ok(Json(query.page(&app, &format!("users/{}/memberOf", user.id), objects)?).into_response())
+}
+
+pub(crate) async fn get_member_groups(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(user): Path<String>,
+) -> Result<Response, GraphError> {
+    let user = app.find_user(&caller, &user)?;
+    let groups = app.snapshot().directory().transitive_groups(user.id);
+    Ok(Json(json!({"value": &*groups})).into_response())
+}
+
+pub(crate) fn render(user: &User) -> Value {
+    json!({
+        "@odata.type": "#microsoft.graph.user",
+        "id": user.id,
+        "userPrincipalName": user.upn,
+        "displayName": user.display_name,
+        "accountEnabled": user.enabled,
+        "mailNickname": user.mail_nickname,
+        "mail": user.mail,
+        "givenName": user.given_name,
+        "surname": user.surname,
+        "jobTitle": user.job_title,
+        "businessPhones": [],
+        "userType": "Member",
+        "createdDateTime": user.created,
+        "signInSessionsValidFromDateTime": user.tokens_valid_after,
+    })
+}
+
+fn field(user: &User, name: &str) -> Field {
+    let optional = |value: &Option<String>| value.clone().map_or(Field::Null, Field::Text);
+    match name {
+        "id" => Field::Text(user.id.to_string()),
+        "userPrincipalName" => Field::Text(user.upn.to_string()),
+        "displayName" => Field::Text(user.display_name.to_string()),
+        "mail" => optional(&user.mail),
+        "mailNickname" => optional(&user.mail_nickname),
+        "accountEnabled" => Field::Bool(user.enabled),
+        _ => Field::Null,
+    }
+}
+
+pub(crate) fn parse_display_name(text: &str) -> Result<DisplayName, GraphError> {
+    DisplayName::parse(text).map_err(|error| GraphError::bad(format!("Invalid value specified for property 'displayName': {error}.")))
+}
+
+pub(crate) fn required(name: &str) -> GraphError {
+    GraphError::bad(format!("A value is required for property '{name}' of resource."))
+}
+
+fn parse_upn(text: &str) -> Result<Upn, GraphError> {
+    Upn::parse(text).map_err(|error| GraphError::bad(format!("Invalid value specified for property 'userPrincipalName': {error}.")))
+}
+
+/// Tells a field that is null from one that is not there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
