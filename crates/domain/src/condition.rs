@@ -33,6 +33,7 @@ mod error;
 mod eval;
 mod facts;
 mod find;
+mod gaps;
 mod glob;
 mod lexer;
 mod literal;

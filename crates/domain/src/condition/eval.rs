@@ -8,6 +8,7 @@
 use super::{
     ast::{Attribute, Comparison, Expression, Literal, Operand},
     facts::{Facts, Source, Value, Values},
+    gaps::MAXIMUM_TEXT,
     glob::{glob_matches, like_matches},
     literal::{parse_bool, parse_guid, parse_number, parse_time},
     operator::{Order, Quantifier, Relation, StringTest},
@@ -100,22 +101,25 @@ fn compare<F: Facts + ?Sized>(comparison: &Comparison, facts: &F) -> Truth {
         return Truth::Unknown;
     };
     let relation = comparison.operator.relation;
-    let meets =
-        |left: Value<'_>, right: Value<'_>| meets(relation, left, right).map_or(Truth::Unknown, Truth::from);
+    // The left value is read as the relation's type once, not for each value of the right side.
+    let lefts = || left.iter().map(|each| typed(relation, each));
+    let meets = |left: Option<Value<'_>>, right: Value<'_>| {
+        left.zip(typed(relation, right)).map_or(Truth::Unknown, |(left, right)| meets(relation, left, right))
+    };
     match comparison.operator.quantifier {
         // A list compared as if it were one value: which of its values is meant cannot be said.
         None if left.len() != 1 || right.len() != 1 => Truth::Unknown,
         None | Some(Quantifier::AnyOfAny) => {
-            Truth::any(left.iter().map(|each| Truth::any(right.iter().map(|other| meets(each, other)))))
+            Truth::any(lefts().map(|each| Truth::any(right.iter().map(|other| meets(each, other)))))
         }
         Some(Quantifier::AllOfAny) => {
-            Truth::all(left.iter().map(|each| Truth::any(right.iter().map(|other| meets(each, other)))))
+            Truth::all(lefts().map(|each| Truth::any(right.iter().map(|other| meets(each, other)))))
         }
         Some(Quantifier::AnyOfAll) => {
-            Truth::any(left.iter().map(|each| Truth::all(right.iter().map(|other| meets(each, other)))))
+            Truth::any(lefts().map(|each| Truth::all(right.iter().map(|other| meets(each, other)))))
         }
         Some(Quantifier::AllOfAll) => {
-            Truth::all(left.iter().map(|each| Truth::all(right.iter().map(|other| meets(each, other)))))
+            Truth::all(lefts().map(|each| Truth::all(right.iter().map(|other| meets(each, other)))))
         }
     }
 }
@@ -155,23 +159,39 @@ impl Literal {
     }
 }
 
-/// Whether the relation holds between two values; nothing if they are not of its type.
-fn meets(relation: Relation, left: Value<'_>, right: Value<'_>) -> Option<bool> {
-    match relation {
-        Relation::String { test, case, negated } => {
-            let (left, right) = (text(left)?, text(right)?);
+/// The value as the relation's type; nothing if it is not one. A text is read as what the relation compares.
+fn typed(relation: Relation, value: Value<'_>) -> Option<Value<'_>> {
+    match (relation, value) {
+        (Relation::String { .. }, Value::String(text)) => (text.len() <= MAXIMUM_TEXT).then_some(value),
+        (Relation::Numeric(_), Value::String(text)) => parse_number(text).map(Value::Number),
+        (Relation::Bool { .. }, Value::String(text)) => parse_bool(text).map(Value::Bool),
+        (Relation::DateTime(_), Value::String(text)) => parse_time(text).map(Value::Time),
+        (Relation::Guid { .. }, Value::String(text)) => parse_guid(text).map(Value::Guid),
+        (Relation::Numeric(_), Value::Number(_))
+        | (Relation::Bool { .. }, Value::Bool(_))
+        | (Relation::DateTime(_), Value::Time(_))
+        | (Relation::Guid { .. }, Value::Guid(_)) => Some(value),
+        _ => None,
+    }
+}
+
+/// Whether the relation holds between two values of its type.
+fn meets(relation: Relation, left: Value<'_>, right: Value<'_>) -> Truth {
+    Truth::from(match (relation, left, right) {
+        (Relation::String { test, case, negated }, Value::String(left), Value::String(right)) => {
             let holds = match test {
                 StringTest::Equals => case.equal(left, right),
                 StringTest::StartsWith => case.strip_prefix(left, right).is_some(),
                 StringTest::Like => like_matches(right, left, case),
             };
-            Some(holds != negated)
+            holds != negated
         }
-        Relation::Numeric(order) => Some(order.holds(number(left)?, number(right)?)),
-        Relation::Bool { negated } => Some((truth(left)? == truth(right)?) != negated),
-        Relation::DateTime(order) => Some(order.holds(time(left)?, time(right)?)),
-        Relation::Guid { negated } => Some((guid(left)? == guid(right)?) != negated),
-    }
+        (Relation::Numeric(order), Value::Number(left), Value::Number(right)) => order.holds(left, right),
+        (Relation::Bool { negated }, Value::Bool(left), Value::Bool(right)) => (left == right) != negated,
+        (Relation::DateTime(order), Value::Time(left), Value::Time(right)) => order.holds(left, right),
+        (Relation::Guid { negated }, Value::Guid(left), Value::Guid(right)) => (left == right) != negated,
+        _ => return Truth::Unknown,
+    })
 }
 
 impl Order {
@@ -186,46 +206,3 @@ impl Order {
         }
     }
 }
-
-fn text(value: Value<'_>) -> Option<&str> {
-    match value {
-        Value::String(text) if text.len() <= MAXIMUM_TEXT => Some(text),
-        _ => None,
-    }
-}
-
-fn number(value: Value<'_>) -> Option<i64> {
-    match value {
-        Value::Number(number) => Some(number),
-        Value::String(text) => parse_number(text),
-        _ => None,
-    }
-}
-
-fn truth(value: Value<'_>) -> Option<bool> {
-    match value {
-        Value::Bool(truth) => Some(truth),
-        Value::String(text) => parse_bool(text),
-        _ => None,
-    }
-}
-
-fn time(value: Value<'_>) -> Option<jiff::Timestamp> {
-    match value {
-        Value::Time(time) => Some(time),
-        Value::String(text) => parse_time(text),
-        _ => None,
-    }
-}
-
-fn guid(value: Value<'_>) -> Option<uuid::Uuid> {
-    match value {
-        Value::Guid(guid) => Some(guid),
-        Value::String(text) => parse_guid(text),
-        _ => None,
-    }
-}
-
-/// Texts longer than this, in bytes, are not compared, which bounds the work that a request can cause. Names,
-/// paths, tags and resource ids stay far below.
-pub(super) const MAXIMUM_TEXT: usize = 8192;

@@ -2,13 +2,16 @@
 //!
 //! A pattern is cut at its stars. Its first piece must stand at the beginning of the text, its last one at
 //! the end, and each piece between them is sought once, leftmost, behind the one before it: nothing is
-//! ever tried again, so no pattern takes exponential time. Pieces of plain text are found in linear time;
-//! a piece with `?` or an escape costs at most its length times that of the text. Nothing is allocated.
+//! ever tried again. Plain pieces are found in linear time, those with `?` or escapes by 64 steps of the
+//! pattern at once. Nothing is allocated.
 //!
 //! Only the case of ASCII letters can be ignored, which is all that names of actions and of Kubernetes
 //! objects consist of. Look-alikes and the special cases of Unicode are different characters here.
 
-use super::find::find;
+use super::{
+    find::find,
+    gaps::{MAXIMUM_TEXT, Step, end_of_first},
+};
 
 /// Whether upper and lower case of the ASCII letters differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,13 @@ impl Case {
         match self {
             Self::Counts => byte,
             Self::Ignored => byte.to_ascii_lowercase(),
+        }
+    }
+
+    pub(super) fn unfold(self, byte: u8) -> u8 {
+        match self {
+            Self::Counts => byte,
+            Self::Ignored => byte.to_ascii_uppercase(),
         }
     }
 
@@ -120,8 +130,14 @@ impl Piece<'_> {
                 let start = find(text.as_bytes(), plain.as_bytes(), case)?;
                 text.get(start + plain.len()..)
             }
-            Self::Special(_) => {
-                text.char_indices().find_map(|(start, _)| self.at_beginning(text.get(start..)?, case))
+            Self::Special(pattern) => {
+                let is_small = text.len().saturating_mul(pattern.len()) <= SMALL;
+                if is_small || text.len() > MAXIMUM_TEXT {
+                    return text
+                        .char_indices()
+                        .find_map(|(start, _)| self.at_beginning(text.get(start..)?, case));
+                }
+                text.get(end_of_first(text, elements(pattern).flat_map(steps), case)?..)
             }
         }
     }
@@ -156,6 +172,15 @@ fn elements(pattern: &str) -> impl Iterator<Item = Element> {
             other => Element::Literal(other),
         })
     })
+}
+
+fn steps(element: Element) -> impl Iterator<Item = Step> {
+    let mut bytes = [0; 4];
+    let (length, step): (_, fn(u8) -> Step) = match element {
+        Element::AnyOne => (1, |_| Step::Gap),
+        Element::Literal(character) => (character.encode_utf8(&mut bytes).len(), Step::Byte),
+    };
+    bytes.into_iter().take(length).map(step)
 }
 
 /// Cuts a pattern at those stars that no backslash precedes.
@@ -196,3 +221,6 @@ impl<'p> Iterator for LikePieces<'p> {
 pub(super) fn is_escapable(character: char) -> bool {
     matches!(character, '*' | '?' | '\\')
 }
+
+/// Below this product of lengths, trying every place is faster than preparing the pattern.
+pub(super) const SMALL: usize = 2048;

@@ -4,6 +4,7 @@
 mod agreement;
 mod corpus;
 mod facts;
+mod literals;
 mod naive;
 mod patterns;
 mod syntax;

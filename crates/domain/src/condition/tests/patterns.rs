@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{
     super::{
         find::find,
+        gaps::{Step, end_of_first},
         glob::{Case, glob_matches, like_matches},
     },
     naive,
@@ -99,6 +100,30 @@ proptest! {
         let (pattern, text) = (pattern.replace('a', "A"), text.replace('b', "B"));
         let expected = naive::like(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase());
         prop_assert_eq!(like_matches(&pattern, &text, Case::Ignored), expected);
+    }
+
+    #[test]
+    fn like_patterns_of_more_than_one_block_agree_with_a_naive_matcher(
+        piece in r"[ab?]{1,9}",
+        repeats in 7..25_usize,
+        noise in "[abé]{0,150}",
+        end in "[ab*?é]{0,3}",
+    ) {
+        let pattern = format!("*?{}{end}*", piece.repeat(repeats));
+        let fitting = piece.replace('?', "é").repeat(repeats);
+        for text in [format!("{noise}{fitting}{noise}"), format!("{fitting}{fitting}"), fitting.replacen('b', "a", 1)] {
+            prop_assert_eq!(like_matches(&pattern, &text, Case::Counts), naive::like(&pattern, &text), "{} {}", pattern, text);
+            let upper = text.to_ascii_uppercase();
+            prop_assert_eq!(like_matches(&pattern, &upper, Case::Ignored), naive::like(&pattern, &text));
+        }
+    }
+
+    #[test]
+    fn the_first_place_with_gaps_is_the_first_that_fits(text in "[abé😀]{0,90}", pattern in "[abé?]{1,5}") {
+        let steps = pattern.bytes().map(|byte| if byte == b'?' { Step::Gap } else { Step::Byte(byte) });
+        let ends = text.char_indices().map(|(start, character)| start + character.len_utf8());
+        let expected = ends.into_iter().find(|end| naive::like(&format!("*{pattern}"), &text[..*end]));
+        prop_assert_eq!(end_of_first(&text, steps, Case::Counts), expected);
     }
 
     #[test]
