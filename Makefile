@@ -1,0 +1,46 @@
+# make run    builds the program and shows what it does: portcullis demo
+# make test   everything that must be green, with the outside programs that it needs
+# make bench  every figure beside its limit
+# make soak   the long forms of the tests that take chances: crashes, random cases
+# make lint   what make test checks before it runs a test
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint unit doc tools bench soak tidy deny
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+run:
+	cargo run --release --package portcullis -- demo
+
+test: tools lint doc unit
+
+tools:
+	./tools/install.sh
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- --deny warnings
+
+doc:
+	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	cargo test --workspace --doc --quiet
+
+# The program itself is what the end-to-end tests start, so it is built first.
+unit:
+	cargo build --workspace --bins --quiet
+	cargo nextest run --workspace --no-fail-fast
+
+tidy:
+	cargo xtask tidy
+
+# Needs cargo-deny.
+deny:
+	cargo deny check
+
+bench:
+	./tools/bench.sh
+
+# Release build, because these run for many minutes.
+soak:
+	PORTCULLIS_SOAK=1 PROPTEST_CASES=20000 cargo nextest run --workspace --release --no-fail-fast --profile soak
