@@ -1,0 +1,143 @@
+use app::{Secret, grants::authorization::ResponseMode};
+use axum::body::Body;
+use http::{Request, StatusCode, header};
+
+use super::world::{AZ, PASSWORD, SCOPE, World, encode};
+
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+fn query(changes: &[(&str, &str)]) -> String {
+    let mut fields = vec![
+        ("client_id", AZ),
+        ("response_type", "code"),
+        ("redirect_uri", "http://localhost:50123"),
+        ("scope", SCOPE),
+        ("state", "s t&ate"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    for (name, value) in changes {
+        fields.retain(|(known, _)| known != name);
+        fields.push((name, value));
+    }
+    fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&")
+}
+
+async fn ask(world: &World, changes: &[(&str, &str)]) -> super::world::Answer {
+    world.get(&format!("/organizations/oauth2/v2.0/authorize?{}", query(changes))).await
+}
+
+#[tokio::test]
+async fn a_request_is_kept_and_the_person_led_to_the_portal() {
+    let world = World::new().await;
+    let answer = ask(&world, &[("response_mode", "form_post"), ("nonce", "n"), ("prompt", "select_account")]).await;
+    let id = answer.redirected("/portal/authorize").find("request").unwrap().unwrap().to_owned();
+    let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.starts_with("__Host-portcullis-browser=") && cookie.contains("HttpOnly") && cookie.contains("Secure"));
+    let browser = cookie.split(['=', ';']).nth(1).unwrap();
+    let waiting = world.app.find_authorization(&id, browser).await.unwrap().unwrap().authorization;
+    assert_eq!(waiting.response_mode, ResponseMode::FormPost);
+    assert_eq!((waiting.state.as_deref(), waiting.nonce.as_deref()), (Some("s t&ate"), Some("n")));
+    assert!(world.app.find_authorization(&id, "another-browser").await.unwrap().is_none());
+    // Nobody has answered.
+    let finish = Request::get(format!("/oauth2/finish?request={id}")).header(header::COOKIE, cookie);
+    assert_eq!(world.send(finish.body(Body::empty()).unwrap()).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_to_an_address_that_is_not_registered() {
+    let world = World::new().await;
+    for address in [
+        "https://evil.example", "http://localhost.evil.example", "http://localhost:1@evil.example", "//evil.example",
+        "javascript:alert(1)", "http://localhost:50123/<script>", "http://LOCALHOST:1\\@evil.example", "",
+    ] {
+        let answer = ask(&world, &[("redirect_uri", address)]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{address}");
+        assert!(!answer.headers.contains_key(header::LOCATION), "{address}");
+        assert!(answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("default-src 'none'"));
+        assert!(!answer.text.contains("<script>"), "{address}");
+    }
+    for client in ["5c5b2b3e-0000-4000-8000-000000000000", "<b>", ""] {
+        let answer = ask(&world, &[("client_id", client)]).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{client}");
+        assert!(!answer.text.contains("<b>"));
+    }
+}
+
+#[tokio::test]
+async fn what_else_is_wrong_is_told_to_the_client() {
+    let world = World::new().await;
+    for (changes, error) in [
+        (vec![("response_type", "token")], "unsupported_response_type"),
+        (vec![("response_type", "")], "unsupported_response_type"),
+        (vec![("code_challenge", "")], "invalid_request"),
+        (vec![("code_challenge_method", "plain")], "invalid_request"),
+        (vec![("code_challenge_method", "")], "invalid_request"),
+        (vec![("scope", "https://elsewhere.example/.default")], "invalid_resource"),
+        (vec![("prompt", "none")], "login_required"),
+    ] {
+        let answer = ask(&world, &changes).await;
+        let fields = answer.redirected("http://localhost:50123");
+        assert_eq!(fields.find("error").unwrap(), Some(error), "{changes:?}");
+        assert_eq!(fields.find("state").unwrap(), Some("s t&ate"));
+        assert_eq!(fields.find("code").unwrap(), None);
+    }
+    let answer = ask(&world, &[("response_mode", "form_post"), ("response_type", "token")]).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.text.contains("action=\"http://localhost:50123\"") && answer.text.contains("s t&amp;ate"));
+}
+
+#[tokio::test]
+async fn a_parameter_that_stands_twice_is_refused() {
+    let world = World::new().await;
+    let path = format!("/common/oauth2/v2.0/authorize?{}&redirect_uri=http%3A%2F%2Flocalhost", query(&[]));
+    assert_eq!(world.get(&path).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn no_code_goes_silently_to_a_program_on_this_machine() {
+    let world = World::new().await;
+    let alice = world.app.sign_in(None, "alice@example.org", &Secret::new(PASSWORD.into()), None).await.unwrap();
+    let session = world.app.begin_session(&alice).await.unwrap();
+    let request = Request::get(format!("/common/oauth2/v2.0/authorize?{}", query(&[("prompt", "none")])))
+        .header(header::COOKIE, format!("__Host-portcullis-session={session}"));
+    let answer = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.redirected("http://localhost:50123").find("error").unwrap(), Some("consent_required"));
+}
+
+#[tokio::test]
+async fn the_form_s_script_is_the_one_that_the_policy_names() {
+    let world = World::new().await;
+    let answer = ask(&world, &[("response_mode", "form_post"), ("response_type", "token")]).await;
+    let script = answer.text.split("<script>").nth(1).unwrap().split("</script>").next().unwrap();
+    use base64::Engine;
+    let digest = base64::engine::general_purpose::STANDARD.encode(crypto::digest::sha256(script.as_bytes()));
+    let policy = answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.contains(&format!("script-src 'sha256-{digest}'")), "{policy}");
+    assert!(policy.contains("form-action 'self' http://localhost:50123"), "{policy}");
+}
+
+#[tokio::test]
+async fn logout_ends_the_session_and_leads_to_registered_places_only() {
+    let world = World::new().await;
+    let alice = world.signed_in("alice@example.org").await;
+    for (query, target) in [
+        ("", "/portal/signed-out"),
+        ("?post_logout_redirect_uri=https%3A%2F%2Fevil.example", "/portal/signed-out"),
+        (
+            "?client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&post_logout_redirect_uri=https%3A%2F%2Fevil.example",
+            "/portal/signed-out",
+        ),
+        (
+            "?client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A1",
+            "http://localhost:1",
+        ),
+    ] {
+        let session = world.app.begin_session(&alice).await.unwrap();
+        let request = Request::get(format!("/common/oauth2/v2.0/logout{query}"))
+            .header(header::COOKIE, format!("__Host-portcullis-session={session}"));
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.headers[header::LOCATION], target);
+        assert!(world.app.find_session(&session).await.unwrap().is_none());
+    }
+}

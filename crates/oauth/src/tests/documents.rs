@@ -1,0 +1,104 @@
+use http::StatusCode;
+use serde_json::json;
+
+use super::world::{BASE, World, text};
+
+#[tokio::test]
+async fn discovery_names_the_endpoints_of_the_tenant() {
+    let world = World::new().await;
+    let tenant = world.tenant;
+    for segment in [tenant.to_string(), "example.org".into(), "EXAMPLE.org".into()] {
+        let document = world.get(&format!("/{segment}/v2.0/.well-known/openid-configuration")).await.ok();
+        assert_eq!(document["issuer"], format!("{BASE}/{tenant}/v2.0"));
+        assert_eq!(document["token_endpoint"], format!("{BASE}/{tenant}/oauth2/v2.0/token"));
+        assert_eq!(document["authorization_endpoint"], format!("{BASE}/{tenant}/oauth2/v2.0/authorize"));
+        assert_eq!(document["device_authorization_endpoint"], format!("{BASE}/{tenant}/oauth2/v2.0/devicecode"));
+        assert_eq!(document["jwks_uri"], format!("{BASE}/{tenant}/discovery/v2.0/keys"));
+    }
+    let document = world.get(&format!("/{tenant}/.well-known/openid-configuration")).await.ok();
+    assert_eq!(document["issuer"], format!("{BASE}/{tenant}/"));
+    assert_eq!(document["token_endpoint"], format!("{BASE}/{tenant}/oauth2/token"));
+    for alias in ["common", "organizations"] {
+        let document = world.get(&format!("/{alias}/v2.0/.well-known/openid-configuration")).await.ok();
+        assert_eq!(document["issuer"], format!("{BASE}/{{tenantid}}/v2.0"));
+        assert_eq!(document["token_endpoint"], format!("{BASE}/{alias}/oauth2/v2.0/token"));
+    }
+}
+
+#[tokio::test]
+async fn every_endpoint_that_discovery_names_is_served() {
+    let world = World::new().await;
+    for version in ["v2.0/", ""] {
+        let document = world.get(&format!("/{}/{version}.well-known/openid-configuration", world.tenant)).await.ok();
+        for (name, value) in document.as_object().unwrap() {
+            let Some(url) = value.as_str().filter(|url| name.ends_with("_endpoint") || (name == "jwks_uri" && !url.is_empty()))
+            else {
+                continue;
+            };
+            let path = url.strip_prefix(BASE).unwrap_or_else(|| panic!("{name}: {url}"));
+            let (get, post) = (world.get(path).await, world.post(path, &[]).await);
+            assert!(get.status != StatusCode::NOT_FOUND && post.status != StatusCode::NOT_FOUND, "{name}: {url}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unknown_tenants_are_refused_in_the_shape_of_entra() {
+    let world = World::new().await;
+    for segment in ["elsewhere.example", "consumers", "8f0c8bcd-3b0c-4d0e-a5b5-6cf3b1f0f4ab", "a%00b", "%E2%80%AE"] {
+        let answer = world.get(&format!("/{segment}/v2.0/.well-known/openid-configuration")).await;
+        answer.fails(400, "invalid_tenant", 90002);
+    }
+}
+
+#[tokio::test]
+async fn instance_discovery_knows_this_host_alone() {
+    let world = World::new().await;
+    let path = "/common/discovery/instance?api-version=1.1&authorization_endpoint=";
+    let found = world.get(&format!("{path}{BASE}/{}/oauth2/v2.0/authorize", world.tenant)).await.ok();
+    let document = text(&found, "tenant_discovery_endpoint").strip_prefix(BASE).unwrap().to_owned();
+    assert_eq!(world.get(&document).await.status, StatusCode::OK);
+    assert_eq!(found["metadata"][0]["aliases"], json!(["localhost:8443"]));
+    for foreign in ["https://evil.example/common/oauth2/v2.0/authorize", "https://localhost:8443.evil.example/common"] {
+        world.get(&format!("{path}{foreign}")).await.fails(400, "invalid_instance", 50049);
+    }
+}
+
+#[tokio::test]
+async fn every_name_gets_the_same_realm() {
+    let world = World::new().await;
+    let realm = world.get("/common/userrealm/alice@example.org?api-version=1.0").await.ok();
+    assert_eq!((&realm["account_type"], &realm["ver"]), (&json!("Managed"), &json!("1.0")));
+    assert_eq!(world.get("/common/userrealm/nobody@example.org?api-version=1.0").await.ok(), realm);
+}
+
+#[tokio::test]
+async fn keys_rotate_without_refusing_tokens_that_are_valid() {
+    let world = World::new().await;
+    let path = format!("/{}/discovery/v2.0/keys", world.tenant);
+    let kids = |document: &serde_json::Value| -> Vec<String> {
+        document["keys"].as_array().unwrap().iter().map(|key| text(key, "kid").to_owned()).collect()
+    };
+    let before = kids(&world.get(&path).await.ok());
+    assert_eq!(before.len(), 1);
+    let old = world.tokens(super::world::SCOPE).await;
+    let new_kid = world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    let during = world.get(&path).await;
+    assert!(!during.text.contains("sealed"), "{}", during.text);
+    let during = kids(&during.ok());
+    assert!(during.contains(&new_kid) && during.contains(&before[0]) && during.len() == 2, "{during:?}");
+    let new = world.tokens(super::world::SCOPE).await;
+    for tokens in [&old, &new] {
+        assert!(world.app.verify_management_token(text(tokens, "access_token")).is_ok());
+    }
+    // After the last token of the old key has ended, the key goes.
+    world.advance(26 * 3600);
+    assert_eq!(kids(&world.get(&path).await.ok()), [new_kid]);
+}
+
+#[tokio::test]
+async fn only_administrators_rotate_keys() {
+    let world = World::new().await;
+    let alice = app::Caller { object_id: world.alice, ..world.admin.clone() };
+    assert!(matches!(world.app.rotate_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
+}
