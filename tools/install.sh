@@ -77,8 +77,9 @@ install_apiserver() {
   if [ ! -x "$cache/$target" ]; then
     say "kube-apiserver $apiserver_version: built once from source, about five minutes"
     work=$(mktemp -d)
-    build_apiserver "$work" "$cache/$target.new" >"$cache/$target.log" 2>&1 ||
-      fail "kube-apiserver was not built: see $cache/$target.log"
+    # In a process of its own: it changes folder and environment, and must stop at its first error.
+    build_apiserver "$work" "$cache/$target.new" >"$cache/$target.log" 2>&1 &
+    wait $! || fail "kube-apiserver was not built: see $cache/$target.log"
     mv "$cache/$target.new" "$cache/$target"
     rm -rf "$work"
   fi
