@@ -9,22 +9,23 @@
 //! It holds the rules alone: who calls, which groups the directory gives and what other engines say is
 //! settled by the callers (`crate::review`), members of `system:masters` included.
 
-pub mod aggregation;
+mod aggregation;
 pub mod attributes;
-pub mod bootstrap;
+mod bootstrap;
 pub mod check;
 pub mod escalation;
 mod index;
 pub mod manifest;
-pub mod object;
-pub mod policy;
+mod object;
+mod policy;
 mod quote;
 pub mod reason;
-pub mod rule;
+mod rule;
 
 pub use attributes::{Attributes, Target, User};
 pub use bootstrap::bootstrap_objects;
 pub use check::Problem;
+pub use escalation::Escalation;
 pub use manifest::Manifest;
 pub use object::{
     AggregationRule, Binding, ClusterRole, LabelSelector, LabelSelectorRequirement, Object, ObjectError,

@@ -1,72 +1,122 @@
-//! The bindings of one namespace, or those of the cluster, found by the name of a user or group.
+//! Bindings found by subject. kube-apiserver walks all bindings for each request; here a caller's name and
+//! groups are looked up, so that a decision costs the same with a thousand bindings and a hundred thousand.
+//!
+//! One index holds the bindings of one namespace, or the cluster's.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
 
-use imbl::{HashMap, OrdSet};
+use crate::id::ObjectId;
 
 use super::{
     attributes::User,
-    object::{Binding, SubjectKind},
+    object::{Binding, Subject, SubjectKind},
 };
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tier {
-    bindings: HashMap<Arc<str>, Arc<Binding>>,
-    /// Service accounts stand here by the name that they sign in with.
-    by_user: Names,
-    by_group: Names,
+pub(super) struct Index {
+    /// Users and service accounts, these by the user name that they sign in with.
+    users: Postings,
+    groups: Postings,
 }
 
-/// Names of bindings by subject.
-type Names = HashMap<Arc<str>, OrdSet<Arc<str>>>;
+/// Sorted by the binding's name.
+type Postings = imbl::HashMap<Arc<str>, Arc<Vec<Posting>>>;
 
-impl Tier {
-    pub(super) fn put(&mut self, binding: Binding) {
-        self.remove(&binding.name);
-        self.for_each_entry(&binding, |names, subject| {
-            names.entry(subject).or_default().insert(binding.name.clone());
-        });
-        self.bindings.insert(binding.name.clone(), Arc::new(binding));
+/// One binding that names a subject.
+#[derive(Clone, Debug)]
+pub(super) struct Posting {
+    pub(super) binding: Arc<Binding>,
+    /// Position of the first of the binding's subjects that is meant.
+    subject: usize,
+}
+
+/// Who asks: the user with the groups that the request names and those that the directory gives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller<'a> {
+    pub(super) user: &'a User,
+    pub(super) directory_groups: &'a [ObjectId],
+}
+
+impl Posting {
+    pub(super) fn subject(&self) -> Option<&Subject> {
+        self.binding.subjects.get(self.subject)
     }
+}
 
-    pub(super) fn remove(&mut self, name: &str) {
-        let Some(old) = self.bindings.remove(name) else { return };
-        self.for_each_entry(&old, |names, subject| {
-            if let Some(bindings) = names.get_mut(&subject) {
-                bindings.remove(name);
-                if bindings.is_empty() {
-                    names.remove(&subject);
+impl Index {
+    pub(super) fn insert(&mut self, binding: &Arc<Binding>) {
+        for (position, subject) in binding.subjects.iter().enumerate() {
+            let Some((postings, name)) = self.place(binding, subject) else { continue };
+            let posting = Posting { binding: Arc::clone(binding), subject: position };
+            match postings.get_mut(&name) {
+                None => {
+                    postings.insert(name, Arc::new(vec![posting]));
+                }
+                Some(list) => {
+                    let list = Arc::make_mut(list);
+                    // A subject named twice keeps its first position.
+                    if let Err(place) = find(list, &binding.name) {
+                        list.insert(place, posting);
+                    }
                 }
             }
-        });
+        }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.bindings.is_empty()
-    }
-
-    /// Bindings that name the user, then those that name each of the groups. One may come twice.
-    pub(super) fn bindings_of(&self, user: &User) -> impl Iterator<Item = &Arc<Binding>> {
-        let of_user = self.by_user.get(user.name.as_str());
-        let of_groups = user.groups.iter().filter_map(|group| self.by_group.get(group.as_str()));
-        of_user.into_iter().chain(of_groups).flatten().filter_map(|name| self.bindings.get(name))
-    }
-
-    fn for_each_entry(&mut self, binding: &Binding, mut change: impl FnMut(&mut Names, Arc<str>)) {
-        let mut users: BTreeSet<Arc<str>> = BTreeSet::new();
-        let mut groups: BTreeSet<Arc<str>> = BTreeSet::new();
+    pub(super) fn remove(&mut self, binding: &Binding) {
         for subject in &binding.subjects {
-            match subject.kind {
-                SubjectKind::User => drop(users.insert(subject.name.clone())),
-                SubjectKind::Group => drop(groups.insert(subject.name.clone())),
-                SubjectKind::ServiceAccount => users.extend(binding.service_account_user(subject).map(Arc::from)),
+            let Some((postings, name)) = self.place(binding, subject) else { continue };
+            let Some(list) = postings.get_mut(&name) else { continue };
+            let list = Arc::make_mut(list);
+            if let Ok(place) = find(list, &binding.name) {
+                list.remove(place);
+            }
+            if list.is_empty() {
+                postings.remove(&name);
             }
         }
-        for user in users {
-            change(&mut self.by_user, user);
+    }
+
+    /// The bindings that name the caller, by name of binding, each with the first subject that applies.
+    pub(super) fn of(&self, caller: Caller<'_>) -> Vec<&Posting> {
+        let mut found: Vec<&Posting> = Vec::new();
+        found.extend(self.users.get(&*caller.user.name).into_iter().flat_map(|list| list.iter()));
+        if !self.groups.is_empty() {
+            let mut add = |group: &str| {
+                found.extend(self.groups.get(group).into_iter().flat_map(|list| list.iter()));
+            };
+            for group in caller.user.groups.iter() {
+                add(group);
+            }
+            for group in caller.directory_groups {
+                let mut buffer = uuid::Uuid::encode_buffer();
+                add(group.uuid().hyphenated().encode_lower(&mut buffer));
+            }
         }
-        for group in groups {
-            change(&mut self.by_group, group);
+        if found.len() > 1 {
+            found.sort_unstable_by(|one, other| one.order(other));
+            found.dedup_by(|later, first| Arc::ptr_eq(&later.binding, &first.binding));
+        }
+        found
+    }
+
+    fn place(&mut self, binding: &Binding, subject: &Subject) -> Option<(&mut Postings, Arc<str>)> {
+        match subject.kind {
+            SubjectKind::User => Some((&mut self.users, Arc::clone(&subject.name))),
+            SubjectKind::Group => Some((&mut self.groups, Arc::clone(&subject.name))),
+            SubjectKind::ServiceAccount => {
+                binding.service_account_user(subject).map(|name| (&mut self.users, name.into()))
+            }
         }
     }
+}
+
+impl Posting {
+    fn order(&self, other: &Self) -> Ordering {
+        self.binding.name.cmp(&other.binding.name).then(self.subject.cmp(&other.subject))
+    }
+}
+
+fn find(list: &[Posting], name: &str) -> Result<usize, usize> {
+    list.binary_search_by(|posting| (*posting.binding.name).cmp(name))
 }

@@ -30,7 +30,6 @@ pub struct Manifest {
 /// What counts of an object's metadata. The other fields are known, and passed over.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-
 pub struct Metadata {
     pub name: String,
     pub namespace: Option<String>,
@@ -137,7 +136,12 @@ impl TryFrom<Manifest> for Object {
                 namespace: namespace.filter(|_| kind.is_namespaced()),
                 name,
                 role: role_ref(manifest.role_ref)?,
-                subjects: manifest.subjects.unwrap_or_default().into_iter().map(subject).collect::<Result<_, _>>()?,
+                subjects: manifest
+                    .subjects
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(subject)
+                    .collect::<Result<_, _>>()?,
             }),
         })
     }
@@ -148,7 +152,9 @@ fn role_ref(written: Option<WrittenRoleRef>) -> Result<RoleRef, ObjectError> {
     let kind = match written.kind.as_str() {
         "Role" => RoleKind::Role,
         "ClusterRole" => RoleKind::ClusterRole,
-        other => return Err(ObjectError::Malformed(format!("roleRef.kind {other:?} is not Role or ClusterRole"))),
+        other => {
+            return Err(ObjectError::Malformed(format!("roleRef.kind {other:?} is not Role or ClusterRole")));
+        }
     };
     Ok(RoleRef { kind, name: written.name.into() })
 }
@@ -169,12 +175,15 @@ fn subject(written: WrittenSubject) -> Result<Subject, ObjectError> {
 
 /// The same object without fields that this module does not know.
 fn known_fields(value: &Value) -> Value {
-    let mut known = keep(value, &["apiVersion", "kind", "metadata", "rules", "aggregationRule", "subjects", "roleRef"]);
+    let mut known =
+        keep(value, &["apiVersion", "kind", "metadata", "rules", "aggregationRule", "subjects", "roleRef"]);
     let Some(object) = known.as_object_mut() else { return known };
     let rule = ["verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs"];
     replace(object, "metadata", |metadata| keep(metadata, &["name", "namespace", "labels"]));
     replace(object, "rules", |rules| each(rules, |item| keep(item, &rule)));
-    replace(object, "subjects", |list| each(list, |item| keep(item, &["kind", "apiGroup", "name", "namespace"])));
+    replace(object, "subjects", |list| {
+        each(list, |item| keep(item, &["kind", "apiGroup", "name", "namespace"]))
+    });
     replace(object, "roleRef", |role| keep(role, &["apiGroup", "kind", "name"]));
     replace(object, "aggregationRule", |aggregation| {
         let mut aggregation = keep(aggregation, &["clusterRoleSelectors"]);
@@ -192,7 +201,9 @@ fn known_selector_fields(selector: &Value) -> Value {
         if fields.get("matchLabels").is_some_and(Value::is_null) {
             fields.remove("matchLabels");
         }
-        replace(fields, "matchExpressions", |list| each(list, |item| keep(item, &["key", "operator", "values"])));
+        replace(fields, "matchExpressions", |list| {
+            each(list, |item| keep(item, &["key", "operator", "values"]))
+        });
     }
     selector
 }

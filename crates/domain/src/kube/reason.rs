@@ -1,49 +1,51 @@
-//! What decided in Kubernetes RBAC, in the words of kube-apiserver.
+//! Why Kubernetes RBAC answered as it did, as data; `Display` gives kube-apiserver's own words.
 
 use std::{fmt, sync::Arc};
 
+use crate::id::ObjectId;
+
 use super::{
-    attributes::User,
-    object::{Binding, RoleRef, Subject, SubjectKind},
-    quote::{Quoted, QuotedList},
+    object::{Binding, RoleKind, RoleRef, Subject, SubjectKind},
+    quote::Quoted,
 };
 
+/// What decided in Kubernetes RBAC, or what was lacking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A rule of a bound role allows the request.
-    Allowed(Grant),
-    /// Membership of a group that the cluster's configuration makes administrators (W3).
-    AdminGroup { group: String },
-    /// Nothing allows it.
-    NotBound { missing: Unresolved },
-    /// Kubernetes RBAC is switched off for this cluster.
+    Grant(Grant),
+    /// Granted by the binding that a cluster's admin groups imply, where no such object is kept (W3).
+    AdminGroup(ObjectId),
+    /// Nothing grants it. Roles that bindings of the caller name could not be read: mostly none.
+    Lack(Vec<Unresolved>),
+    /// The cluster does not use Kubernetes RBAC.
     Off,
 }
 
-/// Which rule of which role, bound by what to whom.
+/// The rule that let a request through, and the way to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub binding: Arc<Binding>,
+    /// The first subject of the binding that the caller is.
     pub subject: Subject,
-    /// Place of the rule in the role.
+    /// Position in the rules of the role, aggregated ones included.
     pub rule: usize,
 }
 
-/// Roles that bindings of the caller name and that do not exist, each once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unresolved(pub Vec<RoleRef>);
+/// A role that a binding names and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved(pub RoleRef);
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Allowed(grant) => grant.fmt(f),
-            Self::AdminGroup { group } => write!(
+            Self::Grant(grant) => write!(f, "RBAC: allowed by {grant}"),
+            Self::AdminGroup(group) => write!(
                 f,
-                "RBAC: allowed by the cluster's admin group {}, bound to ClusterRole \"cluster-admin\"",
-                Quoted(group)
+                "RBAC: allowed by ClusterRoleBinding \"{ADMIN_GROUPS_BINDING}\" of ClusterRole \"{CLUSTER_ADMIN}\" \
+                 to Group \"{group}\", an admin group of the cluster"
             ),
-            Self::NotBound { missing } if missing.0.is_empty() => Ok(()),
-            Self::NotBound { missing } => write!(f, "RBAC: {missing}"),
+            Self::Lack(errors) if errors.is_empty() => Ok(()),
+            Self::Lack(errors) => write!(f, "RBAC: {}", Aggregate(errors)),
             Self::Off => f.write_str("Kubernetes RBAC is off for this cluster"),
         }
     }
@@ -51,42 +53,52 @@ impl fmt::Display for Reason {
 
 impl fmt::Display for Grant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, place) = match &self.binding.namespace {
-            None => ("ClusterRoleBinding", self.binding.name.to_string()),
-            Some(namespace) => ("RoleBinding", format!("{}/{namespace}", self.binding.name)),
-        };
-        let role = &self.binding.role;
-        write!(f, "RBAC: allowed by {kind} {} of {} {} to ", Quoted(&place), role.kind, Quoted(&role.name))?;
-        let namespace = self.binding.subject_namespace(&self.subject).unwrap_or_default();
+        let Binding { namespace, name, role, .. } = &*self.binding;
+        match namespace {
+            None => write!(f, "ClusterRoleBinding {}", Quoted(name))?,
+            Some(namespace) => write!(f, "RoleBinding {}", Quoted(&format!("{name}/{namespace}")))?,
+        }
+        write!(f, " of {} {} to {} ", role.kind, Quoted(&role.name), self.subject.kind)?;
         match self.subject.kind {
+            SubjectKind::User | SubjectKind::Group => Quoted(&self.subject.name).fmt(f),
             SubjectKind::ServiceAccount => {
-                write!(f, "ServiceAccount {}", Quoted(&format!("{}/{namespace}", self.subject.name)))
+                let namespace = self.binding.subject_namespace(&self.subject).unwrap_or_default();
+                Quoted(&format!("{}/{namespace}", self.subject.name)).fmt(f)
             }
-            kind => write!(f, "{kind} {}", Quoted(&self.subject.name)),
         }
     }
 }
 
-impl Unresolved {
-    pub(super) fn texts(&self) -> Vec<String> {
-        let text = |role: &RoleRef| {
-            format!("{}.rbac.authorization.k8s.io {} not found", role.kind.as_str().to_lowercase(), Quoted(&role.name))
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resource = match self.0.kind {
+            RoleKind::Role => "role",
+            RoleKind::ClusterRole => "clusterrole",
         };
-        self.0.iter().map(text).collect()
+        write!(f, "{resource}.rbac.authorization.k8s.io {} not found", Quoted(&self.0.name))
     }
 }
 
-/// One missing role as it is, several in brackets.
-impl fmt::Display for Unresolved {
+/// Several errors in one text, each once: `a`, or `[a, b]`.
+pub(super) struct Aggregate<'a>(pub(super) &'a [Unresolved]);
+
+impl fmt::Display for Aggregate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.texts().as_slice() {
+        let mut texts: Vec<String> = Vec::new();
+        for error in self.0 {
+            let text = error.to_string();
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        match texts.as_slice() {
             [one] => f.write_str(one),
             several => write!(f, "[{}]", several.join(", ")),
         }
     }
 }
 
-/// `user "bob" (groups=["system:authenticated"])`, as kube-apiserver describes a caller.
-pub(super) fn describe(user: &User) -> String {
-    format!("user {} (groups={})", Quoted(&user.name), QuotedList(&user.groups))
-}
+/// The ClusterRoleBinding that gives the admin groups of a cluster the role `cluster-admin` (W3), by the
+/// name that AKS gives it.
+pub const ADMIN_GROUPS_BINDING: &str = "aks-cluster-admin-binding-aad";
+pub const CLUSTER_ADMIN: &str = "cluster-admin";
