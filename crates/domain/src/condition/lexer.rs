@@ -89,10 +89,8 @@ impl<'t> Lexer<'t> {
         while let Some((index, character)) = characters.next() {
             match character {
                 '\'' => return Ok((Token::Text(rest.get(1..index).unwrap_or_default()), index + 1)),
-                '\\' => {
-                    if rest.get(index + 1..).is_some_and(|next| next.starts_with(['\'', '\\'])) {
-                        characters.next();
-                    }
+                '\\' if rest.get(index + 1..).is_some_and(|next| next.starts_with(['\'', '\\'])) => {
+                    characters.next();
                 }
                 control if control.is_control() => {
                     let message = format!("expected the closing ' of the text, found {}", name(control));

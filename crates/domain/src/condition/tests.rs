@@ -211,6 +211,7 @@ fn names_of_attributes_are_compared_without_case_except_keys_that_ask_for_it() {
         ("a/tags:Project<$key_case_sensitive$>", "a/tags:Project<$key_case_sensitive$>", true),
         ("a/tags:Project<$key_case_sensitive$>", "a/tags:project", false),
         ("a/tags:Project<$key_case_sensitive$>", "a/tags", false),
+        ("a/tags:Project<$key_case_sensitive$>", "b/tags:Project", false),
         ("a/tags:Project", "a/tags:project<$key_case_sensitive$>", true),
         ("a/tags&$keys$&", "A/tags&$keys$&", true),
     ] {
