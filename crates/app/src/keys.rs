@@ -14,9 +14,9 @@ use domain::{
     key,
     snapshot::Snapshot,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::{App, Caller, Error, authorize};
+use crate::{App, Caller, Error, Tx, authorize};
 
 /// Opened private keys and prepared public ones, by key id. A key never changes under its id.
 #[derive(Debug, Default)]
@@ -31,49 +31,74 @@ impl App {
         if self.snapshot().signing_keys().any(|each| each.may_sign(self.now())) {
             return Ok(());
         }
-        let key = self.make_sealed_key("signing-key").await?;
+        let key = self.make_sealed_key(PLACE).await?;
         let now = self.now();
         self.transact(|tx| {
             if tx.snapshot().signing_keys().any(|each| each.may_sign(now)) {
                 return Ok(());
             }
-            let record = key::SigningKey { key: key.clone(), created: now, active_from: now, accepted_until: None };
+            let record =
+                key::SigningKey { key: key.clone(), created: now, active_from: now, accepted_until: None };
             tx.create(&Record::SigningKey(record))
         })
         .await
     }
 
     /// Signs with a new key from now on; tokens of the old one stay good until they end. Gives the new id.
+    ///
+    /// The new key is the one that was published ahead, so that whoever has read our keys lately knows it;
+    /// the one after it is published now.
     pub async fn rotate_signing_keys(&self, caller: &Caller) -> Result<String, Error> {
         authorize::administrator(&self.snapshot(), caller, ROTATE)?;
-        let key = self.make_sealed_key("signing-key").await?;
+        let ready = self.make_sealed_key(PLACE).await?;
+        let spare = self.make_sealed_key(PLACE).await?;
         self.transact(|tx| {
             tx.require_administrator(caller, ROTATE)?;
-            let now = tx.now();
-            let until = now.checked_add(LONGEST_TOKEN).map_err(Error::internal)?;
-            let known: Vec<key::SigningKey> =
-                tx.snapshot().signing_keys().map(|each| key::SigningKey::clone(each)).collect();
-            for mut old in known {
-                if !old.is_accepted(now) {
-                    tx.delete(&RecordKey::SigningKey(old.key.kid));
-                } else if old.accepted_until.is_none() {
-                    old.accepted_until = Some(until);
-                    tx.put(&Record::SigningKey(old))?;
-                }
+            rotate(tx, &ready, &spare)
+        })
+        .await
+    }
+
+    /// For a task that comes by from time to time: forgets keys that count no longer, publishes the next key
+    /// ahead of its use, and lets it take over when the present one has served its time.
+    pub async fn tend_signing_keys(&self) -> Result<(), Error> {
+        let now = self.now();
+        let snapshot = self.snapshot();
+        let is_due = |key: &key::SigningKey| {
+            key.may_sign(now) && key.active_from.saturating_add(SERVICE).unwrap_or(Timestamp::MAX) <= now
+        };
+        let due = snapshot.signing_keys().any(|each| is_due(each));
+        let settled = snapshot.signing_keys().all(|each| each.is_accepted(now))
+            && snapshot.signing_keys().any(|each| is_spare(each));
+        if settled && !due {
+            return Ok(());
+        }
+        let ready = self.make_sealed_key(PLACE).await?;
+        let spare = self.make_sealed_key(PLACE).await?;
+        self.transact(|tx| {
+            let keys = known(tx);
+            // Another replica may have been faster.
+            if keys.iter().any(is_due) {
+                return rotate(tx, &ready, &spare).map(drop);
             }
-            let record = key::SigningKey { key: key.clone(), created: now, active_from: now, accepted_until: None };
-            tx.create(&Record::SigningKey(record))?;
-            Ok(key.kid.clone())
+            forget_ended(tx, &keys);
+            if !keys.iter().any(is_spare) {
+                tx.create(&Record::SigningKey(ahead(&spare, tx.now())))?;
+            }
+            Ok(())
         })
         .await
     }
 
     /// The key that signs now, with its id.
-    pub(crate) fn current_signing_key(&self, snapshot: &Snapshot) -> Result<(String, Arc<SigningKey>), Error> {
+    pub(crate) fn current_signing_key(
+        &self,
+        snapshot: &Snapshot,
+    ) -> Result<(String, Arc<SigningKey>), Error> {
         let usable = snapshot.signing_keys().filter(|each| each.may_sign(self.now()));
         let newest = usable.max_by_key(|each| each.active_from);
         let newest = newest.ok_or_else(|| Error::internal("there is no key to sign with"))?;
-        Ok((newest.key.kid.clone(), self.open_key("signing-key", &newest.key)?))
+        Ok((newest.key.kid.clone(), self.open_key(PLACE, &newest.key)?))
     }
 
     /// A private key, opened once and then remembered.
@@ -119,6 +144,45 @@ impl App {
     }
 }
 
+/// Lets the key that was published ahead take over, or `ready` where there is none, and publishes the next.
+fn rotate(tx: &mut Tx, ready: &SealedKey, spare: &SealedKey) -> Result<String, Error> {
+    let now = tx.now();
+    let until = now.checked_add(LONGEST_TOKEN).map_err(Error::internal)?;
+    let keys = known(tx);
+    forget_ended(tx, &keys);
+    for old in keys.iter().filter(|each| each.may_sign(now)) {
+        tx.put(&Record::SigningKey(key::SigningKey { accepted_until: Some(until), ..old.clone() }))?;
+    }
+    let next = keys.iter().find(|each| is_spare(each)).cloned().unwrap_or_else(|| ahead(ready, now));
+    let next = key::SigningKey { active_from: now, ..next };
+    tx.put(&Record::SigningKey(next.clone()))?;
+    tx.create(&Record::SigningKey(ahead(spare, now)))?;
+    Ok(next.key.kid)
+}
+
+fn known(tx: &Tx) -> Vec<key::SigningKey> {
+    tx.snapshot().signing_keys().map(|each| key::SigningKey::clone(each)).collect()
+}
+
+fn forget_ended(tx: &mut Tx, keys: &[key::SigningKey]) {
+    let now = tx.now();
+    for ended in keys.iter().filter(|each| !each.is_accepted(now)) {
+        tx.delete(&RecordKey::SigningKey(ended.key.kid.clone()));
+    }
+}
+
+/// A key that is published and does not sign until it is told to.
+fn ahead(key: &SealedKey, now: Timestamp) -> key::SigningKey {
+    key::SigningKey { key: key.clone(), created: now, active_from: Timestamp::MAX, accepted_until: None }
+}
+
+fn is_spare(key: &key::SigningKey) -> bool {
+    key.active_from == Timestamp::MAX && key.accepted_until.is_none()
+}
+
+const PLACE: &str = "signing-key";
+/// How long one key signs.
+const SERVICE: SignedDuration = SignedDuration::from_hours(24 * 90);
 const ROTATE: &str = "portcullis.directory/signingKeys/rotate";
 /// No token that we sign lives longer, skew of clocks included.
 const LONGEST_TOKEN: SignedDuration = SignedDuration::from_hours(25);

@@ -129,7 +129,9 @@ impl App {
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let password = password.clone();
         let right = self
-            .on_hash_thread(move || crypto::password::verify(&password, hash.as_ref().map(|hash| hash.0.as_str())))
+            .on_hash_thread(move || {
+                crypto::password::verify(&password, hash.as_ref().map(|hash| hash.0.as_str()))
+            })
             .await?;
         let Some(user) = user.filter(|user| right && user.enabled) else { return Err(LoginError::Refused) };
         for subject in &subjects {

@@ -83,14 +83,16 @@ impl App {
     /// Signs an access token. Runs on a blocking thread: a signature takes half a millisecond.
     pub async fn issue_access_token(&self, request: &TokenRequest) -> Result<IssuedToken, Error> {
         let snapshot = self.snapshot();
-        let claims = claims::access(&snapshot, &self.settings().external_url, request, self.now(), self.new_uti()?)?;
+        let claims =
+            claims::access(&snapshot, &self.settings().external_url, request, self.now(), self.new_uti()?)?;
         let token = self.sign(&snapshot, claims).await?;
         Ok(IssuedToken { token, expires_in: claims::ACCESS_LIFE.as_secs() })
     }
 
     pub async fn issue_id_token(&self, request: &IdTokenRequest) -> Result<String, Error> {
         let snapshot = self.snapshot();
-        let claims = claims::id(&snapshot, &self.settings().external_url, request, self.now(), self.new_uti()?)?;
+        let claims =
+            claims::id(&snapshot, &self.settings().external_url, request, self.now(), self.new_uti()?)?;
         self.sign(&snapshot, claims).await
     }
 
@@ -280,7 +282,8 @@ pub fn issuer(external_url: &str, tenant: TenantId, version: Version) -> String 
 
 /// The client that a token names, for a person's consent and the audit trail.
 pub fn client_name(snapshot: &Snapshot, app_id: AppId) -> Option<String> {
-    let registered = snapshot.directory().application_by_app_id(app_id).map(|each| each.display_name.to_string());
+    let registered =
+        snapshot.directory().application_by_app_id(app_id).map(|each| each.display_name.to_string());
     registered.or_else(|| crate::well_known::find(app_id).map(|each| each.name.to_owned()))
 }
 

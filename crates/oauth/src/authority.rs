@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use app::App;
-use domain::{
-    id::TenantId,
-    tenant::Tenant,
-};
+use domain::{id::TenantId, tenant::Tenant};
 
 use crate::error::{Failure, codes};
 
@@ -54,7 +51,9 @@ impl Authority {
     pub(crate) fn token_endpoints(&self, base: &str) -> Vec<String> {
         let segments = match self {
             Self::Any(alias) => vec![(*alias).to_owned()],
-            Self::Tenant(tenant) => std::iter::once(tenant.id.to_string()).chain(tenant.domains.clone()).collect(),
+            Self::Tenant(tenant) => {
+                std::iter::once(tenant.id.to_string()).chain(tenant.domains.clone()).collect()
+            }
         };
         segments
             .iter()

@@ -66,11 +66,16 @@ pub(crate) async fn post(
 }
 
 /// After the person has answered.
-pub(crate) async fn finish(State(app): State<App>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn finish(
+    State(app): State<App>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let ended = async {
         let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
         let id = fields.find("request")?.ok_or_else(|| Failure::missing("request"))?;
-        let gone = || Failure::new(&codes::GRANT_EXPIRED, "This sign-in has ended, or it was begun elsewhere.");
+        let gone =
+            || Failure::new(&codes::GRANT_EXPIRED, "This sign-in has ended, or it was begun elsewhere.");
         let browser = cookie::find(&headers, cookie::BROWSER).ok_or_else(gone)?;
         app.finish_authorization(id, browser).await?.ok_or_else(gone)
     };
@@ -91,7 +96,8 @@ async fn begin(app: &App, tenant: &str, headers: &HeaderMap, fields: &FormFields
         Ok(known) => known,
         Err(failure) => return answer::refusal(&failure),
     };
-    let to = answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
+    let to =
+        answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
     match lead_on(app, tenant, headers, fields, &known).await {
         Ok(response) => response,
         Err(failure) => to.failure(&failure),
@@ -149,7 +155,9 @@ async fn lead_on(
     let id = app.begin_authorization(authorization, &browser).await?;
     let mut response = Redirect::to(&format!("/portal/authorize?request={id}")).into_response();
     if new {
-        response.headers_mut().extend(cookie::set(cookie::BROWSER, &browser).map(|value| (header::SET_COOKIE, value)));
+        response
+            .headers_mut()
+            .extend(cookie::set(cookie::BROWSER, &browser).map(|value| (header::SET_COOKIE, value)));
     }
     Ok(response)
 }
@@ -173,7 +181,8 @@ async fn silently(
         return Err(Failure::new(&codes::CONSENT_REQUIRED, ""));
     }
     let code = app.issue_code_for(&signed_in, authorization).await?;
-    let to = answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
+    let to =
+        answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
     Ok(to.code(&code))
 }
 

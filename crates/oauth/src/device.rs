@@ -44,7 +44,8 @@ pub(crate) async fn start(
     let tenant = authority.tenant().or_else(|| client.tenant());
     let started = app.start_device(client.app_id(), tenant, &scope.text).await?;
     let address = format!("{}/devicelogin", app.settings().external_url);
-    let message = format!("To sign in, open the page {address} in a browser and enter the code {}.", started.user_code);
+    let message =
+        format!("To sign in, open the page {address} in a browser and enter the code {}.", started.user_code);
     let body = Started {
         user_code: started.user_code,
         device_code: started.device_code,

@@ -16,7 +16,10 @@ use crate::{
     error::{Failure, codes},
 };
 
-pub(crate) async fn version_2(State(app): State<App>, Path(tenant): Path<String>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn version_2(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Value>, Failure> {
     let authority = Authority::parse(&app, &tenant)?;
     let base = &app.settings().external_url;
     let at = format!("{base}/{}", authority.segment());
@@ -26,20 +29,26 @@ pub(crate) async fn version_2(State(app): State<App>, Path(tenant): Path<String>
         Authority::Tenant(tenant) => format!("{base}/{}/v2.0", tenant.id),
     };
     let mut document = common(base);
-    merge(&mut document, json!({
-        "issuer": issuer,
-        "authorization_endpoint": format!("{at}/oauth2/v2.0/authorize"),
-        "token_endpoint": format!("{at}/oauth2/v2.0/token"),
-        "device_authorization_endpoint": format!("{at}/oauth2/v2.0/devicecode"),
-        "end_session_endpoint": format!("{at}/oauth2/v2.0/logout"),
-        "jwks_uri": format!("{at}/discovery/v2.0/keys"),
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "given_name", "family_name",
-            "preferred_username", "oid", "tid", "ver", "upn"],
-    }));
+    merge(
+        &mut document,
+        json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{at}/oauth2/v2.0/authorize"),
+            "token_endpoint": format!("{at}/oauth2/v2.0/token"),
+            "device_authorization_endpoint": format!("{at}/oauth2/v2.0/devicecode"),
+            "end_session_endpoint": format!("{at}/oauth2/v2.0/logout"),
+            "jwks_uri": format!("{at}/discovery/v2.0/keys"),
+            "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "given_name", "family_name",
+                "preferred_username", "oid", "tid", "ver", "upn"],
+        }),
+    );
     Ok(Json(document))
 }
 
-pub(crate) async fn version_1(State(app): State<App>, Path(tenant): Path<String>) -> Result<Json<Value>, Failure> {
+pub(crate) async fn version_1(
+    State(app): State<App>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Value>, Failure> {
     let authority = Authority::parse(&app, &tenant)?;
     let base = &app.settings().external_url;
     let at = format!("{base}/{}", authority.segment());
@@ -48,16 +57,19 @@ pub(crate) async fn version_1(State(app): State<App>, Path(tenant): Path<String>
         Authority::Tenant(tenant) => format!("{base}/{}/", tenant.id),
     };
     let mut document = common(base);
-    merge(&mut document, json!({
-        "issuer": issuer,
-        "authorization_endpoint": format!("{at}/oauth2/authorize"),
-        "token_endpoint": format!("{at}/oauth2/token"),
-        "device_authorization_endpoint": format!("{at}/oauth2/devicecode"),
-        "end_session_endpoint": format!("{at}/oauth2/logout"),
-        "jwks_uri": format!("{at}/discovery/keys"),
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "given_name", "family_name",
-            "unique_name", "oid", "tid", "ver", "upn"],
-    }));
+    merge(
+        &mut document,
+        json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{at}/oauth2/authorize"),
+            "token_endpoint": format!("{at}/oauth2/token"),
+            "device_authorization_endpoint": format!("{at}/oauth2/devicecode"),
+            "end_session_endpoint": format!("{at}/oauth2/logout"),
+            "jwks_uri": format!("{at}/discovery/keys"),
+            "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nbf", "nonce", "name", "given_name", "family_name",
+                "unique_name", "oid", "tid", "ver", "upn"],
+        }),
+    );
     Ok(Json(document))
 }
 
@@ -84,7 +96,8 @@ pub(crate) async fn instance(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Value>, Failure> {
     let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
-    let endpoint = fields.find("authorization_endpoint")?.ok_or_else(|| Failure::missing("authorization_endpoint"))?;
+    let endpoint =
+        fields.find("authorization_endpoint")?.ok_or_else(|| Failure::missing("authorization_endpoint"))?;
     let base = &app.settings().external_url;
     let rest = endpoint.strip_prefix(base.as_str()).and_then(|rest| rest.strip_prefix('/'));
     let segment = rest.and_then(|rest| rest.split('/').next());

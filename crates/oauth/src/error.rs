@@ -70,8 +70,10 @@ impl Failure {
 /// Writes the bodies of failures.
 pub(crate) async fn render(context: RequestContext, request: Request, next: Next) -> Response {
     let correlation = correlation_id(request.headers()).unwrap_or_else(|| context.id.to_string());
+    let by_header = request.headers().contains_key(header::AUTHORIZATION);
     let response = next.run(request).await;
     let Some(failure) = response.extensions().get::<Failure>().cloned() else { return response };
+    // For people who look for the request in the log; nothing is decided by it.
     let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let trace = context.id.to_string();
     let description = format!(
@@ -89,6 +91,12 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
     let mut answer = (failure.status(), Json(body)).into_response();
     let kept = response.headers().iter().filter(|(name, _)| *name != header::CONTENT_LENGTH);
     answer.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
+    // RFC 6749 §5.2; a browser would ask its person for a password if nobody had used this scheme.
+    if by_header && answer.status() == StatusCode::UNAUTHORIZED {
+        answer
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"client\""));
+    }
     answer
 }
 
@@ -106,10 +114,6 @@ impl IntoResponse for Failure {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.code.number == codes::BUSY.number {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        if self.status() == StatusCode::UNAUTHORIZED {
-            let scheme = HeaderValue::from_static("Basic realm=\"client\"");
-            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response.extensions_mut().insert(self);
         response
@@ -165,12 +169,16 @@ impl From<LoginError> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         match error {
-            ClientError::Unknown(app_id) => Self::new(&codes::UNKNOWN_CLIENT, format!("\"{app_id}\" is none.")),
+            ClientError::Unknown(app_id) => {
+                Self::new(&codes::UNKNOWN_CLIENT, format!("\"{app_id}\" is none."))
+            }
             ClientError::NoServicePrincipal => Self::new(&codes::NO_SERVICE_PRINCIPAL, ""),
             ClientError::ProofRequired => Self::new(&codes::PROOF_REQUIRED, ""),
             ClientError::NoProofExpected => Self::new(&codes::NO_PROOF_EXPECTED, ""),
             ClientError::WrongSecret => Self::new(&codes::WRONG_SECRET, ""),
-            ClientError::WrongAssertion(cause) => Self::new(&codes::WRONG_ASSERTION, format!("Cause: {cause}.")),
+            ClientError::WrongAssertion(cause) => {
+                Self::new(&codes::WRONG_ASSERTION, format!("Cause: {cause}."))
+            }
             ClientError::Throttled => Self::new(&codes::THROTTLED, ""),
             ClientError::App(error) => error.into(),
         }

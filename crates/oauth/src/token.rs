@@ -149,11 +149,17 @@ struct Shown {
 }
 
 /// RFC 6749 §2.3.1 and RFC 7523 §2.2; one way at a time.
-fn credentials(app: &App, authority: &Authority, headers: &HeaderMap, fields: &FormFields) -> Result<Shown, Failure> {
+fn credentials(
+    app: &App,
+    authority: &Authority,
+    headers: &HeaderMap,
+    fields: &FormFields,
+) -> Result<Shown, Failure> {
     let basic = basic(headers)?;
     let secret = fields.find("client_secret")?;
     let assertion = fields.find("client_assertion")?;
-    let ways = usize::from(basic.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some());
+    let ways =
+        usize::from(basic.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some());
     if ways > 1 {
         return Err(Failure::new(&codes::MALFORMED, "The client proves itself in more than one way."));
     }
@@ -182,7 +188,8 @@ fn credentials(app: &App, authority: &Authority, headers: &HeaderMap, fields: &F
 
 /// Name and password of a basic authorization header; each was encoded as in a form.
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Failure> {
-    let malformed = || Failure::new(&codes::MALFORMED, "The authorization header is not one of the scheme Basic.");
+    let malformed =
+        || Failure::new(&codes::MALFORMED, "The authorization header is not one of the scheme Basic.");
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let text = value.to_str().map_err(|_| malformed())?;
     let (scheme, encoded) = text.split_once(' ').ok_or_else(malformed)?;
@@ -233,13 +240,20 @@ pub(crate) fn read_scope(app: &App, fields: &FormFields) -> Result<Scope, Failur
 
 fn scope_of(app: &App, text: &str) -> Result<Scope, Failure> {
     if text.len() > LONGEST_SCOPE {
-        return Err(Failure::new(&codes::INVALID_SCOPE, format!("It is longer than {LONGEST_SCOPE} characters.")));
+        return Err(Failure::new(
+            &codes::INVALID_SCOPE,
+            format!("It is longer than {LONGEST_SCOPE} characters."),
+        ));
     }
     let scopes: Vec<&str> = text.split_ascii_whitespace().collect();
     let audience = Audience::new(&app.settings().external_url);
     let resource = audience.of_scopes(&scopes).map_err(|wrong| {
         // A scope that is good by itself is wrong here because of the others.
-        let code = if audience.of_scopes(&[&wrong]).is_ok() { &codes::SEVERAL_RESOURCES } else { &codes::UNKNOWN_RESOURCE };
+        let code = if audience.of_scopes(&[&wrong]).is_ok() {
+            &codes::SEVERAL_RESOURCES
+        } else {
+            &codes::UNKNOWN_RESOURCE
+        };
         Failure::new(code, quoted(&wrong))
     })?;
     Ok(Scope { text: scopes.join(" "), resource })

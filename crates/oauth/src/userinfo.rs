@@ -44,5 +44,6 @@ fn without_nulls(mut value: serde_json::Value) -> serde_json::Value {
 fn refused(error: &'static str) -> Response {
     let challenge = HeaderValue::try_from(format!("Bearer error=\"{error}\""));
     let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer"));
-    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], Json(json!({"error": error}))).into_response()
+    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], Json(json!({"error": error})))
+        .into_response()
 }

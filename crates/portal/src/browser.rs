@@ -76,7 +76,12 @@ impl Browser {
     }
 
     /// The person lets the client act.
-    pub(crate) async fn allow(&self, app: &App, id: &str, session: &LiveSession) -> Result<Response, Problem> {
+    pub(crate) async fn allow(
+        &self,
+        app: &App,
+        id: &str,
+        session: &LiveSession,
+    ) -> Result<Response, Problem> {
         app.allow_authorization(id, &self.id, session).await?;
         Ok(finish(id))
     }

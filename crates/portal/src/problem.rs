@@ -43,7 +43,9 @@ impl IntoResponse for Problem {
                 "It took too long, it was answered already, or it was begun in another browser. \
                  Go back to the program that brought you here and begin again.",
             ),
-            Self::Malformed(cause) => (StatusCode::BAD_REQUEST, "The request cannot be understood", cause.as_str()),
+            Self::Malformed(cause) => {
+                (StatusCode::BAD_REQUEST, "The request cannot be understood", cause.as_str())
+            }
             Self::Throttled => {
                 (StatusCode::TOO_MANY_REQUESTS, "Too many attempts", "Wait some minutes and try again.")
             }
@@ -71,9 +73,9 @@ impl From<Error> for Problem {
                 Self::Unavailable
             }
             Error::Throttled { .. } => Self::Throttled,
-            Error::Invalid(problems) => {
-                Self::Malformed(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
-            }
+            Error::Invalid(problems) => Self::Malformed(
+                problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "),
+            ),
             Error::NotFound { .. }
             | Error::AlreadyExists { .. }
             | Error::Conflict(_)

@@ -31,13 +31,17 @@ fn code_of(page: &Page) -> String {
 async fn az_login_in_a_browser() {
     let world = World::new().await;
     let mut browser = Browser::default();
-    let page = begin(&world, &mut browser, AZ, REDIRECT, "&response_mode=form_post&prompt=select_account").await;
+    let page =
+        begin(&world, &mut browser, AZ, REDIRECT, "&response_mode=form_post&prompt=select_account").await;
     assert_eq!(page.path, "/portal/sign-in", "{page:?}");
     assert!(page.text.contains("Azure CLI"));
     assert!(page.policy().contains("form-action 'self' http://localhost:50123"), "{page:?}");
     let page = sign_in(&world, &mut browser, &page, PASSWORD).await;
     assert_eq!(page.path, "/oauth2/finish", "{page:?}");
-    assert!(page.text.contains(&format!("action=\"{REDIRECT}\"")) && page.hidden("state").as_deref() == Some("xyz"));
+    assert!(
+        page.text.contains(&format!("action=\"{REDIRECT}\""))
+            && page.hidden("state").as_deref() == Some("xyz")
+    );
     let tokens = world.redeem(AZ, REDIRECT, &code_of(&page)).await;
     assert!(tokens["access_token"].is_string() && tokens["refresh_token"].is_string(), "{tokens}");
 }
@@ -72,7 +76,10 @@ async fn a_request_belongs_to_the_browser_that_began_it() {
     for path in ["/portal/sign-in", "/portal/authorize"] {
         assert_eq!(alice.go(&world, &format!("{path}?request={id}")).await.status, StatusCode::NOT_FOUND);
     }
-    assert_eq!(alice.go(&world, &format!("/oauth2/finish?request={id}")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        alice.go(&world, &format!("/oauth2/finish?request={id}")).await.status,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test]
@@ -82,8 +89,14 @@ async fn an_answered_request_gives_one_code() {
     let page = begin(&world, &mut browser, AZ, REDIRECT, "").await;
     let id = page.hidden("request").unwrap();
     sign_in(&world, &mut browser, &page, PASSWORD).await;
-    assert_eq!(browser.go(&world, &format!("/oauth2/finish?request={id}")).await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(browser.go(&world, &format!("/portal/authorize?request={id}")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        browser.go(&world, &format!("/oauth2/finish?request={id}")).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        browser.go(&world, &format!("/portal/authorize?request={id}")).await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -110,7 +123,9 @@ async fn failed_sign_ins_look_alike_and_begin_no_session() {
     let mut browser = Browser::default();
     let page = browser.go(&world, "/portal/sign-in").await;
     let mut texts = Vec::new();
-    for (user, password) in [("alice@example.org", "wrong"), ("nobody@example.org", "wrong"), ("<b>x", "wrong")] {
+    for (user, password) in
+        [("alice@example.org", "wrong"), ("nobody@example.org", "wrong"), ("<b>x", "wrong")]
+    {
         let answer = browser.submit(&world, &page, &[("user_name", user), ("password", password)]).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert!(!answer.text.contains("<b>x") && !answer.text.contains("\"wrong\""));
@@ -146,13 +161,22 @@ async fn forms_from_elsewhere_are_refused() {
     // A browser without the cookie, and one that says that another site has started it.
     let form = page.hidden("form").unwrap();
     let fields: Vec<_> = fields.iter().copied().chain([("form", form.as_str())]).collect();
-    assert_eq!(Browser::default().post(&world, "/portal/sign-in", &fields).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        Browser::default().post(&world, "/portal/sign-in", &fields).await.status,
+        StatusCode::BAD_REQUEST
+    );
     browser.site = "cross-site";
     assert_eq!(browser.post(&world, "/portal/sign-in", &fields).await.status, StatusCode::BAD_REQUEST);
     browser.site = "same-origin";
     assert_eq!(browser.post(&world, "/portal/sign-in", &fields).await.path, "/portal/");
-    for path in ["/portal/sign-out", "/portal/authorize", "/portal/password", "/devicelogin", "/devicelogin/confirm"] {
-        assert_eq!(browser.post(&world, path, &[("answer", "allow")]).await.status, StatusCode::BAD_REQUEST, "{path}");
+    for path in
+        ["/portal/sign-out", "/portal/authorize", "/portal/password", "/devicelogin", "/devicelogin/confirm"]
+    {
+        assert_eq!(
+            browser.post(&world, path, &[("answer", "allow")]).await.status,
+            StatusCode::BAD_REQUEST,
+            "{path}"
+        );
     }
     assert!(browser.has_session());
 }
@@ -165,8 +189,12 @@ async fn a_sign_in_leads_to_pages_of_ours_only() {
         let page = browser.go(&world, &format!("/portal/sign-in?next={}", browser::encode(next))).await;
         assert!(!page.text.contains("evil"), "{next}");
         let form = page.hidden("form").unwrap();
-        let fields =
-            [("form", form.as_str()), ("next", next), ("user_name", "alice@example.org"), ("password", PASSWORD)];
+        let fields = [
+            ("form", form.as_str()),
+            ("next", next),
+            ("user_name", "alice@example.org"),
+            ("password", PASSWORD),
+        ];
         assert_eq!(browser.post(&world, "/portal/sign-in", &fields).await.path, "/portal/", "{next}");
     }
 }
@@ -221,7 +249,12 @@ async fn a_password_that_must_be_changed_is_changed_on_the_way() {
     assert_eq!(page.path, "/portal/password");
     assert!(!browser.has_session());
     let change = |old: &'static str, new: &'static str, again: &'static str| {
-        [("user_name", "alice@example.org"), ("password", old), ("new_password", new), ("repeated_password", again)]
+        [
+            ("user_name", "alice@example.org"),
+            ("password", old),
+            ("new_password", new),
+            ("repeated_password", again),
+        ]
     };
     for (old, new, again) in [
         ("wrong password", "a better password", "a better password"),
@@ -233,7 +266,8 @@ async fn a_password_that_must_be_changed_is_changed_on_the_way() {
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{new}");
         assert!(!refused.alert().is_empty() && !browser.has_session());
     }
-    let answer = browser.submit(&world, &page, &change(PASSWORD, "a better password", "a better password")).await;
+    let answer =
+        browser.submit(&world, &page, &change(PASSWORD, "a better password", "a better password")).await;
     world.redeem(AZ, REDIRECT, &code_of(&answer)).await;
     let mut again = Browser::default();
     let page = again.go(&world, "/portal/sign-in").await;
@@ -257,7 +291,9 @@ async fn programs_that_others_registered_need_consent_once() {
     assert!(page.text.contains("&#60;i&#62;Dashboard") && !page.text.contains("<i>Dashboard"), "{page:?}");
     let page = sign_in(&world, &mut browser, &page, PASSWORD).await;
     assert_eq!(page.path, "/portal/authorize");
-    assert!(page.text.contains("Act for you at https://localhost:8443") && page.text.contains("app.example.org"));
+    assert!(
+        page.text.contains("Act for you at https://localhost:8443") && page.text.contains("app.example.org")
+    );
     // Silently not before the person has agreed, and then so.
     let silent = begin(&world, &mut browser, &client, HTTPS, "&prompt=none").await;
     assert_eq!(silent.query("error").as_deref(), Some("consent_required"));
@@ -320,17 +356,25 @@ async fn every_page_can_be_read_by_everyone_and_used_against_nobody() {
         sign_in(&world, &mut browser, &page, "wrong").await,
         sign_in(&world, &mut browser, &page, PASSWORD).await,
         begin(&world, &mut browser, AZ, REDIRECT, "").await,
-        browser.go(&world, &format!("/devicelogin/confirm?code={}", started["user_code"].as_str().unwrap())).await,
+        browser
+            .go(&world, &format!("/devicelogin/confirm?code={}", started["user_code"].as_str().unwrap()))
+            .await,
     ];
     pages.push(page);
     for page in &pages {
         let text = &page.text;
         assert!(text.contains("<html lang=\"en\">") && text.contains("width=device-width"), "{}", page.path);
         assert_eq!(text.matches("<h1>").count(), 1, "{}", page.path);
-        assert!(!text.contains("<script") && !text.contains("style=") && !text.contains("onclick"), "{}", page.path);
+        assert!(
+            !text.contains("<script") && !text.contains("style=") && !text.contains("onclick"),
+            "{}",
+            page.path
+        );
         let visible = text.matches("<input").count() - text.matches("type=\"hidden\"").count();
         assert_eq!(text.matches("<label for=").count(), visible, "{}", page.path);
-        assert!(page.policy().contains("default-src 'none'") && page.policy().contains("frame-ancestors 'none'"));
+        assert!(
+            page.policy().contains("default-src 'none'") && page.policy().contains("frame-ancestors 'none'")
+        );
         assert_eq!(page.headers[header::CACHE_CONTROL], "no-store");
     }
     let style = browser.go(&world, "/portal/assets/portal.css").await;

@@ -93,7 +93,11 @@ impl Cold for Consent {
 
 impl App {
     /// Keeps a request and gives the id by which the pages refer to it. `browser` is the browser's cookie.
-    pub async fn begin_authorization(&self, authorization: Authorization, browser: &str) -> Result<String, Error> {
+    pub async fn begin_authorization(
+        &self,
+        authorization: Authorization,
+        browser: &str,
+    ) -> Result<String, Error> {
         let id = crypto::random::url_safe(&self.random_bytes::<24>()?);
         let pending = Pending {
             authorization,
@@ -147,7 +151,9 @@ impl App {
         let ended = self
             .swap(&digest(id), |pending: Option<Pending>| {
                 Ok(match pending.filter(|pending| pending.is_of(browser, now)) {
-                    Some(pending) if !matches!(pending.state, State::Waiting) => (Swap::Delete, Some(pending)),
+                    Some(pending) if !matches!(pending.state, State::Waiting) => {
+                        (Swap::Delete, Some(pending))
+                    }
                     _ => (Swap::Keep, None),
                 })
             })
@@ -174,15 +180,24 @@ impl App {
 
     /// Whether the person must be asked before the client may act for them: never for what is part of the
     /// installation, once for what others have registered.
-    pub async fn needs_consent(&self, signed_in: &SignedIn, authorization: &Authorization) -> Result<bool, Error> {
+    pub async fn needs_consent(
+        &self,
+        signed_in: &SignedIn,
+        authorization: &Authorization,
+    ) -> Result<bool, Error> {
         if crate::well_known::find(authorization.client).is_some() {
             return Ok(false);
         }
         let known = self.find_cold::<Consent>(&consent_id(signed_in, authorization.client)).await?;
-        Ok(!known.is_some_and(|known| authorization.scope.split(' ').all(|scope| known.scopes.contains(scope))))
+        Ok(!known
+            .is_some_and(|known| authorization.scope.split(' ').all(|scope| known.scopes.contains(scope))))
     }
 
-    async fn remember_consent(&self, signed_in: &SignedIn, authorization: &Authorization) -> Result<(), Error> {
+    async fn remember_consent(
+        &self,
+        signed_in: &SignedIn,
+        authorization: &Authorization,
+    ) -> Result<(), Error> {
         if crate::well_known::find(authorization.client).is_some() {
             return Ok(());
         }

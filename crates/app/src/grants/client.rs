@@ -33,7 +33,10 @@ pub enum ClientCredentials {
     None,
     Secret(Secret<String>),
     /// A signed JWT, and the addresses of the token endpoint that it may be made out to.
-    Assertion { token: String, audiences: Vec<String> },
+    Assertion {
+        token: String,
+        audiences: Vec<String>,
+    },
 }
 
 /// Why a client is not who it says.
@@ -118,7 +121,9 @@ fn is_same_loopback(registered: &str, address: &str) -> bool {
         let rest = uri.strip_prefix("http://")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => (host, port),
+            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (host, port)
+            }
             Some((_, _)) if !authority.ends_with(']') => return None,
             _ => (authority, ""),
         };
@@ -181,9 +186,12 @@ impl App {
         let now = self.now();
         let shown = digest(secret.expose());
         let counts = |each: &ClientSecret| {
-            crypto::digest::equal(each.digest.as_bytes(), shown.as_bytes()) && each.start <= now && now < each.end
+            crypto::digest::equal(each.digest.as_bytes(), shown.as_bytes())
+                && each.start <= now
+                && now < each.end
         };
-        let principal_secrets = self.credentials_of_principal(tenant, application).map(|each| each.secrets.clone());
+        let principal_secrets =
+            self.credentials_of_principal(tenant, application).map(|each| each.secrets.clone());
         let right = application.secrets.iter().any(counts) || principal_secrets.iter().flatten().any(counts);
         if right {
             return Ok(());
@@ -210,7 +218,8 @@ impl App {
         let now = self.now();
         let parsed = jwt::parse(token).map_err(|error| wrong(&error.to_string()))?;
         let header = &parsed.header;
-        let of_principal = self.credentials_of_principal(tenant, application).map(|each| each.certificates.clone());
+        let of_principal =
+            self.credentials_of_principal(tenant, application).map(|each| each.certificates.clone());
         let known: Vec<ClientCertificate> =
             application.certificates.iter().cloned().chain(of_principal.into_iter().flatten()).collect();
         let named = known
@@ -227,7 +236,11 @@ impl App {
             return Err(wrong("iss and sub must be the client id"));
         }
         if !audiences.iter().any(|each| each == text("aud")) {
-            return Err(wrong(&format!("it is made out to \"{}\", expected \"{}\"", text("aud"), audiences.join("\" or \""))));
+            return Err(wrong(&format!(
+                "it is made out to \"{}\", expected \"{}\"",
+                text("aud"),
+                audiences.join("\" or \"")
+            )));
         }
         // Times come with fractions of a second.
         let time = |name: &str| jwt::time(&claims, name).map_err(|_| wrong(&format!("{name} is not a time")));
@@ -288,7 +301,9 @@ mod tests {
     #[test]
     fn answers_go_to_registered_places_only() {
         let client = Client::WellKnown(well_known::find(AppId::new(well_known::ALL[0].app_id)).unwrap());
-        for good in ["http://localhost", "http://localhost:1234", "http://localhost:1234/", "http://127.0.0.1:8400"] {
+        for good in
+            ["http://localhost", "http://localhost:1234", "http://localhost:1234/", "http://127.0.0.1:8400"]
+        {
             assert!(client.may_redirect_to(good), "{good}");
         }
         for bad in [

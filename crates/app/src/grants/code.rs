@@ -76,7 +76,10 @@ impl App {
                     return Ok((Swap::Keep, Err((GrantError::Invalid("another redirect_uri"), None))));
                 }
                 if !proves(record.challenge.as_deref(), verifier) {
-                    return Ok((Swap::Keep, Err((GrantError::Invalid("the code_verifier is not right"), None))));
+                    return Ok((
+                        Swap::Keep,
+                        Err((GrantError::Invalid("the code_verifier is not right"), None)),
+                    ));
                 }
                 record.redeemed = Some(family.to_owned());
                 let granted = record.granted.clone();

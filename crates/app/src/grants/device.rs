@@ -194,8 +194,12 @@ impl App {
     }
 
     async fn device_of(&self, signed_in: &SignedIn, typed: &str) -> Result<Option<(String, Device)>, Error> {
-        let code: String =
-            typed.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>().to_ascii_uppercase();
+        let code: String = typed
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(16)
+            .collect::<String>()
+            .to_ascii_uppercase();
         let Some(index) = self.find_cold::<UserCode>(&digest(&code)).await? else { return Ok(None) };
         let device = self.find_cold::<Device>(&index.device).await?.filter(|device| {
             matches!(device.state, State::Pending)

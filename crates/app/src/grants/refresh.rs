@@ -63,7 +63,10 @@ impl App {
                     return Ok((Swap::Keep, Err(unknown())));
                 }
                 if !crypto::digest::equal(digest(secret).as_bytes(), record.current.as_bytes()) {
-                    return Ok((Swap::Delete, Err(GrantError::Invalid("it was used before, so its family has ended"))));
+                    return Ok((
+                        Swap::Delete,
+                        Err(GrantError::Invalid("it was used before, so its family has ended")),
+                    ));
                 }
                 let granted = record.granted.clone();
                 Ok((Swap::Put(Family { current: digest(&next), expires, ..record }), Ok(granted)))

@@ -93,9 +93,10 @@ fn one_ipv6_network_is_one_address() {
 
 #[tokio::test]
 async fn a_new_password_ends_the_sessions_from_before() {
-    let (app, _) = world().await;
+    let (app, clock) = world().await;
     let before = try_once(&app, RIGHT, "192.0.2.1").await.unwrap();
     let session = app.begin_session(&before).await.unwrap();
+    clock.advance(SignedDuration::from_millis(1));
     let (old, new) = (Secret::new(RIGHT.to_owned()), Secret::new("a better password".to_owned()));
     let later = app.change_password("alice@example.org", &old, &new, None).await.unwrap();
     assert_ne!(before.stamp, later.stamp);

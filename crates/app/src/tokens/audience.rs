@@ -67,7 +67,8 @@ impl<'a> Audience<'a> {
         if self.is_management(resource) {
             return Some(Resource::Management(resource.to_owned()));
         }
-        let bare = resource.strip_prefix("api://").or_else(|| resource.strip_prefix("spn:")).unwrap_or(resource);
+        let bare =
+            resource.strip_prefix("api://").or_else(|| resource.strip_prefix("spn:")).unwrap_or(resource);
         Self::is_cluster(bare.trim_end_matches('/')).then_some(Resource::Cluster)
     }
 

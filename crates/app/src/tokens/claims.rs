@@ -74,7 +74,8 @@ pub(super) fn access(
     match snapshot.directory().principal(request.subject) {
         Some(Principal::User(_)) => {
             put(&mut claims, "idtyp", "user");
-            let permission = if request.resource == Resource::UserInfo { "openid profile" } else { IMPERSONATION };
+            let permission =
+                if request.resource == Resource::UserInfo { "openid profile" } else { IMPERSONATION };
             put(&mut claims, "scp", permission);
             put(&mut claims, "amr", request.methods.clone());
             put(&mut claims, "acr", "1");

@@ -29,15 +29,16 @@ pub(super) struct Verified {
 
 impl Verified {
     pub(super) fn read(kid: String, claims: &Claims, external_url: &str) -> Result<Self, Rejection> {
-        let text = |name: &'static str| claims.get(name).and_then(Value::as_str).ok_or(Rejection::Lacks(name));
+        let text =
+            |name: &'static str| claims.get(name).and_then(Value::as_str).ok_or(Rejection::Lacks(name));
         let time = |name: &'static str| {
             let seconds = claims.get(name).and_then(Value::as_i64).ok_or(Rejection::Lacks(name))?;
             Timestamp::from_second(seconds).map_err(|_| Rejection::Lacks(name))
         };
         let tenant = TenantId::parse(text("tid")?).map_err(|_| Rejection::Lacks("tid"))?;
-        let ours = [Version::V1, Version::V2].iter().any(|version| {
-            text("iss").is_ok_and(|iss| iss == issuer(external_url, tenant, *version))
-        });
+        let ours = [Version::V1, Version::V2]
+            .iter()
+            .any(|version| text("iss").is_ok_and(|iss| iss == issuer(external_url, tenant, *version)));
         if !ours {
             return Err(Rejection::Issuer);
         }
@@ -51,7 +52,10 @@ impl Verified {
             app_id: AppId::parse(app).map_err(|_| Rejection::Lacks("azp"))?,
             not_before: time("nbf")?,
             expires: time("exp")?,
-            stamp: claims.get(super::claims::STAMP).and_then(Value::as_i64).ok_or(Rejection::Lacks("xms_stamp"))?,
+            stamp: claims
+                .get(super::claims::STAMP)
+                .and_then(Value::as_i64)
+                .ok_or(Rejection::Lacks("xms_stamp"))?,
         })
     }
 }

@@ -85,6 +85,23 @@ fn a_token_that_brings_its_own_key_is_verified_with_ours() {
 }
 
 #[test]
+fn assertions_of_msal_are_signed_with_pss() {
+    use aws_lc_rs::signature::RSA_PSS_SHA256;
+    let key = SigningKey::generate().unwrap();
+    let pair = aws_lc_rs::rsa::KeyPair::from_pkcs8(key.to_pkcs8().unwrap().expose()).unwrap();
+    let message = format!("{}.{}", encode(r#"{"alg":"PS256"}"#), encode(r#"{"sub":"app"}"#));
+    let mut signature = vec![0; pair.public_modulus_len()];
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    pair.sign(&RSA_PSS_SHA256, &random, message.as_bytes(), &mut signature).unwrap();
+    let token = format!("{message}.{}", URL_SAFE_NO_PAD.encode(&signature));
+    let verifying = key.public().verifying().unwrap();
+    assert_eq!(parse(&token).unwrap().verify(&verifying).unwrap()["sub"], "app");
+    // One kind of signature under the name of the other is none.
+    let renamed = token.replacen(&encode(r#"{"alg":"PS256"}"#), &encode(r#"{"alg":"RS256"}"#), 1);
+    assert_eq!(parse(&renamed).unwrap().verify(&verifying), Err(JwtError::Signature));
+}
+
+#[test]
 fn fractional_times_are_read() {
     let key = SigningKey::generate().unwrap();
     let token = sign(&key, "k", &json!({"exp": 1795477745.85373})).unwrap();

@@ -43,8 +43,10 @@ pub(super) fn refusal(failure: &Failure) -> Response {
     let status = StatusCode::from_u16(failure.code.status).unwrap_or(StatusCode::BAD_REQUEST);
     let html = page(
         "This sign-in cannot go on",
-        &format!("<p>{}</p><p class=\"hint\">Go back to the program that brought you here and begin again.</p>",
-            escape(&failure.description())),
+        &format!(
+            "<p>{}</p><p class=\"hint\">Go back to the program that brought you here and begin again.</p>",
+            escape(&failure.description())
+        ),
     );
     Page::new(html).with_status(status).into_response()
 }
@@ -57,8 +59,11 @@ fn redirect(address: &str, fields: &[(&str, &str)]) -> Response {
     let Ok(location) = HeaderValue::try_from(target) else { return StatusCode::BAD_REQUEST.into_response() };
     let no_store = HeaderValue::from_static("no-store");
     let referrer = HeaderValue::from_static("no-referrer");
-    let headers =
-        [(header::LOCATION, location), (header::CACHE_CONTROL, no_store), (header::REFERRER_POLICY, referrer)];
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, no_store),
+        (header::REFERRER_POLICY, referrer),
+    ];
     (StatusCode::FOUND, headers).into_response()
 }
 

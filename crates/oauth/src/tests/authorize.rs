@@ -30,10 +30,15 @@ async fn ask(world: &World, changes: &[(&str, &str)]) -> super::world::Answer {
 #[tokio::test]
 async fn a_request_is_kept_and_the_person_led_to_the_portal() {
     let world = World::new().await;
-    let answer = ask(&world, &[("response_mode", "form_post"), ("nonce", "n"), ("prompt", "select_account")]).await;
+    let answer =
+        ask(&world, &[("response_mode", "form_post"), ("nonce", "n"), ("prompt", "select_account")]).await;
     let id = answer.redirected("/portal/authorize").find("request").unwrap().unwrap().to_owned();
     let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
-    assert!(cookie.starts_with("__Host-portcullis-browser=") && cookie.contains("HttpOnly") && cookie.contains("Secure"));
+    assert!(
+        cookie.starts_with("__Host-portcullis-browser=")
+            && cookie.contains("HttpOnly")
+            && cookie.contains("Secure")
+    );
     let browser = cookie.split(['=', ';']).nth(1).unwrap();
     let waiting = world.app.find_authorization(&id, browser).await.unwrap().unwrap().authorization;
     assert_eq!(waiting.response_mode, ResponseMode::FormPost);
@@ -48,13 +53,21 @@ async fn a_request_is_kept_and_the_person_led_to_the_portal() {
 async fn nothing_is_sent_to_an_address_that_is_not_registered() {
     let world = World::new().await;
     for address in [
-        "https://evil.example", "http://localhost.evil.example", "http://localhost:1@evil.example", "//evil.example",
-        "javascript:alert(1)", "http://localhost:50123/<script>", "http://LOCALHOST:1\\@evil.example", "",
+        "https://evil.example",
+        "http://localhost.evil.example",
+        "http://localhost:1@evil.example",
+        "//evil.example",
+        "javascript:alert(1)",
+        "http://localhost:50123/<script>",
+        "http://LOCALHOST:1\\@evil.example",
+        "",
     ] {
         let answer = ask(&world, &[("redirect_uri", address)]).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{address}");
         assert!(!answer.headers.contains_key(header::LOCATION), "{address}");
-        assert!(answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("default-src 'none'"));
+        assert!(
+            answer.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("default-src 'none'")
+        );
         assert!(!answer.text.contains("<script>"), "{address}");
     }
     for client in ["5c5b2b3e-0000-4000-8000-000000000000", "<b>", ""] {
@@ -97,7 +110,8 @@ async fn a_parameter_that_stands_twice_is_refused() {
 #[tokio::test]
 async fn no_code_goes_silently_to_a_program_on_this_machine() {
     let world = World::new().await;
-    let alice = world.app.sign_in(None, "alice@example.org", &Secret::new(PASSWORD.into()), None).await.unwrap();
+    let alice =
+        world.app.sign_in(None, "alice@example.org", &Secret::new(PASSWORD.into()), None).await.unwrap();
     let session = world.app.begin_session(&alice).await.unwrap();
     let request = Request::get(format!("/common/oauth2/v2.0/authorize?{}", query(&[("prompt", "none")])))
         .header(header::COOKIE, format!("__Host-portcullis-session={session}"));

@@ -1,6 +1,9 @@
 use app::applications::{ApplicationUpdate, CertificateForm, NewSecret};
 use axum::body::Body;
-use base64::{Engine, engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD}};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD},
+};
 use crypto::{cert::Certificate, keys::SigningKey};
 use domain::{application::Application, name::DisplayName};
 use http::{Request, header};
@@ -22,8 +25,12 @@ async fn application(world: &World, update: ApplicationUpdate) -> (std::sync::Ar
 }
 
 async fn by_secret(world: &World, client: &str, secret: &str) -> super::world::Answer {
-    let fields =
-        [("grant_type", "client_credentials"), ("client_id", client), ("client_secret", secret), ("scope", SCOPE)];
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client),
+        ("client_secret", secret),
+        ("scope", SCOPE),
+    ];
     world.token(&fields).await
 }
 
@@ -38,7 +45,10 @@ async fn an_application_gets_a_token_for_its_secret() {
     let principal = snapshot.directory().service_principal_by_app_id(world.tenant, build.app_id).unwrap();
     let access = claims(text(&tokens, "access_token"));
     assert_eq!(access["oid"], principal.id.to_string());
-    assert_eq!((&access["idtyp"], &access["azp"], &access["azpacr"]), (&json!("app"), &json!(client), &json!("1")));
+    assert_eq!(
+        (&access["idtyp"], &access["azp"], &access["azpacr"]),
+        (&json!("app"), &json!(client), &json!("1"))
+    );
     let caller = world.app.verify_management_token(text(&tokens, "access_token")).unwrap();
     assert_eq!((caller.object_id, caller.kind), (principal.id, app::CallerKind::ServicePrincipal));
 
@@ -58,7 +68,11 @@ async fn a_wrong_an_ended_and_a_removed_secret_are_refused() {
     by_secret(&world, &client, "wrong").await.fails(401, "invalid_client", 7_000_215);
     by_secret(&world, &client, "").await.fails(401, "invalid_client", 7_000_218);
     by_secret(&world, AZ, "wrong").await.fails(401, "invalid_client", 700_025);
-    by_secret(&world, "5c5b2b3e-0000-4000-8000-000000000000", &secret).await.fails(400, "unauthorized_client", 700_016);
+    by_secret(&world, "5c5b2b3e-0000-4000-8000-000000000000", &secret).await.fails(
+        400,
+        "unauthorized_client",
+        700_016,
+    );
     world.advance(366 * 24 * 3600);
     by_secret(&world, &client, &secret).await.fails(401, "invalid_client", 7_000_215);
 }
@@ -82,7 +96,8 @@ async fn a_disabled_principal_and_a_deleted_application_end_at_once() {
 #[tokio::test]
 async fn a_person_s_token_ends_with_the_client_that_holds_it() {
     let world = World::new().await;
-    let update = ApplicationUpdate { public_client: Some(true), password_grant: Some(true), ..Default::default() };
+    let update =
+        ApplicationUpdate { public_client: Some(true), password_grant: Some(true), ..Default::default() };
     let (tool, _) = application(&world, update).await;
     let client = tool.app_id.to_string();
     let fields = [
@@ -167,7 +182,11 @@ impl Signer {
         // With padding, as the libraries write it.
         let x5t = URL_SAFE.encode(crypto::digest::sha256(&self.certificate.der));
         let header = json!({"alg": "RS256", "typ": "JWT", "x5t#S256": x5t, "x5c": ["MIIB\r\nAAAA"]});
-        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let message = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(header.to_string()),
+            URL_SAFE_NO_PAD.encode(claims.to_string())
+        );
         let signature = self.key.sign(message.as_bytes()).unwrap();
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     }

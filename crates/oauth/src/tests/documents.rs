@@ -12,7 +12,10 @@ async fn discovery_names_the_endpoints_of_the_tenant() {
         assert_eq!(document["issuer"], format!("{BASE}/{tenant}/v2.0"));
         assert_eq!(document["token_endpoint"], format!("{BASE}/{tenant}/oauth2/v2.0/token"));
         assert_eq!(document["authorization_endpoint"], format!("{BASE}/{tenant}/oauth2/v2.0/authorize"));
-        assert_eq!(document["device_authorization_endpoint"], format!("{BASE}/{tenant}/oauth2/v2.0/devicecode"));
+        assert_eq!(
+            document["device_authorization_endpoint"],
+            format!("{BASE}/{tenant}/oauth2/v2.0/devicecode")
+        );
         assert_eq!(document["jwks_uri"], format!("{BASE}/{tenant}/discovery/v2.0/keys"));
     }
     let document = world.get(&format!("/{tenant}/.well-known/openid-configuration")).await.ok();
@@ -29,15 +32,21 @@ async fn discovery_names_the_endpoints_of_the_tenant() {
 async fn every_endpoint_that_discovery_names_is_served() {
     let world = World::new().await;
     for version in ["v2.0/", ""] {
-        let document = world.get(&format!("/{}/{version}.well-known/openid-configuration", world.tenant)).await.ok();
+        let document =
+            world.get(&format!("/{}/{version}.well-known/openid-configuration", world.tenant)).await.ok();
         for (name, value) in document.as_object().unwrap() {
-            let Some(url) = value.as_str().filter(|url| name.ends_with("_endpoint") || (name == "jwks_uri" && !url.is_empty()))
+            let Some(url) = value
+                .as_str()
+                .filter(|url| name.ends_with("_endpoint") || (name == "jwks_uri" && !url.is_empty()))
             else {
                 continue;
             };
             let path = url.strip_prefix(BASE).unwrap_or_else(|| panic!("{name}: {url}"));
             let (get, post) = (world.get(path).await, world.post(path, &[]).await);
-            assert!(get.status != StatusCode::NOT_FOUND && post.status != StatusCode::NOT_FOUND, "{name}: {url}");
+            assert!(
+                get.status != StatusCode::NOT_FOUND && post.status != StatusCode::NOT_FOUND,
+                "{name}: {url}"
+            );
         }
     }
 }
@@ -45,7 +54,9 @@ async fn every_endpoint_that_discovery_names_is_served() {
 #[tokio::test]
 async fn unknown_tenants_are_refused_in_the_shape_of_entra() {
     let world = World::new().await;
-    for segment in ["elsewhere.example", "consumers", "8f0c8bcd-3b0c-4d0e-a5b5-6cf3b1f0f4ab", "a%00b", "%E2%80%AE"] {
+    for segment in
+        ["elsewhere.example", "consumers", "8f0c8bcd-3b0c-4d0e-a5b5-6cf3b1f0f4ab", "a%00b", "%E2%80%AE"]
+    {
         let answer = world.get(&format!("/{segment}/v2.0/.well-known/openid-configuration")).await;
         answer.fails(400, "invalid_tenant", 90002);
     }
@@ -59,7 +70,9 @@ async fn instance_discovery_knows_this_host_alone() {
     let document = text(&found, "tenant_discovery_endpoint").strip_prefix(BASE).unwrap().to_owned();
     assert_eq!(world.get(&document).await.status, StatusCode::OK);
     assert_eq!(found["metadata"][0]["aliases"], json!(["localhost:8443"]));
-    for foreign in ["https://evil.example/common/oauth2/v2.0/authorize", "https://localhost:8443.evil.example/common"] {
+    for foreign in
+        ["https://evil.example/common/oauth2/v2.0/authorize", "https://localhost:8443.evil.example/common"]
+    {
         world.get(&format!("{path}{foreign}")).await.fails(400, "invalid_instance", 50049);
     }
 }
@@ -86,14 +99,45 @@ async fn keys_rotate_without_refusing_tokens_that_are_valid() {
     let during = world.get(&path).await;
     assert!(!during.text.contains("sealed"), "{}", during.text);
     let during = kids(&during.ok());
-    assert!(during.contains(&new_kid) && during.contains(&before[0]) && during.len() == 2, "{during:?}");
+    // The old key, the new one, and the one after it, which nobody shall meet unprepared.
+    assert!(during.contains(&new_kid) && during.contains(&before[0]) && during.len() == 3, "{during:?}");
     let new = world.tokens(super::world::SCOPE).await;
     for tokens in [&old, &new] {
         assert!(world.app.verify_management_token(text(tokens, "access_token")).is_ok());
     }
     // After the last token of the old key has ended, the key goes.
     world.advance(26 * 3600);
-    assert_eq!(kids(&world.get(&path).await.ok()), [new_kid]);
+    let after = kids(&world.get(&path).await.ok());
+    assert!(after.contains(&new_kid) && !after.contains(&before[0]) && after.len() == 2, "{after:?}");
+    // The next rotation takes the key that was published ahead.
+    let next = world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    assert!(after.contains(&next) && next != new_kid);
+}
+
+#[tokio::test]
+async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
+    let world = World::new().await;
+    let signs = || {
+        let now = world.app.now();
+        let snapshot = world.app.snapshot();
+        snapshot
+            .signing_keys()
+            .filter(|key| key.may_sign(now))
+            .map(|key| key.key.kid.clone())
+            .collect::<Vec<_>>()
+    };
+    let first = signs();
+    world.app.tend_signing_keys().await.unwrap();
+    assert_eq!((signs(), world.app.snapshot().signing_keys().count()), (first.clone(), 2));
+    world.app.tend_signing_keys().await.unwrap();
+    assert_eq!(world.app.snapshot().signing_keys().count(), 2);
+    world.advance(91 * 24 * 3600);
+    world.app.tend_signing_keys().await.unwrap();
+    let second = signs();
+    assert!(second.len() == 1 && second != first, "{second:?}");
+    world.advance(26 * 3600);
+    world.app.tend_signing_keys().await.unwrap();
+    assert!(world.app.snapshot().signing_key(&first[0]).is_none());
 }
 
 #[tokio::test]

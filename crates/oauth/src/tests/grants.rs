@@ -13,11 +13,15 @@ const REDIRECT: &str = "http://localhost:50123";
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 async fn start_device(world: &World, segment: &str) -> serde_json::Value {
-    world.post(&format!("/{segment}/oauth2/v2.0/devicecode"), &[("client_id", AZ), ("scope", SCOPE)]).await.ok()
+    world
+        .post(&format!("/{segment}/oauth2/v2.0/devicecode"), &[("client_id", AZ), ("scope", SCOPE)])
+        .await
+        .ok()
 }
 
 async fn poll(world: &World, device_code: &str) -> super::world::Answer {
-    let fields = [("grant_type", DEVICE), ("client_id", AZ), ("device_code", device_code), ("code", device_code)];
+    let fields =
+        [("grant_type", DEVICE), ("client_id", AZ), ("device_code", device_code), ("code", device_code)];
     world.post("/organizations/oauth2/v2.0/token", &fields).await
 }
 
@@ -31,7 +35,10 @@ async fn a_device_waits_for_its_person_and_gets_tokens_once() {
     let world = World::new().await;
     let started = start_device(&world, "organizations").await;
     let message = text(&started, "message");
-    assert!(message.contains(text(&started, "user_code")) && message.contains("https://localhost:8443/devicelogin"));
+    assert!(
+        message.contains(text(&started, "user_code"))
+            && message.contains("https://localhost:8443/devicelogin")
+    );
     let device_code = text(&started, "device_code");
     poll(&world, device_code).await.fails(400, "authorization_pending", 70016);
     poll(&world, device_code).await.fails(400, "slow_down", 1_002_016);
@@ -40,7 +47,11 @@ async fn a_device_waits_for_its_person_and_gets_tokens_once() {
     approve(&world, &started).await;
     let tokens = poll(&world, device_code).await.ok();
     assert_eq!(claims(text(&tokens, "access_token"))["oid"], world.alice.to_string());
-    assert!(tokens["id_token"].is_string() && tokens["refresh_token"].is_string() && tokens["client_info"].is_string());
+    assert!(
+        tokens["id_token"].is_string()
+            && tokens["refresh_token"].is_string()
+            && tokens["client_info"].is_string()
+    );
     poll(&world, device_code).await.fails(400, "invalid_grant", 70000);
 }
 
@@ -130,7 +141,8 @@ async fn only_people_of_the_tenant_approve_what_names_it() {
     let started = start_device(&world, &world.tenant.to_string()).await;
     let mut stranger = world.signed_in("alice@example.org").await;
     stranger.tenant = domain::id::TenantId::parse("8f0c8bcd-3b0c-4d0e-a5b5-6cf3b1f0f4ab").unwrap();
-    let answered = world.app.answer_device(&stranger, text(&started, "user_code"), DeviceAnswer::Approve).await;
+    let answered =
+        world.app.answer_device(&stranger, text(&started, "user_code"), DeviceAnswer::Approve).await;
     assert!(answered.is_err());
 }
 
@@ -191,7 +203,8 @@ async fn a_code_that_comes_twice_ends_what_it_gave() {
 }
 
 async fn refresh(world: &World, token: &str) -> super::world::Answer {
-    let fields = [("grant_type", "refresh_token"), ("client_id", AZ), ("refresh_token", token), ("scope", SCOPE)];
+    let fields =
+        [("grant_type", "refresh_token"), ("client_id", AZ), ("refresh_token", token), ("scope", SCOPE)];
     world.token(&fields).await
 }
 
@@ -234,7 +247,12 @@ async fn a_wrong_scope_or_client_does_not_use_a_refresh_token_up() {
     let world = World::new().await;
     let first = az_tokens(&world).await;
     let token = text(&first, "refresh_token");
-    let mut fields = [("grant_type", "refresh_token"), ("client_id", AZ), ("refresh_token", token), ("scope", "https://elsewhere.example/.default")];
+    let mut fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", AZ),
+        ("refresh_token", token),
+        ("scope", "https://elsewhere.example/.default"),
+    ];
     world.token(&fields).await.fails(400, "invalid_resource", 500_011);
     fields[1].1 = CLI;
     fields[3].1 = SCOPE;

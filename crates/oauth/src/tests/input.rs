@@ -15,7 +15,11 @@ async fn requests_that_are_no_token_requests_get_an_answer_in_oauth_s_shape() {
     raw(&world, FORM, "").await.fails(400, "invalid_request", 900_144);
     raw(&world, FORM, "grant_type=").await.fails(400, "invalid_request", 900_144);
     raw(&world, FORM, "grant_type=magic").await.fails(400, "unsupported_grant_type", 70003);
-    raw(&world, FORM, "grant_type=password&grant_type=password").await.fails(400, "invalid_request", 9_002_313);
+    raw(&world, FORM, "grant_type=password&grant_type=password").await.fails(
+        400,
+        "invalid_request",
+        9_002_313,
+    );
     raw(&world, FORM, "grant_type=%ff").await.fails(400, "invalid_request", 9_002_313);
     raw(&world, FORM, "grant_type=%").await.fails(400, "invalid_request", 9_002_313);
     raw(&world, FORM, "grant_type=a%00b").await.fails(400, "invalid_request", 9_002_313);
@@ -23,7 +27,11 @@ async fn requests_that_are_no_token_requests_get_an_answer_in_oauth_s_shape() {
     raw(&world, FORM, "x".repeat(1_000_000)).await.fails(413, "invalid_request", 9_002_313);
     raw(&world, "application/json", "{}").await.fails(415, "invalid_request", 9_002_313);
     raw(&world, FORM, "grant_type=password").await.fails(400, "invalid_request", 900_144);
-    raw(&world, FORM, "grant_type=password&client_id=x%0d%0ay").await.fails(400, "unauthorized_client", 700_016);
+    raw(&world, FORM, "grant_type=password&client_id=x%0d%0ay").await.fails(
+        400,
+        "unauthorized_client",
+        700_016,
+    );
     let password = format!("grant_type=password&client_id={CLI}&username=alice%40example.org");
     raw(&world, FORM, password).await.fails(400, "invalid_request", 900_144);
 }
@@ -57,10 +65,12 @@ async fn parameters_that_libraries_add_do_not_disturb() {
 async fn a_client_finds_its_request_id_again() {
     let world = World::new().await;
     let id = "6f1a4a3e-5b5d-4e9e-8f4d-7a5b1c2d3e4f";
-    let request = Request::get("/nowhere/v2.0/.well-known/openid-configuration").header("client-request-id", id);
+    let request =
+        Request::get("/nowhere/v2.0/.well-known/openid-configuration").header("client-request-id", id);
     let answer = world.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.json()["correlation_id"], id);
-    let request = Request::get("/nowhere/v2.0/.well-known/openid-configuration").header("client-request-id", "<b>");
+    let request =
+        Request::get("/nowhere/v2.0/.well-known/openid-configuration").header("client-request-id", "<b>");
     assert!(!world.send(request.body(Body::empty()).unwrap()).await.text.contains("<b>"));
 }
 

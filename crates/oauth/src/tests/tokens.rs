@@ -198,7 +198,11 @@ async fn above_two_hundred_groups_the_token_says_where_to_ask() {
 #[tokio::test]
 async fn groups_are_those_of_this_moment() {
     let world = World::new().await;
-    let new = NewGroup { display_name: DisplayName::parse("ops").unwrap(), mail_nickname: "ops".into(), description: None };
+    let new = NewGroup {
+        display_name: DisplayName::parse("ops").unwrap(),
+        mail_nickname: "ops".into(),
+        description: None,
+    };
     let group = world.app.create_group(&world.admin, new).await.unwrap().id;
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let token = text(&tokens, "access_token");

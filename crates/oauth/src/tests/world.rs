@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use app::{
-    App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings,
-    clock::ManualClock,
-    login::SignedIn,
-    users::NewUser,
+    App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock,
+    login::SignedIn, users::NewUser,
 };
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -64,7 +62,8 @@ impl World {
         };
         let tenant = app.install(first).await.unwrap().tenant;
         let snapshot = app.snapshot();
-        let user = snapshot.directory().user_by_upn(&Upn::parse("admin@example.org").unwrap()).unwrap().clone();
+        let user =
+            snapshot.directory().user_by_upn(&Upn::parse("admin@example.org").unwrap()).unwrap().clone();
         let admin = Caller {
             tenant,
             object_id: user.id,
@@ -107,7 +106,8 @@ impl World {
     }
 
     pub(super) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        let body: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request.body(body.join("&").into()).unwrap()).await
     }
@@ -133,7 +133,11 @@ impl World {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
     }
 }
 

@@ -17,7 +17,10 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
         return Err(Failure::missing("scope"));
     }
     if scope.resource == Resource::UserInfo {
-        return Err(Failure::new(&codes::INVALID_SCOPE, "An application asks for one resource: {resource}/.default."));
+        return Err(Failure::new(
+            &codes::INVALID_SCOPE,
+            "An application asks for one resource: {resource}/.default.",
+        ));
     }
     let principal = exchange.app.service_principal_of(tenant, exchange.client.app_id())?;
     let request = TokenRequest {

@@ -16,7 +16,8 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
     let user_name = exchange.require("username")?;
     let password = Secret::new(exchange.require("password")?.to_owned());
     let scope = exchange.scope_or("")?;
-    let signed_in = exchange.app.sign_in(exchange.tenant(), user_name, &password, Some(exchange.address)).await?;
+    let signed_in =
+        exchange.app.sign_in(exchange.tenant(), user_name, &password, Some(exchange.address)).await?;
     let granted = Granted::new(&signed_in, exchange.client.app_id(), &scope.text, None);
     for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.new_family()?)).await
 }

@@ -77,13 +77,21 @@ pub(super) async fn for_person(
     };
     let refresh_token = match refresh_token {
         Refresh::Replaced(token) => Some(token),
-        Refresh::Begin(family) if has(scope, "offline_access") || has_in(&granted.scope, "offline_access") => {
+        Refresh::Begin(family)
+            if has(scope, "offline_access") || has_in(&granted.scope, "offline_access") =>
+        {
             Some(exchange.app.begin_family(&family, granted).await?)
         }
         Refresh::Begin(_) => None,
     };
     let client_info = Some(client_info(granted.user, granted.tenant));
-    Ok(answer(exchange, scope, access.token, access.expires_in, Extra { refresh_token, id_token, client_info }))
+    Ok(answer(
+        exchange,
+        scope,
+        access.token,
+        access.expires_in,
+        Extra { refresh_token, id_token, client_info },
+    ))
 }
 
 /// Where the refresh token of an answer comes from.
@@ -96,8 +104,19 @@ pub(super) enum Refresh {
 
 /// A token for an application: no refresh token, because it can ask again, and no id token, because nobody
 /// signed in.
-pub(super) fn for_application(exchange: &Exchange<'_>, scope: &Scope, token: String, expires_in: i64) -> Response {
-    answer(exchange, scope, token, expires_in, Extra { refresh_token: None, id_token: None, client_info: None })
+pub(super) fn for_application(
+    exchange: &Exchange<'_>,
+    scope: &Scope,
+    token: String,
+    expires_in: i64,
+) -> Response {
+    answer(
+        exchange,
+        scope,
+        token,
+        expires_in,
+        Extra { refresh_token: None, id_token: None, client_info: None },
+    )
 }
 
 struct Extra {
@@ -106,7 +125,13 @@ struct Extra {
     client_info: Option<String>,
 }
 
-fn answer(exchange: &Exchange<'_>, scope: &Scope, access_token: String, expires_in: i64, extra: Extra) -> Response {
+fn answer(
+    exchange: &Exchange<'_>,
+    scope: &Scope,
+    access_token: String,
+    expires_in: i64,
+    extra: Extra,
+) -> Response {
     let now = exchange.app.now().as_second();
     let first_version = exchange.version == Version::V1;
     let seconds = |seconds: i64| if first_version { json!(seconds.to_string()) } else { json!(seconds) };

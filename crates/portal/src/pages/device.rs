@@ -42,7 +42,10 @@ pub(crate) async fn get(browser: Browser) -> Result<Response, Problem> {
     show(&browser, None)
 }
 
-pub(crate) async fn post(browser: Browser, Form(fields, PhantomData): Form<Problem>) -> Result<Response, Problem> {
+pub(crate) async fn post(
+    browser: Browser,
+    Form(fields, PhantomData): Form<Problem>,
+) -> Result<Response, Problem> {
     browser.check(&fields)?;
     let code = clean(fields.find("user_code")?.unwrap_or_default());
     if code.is_empty() {
@@ -60,7 +63,9 @@ pub(crate) async fn confirm(
     let code = clean(fields.find("code")?.unwrap_or_default());
     let here = encode(&format!("/devicelogin/confirm?code={code}"));
     let sign_in = format!("/portal/sign-in?next={here}");
-    let Some(session) = browser.session(&app).await? else { return Ok(Redirect::to(&sign_in).into_response()) };
+    let Some(session) = browser.session(&app).await? else {
+        return Ok(Redirect::to(&sign_in).into_response());
+    };
     let device = match app.find_device(&session.signed_in, &code).await {
         Ok(device) => device,
         Err(error) => return wrong_code(&browser, error),
@@ -97,10 +102,13 @@ pub(crate) async fn answer(
 
 fn wrong_code(browser: &Browser, error: LoginError) -> Result<Response, Problem> {
     match error {
-        LoginError::Refused | LoginError::MustChangePassword => {
-            show(browser, Some("That code is not known, or it has expired. Look again, or start anew on the device."))
+        LoginError::Refused | LoginError::MustChangePassword => show(
+            browser,
+            Some("That code is not known, or it has expired. Look again, or start anew on the device."),
+        ),
+        LoginError::Throttled => {
+            show(browser, Some("Too many wrong codes. Wait some minutes and try again."))
         }
-        LoginError::Throttled => show(browser, Some("Too many wrong codes. Wait some minutes and try again.")),
         LoginError::App(error) => Err(error.into()),
     }
 }

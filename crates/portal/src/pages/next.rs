@@ -51,7 +51,9 @@ impl Next {
     /// What the person signs in to, for its name on the page.
     pub(super) fn client_name(&self, app: &App) -> Option<String> {
         match self {
-            Self::Request(_, waiting) => app.find_client(waiting.authorization.client).ok().map(|c| c.name().to_owned()),
+            Self::Request(_, waiting) => {
+                app.find_client(waiting.authorization.client).ok().map(|c| c.name().to_owned())
+            }
             Self::Path(_) => None,
         }
     }
@@ -73,7 +75,12 @@ impl Next {
 
     /// Goes on after a sign-in that has just succeeded: what is part of the installation needs no further
     /// question, because the page has named it.
-    pub(super) async fn go_on(&self, app: &App, browser: &Browser, session: &LiveSession) -> Result<Response, Problem> {
+    pub(super) async fn go_on(
+        &self,
+        app: &App,
+        browser: &Browser,
+        session: &LiveSession,
+    ) -> Result<Response, Problem> {
         match self {
             Self::Request(id, waiting) => {
                 if !waiting.accepts(session) {
@@ -91,7 +98,8 @@ impl Next {
 
 fn is_ours(path: &str) -> bool {
     let known = path.starts_with("/portal/") || path == "/devicelogin" || path.starts_with("/devicelogin/");
-    let plain = path.len() <= 500 && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_?=&.".contains(&byte));
+    let plain = path.len() <= 500
+        && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_?=&.".contains(&byte));
     known && plain && !path.contains("//") && !path.contains("..")
 }
 
@@ -121,8 +129,19 @@ mod tests {
             assert!(is_ours(path), "{path}");
         }
         for path in [
-            "", "/", "//evil.example", "https://evil.example", "/portal", "/portal//evil.example", "/\\evil.example",
-            "/portal/\\evil", "/portal/%5Cevil", "/portal/../x", "/devicelogin.evil", "/portal/\r\nx", "javascript:alert(1)",
+            "",
+            "/",
+            "//evil.example",
+            "https://evil.example",
+            "/portal",
+            "/portal//evil.example",
+            "/\\evil.example",
+            "/portal/\\evil",
+            "/portal/%5Cevil",
+            "/portal/../x",
+            "/devicelogin.evil",
+            "/portal/\r\nx",
+            "javascript:alert(1)",
         ] {
             assert!(!is_ours(path), "{path:?}");
         }

@@ -49,7 +49,8 @@ pub(crate) async fn post(
     let next = Next::read(&app, &browser, &fields).await?;
     let field = |name: &str| Ok::<_, Problem>(fields.find(name)?.unwrap_or_default());
     let user_name = field("user_name")?;
-    let (old, new) = (Secret::new(field("password")?.to_owned()), Secret::new(field("new_password")?.to_owned()));
+    let (old, new) =
+        (Secret::new(field("password")?.to_owned()), Secret::new(field("new_password")?.to_owned()));
     let refused = |text: &str| show(&browser, &next, user_name, false, Some(text));
     if new.expose() != field("repeated_password")? {
         return refused("The two new passwords differ.");
@@ -59,7 +60,9 @@ pub(crate) async fn post(
         Err(LoginError::Refused | LoginError::MustChangePassword) => {
             refused("The user name or the old password is not right.")
         }
-        Err(LoginError::Throttled) => refused("There were too many failed attempts. Wait some minutes and try again."),
+        Err(LoginError::Throttled) => {
+            refused("There were too many failed attempts. Wait some minutes and try again.")
+        }
         Err(LoginError::App(Error::Invalid(problems))) => {
             let texts: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
             refused(&texts.join("; "))

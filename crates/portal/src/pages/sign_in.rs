@@ -83,7 +83,13 @@ pub(super) async fn begin(
     Ok(with_session(next.go_on(app, browser, &session).await?, &cookie))
 }
 
-fn show(app: &App, browser: &Browser, next: &Next, user_name: &str, error: Option<&str>) -> Result<Response, Problem> {
+fn show(
+    app: &App,
+    browser: &Browser,
+    next: &Next,
+    user_name: &str,
+    error: Option<&str>,
+) -> Result<Response, Problem> {
     let page = render(&SignInPage {
         form: browser.form_token(),
         request: next.request(),

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::{App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock, users::NewUser};
+use app::{
+    App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock, users::NewUser,
+};
 use axum::{Router, body::Body};
 use domain::{
     id::{AppId, ObjectId},
@@ -59,7 +61,10 @@ impl World {
         tokio::spawn(follow);
         let upn = |text: &str| Upn::parse(text).unwrap();
         let first = || {
-            Ok(FirstAdministrator { upn: upn("admin@example.org"), password: Secret::new(PASSWORD.to_owned()) })
+            Ok(FirstAdministrator {
+                upn: upn("admin@example.org"),
+                password: Secret::new(PASSWORD.to_owned()),
+            })
         };
         let tenant = app.install(first).await.unwrap().tenant;
         let snapshot = app.snapshot();
@@ -154,7 +159,8 @@ impl Browser {
     pub(super) async fn submit(&mut self, world: &World, page: &Page, typed: &[(&str, &str)]) -> Page {
         let action = page.attribute("<form method=\"post\" action=\"").unwrap();
         let hidden = page.all_hidden();
-        let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut fields: Vec<(&str, &str)> =
+            hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         fields.extend(typed);
         self.post(world, &action, &fields).await
     }
@@ -166,7 +172,8 @@ impl Browser {
     /// Sends a request and follows redirects as long as they stay on our host.
     async fn follow(&mut self, world: &World, mut request: Request<Body>) -> Page {
         for _ in 0..10 {
-            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             if !cookies.is_empty() {
                 request.headers_mut().insert(header::COOKIE, cookies.join("; ").parse().unwrap());
             }
