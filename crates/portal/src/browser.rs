@@ -31,9 +31,7 @@ impl FromRequestParts<App> for Browser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let context = match RequestContext::from_request_parts(parts, app).await {
-            Ok(context) => context,
-        };
+        let Ok(context) = RequestContext::from_request_parts(parts, app).await;
         let known = cookie::find(&parts.headers, cookie::BROWSER).map(str::to_owned);
         Ok(Self {
             address: context.peer.address.ip(),
