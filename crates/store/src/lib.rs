@@ -14,6 +14,7 @@
 //! records carry their own expiry, and a lock is a record that is swapped.
 
 pub mod conformance;
+mod embedded;
 mod event;
 mod memory;
 mod open;
@@ -76,6 +77,13 @@ pub enum StoreError {
     /// What is stored is damaged or is not a store. `place` names the file and, as far as known, the byte and key.
     #[error("the store is damaged: {place}: {problem}")]
     Corrupt { place: String, problem: String },
+}
+
+impl StoreError {
+    /// The answer to a question about a revision that has not happened.
+    pub(crate) fn not_yet(revision: Revision, latest: Revision) -> StoreError {
+        StoreError::Invalid(format!("revision {revision} has not happened yet, the latest is {latest}"))
+    }
 }
 
 /// What an operator and the health page want to know of a store.

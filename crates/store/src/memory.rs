@@ -103,10 +103,7 @@ impl State {
             return Err(StoreError::Compacted);
         }
         if revision > self.revision {
-            let latest = self.revision;
-            return Err(StoreError::Invalid(format!(
-                "revision {revision} has not happened yet, the latest is {latest}"
-            )));
+            return Err(StoreError::not_yet(revision, self.revision));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::embedded::EmbeddedStore;
 use crate::memory::MemoryStore;
 use crate::{Store, StoreError};
 
@@ -22,9 +23,6 @@ pub enum StoreConfig {
 pub async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     match config {
         StoreConfig::Memory => Ok(Arc::new(MemoryStore::new())),
-        StoreConfig::Embedded { path } => {
-            let _ = path;
-            Err(StoreError::Unavailable("the embedded engine is being built".into()))
-        }
+        StoreConfig::Embedded { path } => Ok(Arc::new(EmbeddedStore::open(path).await?)),
     }
 }

@@ -107,6 +107,11 @@ impl Range {
         &self.start
     }
 
+    /// The first key after the range; none if it has no end.
+    pub(crate) fn end(&self) -> Option<&Key> {
+        self.end.as_ref()
+    }
+
     /// The most entries that a read returns.
     pub(crate) fn most(&self) -> usize {
         self.limit

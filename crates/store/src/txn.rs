@@ -50,11 +50,10 @@ impl Txn {
         if self.writes.is_empty() {
             return Err(StoreError::Invalid("a transaction needs at least one write".into()));
         }
-        let mut bytes = 0;
         for write in &self.writes {
             check_key(write.key())?;
-            bytes += write.key().len() + write.value().map_or(0, Bytes::len);
         }
+        let bytes = self.bytes();
         if bytes > MAX_TXN_BYTES {
             return Err(StoreError::Invalid(format!(
                 "a transaction of {bytes} bytes, expected at most {MAX_TXN_BYTES}"
@@ -69,6 +68,12 @@ impl Txn {
             }
         }
         Ok(())
+    }
+
+    /// What counts against [`MAX_TXN_BYTES`].
+    pub(crate) fn bytes(&self) -> usize {
+        let bytes = |write: &Write| write.key().len() + write.value().map_or(0, Bytes::len) + WRITE_BYTES;
+        self.writes.iter().map(bytes).sum()
     }
 }
 
@@ -99,5 +104,7 @@ fn check_key(key: &Key) -> Result<(), StoreError> {
 
 /// The longest key, in bytes.
 pub const MAX_KEY_BYTES: usize = 4096;
-/// The most bytes of keys and values that one transaction writes.
+/// The most bytes of keys and values that one transaction writes, where each write counts 32 more.
 pub const MAX_TXN_BYTES: usize = 8 * 1024 * 1024;
+
+const WRITE_BYTES: usize = 32;

@@ -1,0 +1,147 @@
+//! The embedded store: one file, made durable before a commit is acknowledged.
+//!
+//! ```text
+//!            ┌── shared: index of all kept versions, how far it is visible ──┐
+//!  read ─────┤                                                               ├───── watch
+//!            └──────────────── the file: header, marks, frames ──────────────┘
+//!                                        ▲ appends
+//!  commit, compact ──► queue ──► writer thread ──► (rewriting thread, when much is forgotten)
+//! ```
+//!
+//! The file is a log of committed transactions (`format`); opening it reads and verifies all of it (`recover`). Keys and
+//! the places of their values are held in memory, values stay on disk and are verified at each read. It deliberately
+//! has no cache of values (the system has one), no encryption, and no repair of damage: it refuses and says where.
+
+mod checksum;
+mod file;
+mod format;
+mod index;
+mod lock;
+mod place;
+mod recover;
+mod rewrite;
+mod shared;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task;
+
+use self::lock::DirectoryLock;
+use self::place::Directory;
+use self::shared::Shared;
+use self::writer::{Commit, Message, Writer};
+use crate::{At, Events, Key, Page, Range, Revision, Store, StoreError, StoreStatus, Txn};
+
+/// A store in a directory of its own.
+#[derive(Debug)]
+pub(crate) struct EmbeddedStore {
+    shared: Arc<Shared>,
+    head: watch::Receiver<Revision>,
+    sender: SyncSender<Message>,
+    /// Room in the writer's queue.
+    room: Arc<Semaphore>,
+    writer: Option<JoinHandle<()>>,
+    /// Invariant: outlives the writer, which is joined before this is dropped.
+    _lock: DirectoryLock,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in `directory`, or makes one if there is none and there never was. Reads all of it.
+    pub(crate) async fn open(directory: &Path) -> Result<EmbeddedStore, StoreError> {
+        let directory = directory.to_owned();
+        blocking(move || EmbeddedStore::open_blocking(&directory)).await
+    }
+
+    fn open_blocking(directory: &Path) -> Result<EmbeddedStore, StoreError> {
+        let mut directory = Directory::open(directory)?;
+        let mut lock = DirectoryLock::lock(directory.path())?;
+        directory.create_store(&lock)?;
+        let path = directory.file();
+        let (file, index, appender) = recover::recover(&path, &path)?;
+        lock.note_store()?;
+        let (head_sender, head) = watch::channel(index.head());
+        let shared = Arc::new(Shared::new(file, index, appender.end));
+        let (sender, receiver) = sync_channel(QUEUE + 2);
+        let writer =
+            Writer::new(Arc::clone(&shared), directory, appender, head_sender, (sender.clone(), receiver));
+        let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run()).map_err(
+            |problem| StoreError::Unavailable(format!("cannot start the writer thread: {problem}")),
+        )?;
+        let room = Arc::new(Semaphore::new(QUEUE));
+        Ok(EmbeddedStore { shared, head, sender, room, writer: Some(writer), _lock: lock })
+    }
+
+    /// Hands a message to the writer, when there is room for it, and waits for the answer.
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<Result<T, StoreError>>, OwnedSemaphorePermit) -> Message,
+    ) -> Result<T, StoreError> {
+        let stopped = || StoreError::Unavailable("the writer has stopped".into());
+        let permit = Arc::clone(&self.room).acquire_owned().await.map_err(|_| stopped())?;
+        let (answer, answered) = oneshot::channel();
+        self.sender.try_send(message(answer, permit)).map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn read(&self, range: Range, at: At) -> Result<Page, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        blocking(move || shared.page(&range, at)).await
+    }
+
+    async fn commit(&self, txn: Txn) -> Result<Revision, StoreError> {
+        txn.check()?;
+        self.ask(|answer, permit| Message::Commit(Commit { txn, answer, permit })).await
+    }
+
+    async fn watch(&self, prefix: Key, after: Revision) -> Result<Events, StoreError> {
+        self.shared.read().check_revision(after)?;
+        let history: Arc<Shared> = Arc::clone(&self.shared);
+        Ok(Events::new(history, self.head.clone(), prefix, after))
+    }
+
+    async fn compact(&self, through: Revision) -> Result<(), StoreError> {
+        self.ask(|answer, permit| Message::Compact { through, answer, permit }).await
+    }
+
+    async fn status(&self) -> Result<StoreStatus, StoreError> {
+        Ok(self.shared.read().status())
+    }
+}
+
+impl Drop for EmbeddedStore {
+    /// Lets the writer finish what it was given, so that the directory is free when this returns.
+    fn drop(&mut self) {
+        // Fails only if the writer has ended already.
+        let _ = self.sender.send(Message::Close);
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer thread of the store had panicked");
+        }
+    }
+}
+
+/// Runs work that waits for the disk where it holds up nobody else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(problem) => Err(StoreError::Unavailable(format!("work on the store was aborted: {problem}"))),
+    }
+}
+
+/// How many commits may wait for the writer; more wait for room. The queue has two places more, for the thread that
+/// rewrites the file and for closing.
+const QUEUE: usize = 1024;

@@ -1,0 +1,365 @@
+//! The form of the store file, to the byte.
+//!
+//! ```text
+//! byte 0      header   what this is; written once, never changed
+//! byte 4096   mark     up to where the file is durable; the two marks are written in turn, so that one
+//! byte 8192   mark     is always whole
+//! byte 12288  frames   one after the other to the end of the file
+//!
+//! frame  = frame header, records       one committed transaction, or a part of the compacted base, or a compaction
+//! record = record header, key, value, checksum
+//! ```
+//!
+//! Numbers are little endian. Every checksum covers the file's random id and the place where the bytes stand, so bytes
+//! of another file or from another place are as invalid as damaged ones. Nothing here touches a file.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use super::checksum::Checksum;
+use crate::Revision;
+
+/// Random, another for each file, also when a file is rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileId([u8; 16]);
+
+/// The first bytes of the file. Later formats keep their layout, so that they can be told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) id: FileId,
+    /// The base frames hold the state at this revision.
+    pub(super) compacted: Revision,
+    /// How many records the base frames hold.
+    pub(super) base: u64,
+}
+
+/// Why a file is not opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HeaderProblem {
+    Foreign,
+    Damaged,
+    Newer(u32),
+}
+
+/// Says that everything before `end` was durable before anything after it was acknowledged or begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Counts marks; even ones stand in the first place, odd ones in the second.
+    pub(super) sequence: u64,
+    pub(super) end: u64,
+    /// The latest revision before `end`.
+    pub(super) revision: Revision,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrameKind {
+    /// Keys as they were at the header's compacted revision.
+    Base,
+    /// One committed transaction.
+    Commit,
+    /// History up to the frame's revision is forgotten. Has no records.
+    Compact,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FrameHeader {
+    pub(super) kind: FrameKind,
+    pub(super) records: u32,
+    /// Bytes of all records.
+    pub(super) length: u64,
+    pub(super) revision: Revision,
+    /// Where the group of frames begins that was made durable together. All before it was durable by then.
+    pub(super) group: u64,
+}
+
+/// One key's write, as it stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Record<'a> {
+    pub(super) key: &'a [u8],
+    /// None where the key was deleted.
+    pub(super) value: Option<&'a [u8]>,
+    pub(super) created: Revision,
+    pub(super) modified: Revision,
+}
+
+/// Where a record or a frame stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) length: u32,
+}
+
+/// Appends one frame to a buffer, record by record.
+#[derive(Debug)]
+pub(super) struct FrameWriter<'a> {
+    buffer: &'a mut Vec<u8>,
+    /// Where the frame begins in the buffer.
+    begin: usize,
+    /// Where the frame begins in the file.
+    offset: u64,
+    id: FileId,
+    records: u32,
+}
+
+impl FileId {
+    /// A new id. The hasher's keys are random; that is enough to tell files apart, and nothing is kept secret by it.
+    pub(super) fn random() -> FileId {
+        let half = || RandomState::new().build_hasher().finish().to_le_bytes();
+        let mut id = [0; 16];
+        for (to, from) in id.iter_mut().zip(half().into_iter().chain(half())) {
+            *to = from;
+        }
+        FileId(id)
+    }
+
+    fn checksum(self, offset: u64) -> Checksum {
+        Checksum::new().add(&self.0).add(&offset.to_le_bytes())
+    }
+}
+
+impl Header {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(FORMAT.to_le_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(self.id.0);
+        bytes.extend(self.compacted.0.to_le_bytes());
+        bytes.extend(self.base.to_le_bytes());
+        let checksum = Checksum::new().add(&bytes).value();
+        bytes.extend(checksum.to_le_bytes());
+        bytes
+    }
+
+    pub(super) fn parse(mut bytes: &[u8]) -> Result<Header, HeaderProblem> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(HeaderProblem::Foreign);
+        }
+        let checked = bytes.get(..HEADER_BYTES - 8).ok_or(HeaderProblem::Damaged)?;
+        let expected = Checksum::new().add(checked).value();
+        let mut parse = || {
+            let _magic: [u8; 16] = take(&mut bytes)?;
+            let format = u32::from_le_bytes(take(&mut bytes)?);
+            let _reserved: [u8; 4] = take(&mut bytes)?;
+            let id = FileId(take(&mut bytes)?);
+            let header =
+                Header { id, compacted: Revision(take_u64(&mut bytes)?), base: take_u64(&mut bytes)? };
+            Some((format, header, take_u64(&mut bytes)?))
+        };
+        match parse().ok_or(HeaderProblem::Damaged)? {
+            (_, _, checksum) if checksum != expected => Err(HeaderProblem::Damaged),
+            (FORMAT, header, _) => Ok(header),
+            (format, ..) => Err(HeaderProblem::Newer(format)),
+        }
+    }
+}
+
+impl Mark {
+    /// Where this mark stands.
+    pub(super) fn offset(&self) -> u64 {
+        if self.sequence.is_multiple_of(2) { FIRST_MARK } else { SECOND_MARK }
+    }
+
+    /// The mark twice, on two sectors: if one of them is damaged, the other tells.
+    pub(super) fn encode(&self, id: FileId) -> Vec<u8> {
+        let mut bytes = self.sequence.to_le_bytes().to_vec();
+        bytes.extend(self.end.to_le_bytes());
+        bytes.extend(self.revision.0.to_le_bytes());
+        let checksum = id.checksum(self.offset()).add(&bytes).value();
+        bytes.extend(checksum.to_le_bytes());
+        let copy = bytes.clone();
+        bytes.resize(SECTOR_BYTES, 0);
+        bytes.extend(copy);
+        bytes
+    }
+
+    /// The mark at `offset`: the newer of its two copies. None if neither is whole.
+    pub(super) fn parse(bytes: &[u8], id: FileId, offset: u64) -> Option<Mark> {
+        let first = Mark::parse_copy(bytes, id, offset);
+        let second = Mark::parse_copy(bytes.get(SECTOR_BYTES..)?, id, offset);
+        first.into_iter().chain(second).max_by_key(|mark| mark.sequence)
+    }
+
+    fn parse_copy(mut bytes: &[u8], id: FileId, offset: u64) -> Option<Mark> {
+        let checked = bytes.get(..COPY_BYTES - 8)?;
+        let expected = id.checksum(offset).add(checked).value();
+        let sequence = take_u64(&mut bytes)?;
+        let mark = Mark { sequence, end: take_u64(&mut bytes)?, revision: Revision(take_u64(&mut bytes)?) };
+        let whole = take_u64(&mut bytes)? == expected && mark.offset() == offset;
+        whole.then_some(mark)
+    }
+}
+
+impl FrameHeader {
+    /// The frame header at `offset`, or what is wrong with it.
+    pub(super) fn parse(mut bytes: &[u8], id: FileId, offset: u64) -> Result<FrameHeader, &'static str> {
+        if !bytes.starts_with(FRAME_MAGIC) {
+            return Err("no frame begins here");
+        }
+        let checked = bytes.get(..FRAME_HEADER_BYTES - 8).ok_or(CUT)?;
+        let expected = id.checksum(offset).add(checked).value();
+        let mut parse = || {
+            let _magic: [u8; 8] = take(&mut bytes)?;
+            let kind = u32::from_le_bytes(take(&mut bytes)?);
+            let records = u32::from_le_bytes(take(&mut bytes)?);
+            let length = take_u64(&mut bytes)?;
+            let revision = Revision(take_u64(&mut bytes)?);
+            let group = take_u64(&mut bytes)?;
+            let checksum = take_u64(&mut bytes)?;
+            Some((checksum, kind, records, length, revision, group))
+        };
+        let (checksum, kind, records, length, revision, group) = parse().ok_or(CUT)?;
+        if checksum != expected {
+            return Err("a frame header fails its checksum");
+        }
+        let kind = FrameKind::from_number(kind).ok_or("a frame is of an unknown kind")?;
+        Ok(FrameHeader { kind, records, length, revision, group })
+    }
+
+    /// The records of the frame that begins at `offset`, with their places.
+    pub(super) fn records<'a>(
+        &self,
+        mut bytes: &'a [u8],
+        id: FileId,
+        offset: u64,
+    ) -> Result<Vec<(Place, Record<'a>)>, &'static str> {
+        let mut records = Vec::with_capacity(self.records.min(1024) as usize);
+        let mut at = offset + FRAME_HEADER_BYTES as u64;
+        for _ in 0..self.records {
+            let (record, length) = Record::parse(bytes, id, at)?;
+            records.push((Place { offset: at, length: length as u32 }, record));
+            bytes = bytes.get(length..).unwrap_or_default();
+            at += length as u64;
+        }
+        if bytes.is_empty() { Ok(records) } else { Err("a frame holds more than its records") }
+    }
+}
+
+impl FrameKind {
+    fn number(self) -> u32 {
+        match self {
+            FrameKind::Base => 1,
+            FrameKind::Commit => 2,
+            FrameKind::Compact => 3,
+        }
+    }
+
+    fn from_number(number: u32) -> Option<FrameKind> {
+        [FrameKind::Base, FrameKind::Commit, FrameKind::Compact]
+            .into_iter()
+            .find(|kind| kind.number() == number)
+    }
+}
+
+impl<'a> Record<'a> {
+    /// The record at the beginning of `bytes`, which stand at `offset` in the file, and its length.
+    pub(super) fn parse(
+        bytes: &'a [u8],
+        id: FileId,
+        offset: u64,
+    ) -> Result<(Record<'a>, usize), &'static str> {
+        let mut rest = bytes;
+        let mut parse = || {
+            let [kind] = take(&mut rest)?;
+            let key = u16::from_le_bytes(take(&mut rest)?);
+            let value = u32::from_le_bytes(take(&mut rest)?);
+            let created = Revision(take_u64(&mut rest)?);
+            let modified = Revision(take_u64(&mut rest)?);
+            let key = rest.split_off(..usize::from(key))?;
+            let value = rest.split_off(..value as usize)?;
+            let checked = bytes.get(..RECORD_HEADER_BYTES + key.len() + value.len())?;
+            let whole = take_u64(&mut rest)? == id.checksum(offset).add(checked).value();
+            let value = (kind == PUT).then_some(value);
+            Some((Record { key, value, created, modified }, checked.len() + 8, whole))
+        };
+        match parse().ok_or("a record reaches beyond its frame")? {
+            (record, length, true) => Ok((record, length)),
+            _ => Err("a record fails its checksum"),
+        }
+    }
+}
+
+impl<'a> FrameWriter<'a> {
+    /// A frame at the end of `buffer`, whose first byte stands at `offset` in the file.
+    pub(super) fn new(buffer: &'a mut Vec<u8>, offset: u64, id: FileId) -> FrameWriter<'a> {
+        let begin = buffer.len();
+        buffer.extend([0; FRAME_HEADER_BYTES]);
+        FrameWriter { buffer, begin, offset: offset + begin as u64, id, records: 0 }
+    }
+
+    /// Adds a record. Keys and values are within [`crate::MAX_KEY_BYTES`] and [`crate::MAX_TXN_BYTES`].
+    pub(super) fn record(&mut self, record: Record<'_>) -> Place {
+        let begin = self.buffer.len();
+        let place = self.offset + (begin - self.begin) as u64;
+        let value = record.value.unwrap_or_default();
+        self.buffer.push(if record.value.is_some() { PUT } else { DELETE });
+        self.buffer.extend((record.key.len() as u16).to_le_bytes());
+        self.buffer.extend((value.len() as u32).to_le_bytes());
+        self.buffer.extend(record.created.0.to_le_bytes());
+        self.buffer.extend(record.modified.0.to_le_bytes());
+        self.buffer.extend_from_slice(record.key);
+        self.buffer.extend_from_slice(value);
+        let checksum = self.id.checksum(place).add(self.buffer.get(begin..).unwrap_or_default()).value();
+        self.buffer.extend(checksum.to_le_bytes());
+        self.records += 1;
+        Place { offset: place, length: (self.buffer.len() - begin) as u32 }
+    }
+
+    /// Bytes of the frame so far.
+    pub(super) fn length(&self) -> usize {
+        self.buffer.len() - self.begin
+    }
+
+    /// Completes the frame. `group` is where its group begins in the file.
+    pub(super) fn finish(self, kind: FrameKind, revision: Revision, group: u64) -> Place {
+        let length = self.length();
+        let mut header = FRAME_MAGIC.to_vec();
+        header.extend(kind.number().to_le_bytes());
+        header.extend(self.records.to_le_bytes());
+        header.extend(((length - FRAME_HEADER_BYTES) as u64).to_le_bytes());
+        header.extend(revision.0.to_le_bytes());
+        header.extend(group.to_le_bytes());
+        header.extend(self.id.checksum(self.offset).add(&header).value().to_le_bytes());
+        for (to, from) in self.buffer.iter_mut().skip(self.begin).zip(header) {
+            *to = from;
+        }
+        Place { offset: self.offset, length: length as u32 }
+    }
+
+    /// Takes the frame out of the buffer again.
+    pub(super) fn abandon(self) {
+        self.buffer.truncate(self.begin);
+    }
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    Some(*first)
+}
+
+fn take_u64(bytes: &mut &[u8]) -> Option<u64> {
+    take(bytes).map(u64::from_le_bytes)
+}
+
+pub(super) const HEADER_BYTES: usize = 64;
+/// Both copies of a mark.
+pub(super) const MARK_BYTES: usize = SECTOR_BYTES + COPY_BYTES;
+pub(super) const FRAME_HEADER_BYTES: usize = 48;
+/// Bytes of a record before its key.
+pub(super) const RECORD_HEADER_BYTES: usize = 23;
+/// The marks stand on pages of their own, so that writing one cannot harm anything else.
+pub(super) const FIRST_MARK: u64 = 4096;
+pub(super) const SECOND_MARK: u64 = 8192;
+/// Where the first frame begins.
+pub(super) const FIRST_FRAME: u64 = 12288;
+pub(super) const FRAME_MAGIC: &[u8; 8] = b"\xf7frame\r\n";
+
+/// What a disk writes whole or not at all.
+const SECTOR_BYTES: usize = 512;
+const COPY_BYTES: usize = 32;
+/// The newest format that is read, and the one that is written.
+const FORMAT: u32 = 1;
+/// Not text, and broken by every conversion of line ends, as in PNG.
+const MAGIC: &[u8; 16] = b"\x89Portcullis\r\n\x1a\n\0";
+const DELETE: u8 = 0;
+const PUT: u8 = 1;
+const CUT: &str = "a frame header is cut off";

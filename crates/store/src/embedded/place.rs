@@ -1,0 +1,101 @@
+//! The data directory: the names of the store's files in it, and how a file gets its name durably.
+
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::file::{StoreFile, corrupt, unavailable};
+use super::format::{FileId, Header};
+use super::lock::DirectoryLock;
+use crate::{Revision, StoreError};
+
+/// The directory that a store lives in.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    /// Whether a file got a name that may not survive a loss of power yet. Nothing is acknowledged meanwhile.
+    sync_pending: bool,
+}
+
+impl Directory {
+    /// The directory at `path`, made if it does not exist, open to its owner alone.
+    pub(super) fn open(path: &Path) -> Result<Directory, StoreError> {
+        if !path.is_dir() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+            made.map_err(|problem| unavailable(path, "make the directory", &problem))?;
+            if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                sync(parent)?;
+            }
+        }
+        Ok(Directory { path: path.into(), sync_pending: false })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The store file.
+    pub(super) fn file(&self) -> PathBuf {
+        self.path.join(FILE)
+    }
+
+    /// The store file while it is being written anew.
+    pub(super) fn new_file(&self) -> PathBuf {
+        self.path.join(NEW_FILE)
+    }
+
+    /// Makes an empty store if there is none and there never was one.
+    pub(super) fn create_store(&mut self, lock: &DirectoryLock) -> Result<(), StoreError> {
+        // What a process left unfinished when it was killed was not the store yet.
+        self.discard();
+        let (path, new) = (self.file(), self.new_file());
+        if path.try_exists().map_err(|problem| unavailable(&path, "open", &problem))? {
+            return Ok(());
+        }
+        if lock.held_store() {
+            let lock = lock.path().display();
+            let problem = format!(
+                "the file is missing, though the directory held a store; to begin anew, remove {lock}"
+            );
+            return Err(corrupt(&path, 0, problem));
+        }
+        let header = Header { id: FileId::random(), compacted: Revision::ZERO, base: 0 };
+        StoreFile::create(&new, &path, &header, Revision::ZERO)
+            .and_then(|file| file.file.sync_all())
+            .map_err(|problem| unavailable(&new, "create", &problem))?;
+        self.replace()?;
+        self.sync_if_pending()
+    }
+
+    /// Gives the new file the name of the store file.
+    pub(super) fn replace(&mut self) -> Result<(), StoreError> {
+        let path = self.file();
+        fs::rename(self.new_file(), &path).map_err(|problem| unavailable(&path, "replace", &problem))?;
+        self.sync_pending = true;
+        Ok(())
+    }
+
+    /// Makes the names in the directory durable if they may not be.
+    pub(super) fn sync_if_pending(&mut self) -> Result<(), StoreError> {
+        if self.sync_pending {
+            sync(&self.path)?;
+            self.sync_pending = false;
+        }
+        Ok(())
+    }
+
+    /// Removes the new file, if there is one.
+    pub(super) fn discard(&self) {
+        // It is in nobody's way: the next one is written over it.
+        let _ = fs::remove_file(self.new_file());
+    }
+}
+
+fn sync(directory: &Path) -> Result<(), StoreError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|problem| unavailable(directory, "sync", &problem))
+}
+
+const FILE: &str = "portcullis.store";
+const NEW_FILE: &str = "portcullis.store.new";
