@@ -23,6 +23,8 @@ pub enum Reason {
     NotAdministrator,
     Kube(crate::kube::Reason),
     Azure(crate::azure::Reason),
+    /// The directory no longer stands behind the identity.
+    Identity(crate::review::IdentityRefusal),
 }
 
 impl Decision {
@@ -47,6 +49,7 @@ impl fmt::Display for Reason {
             ),
             Self::Kube(reason) => reason.fmt(f),
             Self::Azure(reason) => reason.fmt(f),
+            Self::Identity(refusal) => refusal.fmt(f),
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod kube;
 pub mod management_group;
 pub mod name;
 pub mod object;
+pub mod review;
 pub mod role;
 pub mod scope;
 pub mod snapshot;

@@ -30,11 +30,20 @@ pub(super) struct Posting {
     subject: usize,
 }
 
-/// Who asks: the user with the groups that the request names and those that the directory gives.
+/// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caller<'a> {
     pub(super) user: &'a User,
-    pub(super) directory_groups: &'a [ObjectId],
+    pub(super) membership: Membership<'a>,
+}
+
+/// Groups of the directory that the caller is in.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Membership<'a> {
+    /// Beside all that the request names.
+    Named(&'a [ObjectId]),
+    /// In place of all object ids that the request names.
+    Live(&'a [ObjectId]),
 }
 
 impl Posting {
@@ -85,10 +94,16 @@ impl Index {
             let mut add = |group: &str| {
                 found.extend(self.groups.get(group).into_iter().flat_map(|list| list.iter()));
             };
+            let (directory_groups, is_live) = match caller.membership {
+                Membership::Named(groups) => (groups, false),
+                Membership::Live(groups) => (groups, true),
+            };
             for group in caller.user.groups.iter() {
-                add(group);
+                if !(is_live && ObjectId::parse(group).is_ok()) {
+                    add(group);
+                }
             }
-            for group in caller.directory_groups {
+            for group in directory_groups {
                 let mut buffer = uuid::Uuid::encode_buffer();
                 add(group.uuid().hyphenated().encode_lower(&mut buffer));
             }

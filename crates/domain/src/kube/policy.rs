@@ -13,7 +13,7 @@ use crate::{
 use super::{
     aggregation::ClusterRoles,
     attributes::{Attributes, Target, User},
-    index::{Caller, Index, Posting},
+    index::{Caller, Index, Membership, Posting},
     manifest::Kind,
     object::{Binding, ClusterRole, Object, Role, RoleKind, RoleRef},
     reason::{Grant, Reason, Unresolved},
@@ -98,12 +98,23 @@ impl Policy {
 
     /// Whether the rules allow the request. Allow or no opinion: these rules grant, they never deny.
     pub fn decide(&self, attributes: &Attributes) -> Decision {
-        self.decide_with(attributes, &[])
+        self.decide_for(attributes, Caller { user: &attributes.user, membership: Membership::Named(&[]) })
     }
 
     /// The same for a caller who is also in `directory_groups`.
     pub fn decide_with(&self, attributes: &Attributes, directory_groups: &[ObjectId]) -> Decision {
-        let caller = Caller { user: &attributes.user, directory_groups };
+        let membership = Membership::Named(directory_groups);
+        self.decide_for(attributes, Caller { user: &attributes.user, membership })
+    }
+
+    /// The same for a caller whose groups the directory gives. Object ids among the groups that the request
+    /// names do not count: they may be out of date.
+    pub fn decide_within(&self, attributes: &Attributes, directory_groups: &[ObjectId]) -> Decision {
+        let membership = Membership::Live(directory_groups);
+        self.decide_for(attributes, Caller { user: &attributes.user, membership })
+    }
+
+    fn decide_for(&self, attributes: &Attributes, caller: Caller<'_>) -> Decision {
         let mut errors = Vec::new();
         let mut grant = None;
         self.visit(caller, attributes.namespace(), &mut |posting, rules| {
@@ -126,7 +137,8 @@ impl Policy {
         });
         match grant {
             Some(grant) => Decision::Allow(decision::Reason::Kube(Reason::Grant(grant))),
-            None => Decision::NoOpinion(decision::Reason::Kube(Reason::Lack(errors))),
+            None if errors.is_empty() => Decision::NoOpinion(decision::Reason::Silent),
+            None => Decision::NoOpinion(decision::Reason::Kube(Reason::Unresolved(errors))),
         }
     }
 
@@ -134,7 +146,8 @@ impl Policy {
     /// SelfSubjectRulesReview lists and what bounds the rights that the caller may hand on.
     pub fn rules_for(&self, user: &User, directory_groups: &[ObjectId], namespace: &str) -> Held<'_> {
         let mut held = Held::default();
-        self.visit(Caller { user, directory_groups }, namespace, &mut |_, rules| {
+        let membership = Membership::Named(directory_groups);
+        self.visit(Caller { user, membership }, namespace, &mut |_, rules| {
             match rules {
                 Ok(rules) => held.rules.extend(rules.iter()),
                 Err(error) => held.errors.push(error),

@@ -15,8 +15,8 @@ pub enum Reason {
     Grant(Grant),
     /// Granted by the binding that a cluster's admin groups imply, where no such object is kept (W3).
     AdminGroup(ObjectId),
-    /// Nothing grants it. Roles that bindings of the caller name could not be read: mostly none.
-    Lack(Vec<Unresolved>),
+    /// Nothing granted, and these roles, named by bindings of the caller, could not be read.
+    Unresolved(Vec<Unresolved>),
     /// The cluster does not use Kubernetes RBAC.
     Off,
 }
@@ -44,8 +44,7 @@ impl fmt::Display for Reason {
                 "RBAC: allowed by ClusterRoleBinding \"{ADMIN_GROUPS_BINDING}\" of ClusterRole \"{CLUSTER_ADMIN}\" \
                  to Group \"{group}\", an admin group of the cluster"
             ),
-            Self::Lack(errors) if errors.is_empty() => Ok(()),
-            Self::Lack(errors) => write!(f, "RBAC: {}", Aggregate(errors)),
+            Self::Unresolved(errors) => write!(f, "RBAC: {}", Aggregate(errors)),
             Self::Off => f.write_str("Kubernetes RBAC is off for this cluster"),
         }
     }

@@ -151,7 +151,21 @@ fn groups_of_the_directory_count_as_those_of_the_request() {
     let groups = [crate::id::ObjectId::parse(id).unwrap()];
     assert!(!policy.decide(&attributes).is_allowed());
     assert!(policy.decide_with(&attributes, &groups).is_allowed());
+    assert!(policy.decide_within(&attributes, &groups).is_allowed());
     assert_eq!(policy.rules_for(&attributes.user, &groups, "").rules.len(), 1);
+}
+
+#[test]
+fn where_the_directory_gives_the_groups_an_object_id_in_the_request_does_not_count() {
+    let id = "6f1e2b7a-0000-4000-8000-000000000001";
+    let subjects = [json!({"kind": "Group", "name": id}), json!({"kind": "Group", "name": "system:ops"})];
+    let attributes = |group: &str| ask(user("u", &[group]), "get", "", "pods", "n", "p");
+    for (subject, expected) in subjects.into_iter().zip([false, true]) {
+        let group = subject["name"].as_str().unwrap().to_owned();
+        let policy = policy(&[pods_reader("r"), binding("b", "r", subject)]);
+        assert!(policy.decide(&attributes(&group)).is_allowed());
+        assert_eq!(policy.decide_within(&attributes(&group), &[]).is_allowed(), expected, "{group}");
+    }
 }
 
 #[test]

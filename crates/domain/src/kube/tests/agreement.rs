@@ -197,7 +197,11 @@ proptest! {
                         prop_assert_eq!(Some(grant.binding.name.to_string()), expected);
                         prop_assert!(is_caller(&grant.binding, &grant.subject, &attributes.user));
                     }
-                    Decision::NoOpinion(decision::Reason::Kube(Reason::Lack(errors))) => {
+                    Decision::NoOpinion(decision::Reason::Silent) => {
+                        prop_assert_eq!(None, expected);
+                        prop_assert!(missing.is_empty());
+                    }
+                    Decision::NoOpinion(decision::Reason::Kube(Reason::Unresolved(errors))) => {
                         prop_assert_eq!(None, expected);
                         let errors: Vec<String> = errors.iter().map(|error| error.0.name.to_string()).collect();
                         prop_assert_eq!(errors, missing);

@@ -1,0 +1,285 @@
+//! May this caller do this in this cluster: both engines together. The server's API, its webhooks and
+//! `portcullis eval` all decide here.
+//!
+//! ```text
+//! embedded:  system:masters ─► Kubernetes RBAC ─► Azure RBAC      first Allow or Deny ends it
+//! attached:  identity still good? ─► Azure RBAC ─► (Kubernetes RBAC, in the API server itself)
+//! ```
+//!
+//! Who calls is settled before; what is asked for beside the decision itself (audit, the wire's words) is
+//! up to the callers.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::{
+    azure::{
+        self, Operations,
+        kubernetes::{Answer, Settings, UnanswerableError},
+    },
+    decision::{Decision, Reason},
+    id::ObjectId,
+    kube::{self, Attributes, User},
+};
+
+/// How one cluster decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterAccess {
+    pub kubernetes_rbac: bool,
+    pub azure_rbac: bool,
+    /// Groups that hold cluster-admin while Azure RBAC is off (W3), where no binding says so: an embedded
+    /// cluster keeps a real one and leaves this empty.
+    pub admin_groups: Vec<ObjectId>,
+    /// How Azure RBAC is asked.
+    pub settings: Settings,
+}
+
+/// Everything that a decision reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Engines<'a> {
+    pub access: &'a ClusterAccess,
+    pub kube: &'a kube::Policy,
+    pub azure: &'a azure::Policy,
+    pub operations: &'a Operations,
+    pub now: Timestamp,
+}
+
+/// Which groups of the directory the caller is in.
+#[derive(Clone, Copy, Debug)]
+pub enum Membership<'a> {
+    /// Those that the request names, and these.
+    Named(&'a [ObjectId]),
+    /// The directory knows the caller: its groups count, and no other object id that the request names.
+    Live(&'a azure::Caller),
+}
+
+/// How much is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What the decision needs.
+    Decide,
+    /// Every engine that the cluster uses, though an earlier one may have settled it.
+    Explain,
+}
+
+/// What is known of a directory identity at this moment.
+#[derive(Clone, Copy, Debug)]
+pub enum IdentityState<'a> {
+    Active(&'a azure::Caller),
+    Disabled,
+    Deleted,
+    /// Signed out everywhere since the token was issued.
+    Revoked,
+    /// The directory has no such object. It may have had one, so nothing that the request says of it counts.
+    Unknown,
+}
+
+/// Where the webhook stands in the API server's chain of authorizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookPlace {
+    /// A lack of grants leaves the request to Kubernetes RBAC.
+    BeforeRbac,
+    /// Kubernetes RBAC has had its say: a lack of grants is a refusal, as AKS has it.
+    AfterRbac,
+}
+
+/// Why an identity is refused whatever its rights are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityRefusal {
+    Disabled(ObjectId),
+    Deleted(ObjectId),
+    Revoked(ObjectId),
+    Unknown(ObjectId),
+    /// The request names groups that the caller is not in, or no longer.
+    MembershipChanged(Vec<ObjectId>),
+}
+
+/// The decision, and each engine's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// What counts. An error is never an allowance.
+    pub decision: Result<Decision, UnanswerableError>,
+    pub kube: Decision,
+    /// None where Azure RBAC was not asked.
+    pub azure: Option<Answer>,
+}
+
+impl Engines<'_> {
+    /// The decision of an embedded cluster.
+    pub fn review(&self, attributes: &Attributes, membership: Membership<'_>, depth: Depth) -> Review {
+        if attributes.user.in_group(User::MASTERS) {
+            let decision = Ok(Decision::Allow(Reason::Masters));
+            return Review { decision, kube: Decision::NoOpinion(Reason::Silent), azure: None };
+        }
+        let kube = self.ask_kube(attributes, membership);
+        let settled = kube.is_allowed() && depth == Depth::Decide;
+        let azure = (self.access.azure_rbac && !settled).then(|| {
+            let mut answer = self.ask_azure(attributes, membership);
+            answer.decision = answer.decision.map(refuse_lack);
+            answer
+        });
+        let decision = match &azure {
+            _ if kube.is_allowed() => Ok(kube.clone()),
+            Some(Answer { decision: Ok(Decision::NoOpinion(_)), .. }) | None => Ok(kube.clone()),
+            Some(answer) => answer.decision.clone(),
+        };
+        Review { decision, kube, azure }
+    }
+
+    /// The answer of the webhook of an attached cluster, whose API server asks Kubernetes RBAC itself.
+    pub fn attached(&self, attributes: &Attributes, state: IdentityState<'_>, place: WebhookPlace) -> Review {
+        let silent = || Decision::NoOpinion(Reason::Silent);
+        let answer = |decision: Decision| Review { decision: Ok(decision), kube: silent(), azure: None };
+        let user = &attributes.user;
+        if is_of_the_cluster(user) {
+            return answer(silent());
+        }
+        let Some(values) = user.extra.get("oid") else {
+            let refuses = self.access.azure_rbac && !self.access.settings.skip_users_without_object_id;
+            let refused = Decision::Deny(Reason::Azure(azure::Reason::NoObjectId));
+            return answer(if refuses { refused } else { silent() });
+        };
+        let Some(object_id) = user.object_id() else {
+            let reason = azure::Reason::BadObjectId { count: values.len() };
+            return answer(Decision::Deny(Reason::Azure(reason)));
+        };
+        let caller = match refuse_identity(user, object_id, state) {
+            Ok(caller) => caller,
+            Err(refusal) => return answer(Decision::Deny(Reason::Identity(refusal))),
+        };
+        if let Some(group) = self.admin_group(|group| caller.groups.contains(group)) {
+            return answer(Decision::Allow(Reason::Kube(kube::Reason::AdminGroup(group))));
+        }
+        if !self.access.azure_rbac {
+            return answer(silent());
+        }
+        let azure = self.ask_azure(attributes, Membership::Live(caller));
+        let decision = match place {
+            WebhookPlace::BeforeRbac => azure.decision.clone(),
+            WebhookPlace::AfterRbac => azure.decision.clone().map(refuse_lack),
+        };
+        Review { decision, kube: silent(), azure: Some(azure) }
+    }
+
+    /// Up to two ClusterRoles that would allow the request if they were bound to the caller.
+    pub fn advice(&self, attributes: &Attributes) -> Option<String> {
+        if !self.access.kubernetes_rbac {
+            return None;
+        }
+        match self.kube.roles_that_allow(attributes, 2).as_slice() {
+            [] => None,
+            [role] => {
+                Some(format!("{} \"{}\" would allow it if it were bound to the caller", role.kind, role.name))
+            }
+            [role, other, ..] => Some(format!(
+                "{} \"{}\" or {} \"{}\" would allow it if it were bound to the caller",
+                role.kind, role.name, other.kind, other.name
+            )),
+        }
+    }
+
+    fn ask_kube(&self, attributes: &Attributes, membership: Membership<'_>) -> Decision {
+        if !self.access.kubernetes_rbac {
+            return Decision::NoOpinion(Reason::Kube(kube::Reason::Off));
+        }
+        let decision = match membership {
+            Membership::Named(groups) => self.kube.decide_with(attributes, groups),
+            Membership::Live(caller) => self.kube.decide_within(attributes, &caller.groups),
+        };
+        if decision.is_allowed() {
+            return decision;
+        }
+        let is_member = |group: &ObjectId| match membership {
+            Membership::Named(groups) => {
+                groups.contains(group) || attributes.user.in_group(&group.to_string())
+            }
+            Membership::Live(caller) => caller.groups.contains(group),
+        };
+        match self.admin_group(is_member) {
+            Some(group) => Decision::Allow(Reason::Kube(kube::Reason::AdminGroup(group))),
+            None => decision,
+        }
+    }
+
+    fn admin_group(&self, is_member: impl Fn(&ObjectId) -> bool) -> Option<ObjectId> {
+        let counts = self.access.kubernetes_rbac && !self.access.azure_rbac;
+        self.access.admin_groups.iter().copied().find(|group| counts && is_member(group))
+    }
+
+    fn ask_azure(&self, attributes: &Attributes, membership: Membership<'_>) -> Answer {
+        let Self { access: ClusterAccess { settings, .. }, azure, operations, now, .. } = *self;
+        match membership {
+            Membership::Named(groups) => {
+                azure::kubernetes::decide(azure, operations, settings, attributes, groups, now)
+            }
+            Membership::Live(caller) => {
+                azure::kubernetes::decide_as(azure, operations, settings, attributes, caller, now)
+            }
+        }
+    }
+}
+
+impl fmt::Display for IdentityRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled(id) => write!(f, "account {id} is disabled"),
+            Self::Deleted(id) => write!(f, "account {id} has been deleted"),
+            Self::Revoked(id) => write!(f, "the sessions of account {id} have been revoked: sign in again"),
+            Self::Unknown(id) => write!(f, "the directory has no account {id}"),
+            Self::MembershipChanged(groups) => {
+                let groups: Vec<String> = groups.iter().map(ObjectId::to_string).collect();
+                write!(
+                    f,
+                    "the membership of the caller has changed (no longer in {}): the next sign-in check, within 10 \
+                     seconds, settles it",
+                    groups.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// The caller as the directory has them, if it still stands behind what the request says of them.
+fn refuse_identity<'a>(
+    user: &User,
+    object_id: ObjectId,
+    state: IdentityState<'a>,
+) -> Result<&'a azure::Caller, IdentityRefusal> {
+    let caller = match state {
+        IdentityState::Active(caller) => caller,
+        IdentityState::Disabled => return Err(IdentityRefusal::Disabled(object_id)),
+        IdentityState::Deleted => return Err(IdentityRefusal::Deleted(object_id)),
+        IdentityState::Revoked => return Err(IdentityRefusal::Revoked(object_id)),
+        IdentityState::Unknown => return Err(IdentityRefusal::Unknown(object_id)),
+    };
+    if caller.object_id != object_id {
+        return Err(IdentityRefusal::Unknown(object_id));
+    }
+    let is_sorted = caller.groups.is_sorted();
+    let is_member = |group: &ObjectId| {
+        if is_sorted { caller.groups.binary_search(group).is_ok() } else { caller.groups.contains(group) }
+    };
+    let named = user.groups.iter().filter_map(|group| ObjectId::parse(group).ok());
+    let gone: Vec<ObjectId> = named.filter(|group| !is_member(group)).collect();
+    if gone.is_empty() { Ok(caller) } else { Err(IdentityRefusal::MembershipChanged(gone)) }
+}
+
+/// Users of the cluster itself, such as service accounts and nodes. No identity of the directory has such a
+/// name.
+fn is_of_the_cluster(user: &User) -> bool {
+    user.name.get(..SYSTEM.len()).is_some_and(|start| start.eq_ignore_ascii_case(SYSTEM))
+}
+
+/// Asked, and not granted: a refusal, where nothing comes after.
+fn refuse_lack(decision: Decision) -> Decision {
+    match decision {
+        Decision::NoOpinion(reason) if reason != Reason::Silent => Decision::Deny(reason),
+        other => other,
+    }
+}
+
+const SYSTEM: &str = "system:";
+
+#[cfg(test)]
+mod tests;
