@@ -1,1 +1,98 @@
-//! Placeholder of the skeleton.
+//! The command line: everything but the server itself. It talks HTTP to a server, and shares no code with it
+//! but the domain, for `eval`.
+
+mod authority;
+mod client;
+pub mod cmd;
+mod exec_credential;
+mod files;
+mod kubeconfig;
+pub mod login;
+pub mod output;
+mod session;
+mod token_cache;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use cmd::{GetTokenArgs, access, app, assignment, cluster, convert::{self, ConvertArgs}, group, resource_group, role, session as account, user};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sign in to a server, and remember the session
+    Login(login::LoginArgs),
+    /// Forget the session
+    Logout,
+    /// Show who is signed in, and where
+    Whoami(output::OutputArgs),
+    /// Clusters, and kubeconfigs for them
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
+    /// Resource groups
+    #[command(subcommand)]
+    ResourceGroup(resource_group::ResourceGroupCommand),
+    /// People of the directory
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Groups of the directory
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Applications and their service principals
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// Role definitions
+    #[command(subcommand)]
+    Role(role::RoleCommand),
+    /// Role assignments: who has which role where
+    #[command(subcommand)]
+    Assignment(assignment::AssignmentCommand),
+    /// The server's signing keys
+    #[command(subcommand)]
+    Keys(access::KeysCommand),
+    /// Answer access questions of world files, without a server
+    Eval(cmd::EvalArgs),
+    /// Give kubectl a token: the credential plugin that kubeconfigs call
+    GetToken(Box<GetTokenArgs>),
+    /// Rewrite the sign-in of a kubeconfig's users, as kubelogin does
+    ConvertKubeconfig(Box<ConvertArgs>),
+}
+
+/// Runs a command; errors are printed, with what to do next.
+pub fn run(command: Command) -> ExitCode {
+    if let Command::Eval(arguments) = command {
+        return cmd::evaluate(&arguments);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(dispatch(command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Login(arguments) => login::run(arguments).await,
+        Command::Logout => account::logout(),
+        Command::Whoami(output) => account::whoami(&output),
+        Command::Cluster(command) => cluster::run(command).await,
+        Command::ResourceGroup(command) => resource_group::run(command).await,
+        Command::User(command) => user::run(command).await,
+        Command::Group(command) => group::run(command).await,
+        Command::App(command) => app::run(command).await,
+        Command::Role(command) => role::run(command).await,
+        Command::Assignment(command) => assignment::run(command).await,
+        Command::Keys(command) => access::run(command).await,
+        Command::GetToken(arguments) => cmd::get_token(*arguments).await,
+        Command::ConvertKubeconfig(arguments) => convert::run(&arguments),
+        Command::Eval(_) => Ok(()),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("portcullis: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,1 +1,36 @@
-//! Placeholder of the skeleton.
+//! The composition root: reads the configuration, makes the first installation, connects the surfaces to the
+//! application, and serves them on one address. It holds no rule about access.
+
+pub mod first_start;
+mod health;
+pub mod metrics;
+pub mod settings;
+pub mod start;
+pub mod telemetry;
+
+use anyhow::Context;
+
+pub use settings::{ServeArgs, Settings};
+pub use start::{Running, start};
+
+/// `portcullis serve`: runs until it is asked to stop (SIGTERM or Ctrl-C), then drains.
+pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
+    let settings = Settings::resolve(args)?;
+    telemetry::start(settings.log_format)?;
+    let running = start(settings).await?;
+    running.announce();
+    stop_signal().await.context("waiting for a signal to stop")?;
+    tracing::info!("asked to stop: requests under way may finish");
+    running.stop().await
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

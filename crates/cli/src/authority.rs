@@ -1,0 +1,143 @@
+//! The authority's endpoints, as a client of OAuth 2.0 uses them.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The client id of this program.
+pub(crate) const CLIENT_ID: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
+/// The audience of cluster tokens.
+pub(crate) const CLUSTER_SERVER_ID: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
+/// The client id that kubeconfigs name.
+pub(crate) const KUBELOGIN_CLIENT_ID: &str = "80faf920-1908-4b52-b5ef-a8e7bedfc67a";
+
+/// One tenant's authority on one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Authority {
+    http: reqwest::Client,
+    base: String,
+    tenant: String,
+}
+
+/// Tokens as the token endpoint gives them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Tokens {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: Option<String>,
+    pub(crate) id_token: Option<String>,
+    expires_in: i64,
+}
+
+/// A refused request, by the authority's own word.
+#[derive(Debug, thiserror::Error)]
+#[error("{description}")]
+pub(crate) struct Refused {
+    pub(crate) error: String,
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+#[derive(Deserialize)]
+struct DeviceStarted {
+    device_code: String,
+    message: String,
+    interval: u64,
+    expires_in: u64,
+}
+
+impl Tokens {
+    /// When the access token ends.
+    pub(crate) fn expires(&self) -> Timestamp {
+        Timestamp::now().saturating_add(SignedDuration::from_secs(self.expires_in)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// A claim of the id token, which came straight from the authority over TLS.
+    pub(crate) fn claim(&self, name: &str) -> Option<String> {
+        use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+        let payload = self.id_token.as_deref().or(Some(&self.access_token))?.split('.').nth(1)?.to_owned();
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        claims.get(name)?.as_str().map(str::to_owned)
+    }
+}
+
+/// A client that trusts the given authority beside the system's, or alone where it is given.
+pub(crate) fn http_client(ca_pem: Option<&str>) -> anyhow::Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder()
+        .timeout(Duration::from_secs(60))
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none())
+        .https_only(true);
+    if let Some(pem) = ca_pem {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+            .context("the certificate authority is not in PEM form")?;
+        builder = builder.tls_certs_only(certificates);
+    }
+    builder.build().context("preparing for HTTPS")
+}
+
+impl Authority {
+    pub(crate) fn new(http: reqwest::Client, base: &str, tenant: &str) -> Self {
+        Self { http, base: base.trim_end_matches('/').to_owned(), tenant: tenant.to_owned() }
+    }
+
+    pub(crate) fn address(&self, endpoint: &str) -> String {
+        format!("{}/{}/oauth2/v2.0/{endpoint}", self.base, self.tenant)
+    }
+
+    /// Asks the token endpoint.
+    pub(crate) async fn token(&self, form: &[(&str, &str)]) -> anyhow::Result<Tokens> {
+        self.post("token", form).await
+    }
+
+    /// Shows a device code on standard error and waits until it is answered.
+    pub(crate) async fn device_code(&self, client_id: &str, scope: &str) -> anyhow::Result<Tokens> {
+        let started: DeviceStarted = self.post("devicecode", &[("client_id", client_id), ("scope", scope)]).await?;
+        eprintln!("{}", started.message);
+        let mut interval = started.interval.max(1);
+        let end = std::time::Instant::now() + Duration::from_secs(started.expires_in);
+        while std::time::Instant::now() < end {
+            tokio::time::sleep(Duration::from_secs(interval)).await;
+            let form = [
+                ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+                ("client_id", client_id),
+                ("device_code", started.device_code.as_str()),
+            ];
+            match self.token(&form).await {
+                Ok(tokens) => return Ok(tokens),
+                Err(error) => match error.downcast_ref::<Refused>().map(|refused| refused.error.as_str()) {
+                    Some("authorization_pending") => {}
+                    Some("slow_down") => interval += 5,
+                    _ => return Err(error),
+                },
+            }
+        }
+        bail!("nobody answered the device code in time: start again")
+    }
+
+    async fn post<T: serde::de::DeserializeOwned>(&self, endpoint: &str, form: &[(&str, &str)]) -> anyhow::Result<T> {
+        let address = self.address(endpoint);
+        let response = self.http.post(&address).form(form).send().await;
+        let response = response.with_context(|| format!("asking {address}: is the server running, and is its certificate authority given?"))?;
+        let status = response.status();
+        let bytes = response.bytes().await.with_context(|| format!("reading the answer of {address}"))?;
+        if status.is_success() {
+            return serde_json::from_slice(&bytes).with_context(|| format!("{address} gave an answer that is not understood"));
+        }
+        match serde_json::from_slice::<ErrorBody>(&bytes) {
+            Ok(body) => {
+                let description = body.error_description.split(" Trace ID:").next().unwrap_or_default().to_owned();
+                Err(Refused { error: body.error, description }.into())
+            }
+            Err(_) => bail!("{address} answered {status}"),
+        }
+    }
+}

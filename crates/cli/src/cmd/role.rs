@@ -1,0 +1,108 @@
+//! `portcullis role`: role definitions.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    client::{Client, ROLES, quote},
+    output::{Column, OutputArgs},
+};
+
+#[derive(Debug, Subcommand)]
+pub enum RoleCommand {
+    /// List roles
+    List(OutputArgs),
+    /// Show one role, by name or id
+    Show {
+        role: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Make a custom role from a JSON file (roleName, assignableScopes, permissions)
+    Create {
+        #[arg(long, value_name = "JSON")]
+        file: PathBuf,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Change a custom role
+    Update {
+        role: String,
+        #[arg(long, value_name = "JSON")]
+        file: PathBuf,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Delete a custom role that nobody has
+    Delete { role: String },
+}
+
+pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
+    let client = Client::open().await?;
+    match command {
+        RoleCommand::List(output) => {
+            let scope = scope(&client).await?;
+            let roles = client.list(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions?{ROLES}")).await?;
+            output.list(&COLUMNS, &roles);
+        }
+        RoleCommand::Show { role, output } => {
+            let scope = scope(&client).await?;
+            output.one(&COLUMNS, &find(&client, &scope, &role).await?);
+        }
+        RoleCommand::Create { file, output } => {
+            let scope = scope(&client).await?;
+            let role = put(&client, &scope, &Uuid::new_v4().to_string(), &file).await?;
+            output.one(&COLUMNS, &role);
+        }
+        RoleCommand::Update { role, file, output } => {
+            let scope = scope(&client).await?;
+            let id = name(&find(&client, &scope, &role).await?);
+            output.one(&COLUMNS, &put(&client, &scope, &id, &file).await?);
+        }
+        RoleCommand::Delete { role } => {
+            let scope = scope(&client).await?;
+            let id = name(&find(&client, &scope, &role).await?);
+            client.delete(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}")).await?;
+            println!("Deleted {role}");
+        }
+    }
+    Ok(())
+}
+
+/// A role by its name or id, as it can be assigned at a scope.
+pub(crate) async fn find(client: &Client, scope: &str, role: &str) -> anyhow::Result<Value> {
+    let base = format!("{}/providers/Microsoft.Authorization/roleDefinitions", scope.trim_end_matches('/'));
+    if domain::id::RoleId::parse(role).is_ok() {
+        return client.get(&format!("{base}/{role}?{ROLES}")).await;
+    }
+    let found = client.list(&format!("{base}?{ROLES}&$filter=roleName%20eq%20{}", quote(role))).await?;
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => bail!("no role is named \"{role}\": `portcullis role list` shows them"),
+        several => bail!("{} roles are named \"{role}\": give the id", several.len()),
+    }
+}
+
+async fn put(client: &Client, scope: &str, id: &str, file: &Path) -> anyhow::Result<Value> {
+    let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let value: Value = serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", file.display()))?;
+    let body = match value.get("properties") {
+        Some(_) => value,
+        None => serde_json::json!({"properties": value}),
+    };
+    client.put(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}"), &body).await
+}
+
+async fn scope(client: &Client) -> anyhow::Result<String> {
+    Ok(format!("/subscriptions/{}", client.subscription().await?))
+}
+
+fn name(role: &Value) -> String {
+    role.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+const COLUMNS: [Column; 3] = [("ROLE", "/properties/roleName"), ("KIND", "/properties/type"), ("ID", "/name")];

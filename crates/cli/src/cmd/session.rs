@@ -1,0 +1,26 @@
+//! `portcullis logout`, `portcullis whoami`.
+
+use serde_json::json;
+
+use crate::{output::OutputArgs, session::Session};
+
+pub(crate) fn logout() -> anyhow::Result<()> {
+    match Session::forget()? {
+        true => println!("Signed out"),
+        false => println!("Nobody was signed in"),
+    }
+    Ok(())
+}
+
+pub(crate) fn whoami(output: &OutputArgs) -> anyhow::Result<()> {
+    let session = Session::load()?;
+    let object = json!({
+        "account": session.account,
+        "url": session.url,
+        "tenantId": session.tenant,
+        "subscriptionId": session.subscription,
+    });
+    let columns = [("ACCOUNT", "/account"), ("SERVER", "/url"), ("TENANT", "/tenantId"), ("SUBSCRIPTION", "/subscriptionId")];
+    output.one(&columns, &object);
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Kubeconfig files: read, merged and written. What is not known stays as it is.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::files;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Kubeconfig {
+    #[serde(rename = "apiVersion", default = "v1")]
+    api_version: String,
+    #[serde(default = "config")]
+    kind: String,
+    #[serde(default)]
+    pub(crate) clusters: Option<Vec<Named>>,
+    #[serde(default)]
+    pub(crate) contexts: Option<Vec<Named>>,
+    #[serde(default)]
+    pub(crate) users: Option<Vec<Named>>,
+    #[serde(default)]
+    pub(crate) current_context: String,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+/// An entry of one of the lists.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) name: String,
+    #[serde(flatten)]
+    pub(crate) content: Map<String, Value>,
+}
+
+impl Kubeconfig {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
+        if text.trim().is_empty() {
+            return Ok(Self { api_version: v1(), kind: config(), ..Self::default() });
+        }
+        serde_saphyr::from_str(text).map_err(|error| anyhow::anyhow!("not a kubeconfig: {error}"))
+    }
+
+    /// Reads a file; one that does not exist is empty.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text).with_context(|| format!("reading {}", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Self::parse(""),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
+        }
+        let text = serde_saphyr::to_string(self).map_err(|error| anyhow::anyhow!("writing YAML: {error}"))?;
+        files::replace_private(path, text.as_bytes())
+    }
+
+    /// Takes the entries of `new` in and makes its context the current one. An entry of another content under
+    /// the same name is replaced only where that is said.
+    pub(crate) fn merge(&mut self, new: Self, overwrite: bool) -> anyhow::Result<()> {
+        merge_list("cluster", &mut self.clusters, new.clusters, overwrite)?;
+        merge_list("user", &mut self.users, new.users, overwrite)?;
+        merge_list("context", &mut self.contexts, new.contexts, overwrite)?;
+        self.current_context = new.current_context;
+        Ok(())
+    }
+}
+
+fn merge_list(kind: &str, known: &mut Option<Vec<Named>>, new: Option<Vec<Named>>, overwrite: bool) -> anyhow::Result<()> {
+    let known = known.get_or_insert_default();
+    for entry in new.unwrap_or_default() {
+        match known.iter_mut().find(|each| each.name == entry.name) {
+            None => known.push(entry),
+            Some(old) if old.content == entry.content => {}
+            Some(old) if overwrite => *old = entry,
+            Some(_) => bail!(
+                "the kubeconfig has another {kind} named \"{}\": give --overwrite-existing to replace it, or --file for another file",
+                entry.name
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// The file that commands work on: the one given, the first of `$KUBECONFIG`, or `~/.kube/config`.
+pub(crate) fn default_path(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(path) = given {
+        return Ok(path.to_owned());
+    }
+    let listed = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
+    if let Some(first) = listed.and_then(|list| std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty())) {
+        return Ok(first);
+    }
+    let home = std::env::var_os("HOME").context("no home directory: give --file")?;
+    Ok(PathBuf::from(home).join(".kube/config"))
+}
+
+fn v1() -> String {
+    "v1".into()
+}
+
+fn config() -> String {
+    "Config".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "apiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster: {server: 'https://a'}\ncontexts: []\nusers: null\ncurrent-context: a\nextensions: [x]\n";
+    const NEW: &str = "apiVersion: v1\nkind: Config\nclusters:\n- name: a\n  cluster: {server: 'https://b'}\n- name: '012'\n  cluster: {server: 'https://c'}\ncurrent-context: '012'\n";
+
+    #[test]
+    fn a_merge_keeps_what_is_there_and_asks_before_it_replaces() {
+        let mut known = Kubeconfig::parse(OLD).unwrap();
+        assert!(known.clone().merge(Kubeconfig::parse(NEW).unwrap(), false).is_err());
+        known.merge(Kubeconfig::parse(NEW).unwrap(), true).unwrap();
+        let text = serde_saphyr::to_string(&known).unwrap();
+        let again = Kubeconfig::parse(&text).unwrap();
+        let names: Vec<_> = again.clusters.unwrap().into_iter().map(|each| each.name).collect();
+        assert_eq!(names, ["a", "012"]);
+        assert_eq!(again.current_context, "012");
+        assert!(text.contains("extensions"), "{text}");
+    }
+}

@@ -1,0 +1,182 @@
+//! `portcullis login`: by device code, in a browser, with a password, or as a service principal.
+
+pub(crate) mod assertion;
+pub(crate) mod browser;
+
+use std::{io::Read, path::{Path, PathBuf}};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Deserialize;
+
+use crate::{
+    authority::{Authority, CLIENT_ID, Tokens, http_client},
+    client::Client,
+    session::{Credential, Session},
+};
+
+#[derive(Args, Clone, Debug)]
+pub struct LoginArgs {
+    /// Address of the server, such as https://localhost:8443
+    #[arg(long, required_unless_present = "from")]
+    url: Option<String>,
+    /// Certificate authority of the server (PEM), where the system does not know it
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// Tenant to sign in to, by id or domain
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Sign in as the first administrator, by the file that the server wrote
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["url", "ca_file", "username", "browser"])]
+    from: Option<PathBuf>,
+    /// Sign in with the browser of this machine
+    #[arg(long, conflicts_with_all = ["username"])]
+    browser: bool,
+    /// User principal name; with --service-principal the application's id
+    #[arg(long)]
+    username: Option<String>,
+    /// Read the password, or the application's secret, from standard input
+    #[arg(long, requires = "username")]
+    password_stdin: bool,
+    /// Sign in as an application
+    #[arg(long, requires = "username")]
+    service_principal: bool,
+    /// Certificate and private key of the application (PEM)
+    #[arg(long, value_name = "FILE", requires = "service_principal", conflicts_with = "password_stdin")]
+    certificate: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FirstAdmin {
+    url: String,
+    ca_file: PathBuf,
+    tenant_id: String,
+    user_principal_name: String,
+    password: String,
+}
+
+pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
+    let mut session = match &arguments.from {
+        Some(file) => from_file(file).await?,
+        None => from_flags(&arguments).await?,
+    };
+    session.save()?;
+    let client = Client::open().await?;
+    if let Ok(subscription) = client.subscription().await {
+        session = Session::load()?;
+        session.subscription = Some(subscription);
+        session.save()?;
+    }
+    println!("Signed in to {} as {}", session.url, session.account);
+    Ok(())
+}
+
+async fn from_file(file: &Path) -> anyhow::Result<Session> {
+    let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+    let first: FirstAdmin =
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is not the file of a first administrator", file.display()))?;
+    let pem = read_pem(&first.ca_file)?;
+    let authority = Authority::new(http_client(Some(&pem))?, &first.url, &first.tenant_id);
+    let scope = scope(&first.url);
+    let tokens = password(&authority, &first.user_principal_name, &first.password, &scope).await?;
+    of_person(&first.url, Some(pem), &first.tenant_id, tokens)
+}
+
+async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
+    let url = arguments.url.as_deref().unwrap_or_default().trim_end_matches('/').to_owned();
+    if !url.starts_with("https://") {
+        bail!("--url {url}: expected an https address such as https://localhost:8443");
+    }
+    let pem = arguments.ca_file.as_deref().map(read_pem).transpose()?;
+    let tenant = arguments.tenant.as_deref().unwrap_or("organizations");
+    let authority = Authority::new(http_client(pem.as_deref())?, &url, tenant);
+    let scope = scope(&url);
+    let Some(user) = &arguments.username else {
+        let tokens = match arguments.browser {
+            true => browser::sign_in(&authority, CLIENT_ID, &scope).await?,
+            false => authority.device_code(CLIENT_ID, &scope).await?,
+        };
+        return of_person(&url, pem, tenant, tokens);
+    };
+    if arguments.service_principal {
+        let credential = match &arguments.certificate {
+            Some(file) => {
+                let file = file.canonicalize().with_context(|| format!("opening {}", file.display()))?;
+                Credential::Certificate { client_id: user.clone(), file }
+            }
+            None => Credential::ClientSecret { client_id: user.clone(), secret: read_secret(arguments)? },
+        };
+        let session = Session::new(&url, pem, tenant.to_owned(), user.clone(), credential);
+        session.save()?;
+        // A token shows at once whether the credential is right, and names the tenant.
+        let (mut session, token) = match Session::management_token().await {
+            Ok(found) => found,
+            Err(error) => {
+                Session::forget()?;
+                return Err(error);
+            }
+        };
+        if let Some(id) = token_claim(&token, "tid") {
+            session.tenant = id;
+        }
+        return Ok(session);
+    }
+    let secret = read_secret(arguments)?;
+    let tokens = password(&authority, user, &secret, &scope).await?;
+    of_person(&url, pem, tenant, tokens)
+}
+
+fn of_person(url: &str, pem: Option<String>, tenant: &str, tokens: Tokens) -> anyhow::Result<Session> {
+    let refresh = tokens.refresh_token.clone().context("the server gave no refresh token")?;
+    let tenant = tokens.claim("tid").unwrap_or_else(|| tenant.to_owned());
+    let account = tokens.claim("preferred_username").unwrap_or_default();
+    let mut session = Session::new(url, pem, tenant, account, Credential::RefreshToken(refresh));
+    let scope = session.management_scope();
+    session.keep(&scope, &tokens);
+    Ok(session)
+}
+
+pub(crate) async fn password(authority: &Authority, user: &str, password: &str, scope: &str) -> anyhow::Result<Tokens> {
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", CLIENT_ID),
+        ("username", user),
+        ("password", password),
+        ("scope", scope),
+    ];
+    authority.token(&form).await
+}
+
+fn scope(url: &str) -> String {
+    format!("{}/.default openid profile offline_access", url.trim_end_matches('/'))
+}
+
+fn read_secret(arguments: &LoginArgs) -> anyhow::Result<String> {
+    if !arguments.password_stdin {
+        bail!("--username needs --password-stdin, so that no password stands in the list of processes (or --certificate FILE)");
+    }
+    read_stdin()
+}
+
+/// One line of standard input.
+pub(crate) fn read_stdin() -> anyhow::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(64 * 1024).read_to_string(&mut text).context("reading standard input")?;
+    let line = text.trim_end_matches(['\r', '\n']).to_owned();
+    if line.is_empty() {
+        bail!("standard input holds no password");
+    }
+    Ok(line)
+}
+
+fn read_pem(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("reading the certificate authority {}", file.display()))
+}
+
+fn token_claim(token: &str, name: &str) -> Option<String> {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    claims.get(name)?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,160 @@
+//! Signing in with the browser of this machine: authorization code with PKCE (RFC 7636), the answer taken at
+//! a loopback address (RFC 8252). The code comes in a query or in a posted form.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context, bail};
+use aws_lc_rs::{
+    digest,
+    rand::{SecureRandom, SystemRandom},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    authority::{Authority, Tokens},
+    client::encode,
+};
+
+pub(crate) async fn sign_in(authority: &Authority, client_id: &str, scope: &str) -> anyhow::Result<Tokens> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("listening for the browser's answer")?;
+    let redirect_uri = format!("http://localhost:{}", listener.local_addr()?.port());
+    let verifier = random_text()?;
+    let state = random_text()?;
+    let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+    let address = format!(
+        "{}?response_type=code&client_id={client_id}&redirect_uri={}&scope={}&state={state}\
+         &code_challenge={challenge}&code_challenge_method=S256&response_mode=form_post",
+        authority.address("authorize"),
+        encode(&redirect_uri),
+        encode(scope)
+    );
+    eprintln!("Sign in with your browser. If it does not open, go to:\n{address}");
+    open(&address);
+    let code = tokio::time::timeout(WAIT, answer(&listener, &state)).await;
+    let code = code.context("nobody signed in within ten minutes: start again")??;
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", client_id),
+        ("code", code.as_str()),
+        ("redirect_uri", redirect_uri.as_str()),
+        ("code_verifier", verifier.as_str()),
+        ("scope", scope),
+    ];
+    authority.token(&form).await
+}
+
+/// Waits for the request that carries our state; others are told that they are wrong here.
+async fn answer(listener: &TcpListener, state: &str) -> anyhow::Result<String> {
+    loop {
+        let (mut stream, _) = listener.accept().await.context("waiting for the browser's answer")?;
+        let request = tokio::time::timeout(Duration::from_secs(10), read_request(&mut stream)).await;
+        let Ok(Some(parameters)) = request else {
+            respond(&mut stream, "400 Bad Request", "This is not the answer that was expected.").await;
+            continue;
+        };
+        if parameters.get("state").map(String::as_str) != Some(state) {
+            respond(&mut stream, "400 Bad Request", "This answer belongs to another sign-in.").await;
+            continue;
+        }
+        if let Some(code) = parameters.get("code") {
+            respond(&mut stream, "200 OK", "You are signed in. You can close this window.").await;
+            return Ok(code.clone());
+        }
+        respond(&mut stream, "200 OK", "You were not signed in. You can close this window.").await;
+        let why = parameters.get("error_description").or_else(|| parameters.get("error"));
+        bail!("{}", why.map_or("the sign-in was refused", String::as_str));
+    }
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<BTreeMap<String, String>> {
+    let mut bytes = Vec::new();
+    let mut part = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length: usize = head
+                .lines()
+                .filter_map(|line| line.split_once(':'))
+                .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+                .and_then(|(_, value)| value.trim().parse().ok())
+                .unwrap_or(0);
+            if body.len() >= length {
+                let target = head.lines().next()?.split(' ').nth(1)?;
+                let query = target.split_once('?').map_or("", |(_, query)| query);
+                return Some(parameters(if length > 0 { body } else { query }));
+            }
+        }
+        if bytes.len() > 64 * 1024 {
+            return None;
+        }
+        let read = stream.read(&mut part).await.ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(part.get(..read)?);
+    }
+}
+
+fn parameters(encoded: &str) -> BTreeMap<String, String> {
+    encoded
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let digits: String = rest.by_ref().take(2).map(char::from).collect();
+                bytes.push(u8::from_str_radix(&digits, 16).unwrap_or(b'?'));
+            }
+            other => bytes.push(other),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+async fn respond(stream: &mut TcpStream, status: &str, text: &str) {
+    let body = format!("<!doctype html><meta charset=\"utf-8\"><title>Portcullis</title><p>{text}</p>\n");
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // The browser may be gone; the code was read already.
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+fn open(address: &str) {
+    let program = std::env::var("BROWSER").unwrap_or_else(|_| "xdg-open".to_owned());
+    let quiet = std::process::Stdio::null;
+    let started = std::process::Command::new(program).arg(address).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+    // The address is on the screen as well.
+    drop(started);
+}
+
+fn random_text() -> anyhow::Result<String> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+const WAIT: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_decoded() {
+        let parsed = parameters("code=a%2Bb&state=x+y&empty=");
+        assert_eq!(parsed["code"], "a+b");
+        assert_eq!(parsed["state"], "x y");
+    }
+}

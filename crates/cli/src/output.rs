@@ -1,0 +1,87 @@
+//! What commands print: tables for people, JSON for machines.
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct OutputArgs {
+    /// Form of the output
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    #[default]
+    Table,
+    Json,
+}
+
+/// A column: its heading, and where its value stands in the object (a JSON pointer).
+pub(crate) type Column = (&'static str, &'static str);
+
+impl OutputArgs {
+    /// Prints a list.
+    pub(crate) fn list(&self, columns: &[Column], objects: &[Value]) {
+        match self.output {
+            Output::Json => println!("{:#}", Value::Array(objects.to_vec())),
+            Output::Table => print!("{}", table(columns, objects)),
+        }
+    }
+
+    /// Prints one object.
+    pub(crate) fn one(&self, columns: &[Column], object: &Value) {
+        match self.output {
+            Output::Json => println!("{object:#}"),
+            Output::Table => print!("{}", table(columns, std::slice::from_ref(object))),
+        }
+    }
+}
+
+fn table(columns: &[Column], objects: &[Value]) -> String {
+    let rows: Vec<Vec<String>> = objects
+        .iter()
+        .map(|object| columns.iter().map(|(_, pointer)| cell(object.pointer(pointer))).collect())
+        .collect();
+    let width = |place: usize, heading: &str| {
+        let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count());
+        cells.chain([heading.len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> =
+        columns.iter().enumerate().map(|(place, (heading, _))| width(place, heading)).collect();
+    let mut text = String::new();
+    let headings = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
+    for row in std::iter::once(headings).chain(rows) {
+        let row: Vec<String> = row;
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("   ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A value as people read it; control characters of a name do not reach the terminal.
+fn cell(value: Option<&Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(true)) => "yes".to_owned(),
+        Some(Value::Bool(false)) => "no".to_owned(),
+        Some(Value::Array(values)) => values.iter().map(|each| cell(Some(each))).collect::<Vec<_>>().join(", "),
+        Some(other) => other.to_string(),
+    };
+    text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn tables_are_aligned_and_say_nothing_as_a_dash() {
+        let objects = [json!({"name": "alice", "on": true}), json!({"name": "bo\u{1b}b", "on": null})];
+        let text = table(&[("NAME", "/name"), ("ENABLED", "/on")], &objects);
+        assert_eq!(text, "NAME    ENABLED\nalice   yes\nbo b    -\n");
+    }
+}

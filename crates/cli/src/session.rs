@@ -1,0 +1,217 @@
+//! The session of `portcullis login`: which server, who, and what renews it.
+//!
+//! It lies in `PORTCULLIS_CONFIG_DIR`, or `~/.config/portcullis`, readable by its owner alone. Refresh tokens
+//! are replaced at each use, so a renewal happens under a lock: of several commands at once one renews, and
+//! the others find what it got.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::{Context, bail};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    authority::{Authority, CLIENT_ID, CLUSTER_SERVER_ID, Tokens, http_client},
+    files,
+};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Session {
+    pub(crate) url: String,
+    /// PEM.
+    pub(crate) certificate_authority: Option<String>,
+    pub(crate) tenant: String,
+    pub(crate) subscription: Option<String>,
+    /// The user principal name, or the application's id.
+    pub(crate) account: String,
+    credential: Credential,
+    /// Access tokens by scope, while they last.
+    #[serde(default)]
+    tokens: BTreeMap<String, Kept>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum Credential {
+    RefreshToken(String),
+    ClientSecret { client_id: String, secret: String },
+    Certificate { client_id: String, file: PathBuf },
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Kept {
+    token: String,
+    expires: Timestamp,
+}
+
+impl std::fmt::Debug for Credential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credential(***)")
+    }
+}
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept(***)")
+    }
+}
+
+impl Session {
+    pub(crate) fn new(
+        url: &str,
+        certificate_authority: Option<String>,
+        tenant: String,
+        account: String,
+        credential: Credential,
+    ) -> Self {
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            certificate_authority,
+            tenant,
+            subscription: None,
+            account,
+            credential,
+            tokens: BTreeMap::new(),
+        }
+    }
+
+    /// The session, or what to do to get one.
+    pub(crate) fn load() -> anyhow::Result<Self> {
+        match Self::find()? {
+            Some(session) => Ok(session),
+            None => bail!("you are not signed in: run `portcullis login --url URL` first"),
+        }
+    }
+
+    pub(crate) fn find() -> anyhow::Result<Option<Self>> {
+        let path = file()?;
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).with_context(|| {
+                format!("{} cannot be read: sign in again with `portcullis login`", path.display())
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    pub(crate) fn save(&self) -> anyhow::Result<()> {
+        let path = file()?;
+        if let Some(directory) = path.parent() {
+            files::private_directory(directory)?;
+        }
+        files::replace_private(&path, &serde_json::to_vec_pretty(self)?)
+    }
+
+    pub(crate) fn forget() -> anyhow::Result<bool> {
+        match std::fs::remove_file(file()?) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn http(&self) -> anyhow::Result<reqwest::Client> {
+        http_client(self.certificate_authority.as_deref())
+    }
+
+    /// Keeps a token that came with the sign-in.
+    pub(crate) fn keep(&mut self, scope: &str, tokens: &Tokens) {
+        let kept = Kept { token: tokens.access_token.clone(), expires: tokens.expires() };
+        self.tokens.insert(scope.to_owned(), kept);
+    }
+
+    /// The scope of Resource Manager and Graph.
+    pub(crate) fn management_scope(&self) -> String {
+        format!("{}/.default", self.url)
+    }
+
+    /// A token for Resource Manager and Graph.
+    pub(crate) async fn management_token() -> anyhow::Result<(Self, String)> {
+        let session = Self::load()?;
+        let scope = session.management_scope();
+        session.token(&scope).await.map(|(session, token, _)| (session, token))
+    }
+
+    /// A token for clusters, with the moment of its end.
+    pub(crate) async fn cluster_token(self, server_id: &str) -> anyhow::Result<(String, Timestamp)> {
+        let server_id = if server_id.is_empty() { CLUSTER_SERVER_ID } else { server_id };
+        let scope = format!("{server_id}/.default");
+        self.token(&scope).await.map(|(_, token, expires)| (token, expires))
+    }
+
+    async fn token(self, scope: &str) -> anyhow::Result<(Self, String, Timestamp)> {
+        if let Some(kept) = self.kept(scope) {
+            return Ok((self, kept.token, kept.expires));
+        }
+        let path = file()?;
+        let _lock = files::lock(&path.with_extension("lock"))?;
+        // Somebody may have renewed it while this one waited.
+        let mut session = Self::load()?;
+        if let Some(kept) = session.kept(scope) {
+            return Ok((session, kept.token, kept.expires));
+        }
+        let tokens = session.renew(scope).await?;
+        if let (Credential::RefreshToken(known), Some(next)) = (&mut session.credential, &tokens.refresh_token) {
+            known.clone_from(next);
+        }
+        session.keep(scope, &tokens);
+        session.save()?;
+        let expires = tokens.expires();
+        Ok((session, tokens.access_token, expires))
+    }
+
+    fn kept(&self, scope: &str) -> Option<Kept> {
+        let soon = Timestamp::now().saturating_add(MARGIN).ok()?;
+        self.tokens.get(scope).filter(|kept| soon < kept.expires).cloned()
+    }
+
+    async fn renew(&self, scope: &str) -> anyhow::Result<Tokens> {
+        let authority = Authority::new(self.http()?, &self.url, &self.tenant);
+        let again = || format!("the session of {} cannot be renewed: sign in again with `portcullis login --url {}`", self.account, self.url);
+        match &self.credential {
+            Credential::RefreshToken(token) => {
+                let scope = format!("{scope} openid profile offline_access");
+                let form = [
+                    ("grant_type", "refresh_token"),
+                    ("client_id", CLIENT_ID),
+                    ("refresh_token", token.as_str()),
+                    ("scope", scope.as_str()),
+                ];
+                authority.token(&form).await.with_context(again)
+            }
+            Credential::ClientSecret { client_id, secret } => {
+                let form = [
+                    ("grant_type", "client_credentials"),
+                    ("client_id", client_id.as_str()),
+                    ("client_secret", secret.as_str()),
+                    ("scope", scope),
+                ];
+                authority.token(&form).await.with_context(again)
+            }
+            Credential::Certificate { client_id, file } => {
+                let assertion = crate::login::assertion::sign(file, client_id, &authority.address("token"))?;
+                let form = [
+                    ("grant_type", "client_credentials"),
+                    ("client_id", client_id.as_str()),
+                    ("client_assertion_type", crate::login::assertion::TYPE),
+                    ("client_assertion", assertion.as_str()),
+                    ("scope", scope),
+                ];
+                authority.token(&form).await.with_context(again)
+            }
+        }
+    }
+}
+
+fn file() -> anyhow::Result<PathBuf> {
+    Ok(directory()?.join("session.json"))
+}
+
+fn directory() -> anyhow::Result<PathBuf> {
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let configured = from("PORTCULLIS_CONFIG_DIR")
+        .or_else(|| from("XDG_CONFIG_HOME").map(|path| path.join("portcullis")))
+        .or_else(|| from("HOME").map(|path| path.join(".config/portcullis")));
+    configured.context("no place for the session: set PORTCULLIS_CONFIG_DIR")
+}
+
+/// A token that ends sooner is renewed.
+const MARGIN: SignedDuration = SignedDuration::from_mins(5);

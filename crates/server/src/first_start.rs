@@ -1,0 +1,213 @@
+//! The data directory and what is in it, made at the first start:
+//!
+//! ```text
+//!   portcullis.db       all state, secrets in it sealed
+//!   sealing.key         opens those secrets; keep it apart from backups of the state
+//!   ca.crt, ca.key      authority of the server's own certificate
+//!   server.crt, .key    that certificate
+//!   first-admin.json    how to sign in for the first time
+//! ```
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use app::{FirstAdministrator, Installation, Secret};
+use crypto::{
+    cert::{Authority, Certificate},
+    random::Random,
+};
+use domain::name::Upn;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The directory that holds all state.
+#[derive(Clone, Debug)]
+pub struct DataDirectory {
+    path: PathBuf,
+}
+
+/// The server's certificate with the authority that signed it, as PEM texts.
+#[derive(Debug)]
+pub struct OwnTls {
+    pub authority: String,
+    pub certificate: String,
+    pub key: Secret<String>,
+}
+
+/// `first-admin.json`: what the first sign-in needs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstAdminFile {
+    pub url: String,
+    pub ca_file: PathBuf,
+    pub tenant_id: String,
+    pub subscription_id: String,
+    pub user_principal_name: String,
+    pub password: String,
+}
+
+impl DataDirectory {
+    /// Opens or makes the directory, for the owner alone.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .with_context(|| format!("making the data directory {}", path.display()))?;
+        let path = path.canonicalize().with_context(|| format!("opening the data directory {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn authority_file(&self) -> PathBuf {
+        self.path.join("ca.crt")
+    }
+
+    pub fn first_admin_file(&self) -> PathBuf {
+        self.path.join("first-admin.json")
+    }
+
+    /// The key that secrets at rest are sealed with. It is made with the directory and never again: without it
+    /// the sealed secrets of an existing state could not be opened.
+    pub fn sealing_key(&self, random: &dyn Random) -> anyhow::Result<Secret<[u8; 32]>> {
+        let path = self.path.join("sealing.key");
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let key: [u8; 32] = bytes.as_slice().try_into().with_context(|| {
+                    format!("{} has {} bytes, expected 32: restore it from where it is kept", path.display(), bytes.len())
+                })?;
+                Ok(Secret::new(key))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if self.path.join("portcullis.db").exists() {
+                    bail!(
+                        "{} is missing, and without it the secrets in {} cannot be opened: restore it from where it is kept",
+                        path.display(),
+                        self.path.display()
+                    );
+                }
+                let mut key = [0; 32];
+                random.fill(&mut key)?;
+                write_secret(&path, &key)?;
+                Ok(Secret::new(key))
+            }
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// The certificate made for `names`; made anew when it is missing, about to end, or for other names.
+    pub fn own_tls(&self, names: &[String], now: Timestamp, random: &dyn Random) -> anyhow::Result<OwnTls> {
+        let authority = self.own_authority(now, random)?;
+        let (certificate_file, key_file) = (self.path.join("server.crt"), self.path.join("server.key"));
+        let names_file = self.path.join("server.names");
+        let listed = names.join("\n");
+        if let (Ok(certificate), Ok(key), Ok(known)) = (
+            fs::read_to_string(&certificate_file),
+            fs::read_to_string(&key_file),
+            fs::read_to_string(&names_file),
+        ) {
+            let good = Certificate::from_pem(&certificate)
+                .is_ok_and(|parsed| now.checked_add(RENEW_BEFORE).is_ok_and(|soon| soon < parsed.not_after));
+            if good && known == listed {
+                let authority = authority.certificate_pem().to_owned();
+                return Ok(OwnTls { authority, certificate, key: Secret::new(key) });
+            }
+        }
+        let issued = authority.issue_server(names, now, now.checked_add(SERVER_LIFE)?, random)?;
+        write_secret(&key_file, issued.key_pem.expose().as_bytes())?;
+        write_public(&certificate_file, issued.certificate_pem.as_bytes())?;
+        write_public(&names_file, listed.as_bytes())?;
+        let authority = authority.certificate_pem().to_owned();
+        Ok(OwnTls { authority, certificate: issued.certificate_pem, key: issued.key_pem })
+    }
+
+    /// Writes how to sign in for the first time, for the owner's eyes only.
+    pub fn write_first_admin(
+        &self,
+        url: &str,
+        installation: &Installation,
+        upn: &str,
+        password: &Secret<String>,
+    ) -> anyhow::Result<()> {
+        let file = FirstAdminFile {
+            url: url.to_owned(),
+            ca_file: self.authority_file(),
+            tenant_id: installation.tenant.to_string(),
+            subscription_id: installation.subscription.to_string(),
+            user_principal_name: upn.to_owned(),
+            password: password.expose().clone(),
+        };
+        let mut text = serde_json::to_string_pretty(&file)?;
+        text.push('\n');
+        write_secret(&self.first_admin_file(), text.as_bytes())
+    }
+
+    fn own_authority(&self, now: Timestamp, random: &dyn Random) -> anyhow::Result<Authority> {
+        let (certificate_file, key_file) = (self.authority_file(), self.path.join("ca.key"));
+        match (fs::read_to_string(&certificate_file), fs::read(&key_file)) {
+            (Ok(certificate), Ok(key)) => Authority::open(&certificate, &Secret::new(key))
+                .with_context(|| format!("opening the authority {}", certificate_file.display())),
+            (Err(_), Err(_)) => {
+                let (authority, key) = Authority::generate("Portcullis server CA", now, random)?;
+                write_secret(&key_file, key.expose())?;
+                write_public(&certificate_file, authority.certificate_pem().as_bytes())?;
+                Ok(authority)
+            }
+            _ => bail!(
+                "of {} and {} only one can be read: restore the other, or remove both to make a new authority",
+                certificate_file.display(),
+                key_file.display()
+            ),
+        }
+    }
+}
+
+/// The first administrator: `admin@portcullis.local`, with the password that was given or a random one.
+pub fn first_administrator(
+    password: Option<Secret<String>>,
+    random: &dyn Random,
+) -> Result<FirstAdministrator, app::Error> {
+    let password = match password {
+        Some(password) => password,
+        None => {
+            let mut bytes = [0; 18];
+            random.fill(&mut bytes).map_err(app::Error::internal)?;
+            Secret::new(crypto::random::url_safe(&bytes))
+        }
+    };
+    let upn = Upn::parse(FIRST_ADMINISTRATOR).map_err(app::Error::internal)?;
+    Ok(FirstAdministrator { upn, password })
+}
+
+/// Replaces a file as a whole, readable by its owner alone.
+fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, bytes, 0o600)
+}
+
+fn write_public(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, bytes, 0o644)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    let beside = path.with_extension("new");
+    let attempt = || -> std::io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    attempt().with_context(|| format!("writing {}", path.display()))
+}
+
+pub const FIRST_ADMINISTRATOR: &str = "admin@portcullis.local";
+const SERVER_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
+const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(24 * 30);

@@ -1,0 +1,179 @@
+//! The configuration: one TOML file, then the environment, then flags; each overrides the one before.
+//! [`Written`] is what stands in the file, [`Settings`] what is checked and complete.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+/// Flags of `portcullis serve`; what is not given comes from the file, or has a default.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// Configuration file (TOML). Flags and environment win over it.
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where all state is kept; made if it does not exist [default: ./portcullis-data]
+    #[arg(long, value_name = "DIR", env = "PORTCULLIS_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Address that people and programs use, such as https://access.example.org [default: https://localhost:PORT]
+    #[arg(long, value_name = "URL", env = "PORTCULLIS_EXTERNAL_URL")]
+    pub external_url: Option<String>,
+    /// Certificate chain to serve with (PEM); followed when it changes. Without it a CA and a certificate are made
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Loopback address of the metrics [default: 127.0.0.1:0, a free port]
+    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Form of the log lines
+    #[arg(long, value_enum, env = "PORTCULLIS_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// The file as it is written. Unknown keys are refused.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// Where all state is kept.
+    data_dir: Option<PathBuf>,
+    /// Address and port to listen on.
+    listen: Option<SocketAddr>,
+    /// Address that people and programs use.
+    external_url: Option<String>,
+    /// Loopback address of the metrics.
+    metrics_listen: Option<SocketAddr>,
+    log_format: Option<LogFormat>,
+    tls: Option<WrittenTls>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTls {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where the state is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    Directory(PathBuf),
+    /// Gone with the process; for tests.
+    Memory,
+}
+
+/// The certificate to serve with, where one is brought along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// The checked configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub storage: Storage,
+    pub listen: SocketAddr,
+    /// Without a slash at the end. Absent: `https://localhost:PORT`, by the port that is listened on.
+    pub external_url: Option<String>,
+    pub tls: Option<TlsFiles>,
+    pub metrics_listen: SocketAddr,
+    pub log_format: LogFormat,
+    /// Of the first administrator; absent: a random one.
+    pub first_password: Option<app::Secret<String>>,
+}
+
+impl Settings {
+    /// Reads the file, lays flags and environment over it and checks the result.
+    pub fn resolve(args: ServeArgs) -> anyhow::Result<Self> {
+        let written = match &args.config {
+            None => Written::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("reading the configuration file {}", path.display()))?;
+                toml::from_str(&text).with_context(|| format!("in the configuration file {}", path.display()))?
+            }
+        };
+        let tls = match (args.tls_cert, args.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            _ => written.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key }),
+        };
+        let external_url = args.external_url.or(written.external_url).map(|url| check_url(&url)).transpose()?;
+        let metrics_listen = args.metrics_listen.or(written.metrics_listen).unwrap_or(ANY_LOOPBACK_PORT);
+        if !metrics_listen.ip().is_loopback() {
+            bail!("metrics_listen: {metrics_listen} is not a loopback address: metrics are for this machine alone");
+        }
+        let data_dir = args.data_dir.or(written.data_dir).unwrap_or_else(|| PathBuf::from("portcullis-data"));
+        let first_password = std::env::var("PORTCULLIS_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
+        Ok(Self {
+            storage: Storage::Directory(data_dir),
+            listen: args.listen.or(written.listen).unwrap_or(DEFAULT_LISTEN),
+            external_url,
+            tls,
+            metrics_listen,
+            log_format: args.log_format.or(written.log_format).unwrap_or_default(),
+            first_password: first_password.map(app::Secret::new),
+        })
+    }
+
+    /// For tests: in memory, on free ports.
+    pub fn in_memory() -> Self {
+        Self {
+            storage: Storage::Memory,
+            listen: ANY_LOOPBACK_PORT,
+            external_url: None,
+            tls: None,
+            metrics_listen: ANY_LOOPBACK_PORT,
+            log_format: LogFormat::Text,
+            first_password: None,
+        }
+    }
+}
+
+fn check_url(url: &str) -> anyhow::Result<String> {
+    let bare = url.trim_end_matches('/');
+    let rest = bare.strip_prefix("https://").unwrap_or_default();
+    let host_only = !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']);
+    if !host_only || bare.parse::<http::Uri>().is_err() {
+        bail!("external_url: \"{url}\" is not an https address without a path, such as https://access.example.org");
+    }
+    Ok(bare.to_ascii_lowercase())
+}
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
+const ANY_LOOPBACK_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_external_address_is_a_host_over_https() {
+        assert_eq!(check_url("https://Access.example.org:8443/").unwrap(), "https://access.example.org:8443");
+        for url in ["", "http://x", "https://", "https://x/path", "https://u@x", "https://x y"] {
+            assert!(check_url(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_of_the_file_are_refused_by_name() {
+        let error = toml::from_str::<Written>("listn = \"127.0.0.1:1\"").unwrap_err().to_string();
+        assert!(error.contains("listn"), "{error}");
+    }
+}

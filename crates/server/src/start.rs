@@ -1,0 +1,274 @@
+//! Starting everything, and stopping it again. The only place that starts tasks; each has a name and hears
+//! of the stop.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use app::{App, FirstAdministrator, Installation, Parts, clock::SystemClock};
+use axum::Router;
+use crypto::{random::System, seal::Sealer};
+use store::StoreConfig;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use web::{
+    serve::{CertificateFiles, ClientAuthority, Limits, ServerCertificate, Tls},
+    trace::Counts,
+};
+
+use crate::{
+    first_start::{DataDirectory, OwnTls, first_administrator},
+    health,
+    metrics::{self, SURFACES, surface_of},
+    settings::{Settings, Storage},
+};
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    pub app: App,
+    /// The address that people and programs use.
+    pub url: String,
+    pub address: SocketAddr,
+    pub metrics_address: SocketAddr,
+    /// PEM of the authority that clients must trust.
+    pub authority: String,
+    pub installation: Installation,
+    /// Of a new installation: how to sign in for the first time.
+    pub first_administrator: Option<FirstAdministrator>,
+    data_directory: Option<PathBuf>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<(&'static str, JoinHandle<()>)>,
+}
+
+/// Starts a server and returns when it accepts connections.
+pub async fn start(settings: Settings) -> anyhow::Result<Running> {
+    let random = Arc::new(System::default());
+    let clock = Arc::new(SystemClock);
+    let now = app::Clock::now(&*clock);
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("listening on {}: is another server running there?", settings.listen))?;
+    let address = listener.local_addr()?;
+    let url = settings.external_url.clone().unwrap_or_else(|| format!("https://localhost:{}", address.port()));
+
+    let temporary;
+    let (directory, config) = match &settings.storage {
+        Storage::Directory(path) => {
+            let directory = DataDirectory::open(path)?;
+            let config = StoreConfig::Embedded { path: directory.path().to_owned() };
+            (directory, config)
+        }
+        Storage::Memory => {
+            temporary = tempfile::tempdir().context("making a temporary directory")?;
+            (DataDirectory::open(temporary.path())?, StoreConfig::Memory)
+        }
+    };
+    let own = directory.own_tls(&names(&url), now, &*random)?;
+    let sealer = Sealer::new(&directory.sealing_key(&*random)?)?;
+    let (certificate, files, authority) = certificate(&settings, own).await?;
+
+    let store = store::open(&config).await.context("opening the store")?;
+    let parts = Parts {
+        store,
+        clock,
+        random: random.clone(),
+        sealer,
+        settings: app::Settings { external_url: url.clone(), authority_certificate: authority.clone() },
+    };
+    let (app, follow) = App::open(parts).await.context("reading the state")?;
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks: Vec<(&'static str, JoinHandle<()>)> = Vec::new();
+    let follower = app.clone();
+    tasks.push(("follow", tokio::spawn(async move {
+        if let Err(error) = follow.await {
+            tracing::error!(%error, "changes are not followed any more: the state grows stale and nothing is allowed");
+        }
+        follower.mark_stale();
+    })));
+
+    let mut first = None;
+    let installation = app
+        .install(|| {
+            let made = first_administrator(settings.first_password.clone(), &*random)?;
+            let upn = made.upn.clone();
+            let password = made.password.clone();
+            first = Some(FirstAdministrator { upn, password });
+            Ok(made)
+        })
+        .await
+        .context("making the installation")?;
+    if let (Some(first), Storage::Directory(_)) = (&first, &settings.storage) {
+        directory.write_first_admin(&url, &installation, first.upn.as_str(), &first.password)?;
+    }
+    app.restore_bootstrap_objects().await.context("putting back the default objects of clusters")?;
+    if let Err(error) = app.finish_namespaces(None).await {
+        tracing::warn!(?error, "some namespaces are still being deleted");
+    }
+
+    let tls = Tls::new(certificate)?;
+    tls.trust(client_authorities(&app)?)?;
+    let counts = Arc::new(Counts::new(&SURFACES, surface_of));
+    let metrics_listener = TcpListener::bind(settings.metrics_listen)
+        .await
+        .with_context(|| format!("listening for metrics on {}", settings.metrics_listen))?;
+    let metrics_address = metrics_listener.local_addr()?;
+    let metrics = metrics::serve(metrics_listener, app.clone(), counts.clone(), stopped(stopping.clone()));
+    tasks.push(("metrics", tokio::spawn(metrics)));
+    tasks.push(("trust", tokio::spawn(keep_trust(app.clone(), tls.clone(), stopping.clone()))));
+    let (jobs, folding) = (app.clone(), app.clone());
+    let (jobs_stop, folding_stop) = (stopped(stopping.clone()), stopped(stopping.clone()));
+    tasks.push(("jobs", tokio::spawn(async move { jobs.run_jobs(jobs_stop).await })));
+    tasks.push(("fold", tokio::spawn(async move { folding.keep_folded(folding_stop).await })));
+    if let Some(files) = files {
+        let (followed, follow_stop) = (tls.clone(), stopped(stopping.clone()));
+        tasks.push(("certificate", tokio::spawn(follow_certificate(files, followed, follow_stop))));
+    }
+    let router = router(app.clone());
+    let serving = web::serve::serve(listener, tls, router, counts, Limits::default(), stopped(stopping));
+    tasks.push(("serve", tokio::spawn(async move {
+        let cut_off = serving.await;
+        if cut_off > 0 {
+            tracing::info!(connections = cut_off, "some connections were cut off at the end");
+        }
+    })));
+
+    let data_directory = match &settings.storage {
+        Storage::Directory(_) => Some(directory.path().to_owned()),
+        Storage::Memory => None,
+    };
+    Ok(Running {
+        app,
+        url,
+        address,
+        metrics_address,
+        authority,
+        installation,
+        first_administrator: first,
+        data_directory,
+        stop,
+        tasks,
+    })
+}
+
+impl Running {
+    /// Says on standard output where everything is.
+    pub fn announce(&self) {
+        println!("Portcullis serves on {}", self.url);
+        println!("  portal     {}/portal/", self.url);
+        println!("  metrics    http://{}/metrics", self.metrics_address);
+        if let Some(directory) = &self.data_directory {
+            println!("  data       {}", directory.display());
+            let first = directory.join("first-admin.json");
+            if first.exists() {
+                println!("  sign in    portcullis login --from {}", first.display());
+            }
+        }
+        tracing::info!(server.url = self.url, server.address = %self.address, "serving");
+    }
+
+    /// Stops taking requests, lets those under way finish, and ends every task.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        for (name, task) in self.tasks {
+            if name == "follow" {
+                // It ends with the store only.
+                task.abort();
+                continue;
+            }
+            if let Err(error) = task.await {
+                tracing::error!(%error, task = name, "a task ended badly");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every surface on one router.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(oauth::routes())
+        .merge(portal::routes())
+        .merge(graph::routes())
+        .merge(arm::routes())
+        .merge(kubeapi::routes())
+        .merge(health::routes())
+        .with_state(app)
+}
+
+/// The names that a certificate of our own must hold.
+fn names(url: &str) -> Vec<String> {
+    let authority = url.split("://").nth(1).unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
+    if !host.is_empty() && !names.iter().any(|name| name == host) {
+        names.insert(0, host.to_owned());
+    }
+    names
+}
+
+type Certificate = (ServerCertificate, Option<CertificateFiles>, String);
+
+/// The certificate to serve with: the one brought along, or our own. Beside it the authority that clients
+/// are told to trust.
+async fn certificate(settings: &Settings, own: OwnTls) -> anyhow::Result<Certificate> {
+    let Some(tls) = &settings.tls else {
+        let certificate = ServerCertificate::from_pem(own.certificate.as_bytes(), own.key.expose().as_bytes())?;
+        return Ok((certificate, None, own.authority));
+    };
+    let (files, certificate) = CertificateFiles::load(tls.certificate.clone(), tls.key.clone()).await?;
+    // Clients are told to trust the last certificate of the chain that is brought along.
+    let chain = std::fs::read_to_string(&tls.certificate)?;
+    let last = chain.rfind("-----BEGIN CERTIFICATE-----").and_then(|start| chain.get(start..));
+    let authority = last.context("the certificate file holds no certificate in PEM form")?;
+    Ok((certificate, Some(files), authority.to_owned()))
+}
+
+/// The authorities of all clusters, by the cluster's id.
+fn client_authorities(app: &App) -> anyhow::Result<Vec<ClientAuthority>> {
+    let snapshot = app.snapshot();
+    let authority = |cluster: &Arc<domain::cluster::Cluster>| {
+        let certificate = crypto::cert::Certificate::from_pem(&cluster.authority.certificate_pem)?;
+        Ok(ClientAuthority { name: cluster.id.to_string().into(), certificate: certificate.der })
+    };
+    snapshot.clusters().map(authority).collect()
+}
+
+/// Keeps the hints and the trust of the TLS handshake in step with the clusters that exist.
+async fn keep_trust(app: App, tls: Tls, mut stopping: watch::Receiver<bool>) {
+    let mut revisions = app.revisions();
+    let mut known = Vec::new();
+    loop {
+        tokio::select! {
+            _ = stopping.wait_for(|stop| *stop) => return,
+            changed = revisions.changed() => if changed.is_err() { return },
+        }
+        let mut current: Vec<String> =
+            app.snapshot().clusters().map(|cluster| cluster.authority.certificate_pem.clone()).collect();
+        current.sort();
+        if current == known {
+            continue;
+        }
+        let trusted = client_authorities(&app).and_then(|authorities| Ok(tls.trust(authorities)?));
+        match trusted {
+            Ok(()) => known = current,
+            Err(error) => tracing::error!(%error, "the authorities of clusters could not be taken over"),
+        }
+    }
+}
+
+async fn follow_certificate(files: CertificateFiles, tls: Tls, stop: impl Future<Output = ()>) {
+    tokio::select! {
+        () = stop => {}
+        () = files.follow(tls, CERTIFICATE_PAUSE) => {}
+    }
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // A sender that is gone means that the server is.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// How often the files of a certificate that is brought along are looked at.
+const CERTIFICATE_PAUSE: Duration = Duration::from_secs(30);
