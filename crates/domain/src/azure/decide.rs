@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use super::{
     Caller, Grant, Lack, Policy, Reason, Refusal, UnmetCondition,
     actions::Action,
-    found::{Found, FoundDeny, FoundGrant},
+    compiled::CompiledRole,
+    found::{Found, FoundDeny},
 };
 use crate::{
-    condition::{Facts, Source, Value, Values, attribute_names_match},
+    condition::{Condition, Facts, Source, Value, Values, attribute_names_match},
     decision::{self, Decision},
+    id::{AssignmentId, ObjectId},
     scope::Scope,
 };
 
@@ -50,55 +52,17 @@ impl Policy {
     /// `Allow` by role assignments, `Deny` by a deny assignment, `NoOpinion` where a grant is lacking, each
     /// with a [`Reason`] that says which, or what would help.
     pub fn decide(&self, caller: &Caller, access: &Access, now: Timestamp) -> Decision {
-        if let Some(known) = self.memo.get(&self.mark, caller, &access.scope) {
-            return self.decide_by(&known.found, access, now);
-        }
-        let found = Found::look_up(self, caller.object_id, &caller.groups, &access.scope);
-        let known = self.memo.put(&self.mark, caller, &access.scope, found);
-        self.decide_by(&known.found, access, now)
-    }
-
-    fn decide_by(&self, found: &Found, access: &Access, now: Timestamp) -> Decision {
+        let spot = self.memo.spot(caller, &access.scope);
+        let known = self.memo.get(spot, &self.mark, caller, &access.scope).unwrap_or_else(|| {
+            let found = Found::look_up(self, caller, &access.scope);
+            self.memo.put(spot, &self.mark, caller, &access.scope, found)
+        });
+        let question = Question { policy: self, found: &known.found, caller, access, now };
         if let [action] = access.actions.as_slice() {
-            return self.decide_all(found, access, &[(action, self.known.number(action))], now);
+            return question.decide(&[(action, self.known.number(action))]);
         }
-        let numbered: Vec<_> =
-            access.actions.iter().map(|action| (action, self.known.number(action))).collect();
-        self.decide_all(found, access, &numbered, now)
-    }
-
-    fn decide_all(&self, found: &Found, access: &Access, actions: &[Numbered], now: Timestamp) -> Decision {
-        if let Some(refusal) = first_refusal(&found.denies, actions) {
-            return Decision::Deny(decision::Reason::Azure(Reason::Denied(refusal)));
-        }
-        let mut first: Option<&FoundGrant> = None;
-        let mut others: Vec<&FoundGrant> = Vec::new();
-        let mut lacking: Vec<Numbered> = Vec::new();
-        for numbered in actions {
-            match (found.granting(*numbered, &Request { action: numbered.0, access, now }), first) {
-                (None, _) => lacking.push(*numbered),
-                (Some(grant), None) => first = Some(grant),
-                (Some(grant), Some(first)) if grant.is(first) || others.iter().any(|each| grant.is(each)) => {
-                }
-                (Some(grant), Some(_)) => others.push(grant),
-            }
-        }
-        let reason = match (lacking.split_first(), first) {
-            (None, Some(first)) => {
-                let others = others.into_iter().map(FoundGrant::named).collect();
-                let reason = Reason::Granted { grant: first.named(), others };
-                return Decision::Allow(decision::Reason::Azure(reason));
-            }
-            (None, None) => Reason::BadRequest { problem: "it asks for no action".to_owned() },
-            (Some((numbered, further)), _) => Reason::NotGranted(Lack {
-                action: numbered.0.clone(),
-                further_actions: further.len(),
-                scope: access.scope.clone(),
-                helpful_roles: self.helpful_roles(&lacking, &access.scope),
-                unmet_condition: found.unmet(*numbered, &Request { action: numbered.0, access, now }),
-            }),
-        };
-        Decision::NoOpinion(decision::Reason::Azure(reason))
+        let numbered = access.actions.iter().map(|action| (action, self.known.number(action)));
+        question.decide(&numbered.collect::<Vec<_>>())
     }
 
     fn helpful_roles(&self, actions: &[Numbered], scope: &Scope) -> Vec<std::sync::Arc<str>> {
@@ -109,6 +73,112 @@ impl Policy {
 
 /// An action with its number among the known ones.
 type Numbered<'a> = (&'a Action, Option<u32>);
+
+struct Question<'a> {
+    policy: &'a Policy,
+    found: &'a Found,
+    caller: &'a Caller,
+    access: &'a Access,
+    now: Timestamp,
+}
+
+/// An assignment that is certainly the caller's.
+#[derive(Clone, Copy)]
+struct Hit<'a> {
+    assignment: AssignmentId,
+    scope: &'a Scope,
+    role: &'a CompiledRole,
+    /// The group that holds it; `None`: the caller.
+    through: Option<ObjectId>,
+    has_condition: bool,
+}
+
+impl<'a> Question<'a> {
+    fn decide(&self, actions: &[Numbered<'a>]) -> Decision {
+        if let Some(refusal) = first_refusal(&self.found.denies, actions) {
+            return Decision::Deny(decision::Reason::Azure(Reason::Denied(Box::new(refusal))));
+        }
+        let mut first: Option<Hit> = None;
+        let mut others: Vec<Hit> = Vec::new();
+        let mut lacking: Vec<Numbered> = Vec::new();
+        for numbered in actions {
+            match (self.granting(*numbered), first) {
+                (None, _) => lacking.push(*numbered),
+                (Some(hit), None) => first = Some(hit),
+                (Some(hit), Some(first))
+                    if [first].iter().chain(&others).any(|each| each.assignment == hit.assignment) => {}
+                (Some(hit), Some(_)) => others.push(hit),
+            }
+        }
+        let reason = match (lacking.split_first(), first) {
+            (None, Some(first)) => {
+                let others = others.into_iter().map(Hit::named).collect();
+                let reason = Reason::Granted { grant: first.named(), others };
+                return Decision::Allow(decision::Reason::Azure(reason));
+            }
+            (None, None) => Reason::BadRequest { problem: "it asks for no action".to_owned() },
+            (Some((numbered, further)), _) => Reason::NotGranted(Box::new(Lack {
+                action: numbered.0.clone(),
+                further_actions: further.len(),
+                scope: self.access.scope.clone(),
+                helpful_roles: self.policy.helpful_roles(&lacking, &self.access.scope),
+                unmet_condition: self.unmet(*numbered),
+            })),
+        };
+        Decision::NoOpinion(decision::Reason::Azure(reason))
+    }
+
+    /// The first assignment whose role grants an action and whose condition is met.
+    fn granting(&self, numbered: Numbered<'a>) -> Option<Hit<'a>> {
+        self.by_role(numbered).find(|hit| {
+            !hit.has_condition
+                || self.condition(hit).is_some_and(|condition| condition.holds(&self.request(numbered)))
+        })
+    }
+
+    /// The caller's assignments whose role grants an action.
+    fn by_role(&self, (action, number): Numbered<'a>) -> impl Iterator<Item = Hit<'a>> {
+        let (policy, caller) = (self.policy, self.caller);
+        self.found.grants.iter().filter_map(move |candidate| {
+            let role = policy.roles.compiled(candidate.role.slot())?;
+            if !role.permissions.names(action, number) {
+                return None;
+            }
+            let principal = caller.principal_at(candidate.place)?;
+            let (assignment, scope) = policy.index.confirm(candidate, principal)?;
+            let through = (candidate.place != 0).then_some(principal);
+            Some(Hit { assignment, scope, role, through, has_condition: candidate.role.has_condition() })
+        })
+    }
+
+    /// For an action that nothing grants: the first assignment that only its condition keeps from it.
+    fn unmet(&self, numbered: Numbered<'a>) -> Option<UnmetCondition> {
+        let hit = self.by_role(numbered).next()?;
+        let refusal = self.condition(&hit)?.refusal(&self.request(numbered));
+        let refusal = refusal.map_or_else(|| "is not met".to_owned(), |refusal| refusal.to_string());
+        Some(UnmetCondition { grant: hit.named(), refusal })
+    }
+
+    fn condition(&self, hit: &Hit) -> Option<&'a Condition> {
+        self.policy.assignments.get(&hit.assignment)?.condition.as_ref()
+    }
+
+    fn request(&self, numbered: Numbered<'a>) -> Request<'a> {
+        Request { action: numbered.0, access: self.access, now: self.now }
+    }
+}
+
+impl Hit<'_> {
+    fn named(self) -> Grant {
+        Grant {
+            assignment: self.assignment,
+            role: self.role.definition.id,
+            role_name: self.role.definition.name.clone(),
+            scope: self.scope.clone(),
+            through: self.through,
+        }
+    }
+}
 
 fn first_refusal(denies: &[FoundDeny], actions: &[Numbered]) -> Option<Refusal> {
     denies.iter().find_map(|FoundDeny { deny, through }| {
@@ -121,43 +191,6 @@ fn first_refusal(denies: &[FoundDeny], actions: &[Numbered]) -> Option<Refusal> 
             through: *through,
         })
     })
-}
-
-impl Found {
-    /// The first assignment whose role grants an action and whose condition is met.
-    fn granting<'a>(&'a self, numbered: Numbered<'a>, request: &Request) -> Option<&'a FoundGrant> {
-        self.by_role(numbered).find(|grant| {
-            grant.assignment.condition.as_ref().is_none_or(|condition| condition.holds(request))
-        })
-    }
-
-    fn by_role<'a>(&'a self, (action, number): Numbered<'a>) -> impl Iterator<Item = &'a FoundGrant> {
-        self.grants.iter().filter(move |grant| grant.role.permissions.names(action, number))
-    }
-
-    /// For an action that nothing grants: the first assignment that only its condition keeps from it.
-    fn unmet(&self, numbered: Numbered, request: &Request) -> Option<UnmetCondition> {
-        let grant = self.by_role(numbered).next()?;
-        let refusal = grant.assignment.condition.as_ref()?.refusal(request);
-        let refusal = refusal.map_or_else(|| "is not met".to_owned(), |refusal| refusal.to_string());
-        Some(UnmetCondition { grant: grant.named(), refusal })
-    }
-}
-
-impl FoundGrant {
-    fn is(&self, other: &Self) -> bool {
-        self.assignment.id == other.assignment.id
-    }
-
-    fn named(&self) -> Grant {
-        Grant {
-            assignment: self.assignment.id,
-            role: self.assignment.role,
-            role_name: self.role.definition.name.clone(),
-            scope: self.assignment.scope.clone(),
-            through: self.through,
-        }
-    }
 }
 
 /// One action of a question, as conditions see it.

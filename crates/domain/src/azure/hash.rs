@@ -56,6 +56,10 @@ pub(super) fn mix(left: u64, right: u64) -> u64 {
     (product ^ (product >> 64)) as u64
 }
 
+fn mix_pair(hash: u64, pair: u128) -> u64 {
+    mix(hash ^ pair as u64, (pair >> 64) as u64)
+}
+
 pub(super) fn of_object(id: ObjectId) -> u64 {
     let value = id.uuid().as_u128();
     mix((value >> 64) as u64, value as u64)
@@ -66,16 +70,16 @@ pub(super) fn of_text(text: &str) -> u64 {
 }
 
 fn of_bytes(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<8>();
+    let (pairs, rest) = bytes.as_chunks::<16>();
     let mut hash = bytes.len() as u64;
-    for word in words {
-        hash = mix(hash, u64::from_le_bytes(*word));
+    for pair in pairs {
+        hash = mix_pair(hash, u128::from_le_bytes(*pair));
     }
-    let mut last = [0; 8];
+    let mut last = [0; 16];
     for (place, byte) in last.iter_mut().zip(rest) {
         *place = *byte;
     }
-    mix(hash, u64::from_le_bytes(last))
+    mix_pair(hash, u128::from_le_bytes(last))
 }
 
 const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;

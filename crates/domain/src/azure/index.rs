@@ -2,13 +2,14 @@
 //!
 //! ```text
 //! base      all assignments as of the last fold, in sorted arrays
-//! changed   ids touched since: their entries in the base no longer count
+//! changed   ids touched since: their rows in the base no longer count
 //! added     what the touched ones are now, by scope
 //! ```
 //!
 //! The base is shared by all copies. A change costs the same few small allocations whatever the base's
 //! size; a fold, off the path of writes, makes a new base and leaves the changes that came after.
-//! It does not know roles, conditions, or which scope is above which.
+//! It holds what nearly every decision needs of an assignment and no more: the rest is looked up by id.
+//! It does not know what roles grant, or which scope is above which.
 
 mod base;
 mod wanted;
@@ -18,7 +19,10 @@ use std::sync::Arc;
 use imbl::Vector;
 
 use super::hash::{self, FastMap, HashedMap};
-use crate::{assignment::RoleAssignment, id::AssignmentId, scope::Scope};
+use crate::{
+    id::{AssignmentId, ObjectId},
+    scope::Scope,
+};
 use base::Base;
 pub(super) use wanted::Wanted;
 
@@ -27,7 +31,7 @@ pub(super) struct Index {
     base: Arc<Base>,
     log: Vector<Change>,
     /// Where in the log each touched id was last changed.
-    changed: FastMap<AssignmentId, usize>,
+    changed: FastMap<AssignmentId, u32>,
     /// By the hash of the folded scope; entries of scopes with the same hash are told apart when read.
     added: HashedMap<Arc<[Added]>>,
 }
@@ -40,87 +44,132 @@ pub(super) struct Folded {
     log: Vector<Change>,
 }
 
+/// What the index holds of one assignment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) principal: ObjectId,
+    pub(super) assignment: AssignmentId,
+    pub(super) role: RoleTag,
+}
+
+/// The slot of an assignment's role, and whether the assignment has a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RoleTag(u32);
+
+/// An assignment that is most likely one of a wanted principal. [`Index::confirm`] tells for certain; few
+/// candidates come so far, since most have a role that does not matter, which this already knows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub(super) role: RoleTag,
+    /// Among the wanted: 0 is the caller, then the groups in their order.
+    pub(super) place: u32,
+    spot: Spot,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Spot {
+    Base(base::Place),
+    /// A position in the log.
+    Added(u32),
+}
+
 #[derive(Clone, Debug)]
 enum Change {
-    Put(Arc<RoleAssignment>),
+    Put(Arc<(Scope, Row)>),
     Remove(AssignmentId),
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Added {
     fingerprint: u32,
-    position: usize,
+    position: u32,
 }
 
 impl Index {
-    pub(super) fn put(&mut self, assignment: Arc<RoleAssignment>) {
-        self.drop_added(assignment.id);
-        let added =
-            Added { fingerprint: wanted::fingerprint(assignment.principal), position: self.log.len() };
-        let key = hash::of_text(assignment.scope.folded());
+    pub(super) fn put(&mut self, scope: &Scope, row: Row) {
+        self.drop_added(row.assignment);
+        let fingerprint = wanted::fingerprint(row.principal);
+        let added = Added { fingerprint, position: self.next_position() };
+        let key = hash::of_text(scope.folded());
         let list: Arc<[Added]> = self.added_at(key).iter().copied().chain([added]).collect();
         self.added.insert(key, list);
-        self.changed.insert(assignment.id, added.position);
-        self.log.push_back(Change::Put(assignment));
+        self.changed.insert(row.assignment, added.position);
+        self.log.push_back(Change::Put(Arc::new((scope.clone(), row))));
     }
 
     pub(super) fn remove(&mut self, id: AssignmentId) {
         self.drop_added(id);
-        self.changed.insert(id, self.log.len());
+        self.changed.insert(id, self.next_position());
         self.log.push_back(Change::Remove(id));
     }
 
-    /// Replaces everything by the given assignments, folded at once. No two may have one id.
-    pub(super) fn replace(&mut self, assignments: Vec<Arc<RoleAssignment>>) {
-        *self = Self { base: Arc::new(Base::build(assignments)), ..Self::default() };
+    /// Replaces everything by the given rows, folded at once. No two may have one id.
+    pub(super) fn replace(&mut self, rows: impl IntoIterator<Item = (Scope, Row)>) {
+        *self = Self { base: Arc::new(Base::build(rows)), ..Self::default() };
     }
 
     /// Calls `found` for every assignment at exactly this scope (in folded form) that one of the wanted
-    /// principals holds, with that principal's place among the wanted.
-    pub(super) fn find(
-        &self,
-        scope: &str,
-        wanted: &Wanted,
-        mut found: impl FnMut(&Arc<RoleAssignment>, usize),
-    ) {
+    /// principals may hold. None that one of them does hold is left out.
+    pub(super) fn find(&self, scope: &str, wanted: &Wanted, mut found: impl FnMut(Candidate)) {
         let key = hash::of_text(scope);
-        self.base.find(key, scope, wanted, |assignment, place| {
-            if self.is_untouched(assignment.id) {
-                found(assignment, place);
-            }
-        });
+        if let Some((number, run)) = self.base.run(key, scope) {
+            self.base.find(number, run, wanted, |role, place, spot| {
+                found(Candidate { role, place, spot: Spot::Base(spot) });
+            });
+        }
         if self.added.is_empty() {
             return;
         }
         for added in self.added_at(key).iter().filter(|added| wanted.may_hold(added.fingerprint)) {
-            let Some(assignment) = self.put_at(added.position) else { continue };
-            if assignment.scope.folded() == scope
-                && let Some(place) = wanted.place(added.fingerprint, assignment.principal)
-            {
-                found(assignment, place);
+            let Some((_, row)) = self.put_at(added.position).filter(|(there, _)| there.folded() == scope)
+            else {
+                continue;
+            };
+            for place in wanted.places(added.fingerprint) {
+                found(Candidate { role: row.role, place, spot: Spot::Added(added.position) });
             }
         }
     }
 
-    /// Every assignment at exactly this scope, in folded form.
-    pub(super) fn at(&self, scope: &str) -> impl Iterator<Item = &Arc<RoleAssignment>> {
-        let key = hash::of_text(scope);
-        let before = self.base.at(key, scope).iter().filter(|each| self.is_untouched(each.id));
-        let added = self.added_at(key).iter().filter_map(|added| self.put_at(added.position));
-        before.chain(added.filter(move |each| each.scope.folded() == scope))
+    /// Whether a candidate, found in this very state, is an assignment of this principal: the one at the
+    /// candidate's place. Gives its id and scope.
+    pub(super) fn confirm(
+        &self,
+        candidate: &Candidate,
+        principal: ObjectId,
+    ) -> Option<(AssignmentId, &Scope)> {
+        let (holder, assignment, scope) = match candidate.spot {
+            Spot::Base(place) => {
+                let (holder, assignment, scope) = self.base.row(place)?;
+                self.is_untouched(assignment).then_some((holder, assignment, scope))?
+            }
+            Spot::Added(position) => {
+                let (scope, row) = self.put_at(position)?;
+                (row.principal, row.assignment, scope)
+            }
+        };
+        (holder == principal).then_some((assignment, scope))
     }
 
-    /// The scopes that have assignments in the base, in the order of their folded texts, and those of later
-    /// changes; some twice, some no longer in use.
+    /// Every assignment at exactly this scope, in folded form.
+    pub(super) fn at(&self, scope: &str) -> impl Iterator<Item = AssignmentId> {
+        let key = hash::of_text(scope);
+        let before = self.base.run(key, scope).into_iter().flat_map(|(_, run)| self.base.assignments(run));
+        let before = before.filter(|id| self.is_untouched(*id));
+        let added = self.added_at(key).iter().filter_map(|added| self.put_at(added.position));
+        let added = added.filter(move |(there, _)| there.folded() == scope);
+        before.chain(added.map(|(_, row)| row.assignment))
+    }
+
+    /// The scopes that have assignments, or had some at the last fold; some of them twice.
     pub(super) fn scopes(&self) -> impl Iterator<Item = &Scope> {
-        self.base.scopes().chain(self.puts().map(|assignment| &assignment.scope))
+        self.base.scopes().chain(self.puts().map(|(scope, _)| scope))
     }
 
     /// The scope that an equal one is kept as, so that equal texts share their memory.
     pub(super) fn kept_scope(&self, scope: &Scope) -> Option<&Scope> {
-        let key = hash::of_text(scope.folded());
-        let kept = self.base.at(key, scope.folded()).first().map(|assignment| &assignment.scope);
-        kept.filter(|kept| kept.as_str() == scope.as_str())
+        let (number, _) = self.base.run(hash::of_text(scope.folded()), scope.folded())?;
+        self.base.scope(number).filter(|kept| kept.as_str() == scope.as_str())
     }
 
     /// How many changes wait to be folded in.
@@ -133,15 +182,15 @@ impl Index {
         self.base.len()
     }
 
-    /// Bytes that the base takes beyond the assignments themselves.
+    /// Bytes that the base takes, without the texts of scopes, which it shares with the assignments.
     pub(super) fn bytes(&self) -> usize {
         self.base.bytes()
     }
 
     /// Makes a base with all changes in it: linear in the number of assignments.
     pub(super) fn fold(&self) -> Folded {
-        let added = self.puts().cloned();
-        let base = self.base.merged(|id| self.is_untouched(id), added.collect());
+        let added = self.puts().map(|(scope, row)| (scope.clone(), *row));
+        let base = self.base.merged(|id| self.is_untouched(id), added);
         Folded { from: self.base.clone(), base: Arc::new(base), log: self.log.clone() }
     }
 
@@ -157,12 +206,17 @@ impl Index {
         let mut fresh = Self { base: folded.base.clone(), ..Self::default() };
         for change in self.log.iter().skip(folded.log.len()) {
             match change {
-                Change::Put(assignment) => fresh.put(assignment.clone()),
+                Change::Put(put) => fresh.put(&put.0, put.1),
                 Change::Remove(id) => fresh.remove(*id),
             }
         }
         *self = fresh;
         true
+    }
+
+    /// Invariant: fewer than 2^32 changes between folds; a write folds by itself long before.
+    fn next_position(&self) -> u32 {
+        u32::try_from(self.log.len()).unwrap_or(u32::MAX)
     }
 
     fn is_untouched(&self, id: AssignmentId) -> bool {
@@ -173,30 +227,45 @@ impl Index {
         self.added.get(&key).map_or(&[], |list| list)
     }
 
-    fn put_at(&self, position: usize) -> Option<&Arc<RoleAssignment>> {
-        match self.log.get(position)? {
-            Change::Put(assignment) => Some(assignment),
+    fn put_at(&self, position: u32) -> Option<&(Scope, Row)> {
+        match self.log.get(position as usize)? {
+            Change::Put(put) => Some(put),
             Change::Remove(_) => None,
         }
     }
 
     /// The assignments as the changes since the fold left them.
-    fn puts(&self) -> impl Iterator<Item = &Arc<RoleAssignment>> {
+    fn puts(&self) -> impl Iterator<Item = &(Scope, Row)> {
         self.changed.values().filter_map(|position| self.put_at(*position))
     }
 
     /// Takes an earlier change of the same id out of the lists by scope.
     fn drop_added(&mut self, id: AssignmentId) {
         let Some(position) = self.changed.get(&id).copied() else { return };
-        let Some(before) = self.put_at(position) else { return };
-        let key = hash::of_text(before.scope.folded());
-        let list: Arc<[Added]> =
-            self.added_at(key).iter().copied().filter(|added| added.position != position).collect();
+        let Some((scope, _)) = self.put_at(position) else { return };
+        let key = hash::of_text(scope.folded());
+        let kept = self.added_at(key).iter().copied().filter(|added| added.position != position);
+        let list: Arc<[Added]> = kept.collect();
         if list.is_empty() {
             self.added.remove(&key);
         } else {
             self.added.insert(key, list);
         }
+    }
+}
+
+impl RoleTag {
+    /// `slot` is below 2^31.
+    pub(super) fn new(slot: u32, has_condition: bool) -> Self {
+        Self(slot << 1 | u32::from(has_condition))
+    }
+
+    pub(super) fn slot(self) -> u32 {
+        self.0 >> 1
+    }
+
+    pub(super) fn has_condition(self) -> bool {
+        self.0 & 1 == 1
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Action, Caller, Policy, found::Found};
+use super::{Action, Caller, Policy, found::Found, index::Candidate};
 use crate::{
     assignment::{DenyAssignment, RoleAssignment},
     id::{AssignmentId, ObjectId, RoleId},
@@ -52,12 +52,12 @@ impl Policy {
 
     /// At exactly this scope.
     pub fn assignments_at(&self, scope: &Scope) -> Vec<Arc<RoleAssignment>> {
-        self.index.at(scope.folded()).cloned().collect()
+        self.at(scope.folded()).cloned().collect()
     }
 
     /// At this scope and above it: what counts there. The nearest first.
     pub fn assignments_at_or_above(&self, scope: &Scope) -> Vec<Arc<RoleAssignment>> {
-        self.hierarchy.chain(scope).into_iter().flat_map(|text| self.index.at(text)).cloned().collect()
+        self.hierarchy.chain(scope).into_iter().flat_map(|text| self.at(text)).cloned().collect()
     }
 
     /// At this scope and everywhere below it, in the order of the scopes.
@@ -65,7 +65,7 @@ impl Policy {
         let by_text = !matches!(scope.kind(), ScopeKind::ManagementGroup);
         let is_within = |each: &&Scope| scope.contains(each) || (!by_text && self.is_below(each, scope));
         let scopes: BTreeSet<&str> = self.index.scopes().filter(is_within).map(Scope::folded).collect();
-        scopes.into_iter().flat_map(|text| self.index.at(text)).cloned().collect()
+        scopes.into_iter().flat_map(|text| self.at(text)).cloned().collect()
     }
 
     /// Of exactly this principal, wherever. Looks at every assignment.
@@ -89,13 +89,16 @@ impl Policy {
 
     /// Every role that the caller holds at a scope or above it, those with a condition included.
     pub fn held(&self, caller: &Caller, scope: &Scope) -> Vec<Held> {
-        let found = Found::look_up(self, caller.object_id, &caller.groups, scope);
-        let held = found.grants.into_iter().map(|grant| Held {
-            assignment: grant.assignment,
-            role: grant.role.definition.clone(),
-            through: grant.through,
-        });
-        held.collect()
+        let held = |candidate: &Candidate| {
+            let principal = caller.principal_at(candidate.place)?;
+            let (assignment, _) = self.index.confirm(candidate, principal)?;
+            Some(Held {
+                assignment: self.assignments.get(&assignment)?.clone(),
+                role: self.roles.compiled(candidate.role.slot())?.definition.clone(),
+                through: (candidate.place != 0).then_some(principal),
+            })
+        };
+        Found::look_up(self, caller, scope).grants.iter().filter_map(held).collect()
     }
 
     /// The permissions of every role that the caller holds there, each role once: what ARM's list of
@@ -112,8 +115,13 @@ impl Policy {
         let number = self.known.number(action);
         let mut granting = self.assignments_at_or_above(scope);
         granting.retain(|assignment| {
-            self.roles.compiled(assignment.role).is_some_and(|role| role.permissions.names(action, number))
+            self.roles.by_id(assignment.role).is_some_and(|role| role.permissions.names(action, number))
         });
         granting
+    }
+
+    /// The assignments at exactly this scope, in folded form.
+    fn at(&self, scope: &str) -> impl Iterator<Item = &Arc<RoleAssignment>> {
+        self.index.at(scope).filter_map(|id| self.assignments.get(&id))
     }
 }

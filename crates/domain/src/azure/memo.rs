@@ -22,36 +22,48 @@ pub(super) struct Entry {
     pub(super) found: Found,
 }
 
+/// Where a caller and a scope are remembered, if they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    shard: usize,
+    slot: usize,
+}
+
 impl Memo {
+    pub(super) fn spot(&self, caller: &Caller, scope: &Scope) -> Spot {
+        let hash = hash::mix(hash::of_object(caller.object_id), hash::of_text(scope.folded()));
+        Spot { shard: hash as usize % SHARDS, slot: (hash >> 32) as usize % SLOTS }
+    }
+
     /// Never waits: where another thread is just writing, nothing is known.
-    pub(super) fn get(&self, mark: &Mark, caller: &Caller, scope: &Scope) -> Option<Arc<Entry>> {
-        let (shard, place) = place(caller, scope);
-        let slots = self.shards.get(shard)?.try_read().ok()?;
-        let entry = slots.get(place)?.as_ref()?;
+    pub(super) fn get(&self, spot: Spot, mark: &Mark, caller: &Caller, scope: &Scope) -> Option<Arc<Entry>> {
+        let slots = self.shards.get(spot.shard)?.try_read().ok()?;
+        let entry = slots.get(spot.slot)?.as_ref()?;
         (Arc::ptr_eq(&entry.mark, mark) && entry.scope == *scope && entry.caller.is_same(caller))
             .then(|| entry.clone())
     }
 
     /// Remembers in the place of whatever was there; forgets instead of waiting.
-    pub(super) fn put(&self, mark: &Mark, caller: &Caller, scope: &Scope, found: Found) -> Arc<Entry> {
+    pub(super) fn put(
+        &self,
+        spot: Spot,
+        mark: &Mark,
+        caller: &Caller,
+        scope: &Scope,
+        found: Found,
+    ) -> Arc<Entry> {
         let entry =
             Arc::new(Entry { mark: mark.clone(), caller: caller.clone(), scope: scope.clone(), found });
-        let (shard, place) = place(caller, scope);
-        let slots = self.shards.get(shard).and_then(|shard| shard.try_write().ok());
+        let slots = self.shards.get(spot.shard).and_then(|shard| shard.try_write().ok());
         let before = slots.and_then(|mut slots| {
             if slots.is_empty() {
                 slots.resize(SLOTS, None);
             }
-            slots.get_mut(place).and_then(|slot| slot.replace(entry.clone()))
+            slots.get_mut(spot.slot).and_then(|slot| slot.replace(entry.clone()))
         });
         drop(before);
         entry
     }
-}
-
-fn place(caller: &Caller, scope: &Scope) -> (usize, usize) {
-    let hash = hash::mix(hash::of_object(caller.object_id), hash::of_text(scope.folded()));
-    (hash as usize % SHARDS, (hash >> 32) as usize % SLOTS)
 }
 
 const SHARDS: usize = 16;

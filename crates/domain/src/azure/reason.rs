@@ -15,9 +15,9 @@ pub enum Reason {
     /// besides.
     Granted { grant: Grant, others: Vec<Grant> },
     /// A deny assignment refuses an action, whatever is granted.
-    Denied(Refusal),
+    Denied(Box<Refusal>),
     /// No role assignment grants an action.
-    NotGranted(Lack),
+    NotGranted(Box<Lack>),
     /// A discovery path of the Kubernetes API, which everyone in the directory may read.
     Discovery { path: String },
     /// Users without an object id are refused, as the cluster is configured.
@@ -99,7 +99,7 @@ impl fmt::Display for Reason {
                 }
             }
             Self::Denied(refusal) => {
-                let Refusal { assignment, name, scope, action, through } = refusal;
+                let Refusal { assignment, name, scope, action, through } = &**refusal;
                 write!(f, "deny assignment \"{name}\" ({assignment}) at {scope} refuses {action}")?;
                 through.map_or(Ok(()), |group| write!(f, " to group {group}"))
             }

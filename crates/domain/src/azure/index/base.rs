@@ -4,17 +4,25 @@
 //! the caller's principals are looked up, behind a filter. Either way the cost hangs on the caller and on
 //! the smaller side, not on the number of assignments.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use super::wanted::{FILTER_BITS, Wanted, fingerprint, has_bit, set_bit};
-use crate::{assignment::RoleAssignment, azure::hash, id::AssignmentId, scope::Scope};
+use super::{
+    RoleTag, Row,
+    wanted::{FILTER_BITS, Wanted, fingerprint, has_bit, set_bit},
+};
+use crate::{
+    azure::hash,
+    id::{AssignmentId, ObjectId},
+    scope::Scope,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Base {
-    assignments: Vec<Arc<RoleAssignment>>,
-    /// Of the principals, parallel to the assignments.
-    fingerprints: Vec<u32>,
-    /// Runs of assignments with one scope, in the order of the folded scopes.
+    /// What is looked through: small, and beside each other.
+    keys: Vec<Key>,
+    /// The rest of each row, parallel to the keys.
+    ids: Vec<(ObjectId, AssignmentId)>,
+    /// Rows with one scope each, in the order of the folded scopes.
     runs: Vec<Run>,
     /// Open addressing by the hash of the folded scope: an index into the runs, or `EMPTY`. Its length is a
     /// power of two and at least a quarter is empty, so that every search ends.
@@ -22,195 +30,276 @@ pub(super) struct Base {
     filters: Vec<u64>,
 }
 
+/// Ordered by the fingerprint, within a run.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    fingerprint: u32,
+    role: RoleTag,
+}
+
+/// A row, and the run that it is in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    run: u32,
+    row: u32,
+}
+
 #[derive(Debug)]
-struct Run {
+pub(super) struct Run {
     hash: u64,
+    scope: Scope,
     first: u32,
     count: u32,
     filter: u32,
+    /// 0: no filter, the run is scanned.
     filter_words: u32,
 }
 
 impl Base {
-    /// Sorts and packs. No two assignments may have one id.
-    pub(super) fn build(assignments: Vec<Arc<RoleAssignment>>) -> Self {
-        Self::pack(sorted(assignments))
+    /// Sorts and packs. No two rows may have one assignment.
+    pub(super) fn build(rows: impl IntoIterator<Item = (Scope, Row)>) -> Self {
+        let rows = by_scope(rows);
+        let mut base = Self::with_capacity(rows.iter().map(|(_, rows)| rows.len()).sum());
+        for (scope, rows) in rows {
+            base.push_run(scope, rows);
+        }
+        base.finished()
     }
 
     /// This base less what `keep` refuses, and with what was added.
     pub(super) fn merged(
         &self,
         keep: impl Fn(AssignmentId) -> bool,
-        added: Vec<Arc<RoleAssignment>>,
+        added: impl IntoIterator<Item = (Scope, Row)>,
     ) -> Self {
-        let kept = self.fingerprints.iter().copied().zip(self.assignments.iter().cloned());
-        let kept = kept.filter(|(_, assignment)| keep(assignment.id));
-        let mut all = Vec::with_capacity(self.assignments.len() + added.len());
-        let mut added = sorted(added).into_iter().peekable();
-        for entry in kept {
-            while let Some(first) = added.next_if(|first| order(first) < order(&entry)) {
-                all.push(first);
+        let mut added = by_scope(added).into_iter().peekable();
+        let mut base = Self::with_capacity(self.keys.len());
+        for run in &self.runs {
+            while let Some((scope, rows)) = added.next_if(|(scope, _)| *scope < run.scope) {
+                base.push_run(scope, rows);
             }
-            all.push(entry);
+            let mut rows: Vec<Entry> = self.entries(run).filter(|(_, row)| keep(row.assignment)).collect();
+            if let Some((_, more)) = added.next_if(|(scope, _)| *scope == run.scope) {
+                rows.extend(more);
+                rows.sort_by_key(|(fingerprint, _)| *fingerprint);
+            }
+            base.push_run(run.scope.clone(), rows);
         }
-        all.extend(added);
-        Self::pack(all)
+        for (scope, rows) in added {
+            base.push_run(scope, rows);
+        }
+        base.finished()
     }
 
+    /// The run of a scope, with its number. `key` is the hash of the text.
+    pub(super) fn run(&self, key: u64, scope: &str) -> Option<(u32, &Run)> {
+        let mask = self.table.len().checked_sub(1)?;
+        let mut place = key as usize & mask;
+        loop {
+            let number = *self.table.get(place)?;
+            let run = self.runs.get(number as usize)?;
+            if run.hash == key && run.scope.folded() == scope {
+                return Some((number, run));
+            }
+            place = (place + 1) & mask;
+        }
+    }
+
+    /// Calls `found` for every row whose fingerprint is that of a wanted principal, with the principal's
+    /// place among the wanted. Whether it is that principal's is for [`Base::row`] to tell.
     pub(super) fn find(
         &self,
-        key: u64,
-        scope: &str,
+        number: u32,
+        run: &Run,
         wanted: &Wanted,
-        mut found: impl FnMut(&Arc<RoleAssignment>, usize),
+        mut found: impl FnMut(RoleTag, u32, Place),
     ) {
-        let Some((run, fingerprints, assignments)) = self.run(key, scope) else { return };
-        let mut confirm = |fingerprint: u32, assignment: &Arc<RoleAssignment>| {
-            if let Some(place) = wanted.place(fingerprint, assignment.principal) {
-                found(assignment, place);
-            }
-        };
-        if run.filter_words == 0 || fingerprints.len() <= wanted.fingerprints().len() {
-            for (fingerprint, assignment) in fingerprints.iter().zip(assignments) {
-                if wanted.may_hold(*fingerprint) {
-                    confirm(*fingerprint, assignment);
+        let keys = self.keys(run);
+        if run.filter_words == 0 || keys.len() <= wanted.fingerprints().len() {
+            for (row, key) in (run.first..).zip(keys) {
+                if wanted.may_hold(key.fingerprint) {
+                    for place in wanted.places(key.fingerprint) {
+                        found(key.role, place, Place { run: number, row });
+                    }
                 }
             }
             return;
         }
         let start = run.filter as usize;
         let filter = self.filters.get(start..start + run.filter_words as usize).unwrap_or_default();
-        for (place, fingerprint) in wanted.fingerprints().iter().enumerate() {
-            if !has_bit(filter, *fingerprint) {
-                continue;
-            }
-            let first = fingerprints.partition_point(|each| each < fingerprint);
-            let same = fingerprints.iter().zip(assignments).skip(first);
-            for (_, assignment) in same.take_while(|(each, _)| *each == fingerprint) {
-                if wanted.id(place) == Some(assignment.principal)
-                    && wanted.place(*fingerprint, assignment.principal) == Some(place)
-                {
-                    found(assignment, place);
+        for (place, fingerprint) in (0..).zip(wanted.fingerprints()) {
+            if has_bit(filter, *fingerprint) {
+                let first = lower_bound(keys, *fingerprint);
+                let same = keys.get(first..).unwrap_or_default().iter();
+                let same = same.take_while(|key| key.fingerprint == *fingerprint);
+                for (row, key) in (run.first as usize + first..).zip(same) {
+                    found(key.role, place, Place { run: number, row: index(row) });
                 }
             }
         }
     }
 
-    /// The assignments at exactly this scope.
-    pub(super) fn at(&self, key: u64, scope: &str) -> &[Arc<RoleAssignment>] {
-        self.run(key, scope).map_or(&[], |(_, _, assignments)| assignments)
+    /// Principal, assignment and scope of a row.
+    pub(super) fn row(&self, place: Place) -> Option<(ObjectId, AssignmentId, &Scope)> {
+        let (principal, assignment) = *self.ids.get(place.row as usize)?;
+        Some((principal, assignment, &self.runs.get(place.run as usize)?.scope))
+    }
+
+    pub(super) fn assignments(&self, run: &Run) -> impl Iterator<Item = AssignmentId> {
+        self.ids(run).iter().map(|(_, assignment)| *assignment)
+    }
+
+    pub(super) fn scope(&self, run: u32) -> Option<&Scope> {
+        self.runs.get(run as usize).map(|run| &run.scope)
     }
 
     pub(super) fn scopes(&self) -> impl Iterator<Item = &Scope> {
-        self.runs.iter().filter_map(|run| Some(&self.assignments.get(run.first as usize)?.scope))
+        self.runs.iter().map(|run| &run.scope)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.assignments.len()
+        self.keys.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.assignments.capacity() * size_of::<Arc<RoleAssignment>>()
-            + self.fingerprints.capacity() * size_of::<u32>()
+        self.keys.capacity() * size_of::<Key>()
+            + self.ids.capacity() * size_of::<(ObjectId, AssignmentId)>()
             + self.runs.capacity() * size_of::<Run>()
             + self.table.capacity() * size_of::<u32>()
             + self.filters.capacity() * size_of::<u64>()
     }
 
-    fn run(&self, key: u64, scope: &str) -> Option<(&Run, &[u32], &[Arc<RoleAssignment>])> {
-        let mask = self.table.len().checked_sub(1)?;
-        let mut place = key as usize & mask;
-        loop {
-            let run = self.runs.get(*self.table.get(place)? as usize)?;
-            if run.hash == key {
-                let range = run.first as usize..run.first as usize + run.count as usize;
-                let assignments = self.assignments.get(range.clone())?;
-                if assignments.first()?.scope.folded() == scope {
-                    return Some((run, self.fingerprints.get(range)?, assignments));
-                }
-            }
-            place = (place + 1) & mask;
+    fn keys(&self, run: &Run) -> &[Key] {
+        let first = run.first as usize;
+        self.keys.get(first..first + run.count as usize).unwrap_or_default()
+    }
+
+    fn ids(&self, run: &Run) -> &[(ObjectId, AssignmentId)] {
+        let first = run.first as usize;
+        self.ids.get(first..first + run.count as usize).unwrap_or_default()
+    }
+
+    fn entries(&self, run: &Run) -> impl Iterator<Item = Entry> {
+        self.keys(run).iter().zip(self.ids(run)).map(|(key, (principal, assignment))| {
+            (key.fingerprint, Row { principal: *principal, assignment: *assignment, role: key.role })
+        })
+    }
+
+    fn with_capacity(rows: usize) -> Self {
+        Self { keys: Vec::with_capacity(rows), ids: Vec::with_capacity(rows), ..Self::default() }
+    }
+
+    /// `rows` is in order.
+    fn push_run(&mut self, scope: Scope, rows: Vec<Entry>) {
+        if rows.is_empty() {
+            return;
+        }
+        let is_scanned = rows.len() <= SCANNED;
+        let words = (rows.len() * FILTER_BITS).div_ceil(64).next_power_of_two();
+        let words = if is_scanned { 0 } else { words };
+        self.runs.push(Run {
+            hash: hash::of_text(scope.folded()),
+            scope,
+            first: index(self.keys.len()),
+            count: index(rows.len()),
+            filter: index(self.filters.len()),
+            filter_words: index(words),
+        });
+        let start = self.filters.len();
+        self.filters.resize(start + words, 0);
+        let filter = self.filters.get_mut(start..).unwrap_or_default();
+        for (fingerprint, row) in rows {
+            set_bit(filter, fingerprint);
+            self.keys.push(Key { fingerprint, role: row.role });
+            self.ids.push((row.principal, row.assignment));
         }
     }
 
-    /// `all` is in order.
-    fn pack(all: Vec<Entry>) -> Self {
-        let mut base = Self {
-            assignments: Vec::with_capacity(all.len()),
-            fingerprints: Vec::with_capacity(all.len()),
-            ..Self::default()
-        };
-        for entries in all.chunk_by(|left, right| left.1.scope == right.1.scope) {
-            base.push_run(entries);
-        }
-        base.runs.shrink_to_fit();
-        base.filters.shrink_to_fit();
-        base.table = vec![EMPTY; (base.runs.len() * 4 / 3 + 1).next_power_of_two()];
-        let mask = base.table.len() - 1;
-        for (number, run) in (0..).zip(&base.runs) {
+    /// Gives back spare memory and fills the table.
+    fn finished(mut self) -> Self {
+        self.keys.shrink_to_fit();
+        self.ids.shrink_to_fit();
+        self.runs.shrink_to_fit();
+        self.filters.shrink_to_fit();
+        self.table = vec![EMPTY; (self.runs.len() * 4 / 3 + 1).next_power_of_two()];
+        let mask = self.table.len() - 1;
+        for (number, run) in (0..).zip(&self.runs) {
             let mut place = run.hash as usize & mask;
-            while base.table.get(place).is_some_and(|taken| *taken != EMPTY) {
+            while self.table.get(place).is_some_and(|taken| *taken != EMPTY) {
                 place = (place + 1) & mask;
             }
-            if let Some(free) = base.table.get_mut(place) {
+            if let Some(free) = self.table.get_mut(place) {
                 *free = number;
             }
         }
-        base
-    }
-
-    fn push_run(&mut self, entries: &[Entry]) {
-        let Some((_, first)) = entries.first() else { return };
-        // Invariant: fewer than 2^32 assignments; at a hundred bytes each, memory ends long before.
-        let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        let words = if entries.len() > SCANNED {
-            (entries.len() * FILTER_BITS).div_ceil(64).next_power_of_two()
-        } else {
-            0
-        };
-        self.runs.push(Run {
-            hash: hash::of_text(first.scope.folded()),
-            first: number(self.assignments.len()),
-            count: number(entries.len()),
-            filter: number(self.filters.len()),
-            filter_words: number(words),
-        });
-        let mut filter = vec![0; words];
-        for (fingerprint, assignment) in entries {
-            set_bit(&mut filter, *fingerprint);
-            self.fingerprints.push(*fingerprint);
-            self.assignments.push(assignment.clone());
-        }
-        self.filters.extend(filter);
+        self
     }
 }
 
-type Entry = (u32, Arc<RoleAssignment>);
+type Entry = (u32, Row);
 
-fn order(entry: &Entry) -> (&str, u32) {
-    (entry.1.scope.folded(), entry.0)
+/// A position as the arrays keep it. Invariant: fewer than 2^32 rows; at forty bytes each, memory ends before.
+fn index(position: usize) -> u32 {
+    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-/// In order. Scopes are few beside assignments, so they are sorted by themselves.
-fn sorted(assignments: Vec<Arc<RoleAssignment>>) -> Vec<Entry> {
-    let mut numbers: std::collections::HashMap<Scope, u32> = std::collections::HashMap::new();
-    for assignment in &assignments {
-        numbers.entry(assignment.scope.clone()).or_insert(0);
+/// Scopes in order, the rows of each in the order of their fingerprints.
+fn by_scope(rows: impl IntoIterator<Item = (Scope, Row)>) -> Vec<(Scope, Vec<Entry>)> {
+    let mut groups: HashMap<Scope, Vec<Entry>> = HashMap::new();
+    for (scope, row) in rows {
+        groups.entry(scope).or_default().push((fingerprint(row.principal), row));
     }
-    let mut scopes: Vec<Scope> = numbers.keys().cloned().collect();
-    scopes.sort_unstable();
-    for (number, scope) in (0..).zip(scopes) {
-        numbers.insert(scope, number);
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+    for (_, rows) in &mut groups {
+        rows.sort_by_key(|(fingerprint, _)| *fingerprint);
     }
-    let rank = |scope: &Scope| numbers.get(scope).copied().unwrap_or(0);
-    let mut all: Vec<(u32, u32, Arc<RoleAssignment>)> = assignments
-        .into_iter()
-        .map(|assignment| (rank(&assignment.scope), fingerprint(assignment.principal), assignment))
-        .collect();
-    all.sort_unstable_by_key(|(rank, fingerprint, _)| (*rank, *fingerprint));
-    all.into_iter().map(|(_, fingerprint, assignment)| (fingerprint, assignment)).collect()
+    groups
+}
+
+/// Where the first key is whose fingerprint is not below `wanted`. They are spread evenly, as hashes are, so the
+/// search starts where it should be and widens from there.
+fn lower_bound(keys: &[Key], wanted: u32) -> usize {
+    let length = keys.len();
+    let guess = (u64::from(wanted) * length as u64 >> 32) as usize;
+    let is_below = |place: usize| keys.get(place).is_some_and(|key| key.fingerprint < wanted);
+    let (mut low, mut high) = (guess, guess);
+    let mut step = FIRST_STEP;
+    while low > 0 && !is_below(low - 1) {
+        low = low.saturating_sub(step);
+        step *= 2;
+    }
+    step = FIRST_STEP;
+    while is_below(high) {
+        high = (high + step).min(length);
+        step *= 2;
+    }
+    let window = keys.get(low..high).unwrap_or_default();
+    low + window.partition_point(|key| key.fingerprint < wanted)
 }
 
 const EMPTY: u32 = u32::MAX;
 /// Up to this many assignments a scope is always scanned, which is cheaper than its filter.
 const SCANNED: usize = 64;
+/// A cache line of keys.
+const FIRST_STEP: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_guess_changes_no_result(
+            mut all in prop::collection::vec(prop_oneof![any::<u32>(), 0..40_u32], 0..300), wanted in prop_oneof![any::<u32>(), 0..40_u32],
+        ) {
+            all.sort_unstable();
+            let role = RoleTag::new(0, false);
+            let keys: Vec<Key> = all.iter().map(|fingerprint| Key { fingerprint: *fingerprint, role }).collect();
+            for wanted in all.get(all.len() / 2).copied().into_iter().chain([wanted]) {
+                prop_assert_eq!(lower_bound(&keys, wanted), all.partition_point(|each| *each < wanted));
+            }
+        }
+    }
+}

@@ -2,13 +2,12 @@
 
 use crate::{azure::hash, id::ObjectId};
 
-/// A caller's own id, at place 0, and those of the groups.
+/// The fingerprints of a caller, at place 0, and of the groups.
 #[derive(Debug)]
-pub(in crate::azure) struct Wanted<'a> {
-    object_id: ObjectId,
-    groups: &'a [ObjectId],
+pub(in crate::azure) struct Wanted {
     fingerprints: Vec<u32>,
-    /// A bit for each fingerprint, by its low bits: says quickly that a principal is not among them.
+    /// A bit for each fingerprint, by its low bits, among 64 or more: says quickly that a principal is not
+    /// among them.
     filter: Vec<u64>,
 }
 
@@ -18,22 +17,15 @@ pub(super) fn fingerprint(principal: ObjectId) -> u32 {
     (hash::of_object(principal) >> 32) as u32
 }
 
-impl<'a> Wanted<'a> {
-    pub(in crate::azure) fn new(object_id: ObjectId, groups: &'a [ObjectId]) -> Self {
+impl Wanted {
+    pub(in crate::azure) fn new(object_id: ObjectId, groups: &[ObjectId]) -> Self {
         let fingerprints: Vec<u32> =
             std::iter::once(&object_id).chain(groups).map(|principal| fingerprint(*principal)).collect();
-        let mut filter = vec![0_u64; (fingerprints.len() * FILTER_BITS).div_ceil(64).next_power_of_two()];
+        let mut filter = vec![0_u64; fingerprints.len().next_power_of_two()];
         for fingerprint in &fingerprints {
             set_bit(&mut filter, *fingerprint);
         }
-        Self { object_id, groups, fingerprints, filter }
-    }
-
-    pub(in crate::azure) fn id(&self, place: usize) -> Option<ObjectId> {
-        match place.checked_sub(1) {
-            None => Some(self.object_id),
-            Some(place) => self.groups.get(place).copied(),
-        }
+        Self { fingerprints, filter }
     }
 
     pub(super) fn fingerprints(&self) -> &[u32] {
@@ -45,17 +37,9 @@ impl<'a> Wanted<'a> {
         has_bit(&self.filter, fingerprint)
     }
 
-    /// The first place at which this principal is wanted.
-    pub(super) fn place(&self, fingerprint: u32, principal: ObjectId) -> Option<usize> {
-        let mut start = 0;
-        loop {
-            let rest = self.fingerprints.get(start..)?;
-            let place = start + rest.iter().position(|each| *each == fingerprint)?;
-            if self.id(place) == Some(principal) {
-                return Some(place);
-            }
-            start = place + 1;
-        }
+    /// Where principals with this fingerprint are: seldom more than one.
+    pub(super) fn places(&self, fingerprint: u32) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.fingerprints).filter(move |(_, each)| **each == fingerprint).map(|(place, _)| place)
     }
 }
 
