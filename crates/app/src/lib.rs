@@ -23,6 +23,7 @@ mod live;
 pub mod login;
 pub mod objects;
 mod passwords;
+pub mod reviews;
 pub mod roles;
 pub mod subscriptions;
 mod tables;
@@ -74,6 +75,7 @@ struct Inner {
     /// Permits for password computations.
     hashing: Arc<tokio::sync::Semaphore>,
     operations: Arc<Operations>,
+    stale: std::sync::atomic::AtomicBool,
 }
 
 /// What an application handle is made of.
@@ -116,6 +118,7 @@ impl App {
             login: login::LoginState::default(),
             hashing: Arc::new(tokio::sync::Semaphore::new(cores)),
             operations: Arc::new(operations),
+            stale: std::sync::atomic::AtomicBool::new(false),
         };
         let app = Self { inner: Arc::new(inner) };
         let follower = app.clone();
@@ -169,6 +172,16 @@ impl App {
     /// What has changed after `revision`, oldest first. [`Expired`]: too long ago, read again.
     pub fn changes_since(&self, revision: u64) -> Result<Vec<Arc<Applied>>, Expired> {
         self.inner.live.since(revision)
+    }
+
+    /// Says that changes are not followed any more. From then on nothing is allowed: see [`App::is_stale`].
+    pub fn mark_stale(&self) {
+        self.inner.stale.store(true, std::sync::atomic::Ordering::Release);
+    }
+
+    /// Whether the snapshot may be older than what was committed elsewhere.
+    pub fn is_stale(&self) -> bool {
+        self.inner.stale.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// The data actions that are known, for translating requests of Kubernetes.

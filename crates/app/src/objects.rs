@@ -32,7 +32,7 @@ mod service_accounts;
 mod watch;
 mod write;
 
-pub use access::{Asked, Target};
+pub use access::{Asked, HeldRules, Target};
 pub(crate) use bootstrap::{keep_admin_group_binding, write_bootstrap};
 pub use error::{Denied, ObjectError};
 pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token, Unauthenticated};

@@ -82,12 +82,16 @@ impl Record {
             Self::ServicePrincipal(record) => RecordKey::ServicePrincipal(record.id),
             Self::ManagementGroup(record) => RecordKey::ManagementGroup(record.name.folded()),
             Self::Subscription(record) => RecordKey::Subscription(record.id),
-            Self::ResourceGroup(record) => RecordKey::ResourceGroup(record.subscription, record.name.folded()),
+            Self::ResourceGroup(record) => {
+                RecordKey::ResourceGroup(record.subscription, record.name.folded())
+            }
             Self::Role(record) => RecordKey::Role(record.id),
             Self::Assignment(record) => RecordKey::Assignment(record.id),
             Self::DenyAssignment(record) => RecordKey::DenyAssignment(record.id),
             Self::Cluster(record) => RecordKey::Cluster(record.id),
-            Self::AdminCertificate(record) => RecordKey::AdminCertificate(record.cluster, record.serial.clone()),
+            Self::AdminCertificate(record) => {
+                RecordKey::AdminCertificate(record.cluster, record.serial.clone())
+            }
             Self::SigningKey(record) => RecordKey::SigningKey(record.key.kid.clone()),
             Self::Object(record) => RecordKey::Object(record.key.clone()),
         }

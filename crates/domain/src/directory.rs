@@ -117,7 +117,11 @@ impl Directory {
         self.service_principals.get(&id)
     }
 
-    pub fn service_principal_by_app_id(&self, tenant: TenantId, app_id: AppId) -> Option<&Arc<ServicePrincipal>> {
+    pub fn service_principal_by_app_id(
+        &self,
+        tenant: TenantId,
+        app_id: AppId,
+    ) -> Option<&Arc<ServicePrincipal>> {
         self.service_principals.get(self.service_principal_by_app_id.get(&(tenant, app_id))?)
     }
 
@@ -141,7 +145,10 @@ impl Directory {
     pub fn members_after(&self, group: ObjectId, after: Option<ObjectId>) -> impl Iterator<Item = ObjectId> {
         use std::ops::Bound;
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.members.get(&group).into_iter().flat_map(move |members| members.range((start, Bound::Unbounded)).copied())
+        self.members
+            .get(&group)
+            .into_iter()
+            .flat_map(move |members| members.range((start, Bound::Unbounded)).copied())
     }
 
     pub fn is_member(&self, membership: Membership) -> bool {

@@ -27,3 +27,4 @@ pub mod snapshot;
 pub mod subscription;
 pub mod tenant;
 pub mod user;
+pub mod world;

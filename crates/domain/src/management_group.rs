@@ -21,6 +21,10 @@ pub struct ManagementGroup {
 
 impl From<&ManagementGroup> for crate::azure::ManagementGroup {
     fn from(group: &ManagementGroup) -> Self {
-        Self { name: group.name.clone(), parent: group.parent.clone(), subscriptions: group.subscriptions.clone() }
+        Self {
+            name: group.name.clone(),
+            parent: group.parent.clone(),
+            subscriptions: group.subscriptions.clone(),
+        }
     }
 }

@@ -92,7 +92,12 @@ impl ResourceName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.()".contains(&byte);
         let dots_only = text.bytes().all(|byte| byte == b'.');
-        if text.is_empty() || text.len() > 90 || !text.bytes().all(allowed) || dots_only || text.ends_with('.') {
+        if text.is_empty()
+            || text.len() > 90
+            || !text.bytes().all(allowed)
+            || dots_only
+            || text.ends_with('.')
+        {
             return Err(NameError {
                 kind: "resource name",
                 value: shortened(text),
@@ -209,8 +214,17 @@ mod tests {
 
     #[test]
     fn names_that_could_be_taken_for_others_are_refused() {
-        for text in ["", "alice", "@x.org", "a@", "a@b@c.org", "system:admin@x.org", "а@x.org", "a\0@x.org", "a..@x.org"]
-        {
+        for text in [
+            "",
+            "alice",
+            "@x.org",
+            "a@",
+            "a@b@c.org",
+            "system:admin@x.org",
+            "а@x.org",
+            "a\0@x.org",
+            "a..@x.org",
+        ] {
             assert!(Upn::parse(text).is_err(), "{text:?}");
         }
         for text in ["", ".", "..", "a/b", "a\0", "x.", "ä"] {

@@ -100,9 +100,16 @@ impl Snapshot {
     }
 
     /// The cluster of a resource group; names compared without regard to case.
-    pub fn cluster_by_name(&self, subscription: SubscriptionId, group: &str, name: &str) -> Option<&Arc<Cluster>> {
+    pub fn cluster_by_name(
+        &self,
+        subscription: SubscriptionId,
+        group: &str,
+        name: &str,
+    ) -> Option<&Arc<Cluster>> {
         self.clusters.values().find(|cluster| {
-            cluster.subscription == subscription && cluster.resource_group.matches(group) && cluster.name.matches(name)
+            cluster.subscription == subscription
+                && cluster.resource_group.matches(group)
+                && cluster.name.matches(name)
         })
     }
 
@@ -166,7 +173,10 @@ impl Snapshot {
     /// Every object of a cluster.
     pub fn cluster_objects(&self, cluster: ClusterId) -> impl Iterator<Item = &Arc<Object>> {
         let start = ObjectKey::new(cluster, "", "", "", "");
-        self.objects.range(start..).take_while(move |(key, _)| key.cluster == cluster).map(|(_, object)| object)
+        self.objects
+            .range(start..)
+            .take_while(move |(key, _)| key.cluster == cluster)
+            .map(|(_, object)| object)
     }
 
     /// For a change of an object: what was there before it.

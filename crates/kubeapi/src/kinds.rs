@@ -39,6 +39,10 @@ pub struct Kind {
     pub message: &'static str,
     pub subresources: &'static [Subresource],
     pub naming: Naming,
+    /// Fields that a selector may name, beside the name and namespace.
+    pub fields: &'static [&'static str],
+    /// An update of an object that is not there makes it.
+    pub create_on_update: bool,
     /// `metadata.generation` counts changes of the specification.
     pub generation: bool,
     pub columns: &'static [Column],
@@ -148,6 +152,16 @@ impl Kind {
         schema().find(self.message)
     }
 
+    /// What the use cases need to know of it.
+    pub fn resource(&self) -> app::objects::Resource {
+        app::objects::Resource {
+            group: self.group,
+            plural: self.plural,
+            kind: self.kind,
+            namespaced: self.namespaced,
+        }
+    }
+
     pub fn is_namespace(&self) -> bool {
         self.group.is_empty() && self.plural == "namespaces"
     }
@@ -209,6 +223,8 @@ const PLAIN: Kind = Kind {
     message: "",
     subresources: &[],
     naming: Naming::Subdomain,
+    fields: &[],
+    create_on_update: false,
     generation: false,
     columns: columns::PLAIN,
     default: |_| {},
@@ -216,7 +232,7 @@ const PLAIN: Kind = Kind {
     role: Role::Stored,
 };
 
-const RBAC: Kind = Kind { group: "rbac.authorization.k8s.io", naming: Naming::PathSegment, ..PLAIN };
+const RBAC: Kind = Kind { group: "rbac.authorization.k8s.io", naming: Naming::PathSegment, create_on_update: true, ..PLAIN };
 const APPS: Kind = Kind { group: "apps", categories: &["all"], generation: true, ..PLAIN };
 const AUTHENTICATION: Kind =
     Kind { group: "authentication.k8s.io", namespaced: false, verbs: CREATE, ..PLAIN };
@@ -239,6 +255,7 @@ const KINDS: &[Kind] = &[
         singular: "endpoints",
         short_names: &["ep"],
         message: "core.v1.Endpoints",
+        create_on_update: true,
         ..PLAIN
     },
     Kind {
@@ -247,6 +264,19 @@ const KINDS: &[Kind] = &[
         singular: "event",
         short_names: &["ev"],
         message: "core.v1.Event",
+        fields: &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "type",
+        ],
+        create_on_update: true,
         columns: columns::EVENT,
         ..PLAIN
     },
@@ -256,6 +286,7 @@ const KINDS: &[Kind] = &[
         singular: "limitrange",
         short_names: &["limits"],
         message: "core.v1.LimitRange",
+        create_on_update: true,
         ..PLAIN
     },
     Kind {
@@ -268,6 +299,7 @@ const KINDS: &[Kind] = &[
         message: "core.v1.Namespace",
         subresources: &[same("finalize", "Namespace", &["update"]), same("status", "Namespace", READ_WRITE)],
         naming: Naming::Label,
+        fields: &["status.phase"],
         columns: columns::NAMESPACE,
         default: defaults::namespace,
         ..PLAIN
@@ -279,6 +311,7 @@ const KINDS: &[Kind] = &[
         short_names: &["no"],
         namespaced: false,
         message: "core.v1.Node",
+        fields: &["spec.unschedulable"],
         subresources: &[same("proxy", "NodeProxyOptions", PROXY), same("status", "Node", READ_WRITE)],
         columns: columns::NODE,
         ..PLAIN
@@ -300,6 +333,14 @@ const KINDS: &[Kind] = &[
         short_names: &["po"],
         categories: &["all"],
         message: "core.v1.Pod",
+        fields: &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "status.phase",
+            "status.podIP",
+        ],
         subresources: &[
             same("attach", "PodAttachOptions", CONNECT),
             same("exec", "PodExecOptions", CONNECT),
@@ -328,6 +369,7 @@ const KINDS: &[Kind] = &[
         plural: "secrets",
         singular: "secret",
         message: "core.v1.Secret",
+        fields: &["type"],
         columns: columns::SECRET,
         default: defaults::secret,
         validate: validate::secret,
@@ -357,6 +399,7 @@ const KINDS: &[Kind] = &[
         message: "core.v1.Service",
         subresources: &[same("proxy", "ServiceProxyOptions", PROXY), same("status", "Service", READ_WRITE)],
         naming: Naming::Service,
+        create_on_update: true,
         columns: columns::SERVICE,
         default: defaults::service,
         validate: validate::service,
@@ -391,6 +434,7 @@ const KINDS: &[Kind] = &[
         singular: "replicaset",
         short_names: &["rs"],
         message: "apps.v1.ReplicaSet",
+        fields: &["status.replicas"],
         subresources: &[SCALE, same("status", "ReplicaSet", READ_WRITE)],
         columns: columns::REPLICA_SET,
         default: defaults::replica_set,
@@ -463,6 +507,7 @@ const KINDS: &[Kind] = &[
         plural: "leases",
         singular: "lease",
         message: "coordination.v1.Lease",
+        create_on_update: true,
         ..PLAIN
     },
     Kind {

@@ -3,17 +3,24 @@
 //! A skin like the other surfaces: it translates the wire form to application calls and back. The facts of the
 //! API stand in tables (`kinds`, `schema`), so that a later kind is a row.
 
+mod api;
 pub mod apply;
 pub mod discovery;
+mod error;
 pub mod fields;
 pub mod json;
 pub mod kinds;
+pub mod lifecycle;
 pub mod names;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;
 pub mod request;
+pub mod routes;
 pub mod schema;
 pub mod selectors;
 pub mod status;
 pub mod table;
+mod webhook;
+
+pub use routes::routes;

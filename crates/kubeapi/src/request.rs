@@ -123,6 +123,7 @@ impl RequestInfo {
                 let selector = query.get("fieldSelector");
                 if let Ok(selector) = crate::selectors::FieldSelector::parse(selector)
                     && let Some(only) = selector.name()
+                    && crate::names::check_path_segment(only).is_empty()
                 {
                     only.clone_into(&mut name);
                 }
@@ -319,6 +320,11 @@ pub fn include_object(query: &Query) -> Result<IncludeObject, Status> {
         let problem = Problem::not_supported("includeObject", text, &["None", "Metadata", "Object"]);
         Status::invalid("meta.k8s.io", "TableOptions", "", &[problem])
     })
+}
+
+/// Undoes the percent escapes of a header's name, as in `Impersonate-Extra-acme.com%2Fproject`.
+pub fn unescape(text: &str) -> Option<String> {
+    decode(text, false)
 }
 
 fn path_verb(method: &Method) -> &'static str {

@@ -21,7 +21,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub reason: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub details: Option<Details>,
+    pub details: Option<Box<Details>>,
     pub code: u16,
 }
 
@@ -95,7 +95,7 @@ impl Status {
 
     #[must_use]
     pub fn with_details(self, details: Details) -> Self {
-        Self { details: Some(details), ..self }
+        Self { details: Some(Box::new(details)), ..self }
     }
 
     pub fn unauthorized() -> Self {
@@ -165,11 +165,12 @@ impl Status {
     /// A patch that cannot be applied to the object as it is.
     pub fn rejected(detail: &str) -> Self {
         let message = "the server rejected our request due to an error in our request";
-        let details = (!detail.is_empty()).then(|| Details {
-            causes: vec![Cause { message: detail.into(), ..Cause::default() }],
-            ..Details::default()
-        });
-        Self { details, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message) }
+        let status = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message);
+        if detail.is_empty() {
+            return status;
+        }
+        let causes = vec![Cause { message: detail.into(), ..Cause::default() }];
+        status.with_details(Details { causes, ..Details::default() })
     }
 
     pub fn forbidden(group: &str, resource: &str, name: &str, because: &str) -> Self {

@@ -22,6 +22,14 @@ pub struct Asked {
     pub target: Target,
 }
 
+/// What somebody may do, as far as it can be listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldRules {
+    pub rules: Vec<kube::PolicyRule>,
+    /// Why the list is not all of it, a sentence each.
+    pub gaps: Vec<String>,
+}
+
 impl App {
     /// Refuses unless the caller, as the directory has them at this moment, may do what is asked.
     pub fn allow(&self, caller: &KubeCaller, asked: &Asked) -> Result<(), ObjectError> {
@@ -34,20 +42,24 @@ impl App {
         self.decide_on(&self.snapshot(), cluster, user, asked)
     }
 
-    /// The rules that Kubernetes RBAC gives the caller in a namespace, with what could not be read.
+    /// The rules that Kubernetes RBAC gives the caller in a namespace.
     pub fn held_rules(
         &self,
         caller: &KubeCaller,
         asked: &Asked,
         namespace: &str,
-    ) -> Result<(Vec<kube::PolicyRule>, Vec<String>), ObjectError> {
+    ) -> Result<HeldRules, ObjectError> {
         self.allow(caller, asked)?;
         let user = self.current_user(caller)?;
         let snapshot = self.snapshot();
-        let Some(policy) = snapshot.rbac(caller.cluster) else { return Ok((Vec::new(), Vec::new())) };
+        let Some(policy) = snapshot.rbac(caller.cluster) else { return Ok(HeldRules::default()) };
         let held = policy.rules_for(&user, &[], namespace);
-        let errors = held.errors.iter().map(ToString::to_string).collect();
-        Ok((held.rules.into_iter().cloned().collect(), errors))
+        let mut gaps: Vec<String> = held.errors.iter().map(ToString::to_string).collect();
+        let asks_azure = embedded(&snapshot, caller.cluster).is_some_and(|cluster| cluster.azure_rbac);
+        if asks_azure && user.object_id().is_some() {
+            gaps.push("role assignments of Azure RBAC count too and are not among these rules".to_owned());
+        }
+        Ok(HeldRules { rules: held.rules.into_iter().cloned().collect(), gaps })
     }
 
     pub(super) fn allow_user(

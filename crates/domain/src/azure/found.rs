@@ -35,12 +35,9 @@ impl Found {
     pub(super) fn look_up(policy: &Policy, caller: &Caller, scope: &Scope) -> Self {
         let wanted = Wanted::new(caller.object_id, &caller.groups);
         let mut found = Self { grants: Vec::with_capacity(USUAL_GRANTS), denies: Vec::new() };
-        for (depth, text) in policy.hierarchy.chain(scope).into_iter().enumerate() {
-            let above = found.grants.len();
-            policy.index.find(text, &wanted, |candidate| found.grants.push(candidate));
-            if let Some(here) = found.grants.get_mut(above..) {
-                here.sort_by_key(|candidate| candidate.place);
-            }
+        let chain = policy.hierarchy.chain(scope);
+        policy.index.find(&chain, &wanted, |_, candidate| found.grants.push(candidate));
+        for (depth, text) in chain.into_iter().enumerate() {
             for deny in policy.denies.at(text) {
                 if (depth == 0 || !deny.definition.does_not_apply_to_children)
                     && let Some(through) = through(&deny.definition, caller)

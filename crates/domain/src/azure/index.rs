@@ -108,25 +108,20 @@ impl Index {
         *self = Self { base: Arc::new(Base::build(rows)), ..Self::default() };
     }
 
-    /// Calls `found` for every assignment at exactly this scope (in folded form) that one of the wanted
-    /// principals may hold. None that one of them does hold is left out.
-    pub(super) fn find(&self, scope: &str, wanted: &Wanted, mut found: impl FnMut(Candidate)) {
-        let key = hash::of_text(scope);
-        if let Some((number, run)) = self.base.run(key, scope) {
-            self.base.find(number, run, wanted, |role, place, spot| {
-                found(Candidate { role, place, spot: Spot::Base(spot) });
-            });
-        }
-        if self.added.is_empty() {
-            return;
-        }
-        for added in self.added_at(key).iter().filter(|added| wanted.may_hold(added.fingerprint)) {
-            let Some((_, row)) = self.put_at(added.position).filter(|(there, _)| there.folded() == scope)
-            else {
-                continue;
-            };
-            for place in wanted.places(added.fingerprint) {
-                found(Candidate { role: row.role, place, spot: Spot::Added(added.position) });
+    /// Calls `found` for every assignment at exactly one of these scopes (in folded form) that one of the
+    /// wanted principals may hold, with the scope's number among them, in their order. None that one of the
+    /// principals does hold is left out.
+    pub(super) fn find(&self, scopes: &[&str], wanted: &Wanted, mut found: impl FnMut(usize, Candidate)) {
+        let keys: Vec<u64> = scopes.iter().map(|scope| hash::of_text(scope)).collect();
+        let runs = self.base.runs(&keys, scopes);
+        for (depth, ((scope, key), run)) in scopes.iter().zip(keys).zip(runs).enumerate() {
+            if let Some((number, run)) = run {
+                self.base.find(number, run, wanted, |role, place, spot| {
+                    found(depth, Candidate { role, place, spot: Spot::Base(spot) });
+                });
+            }
+            if !self.added.is_empty() {
+                self.find_added(key, scope, wanted, |candidate| found(depth, candidate));
             }
         }
     }
@@ -212,6 +207,17 @@ impl Index {
         }
         *self = fresh;
         true
+    }
+
+    fn find_added(&self, key: u64, scope: &str, wanted: &Wanted, mut found: impl FnMut(Candidate)) {
+        for added in self.added_at(key).iter().filter(|added| wanted.may_hold(added.fingerprint)) {
+            let Some((_, row)) = self.put_at(added.position).filter(|(there, _)| there.folded() == scope) else {
+                continue;
+            };
+            for place in wanted.places(added.fingerprint) {
+                found(Candidate { role: row.role, place, spot: Spot::Added(added.position) });
+            }
+        }
     }
 
     /// Invariant: fewer than 2^32 changes between folds; a write folds by itself long before.

@@ -93,8 +93,27 @@ impl Base {
 
     /// The run of a scope, with its number. `key` is the hash of the text.
     pub(super) fn run(&self, key: u64, scope: &str) -> Option<(u32, &Run)> {
+        self.run_from(key as usize, key, scope)
+    }
+
+    /// The runs of several scopes. The table is read for all of them before any run is, so that the reads,
+    /// most of them far away in memory, do not wait for each other.
+    pub(super) fn runs(&self, keys: &[u64], scopes: &[&str]) -> Vec<Option<(u32, &Run)>> {
+        let mask = self.table.len().wrapping_sub(1);
+        let first = |key: &u64| self.runs.get(*self.table.get(*key as usize & mask)? as usize);
+        let guesses: Vec<Option<&Run>> = keys.iter().map(first).collect();
+        let hashes: Vec<Option<u64>> = guesses.iter().map(|run| Some((*run)?.hash)).collect();
+        let entry = |((key, scope), hash): ((&u64, &&str), Option<u64>)| match hash {
+            None => None,
+            Some(hash) if hash == *key => self.run(*key, scope),
+            Some(_) => self.run_from(*key as usize + 1, *key, scope),
+        };
+        keys.iter().zip(scopes).zip(hashes).map(entry).collect()
+    }
+
+    fn run_from(&self, place: usize, key: u64, scope: &str) -> Option<(u32, &Run)> {
         let mask = self.table.len().checked_sub(1)?;
-        let mut place = key as usize & mask;
+        let mut place = place & mask;
         loop {
             let number = *self.table.get(place)?;
             let run = self.runs.get(number as usize)?;

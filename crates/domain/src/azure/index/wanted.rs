@@ -56,5 +56,6 @@ pub(super) fn has_bit(words: &[u64], fingerprint: u32) -> bool {
     words.get((fingerprint as usize / 64) & mask).is_some_and(|word| word >> (fingerprint % 64) & 1 == 1)
 }
 
-/// Bits of a filter for each entry: one look-up in about twenty finds a bit that another one set.
-pub(super) const FILTER_BITS: usize = 16;
+/// Bits of a filter for each entry, or up to twice as many: one look-up in forty or so finds a bit that
+/// another one set.
+pub(super) const FILTER_BITS: usize = 32;

@@ -1,0 +1,287 @@
+//! The API server of embedded clusters: from a request to the use case, and back to an answer.
+//!
+//! ```text
+//!   path, query ─► RequestInfo ─┐
+//!   certificate, token, impersonation ─► caller ─► 401
+//!                               └► the use case decides ─► 403, or answers
+//! ```
+//!
+//! What a caller may is decided by the use case, first of all, for whatever the path names: a resource that does
+//! not exist is refused to those who may not look, and only then found missing.
+
+use std::sync::Arc;
+
+use app::{
+    App,
+    objects::{Asked, Impersonation, KubeCaller, Presented, Target, Token},
+};
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    cluster::Cluster,
+    id::ClusterId,
+    snapshot::Snapshot,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use serde_json::Value;
+use web::{
+    bearer::{self, Credentials},
+    body::BodyError,
+    serve::ClientIdentity,
+    trace::RequestContext,
+};
+
+use crate::{
+    kinds::{self, Kind, Role},
+    request::{Place, Query, RequestInfo},
+    status::Status,
+};
+
+mod objects;
+mod paths;
+mod reviews;
+mod subresources;
+mod watch;
+mod writes;
+
+pub use watch::WatchRoom;
+
+/// Everything that is known of a request before it is answered.
+pub(crate) struct Call {
+    app: App,
+    caller: KubeCaller,
+    asked: Asked,
+    query: Query,
+    headers: HeaderMap,
+    room: WatchRoom,
+    watches: bool,
+}
+
+/// A resource that is served, as the path names it.
+pub(crate) struct Named {
+    kind: &'static Kind,
+    namespace: String,
+    name: String,
+    subresource: String,
+}
+
+pub(crate) async fn handle(
+    State(app): State<App>,
+    Extension(room): Extension<WatchRoom>,
+    Path(parameters): Path<Vec<(String, String)>>,
+    request: Request,
+) -> Response {
+    let named = parameters.into_iter().find(|(name, _)| name == "cluster").map(|(_, value)| value);
+    let Some(cluster) = named.and_then(|name| find_cluster(&app.snapshot(), &name)) else { return not_found() };
+    match answer(app, room, &cluster, request).await {
+        Ok(response) => response,
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn answer(app: App, room: WatchRoom, cluster: &Arc<Cluster>, request: Request) -> Result<Response, Status> {
+    let (parts, body) = request.into_parts();
+    let presented = presented(&parts.extensions, &parts.headers);
+    let Some(path) = path_within(parts.uri.path()) else { return Ok(not_found()) };
+    let query = Query::parse(parts.uri.query().unwrap_or_default())
+        .ok_or_else(|| Status::bad_request("the query of the request cannot be read"))?;
+    let info = RequestInfo::parse(&parts.method, path, &query)
+        .ok_or_else(|| Status::bad_request("the path of the request cannot be read"))?;
+    // Bad credentials are refused before anything is said of the request, on open paths too.
+    app.kube_caller(cluster.id, presented.clone(), None).map_err(Status::from)?;
+    let impersonation = match impersonation(&parts.headers) {
+        Ok(impersonation) => impersonation,
+        Err(text) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, text).into_response()),
+    };
+    let caller = app.kube_caller(cluster.id, presented, impersonation).map_err(Status::from)?;
+    let asked = Asked { verb: info.verb.to_owned(), target: target(&info.place) };
+    let watches = info.verb == "watch";
+    let mut call = Call { app, caller, asked, query, headers: parts.headers, room, watches };
+    match info.place {
+        Place::Path(path) => paths::answer(&call, &parts.method, &path),
+        Place::Resource { group, version, resource, subresource, namespace, name } => {
+            let Some(kind) = kinds::find(&group, &version, &resource) else {
+                call.allow()?;
+                let known = kinds::group_version_exists(&group, Some(&version));
+                return if known { Err(Status::no_such_resource()) } else { Ok(not_found()) };
+            };
+            let named = Named { kind, namespace, name, subresource };
+            dispatch(&mut call, named, &parts.method, body).await
+        }
+    }
+}
+
+async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) -> Result<Response, Status> {
+    let kind = named.kind;
+    // A namespaced kind without a namespace can only be read, a cluster-wide one is in none.
+    let misplaced = !kind.namespaced && !kind.is_namespace() && !named.namespace.is_empty()
+        || kind.namespaced && named.namespace.is_empty() && !(named.name.is_empty() || !call.is_named());
+    if misplaced {
+        call.allow()?;
+        return Err(Status::no_such_resource());
+    }
+    if !named.subresource.is_empty() {
+        return subresources::answer(call, &named, body).await;
+    }
+    let verb = call.asked.verb.clone();
+    if !kind.verbs.contains(&verb.as_str()) || (kind.namespaced && named.namespace.is_empty() && writes(&verb)) {
+        call.allow()?;
+        return Err(Status::method_not_allowed());
+    }
+    if let Role::Review(review) = kind.role {
+        return reviews::answer(call, &named, review, body).await;
+    }
+    match verb.as_str() {
+        "get" => objects::get(call, &named),
+        "list" => objects::list(call, &named),
+        "watch" => watch::answer(call, &named),
+        "create" => writes::create(call, &named, body).await,
+        "update" => writes::update(call, &named, body).await,
+        "patch" => writes::patch(call, &named, body).await,
+        "delete" => writes::delete(call, &named, body).await,
+        "deletecollection" => writes::delete_collection(call, &named, body).await,
+        _ => {
+            tracing::debug!(%method, verb, "a verb without a handler");
+            Err(Status::method_not_allowed())
+        }
+    }
+}
+
+impl Call {
+    /// For what no use case answers.
+    fn allow(&self) -> Result<(), Status> {
+        self.app.allow(&self.caller, &self.asked).map_err(Status::from)
+    }
+
+    /// Whether the path, and not a selector, names an object.
+    fn is_named(&self) -> bool {
+        !matches!(self.asked.verb.as_str(), "list" | "watch")
+    }
+
+    async fn body(&self, body: Body) -> Result<bytes::Bytes, Status> {
+        web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))
+    }
+}
+
+impl Named {
+    fn place(&self) -> app::objects::Place<'_> {
+        app::objects::Place { resource: self.kind.resource(), namespace: &self.namespace, name: &self.name }
+    }
+}
+
+/// An answer of JSON with the warnings of a decoded body.
+pub(crate) fn respond(status: StatusCode, value: &Value, warnings: &[String]) -> Response {
+    let mut response = (status, value.to_string()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    for warning in warnings {
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - {}", Value::String(warning.clone()))) {
+            headers.append(header::WARNING, value);
+        }
+    }
+    response
+}
+
+pub(crate) fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "404 page not found\n").into_response()
+}
+
+pub(crate) fn body_status(error: &BodyError) -> Status {
+    match error {
+        BodyError::TooLarge { limit } => Status::too_large(*limit),
+        error => Status::bad_request(error.to_string()),
+    }
+}
+
+/// By id, or by a name that only one embedded cluster has.
+fn find_cluster(snapshot: &Snapshot, name: &str) -> Option<Arc<Cluster>> {
+    if let Ok(id) = ClusterId::parse(name) {
+        return snapshot.cluster(id).filter(|cluster| cluster.is_embedded()).cloned();
+    }
+    let mut found = snapshot.clusters().filter(|cluster| cluster.is_embedded() && cluster.name.matches(name));
+    match (found.next(), found.next()) {
+        (Some(cluster), None) => Some(cluster.clone()),
+        _ => None,
+    }
+}
+
+/// The path behind `/clusters/{cluster}`.
+fn path_within(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/clusters/")?;
+    Some(rest.find('/').and_then(|place| rest.get(place..)).unwrap_or("/"))
+}
+
+fn presented(extensions: &http::Extensions, headers: &HeaderMap) -> Presented {
+    let token = match bearer::credentials(headers) {
+        Credentials::None => Token::None,
+        Credentials::Bearer(token) => Token::Bearer(token.into()),
+        Credentials::Basic { .. } | Credentials::Unusable => Token::Unusable,
+    };
+    let certificate = presented_certificate(extensions.get::<RequestContext>());
+    Presented { certificate, token }
+}
+
+/// The client certificate of the connection. One that no authority vouches for is kept as an empty one, which
+/// is refused: presenting a wrong certificate is not the same as presenting none.
+fn presented_certificate(context: Option<&RequestContext>) -> Option<Arc<[u8]>> {
+    match &context?.peer.identity {
+        ClientIdentity::Verified(verified) => Some(verified.certificate.as_slice().into()),
+        ClientIdentity::Unverified => Some(Arc::default()),
+        ClientIdentity::None => None,
+    }
+}
+
+/// The headers `Impersonate-*`. The error is what kube-apiserver says to groups without a user.
+fn impersonation(headers: &HeaderMap) -> Result<Option<Impersonation>, String> {
+    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).map_err(|_| "a header is not text".to_owned());
+    let mut impersonation = Impersonation::default();
+    let mut count = 0;
+    for (name, value) in headers {
+        let Some(part) = name.as_str().strip_prefix("impersonate-") else { continue };
+        count += 1;
+        if count > MOST_IMPERSONATED {
+            return Err(format!("more than {MOST_IMPERSONATED} impersonation headers"));
+        }
+        let value = text(value)?;
+        match part {
+            "user" => impersonation.user = value,
+            "group" => impersonation.groups.push(value),
+            "uid" => impersonation.uid = value,
+            part => {
+                let Some(key) = part.strip_prefix("extra-") else { continue };
+                let key = crate::request::unescape(key).ok_or_else(|| "a header is not text".to_owned())?;
+                impersonation.extra.entry(key).or_default().push(value);
+            }
+        }
+    }
+    if !impersonation.user.is_empty() {
+        return Ok(Some(impersonation));
+    }
+    if count == 0 {
+        return Ok(None);
+    }
+    let asked: Vec<_> = impersonation.groups.iter().map(|group| format!("{{Group  {group}    }}")).collect();
+    Err(format!("requested [{}] without impersonating a user", asked.join(" ")))
+}
+
+fn target(place: &Place) -> Target {
+    match place.clone() {
+        Place::Path(path) => Target::Path(path),
+        Place::Resource { group, version, resource, subresource, namespace, name } => {
+            Target::Resource { group, version, resource, subresource, namespace, name }
+        }
+    }
+}
+
+fn writes(verb: &str) -> bool {
+    !matches!(verb, "get" | "list" | "watch")
+}
+
+
+pub(crate) const MOST_BODY_BYTES: usize = 3 * 1024 * 1024;
+const MOST_IMPERSONATED: usize = 256;

@@ -1,0 +1,98 @@
+//! Paths that are no resources: health, version, discovery, OpenAPI, and the issuer of service accounts.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::{Call, not_found, respond};
+use crate::{
+    discovery, kinds, openapi,
+    request::{Form, accepted},
+    status::Status,
+};
+
+pub(super) fn answer(call: &Call, method: &Method, path: &str) -> Result<Response, Status> {
+    call.allow()?;
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        return Ok((StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed\n").into_response());
+    }
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let found = match segments.as_slice() {
+        ["healthz" | "livez" | "readyz", ..] => return Ok("ok".into_response()),
+        ["version"] => discovery::version(),
+        ["api"] => return discovered(call, discovery::aggregated_core, || discovery::core_versions(&address(call))),
+        ["apis"] => return discovered(call, discovery::aggregated_groups, discovery::group_list),
+        ["api", version] => match discovery::resource_list("", version) {
+            Some(found) => found,
+            None => return Ok(not_found()),
+        },
+        ["apis", group] => match discovery::group(group) {
+            Some(found) => found,
+            None => return Ok(not_found()),
+        },
+        ["apis", group, version] => match discovery::resource_list(group, version) {
+            Some(found) => found,
+            None => return Ok(not_found()),
+        },
+        ["openapi", "v3"] => openapi::index(),
+        ["openapi", "v3", "api", version] => match openapi::document("", version) {
+            Some(found) => found,
+            None => return Ok(not_found()),
+        },
+        ["openapi", "v3", "apis", group, version] => match openapi::document(group, version) {
+            Some(found) => found,
+            None => return Ok(not_found()),
+        },
+        [".well-known", "openid-configuration"] => issuer(call),
+        ["openid", "v1", "jwks"] => match call.app.service_account_keys(call.caller.cluster) {
+            Some(found) => found,
+            None => return Ok(not_found()),
+        },
+        [] => root(),
+        _ => return Ok(not_found()),
+    };
+    Ok(respond(StatusCode::OK, &found, &[]))
+}
+
+fn discovered(
+    call: &Call,
+    aggregated: impl FnOnce() -> Value,
+    plain: impl FnOnce() -> Value,
+) -> Result<Response, Status> {
+    if accepted(&call.headers)? != Form::Discovery {
+        return Ok(respond(StatusCode::OK, &plain(), &[]));
+    }
+    let mut response = respond(StatusCode::OK, &aggregated(), &[]);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"),
+    );
+    Ok(response)
+}
+
+fn root() -> Value {
+    let mut paths = vec!["/.well-known/openid-configuration".to_owned(), "/api".to_owned(), "/api/v1".to_owned()];
+    paths.push("/apis".to_owned());
+    for (group, version) in kinds::groups() {
+        paths.push(format!("/apis/{group}"));
+        paths.push(format!("/apis/{group}/{version}"));
+    }
+    paths.extend(["/healthz", "/livez", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"].map(str::to_owned));
+    json!({"paths": paths})
+}
+
+/// Host and port, without the scheme.
+fn address(call: &Call) -> String {
+    let url = &call.app.settings().external_url;
+    url.split_once("://").map_or(url.as_str(), |(_, address)| address).to_owned()
+}
+
+/// OpenID Connect Discovery 1.0, as much of it as Kubernetes publishes.
+fn issuer(call: &Call) -> Value {
+    let issuer = call.app.service_account_issuer(call.caller.cluster);
+    json!({
+        "issuer": issuer, "jwks_uri": format!("{issuer}/openid/v1/jwks"),
+        "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    })
+}

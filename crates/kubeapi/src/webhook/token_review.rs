@@ -1,0 +1,89 @@
+//! TokenReview of `authentication.k8s.io`, v1 and v1beta1, which are of one shape.
+//!
+//! A refusal is an answer like any other (200, not authenticated): as an HTTP error the API server would take it
+//! for a fault of the webhook.
+
+use std::collections::BTreeMap;
+
+use app::App;
+use axum::{
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use web::trace::RequestContext;
+
+use super::{check_type, cluster, read, respond};
+use crate::status::Status;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenReview {
+    api_version: String,
+    kind: String,
+    spec: Spec,
+}
+
+#[derive(Debug, Deserialize)]
+struct Spec {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    audiences: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    api_version: String,
+    kind: &'static str,
+    status: AnswerStatus,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct AnswerStatus {
+    authenticated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    audiences: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    error: String,
+}
+
+#[derive(Debug, Serialize)]
+struct User {
+    username: String,
+    uid: String,
+    groups: Vec<String>,
+    extra: BTreeMap<String, Vec<String>>,
+}
+
+pub(crate) async fn authenticate(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
+    answer(&app, &name, request).await.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answer(app: &App, name: &str, request: Request) -> Result<Response, Status> {
+    let cluster = cluster(app, name, request.extensions().get::<RequestContext>())?;
+    let review: TokenReview = read(request.into_body()).await?;
+    check_type(&review.api_version, &review.kind, "authentication.k8s.io", "TokenReview")?;
+    let Spec { token, audiences } = review.spec;
+    let status = match app.review_token(&cluster, &token, &audiences.unwrap_or_default()) {
+        Ok(reviewed) => AnswerStatus {
+            authenticated: true,
+            user: Some(User {
+                username: reviewed.user.name,
+                uid: reviewed.user.uid,
+                groups: reviewed.user.groups.to_vec(),
+                extra: reviewed.user.extra,
+            }),
+            audiences: reviewed.audiences,
+            error: String::new(),
+        },
+        Err(because) => {
+            tracing::debug!(cluster.id = %cluster.id, reason = %because, "a reviewed token was refused");
+            AnswerStatus { error: because, ..AnswerStatus::default() }
+        }
+    };
+    respond(&Answer { api_version: review.api_version, kind: "TokenReview", status })
+}
