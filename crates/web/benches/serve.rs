@@ -12,11 +12,22 @@ use hyper::{body::Incoming, client::conn, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertificateParams, KeyPair};
 use rustix::time::{ClockId, clock_gettime};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, pki_types::{CertificateDer, PrivateKeyDer, ServerName}};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName},
+};
 use serde::{Deserialize, Serialize};
-use tokio::{net::{TcpListener, TcpStream}, runtime::{Builder, Handle, Runtime}, sync::oneshot};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Handle, Runtime},
+    sync::oneshot,
+};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use web::{body::{BodyError, Json}, serve::{Limits, ServerCertificate, Tls}, trace::Counts};
+use web::{
+    body::{BodyError, Json},
+    serve::{Limits, ServerCertificate, Tls},
+    trace::Counts,
+};
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,25 +56,31 @@ struct Status {
 
 fn main() {
     let certified = Certified::new();
-    let bare = start({
+    let bare = start("bare", {
         let certified = certified.clone();
         move || bare_hyper(certified)
     });
-    let ours = start({
+    let axum = start("axum", {
+        let certified = certified.clone();
+        move || bare_axum(certified)
+    });
+    let ours = start("ours", {
         let certified = certified.clone();
         move || our_server(certified)
     });
     let mut missed = false;
     for version in [http::Version::HTTP_11, http::Version::HTTP_2] {
-        let mut costs: [Vec<f64>; 2] = [Vec::new(), Vec::new()];
+        let mut costs: [Vec<f64>; 3] = Default::default();
         for _ in 0..ROUNDS {
-            for (server, costs) in [&bare, &ours].into_iter().zip(&mut costs) {
+            for (server, costs) in [&bare, &axum, &ours].into_iter().zip(&mut costs) {
                 costs.push(measured(server, &certified, version));
             }
         }
-        let [bare, ours] = costs.map(median);
+        let [bare, axum, ours] = costs.map(median);
         let ratio = ours / bare;
-        println!("{version:?}: bare hyper {bare:5.1} us, ours {ours:5.1} us a request; ratio {ratio:.2} (limit {LIMIT})");
+        println!(
+            "{version:?}: bare hyper {bare:5.1} us, with axum {axum:5.1} us, ours {ours:5.1} us a request; ratio {ratio:.2} (limit {LIMIT})"
+        );
         missed |= ratio > LIMIT;
     }
     std::process::exit(i32::from(missed));
@@ -75,12 +92,13 @@ struct Server {
 }
 
 /// Runs a server on one thread of its own.
-fn start<F>(server: impl FnOnce() -> F + Send + 'static) -> Server
+fn start<F>(name: &str, server: impl FnOnce() -> F + Send + 'static) -> Server
 where
     F: Future<Output = (SocketAddr, std::pin::Pin<Box<dyn Future<Output = ()>>>)>,
 {
     let (sender, receiver) = std::sync::mpsc::channel();
-    thread::spawn(move || {
+    let thread = thread::Builder::new().name(name.to_owned());
+    let running = thread.spawn(move || {
         let runtime = single_thread();
         runtime.block_on(async {
             let (address, serving) = server().await;
@@ -88,6 +106,7 @@ where
             serving.await;
         });
     });
+    running.expect("a thread");
     receiver.recv().expect("the server starts")
 }
 
@@ -138,7 +157,8 @@ async fn connect(connector: &TlsConnector, address: SocketAddr, version: http::V
     let name = ServerName::try_from("localhost").expect("a valid name");
     let stream = TokioIo::new(connector.connect(name, stream).await.expect("the certificate is trusted"));
     if version == http::Version::HTTP_2 {
-        let (sender, connection) = conn::http2::handshake(TokioExecutor::new(), stream).await.expect("HTTP/2 is spoken");
+        let (sender, connection) =
+            conn::http2::handshake(TokioExecutor::new(), stream).await.expect("HTTP/2 is spoken");
         tokio::spawn(connection);
         return Connection::Two(sender);
     }
@@ -169,7 +189,8 @@ async fn run(connections: Vec<Connection>, count: usize) -> Vec<Connection> {
 }
 
 async fn ask(connection: &mut Connection) {
-    let request = Request::post("https://localhost/webhooks/c/authorize").header(CONTENT_TYPE, "application/json");
+    let request =
+        Request::post("https://localhost/webhooks/c/authorize").header(CONTENT_TYPE, "application/json");
     let request = request.body(Full::from(REVIEW)).expect("a valid request");
     let response = match connection {
         Connection::One(sender) => {
@@ -186,21 +207,34 @@ async fn thread_time(server: &Server) -> Duration {
     let (sender, receiver) = oneshot::channel();
     server.runtime.spawn(async move {
         let time = clock_gettime(ClockId::ThreadCPUTime);
-        let _ = sender.send(Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0)));
+        let _ =
+            sender.send(Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0)));
     });
     receiver.await.expect("the server runs")
 }
 
 async fn our_server(certified: Certified) -> (SocketAddr, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
-    let tls = Tls::new(ServerCertificate::from_pem(certified.chain.as_bytes(), certified.key.as_bytes()).expect("a pair"));
+    let tls = Tls::new(
+        ServerCertificate::from_pem(certified.chain.as_bytes(), certified.key.as_bytes()).expect("a pair"),
+    );
     let router = Router::new().route("/webhooks/{cluster}/authorize", post(review));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound socket");
     let counts = Arc::new(Counts::new(&["all"], |_| 0));
-    let serving = web::serve::serve(listener, tls.expect("TLS"), router, counts, Limits::default(), std::future::pending());
-    (address, Box::pin(async {
-        serving.await;
-    }))
+    let serving = web::serve::serve(
+        listener,
+        tls.expect("TLS"),
+        router,
+        counts,
+        Limits::default(),
+        std::future::pending(),
+    );
+    (
+        address,
+        Box::pin(async {
+            serving.await;
+        }),
+    )
 }
 
 struct Refused;
@@ -222,7 +256,28 @@ async fn review(Json(mut review, _): Json<Review, Refused>) -> axum::Json<Review
     axum::Json(review)
 }
 
+async fn bare_axum(certified: Certified) -> (SocketAddr, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
+    let router = Router::new().route("/webhooks/{cluster}/authorize", post(review));
+    bare(certified, hyper_util::service::TowerToHyperService::new(router)).await
+}
+
 async fn bare_hyper(certified: Certified) -> (SocketAddr, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
+    bare(certified, service_fn(bare_review)).await
+}
+
+async fn bare<S, B>(
+    certified: Certified,
+    service: S,
+) -> (SocketAddr, std::pin::Pin<Box<dyn Future<Output = ()>>>)
+where
+    S: hyper::service::Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: hyper::body::Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("a bound socket");
     let acceptor = TlsAcceptor::from(Arc::new(certified.server()));
@@ -230,16 +285,18 @@ async fn bare_hyper(certified: Certified) -> (SocketAddr, std::pin::Pin<Box<dyn 
         loop {
             let (stream, _) = listener.accept().await.expect("a connection");
             stream.set_nodelay(true).expect("a fresh socket");
-            let acceptor = acceptor.clone();
+            let (acceptor, service) = (acceptor.clone(), service.clone());
             tokio::spawn(async move {
                 let stream = acceptor.accept(stream).await.expect("a handshake");
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let stream = TokioIo::new(stream);
                 let _ = if is_http2 {
                     let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                    builder.serve_connection(stream, service_fn(bare_review)).await
+                    builder.serve_connection(stream, service).await
                 } else {
-                    hyper::server::conn::http1::Builder::new().serve_connection(stream, service_fn(bare_review)).await
+                    hyper::server::conn::http1::Builder::new()
+                        .serve_connection(stream, service_fn(bare_review))
+                        .await
                 };
             });
         }
@@ -252,7 +309,10 @@ async fn bare_review(request: Request<Incoming>) -> Result<Response<Full<Bytes>>
     let mut review: Review = serde_json::from_slice(&body).expect("a review");
     review.status.allowed = true;
     let body = serde_json::to_vec(&review).expect("a review can be written");
-    Ok(Response::builder().header(CONTENT_TYPE, "application/json").body(Full::from(body)).expect("a valid response"))
+    Ok(Response::builder()
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::from(body))
+        .expect("a valid response"))
 }
 
 /// A certificate for localhost that vouches for itself, and its key, PEM.
@@ -277,8 +337,11 @@ impl Certified {
         let key: PrivateKeyDer<'static> =
             rustls::pki_types::pem::PemObject::from_pem_slice(self.key.as_bytes()).expect("PEM of our own");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS 1.3");
-        let mut config = builder.with_no_client_auth().with_single_cert(vec![self.certificate()], key).expect("a pair");
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("TLS 1.3");
+        let mut config =
+            builder.with_no_client_auth().with_single_cert(vec![self.certificate()], key).expect("a pair");
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config
     }
@@ -287,9 +350,12 @@ impl Certified {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate()).expect("a certificate");
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("TLS 1.3");
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("TLS 1.3");
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![if version == http::Version::HTTP_2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
+        config.alpn_protocols =
+            vec![if version == http::Version::HTTP_2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
         config
     }
 }

@@ -13,7 +13,7 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -54,15 +54,31 @@ impl BodyError {
 }
 
 /// Reads a whole body of at most `limit` bytes. One that says it is larger is not read at all.
+///
+/// A body of which nothing comes is a matter of the time limit for the whole request.
 pub async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
     if http_body::Body::size_hint(&body).lower() > limit as u64 {
         return Err(BodyError::TooLarge { limit });
     }
-    match tokio::time::timeout(TIME, Limited::new(body, limit).collect()).await {
-        Err(_elapsed) => Err(BodyError::TooSlow),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge { limit }),
-        Ok(Err(_)) => Err(BodyError::Incomplete),
+    let mut collecting = pin!(Limited::new(body, limit).collect());
+    // Most bodies are there when they are asked for a second time; only the others are worth a timer.
+    let mut asked_before = false;
+    let early = poll_fn(|context| match collecting.as_mut().poll(context) {
+        Poll::Ready(collected) => Poll::Ready(Some(collected)),
+        Poll::Pending if asked_before => Poll::Ready(None),
+        Poll::Pending => {
+            asked_before = true;
+            Poll::Pending
+        }
+    });
+    let collected = match early.await {
+        Some(collected) => collected,
+        None => tokio::time::timeout(TIME, collecting).await.map_err(|_elapsed| BodyError::TooSlow)?,
+    };
+    match collected {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge { limit }),
+        Err(_) => Err(BodyError::Incomplete),
     }
 }
 

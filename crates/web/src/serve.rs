@@ -13,6 +13,7 @@ mod admission;
 mod authority;
 mod connection;
 mod front;
+mod guardian;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use std::{
 };
 
 use axum::extract::FromRequestParts;
-use http::{StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode, request::Parts};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -100,6 +100,17 @@ impl RequestId {
             uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(number)).to_be_bytes())
                 .into_uuid(),
         )
+    }
+}
+
+impl From<RequestId> for HeaderValue {
+    fn from(id: RequestId) -> Self {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        let text: &str = id.0.as_hyphenated().encode_lower(&mut text);
+        let mut value = Self::from_str(text).unwrap_or(Self::from_static(""));
+        // Not a secret, but never seen again: HTTP/2 need not remember it.
+        value.set_sensitive(true);
+        value
     }
 }
 

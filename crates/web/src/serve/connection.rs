@@ -1,9 +1,14 @@
-//! One connection from its handshake to its end, and the guardian that ends it when its client does not.
-//!
-//! The guardian looks at the connection a few times within the shortest of its limits, instead of setting a
-//! timer for each request: a connection in use costs nothing but a few counters.
+//! One connection from its handshake to its end.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
@@ -11,7 +16,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::watch,
-    time::{Instant, timeout},
+    time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
@@ -19,6 +24,7 @@ use super::{
     Limits, Tls,
     admission::Place,
     front::{Activity, Front, Shared},
+    guardian::{Guardian, Order, Partial},
     stream::GuardedStream,
 };
 use crate::trace::Peer;
@@ -41,12 +47,7 @@ pub(super) async fn run(
     address: SocketAddr,
     place: Place,
 ) {
-    let mut cut = settings.cut.clone();
-    tokio::select! {
-        biased;
-        () = serve(&settings, stream, address) => {}
-        _ = cut.changed() => {}
-    }
+    serve(&settings, stream, address).await;
     drop(place);
 }
 
@@ -105,7 +106,7 @@ async fn serve_http1(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
     front: Front,
-    activity: &Activity,
+    activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;
     let mut builder = hyper::server::conn::http1::Builder::new();
@@ -117,23 +118,21 @@ async fn serve_http1(
         .max_header_size(most_header_bytes)
         .max_buf_size(most_header_bytes);
     let mut connection = builder.serve_connection(TokioIo::new(stream), front);
-    let mut stopping = settings.stopping.clone();
-    let mut guardian = Guardian::new(limits, Partial::IsSlowRequest);
-    let mut told = false;
-    let outcome = {
-        let mut signal = pin!(stopping.wait_for(|stopping| *stopping));
-        loop {
-            tokio::select! {
-                biased;
-                outcome = std::future::poll_fn(|context| connection.poll_without_shutdown(context)) => break outcome,
-                _ = &mut signal, if !told => {
-                    told = true;
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
-                }
-                () = guardian.tick() => if guardian.is_overdue(activity) { return },
+    let guardian = Guardian::start(settings, activity.clone(), Partial::IsSlowRequest);
+    let mut finishing = false;
+    let outcome = poll_fn(|context: &mut Context<'_>| {
+        match guardian.order(context) {
+            Order::Serve => {}
+            Order::Finish if finishing => {}
+            Order::Finish => {
+                finishing = true;
+                Pin::new(&mut connection).graceful_shutdown();
             }
+            Order::Close => return Poll::Ready(None),
         }
-    };
+        connection.poll_without_shutdown(context).map(Some)
+    });
+    let Some(outcome) = outcome.await else { return };
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection ended with an error");
     }
@@ -147,7 +146,7 @@ async fn serve_http2(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
     front: Front,
-    activity: &Activity,
+    activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
@@ -163,94 +162,22 @@ async fn serve_http2(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), front));
-    let mut stopping = settings.stopping.clone();
-    let mut signal = pin!(stopping.wait_for(|stopping| *stopping));
-    let mut guardian = Guardian::new(limits, Partial::IsOrdinary);
-    let mut told = false;
-    loop {
-        tokio::select! {
-            biased;
-            outcome = connection.as_mut() => {
-                if let Err(error) = outcome {
-                    tracing::debug!(%error, "a connection ended with an error");
-                }
-                return;
-            }
-            _ = &mut signal, if !told => {
-                told = true;
+    let guardian = Guardian::start(settings, activity.clone(), Partial::IsOrdinary);
+    let mut finishing = false;
+    let outcome = poll_fn(|context: &mut Context<'_>| {
+        match guardian.order(context) {
+            Order::Serve => {}
+            Order::Finish if finishing => {}
+            Order::Finish => {
+                finishing = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = guardian.tick() => if guardian.is_overdue(activity) {
-                if told {
-                    return;
-                }
-                told = true;
-                connection.as_mut().graceful_shutdown();
-            },
+            Order::Close => return Poll::Ready(None),
         }
-    }
-}
-
-/// Whether bytes that are no request yet mean that a request is being sent slowly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Partial {
-    IsSlowRequest,
-    /// HTTP/2 has frames of its own beside requests, and its peers answer to probes.
-    IsOrdinary,
-}
-
-/// Decides, looking now and then, when a connection without requests has lasted long enough.
-#[derive(Debug)]
-struct Guardian {
-    partial: Partial,
-    ticks: tokio::time::Interval,
-    request_head: Duration,
-    idle: Duration,
-    seen_begun: u64,
-    /// Since when nothing has been under way.
-    quiet_since: Instant,
-    /// Since when a request has been arriving.
-    partial_since: Option<Instant>,
-}
-
-impl Guardian {
-    fn new(limits: &Limits, partial: Partial) -> Self {
-        let now = Instant::now();
-        let every = (limits.request_head.min(limits.idle) / 2).max(SHORTEST_TICK);
-        let mut ticks = tokio::time::interval_at(now + every, every);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        Self {
-            partial,
-            ticks,
-            request_head: limits.request_head,
-            idle: limits.idle,
-            seen_begun: 0,
-            quiet_since: now,
-            partial_since: None,
-        }
-    }
-
-    async fn tick(&mut self) {
-        self.ticks.tick().await;
-    }
-
-    fn is_overdue(&mut self, activity: &Activity) -> bool {
-        let now = Instant::now();
-        let begun = activity.begun();
-        if activity.is_busy() || begun != self.seen_begun {
-            self.seen_begun = begun;
-            self.quiet_since = now;
-            self.partial_since = None;
-            return false;
-        }
-        // A client that never sends a request is held to the shorter time from its first moment on.
-        if self.partial == Partial::IsSlowRequest && (begun == 0 || activity.has_partial_request()) {
-            let since = *self.partial_since.get_or_insert(if begun == 0 { self.quiet_since } else { now });
-            if now - since >= self.request_head {
-                return true;
-            }
-        }
-        now - self.quiet_since >= self.idle
+        connection.as_mut().poll(context).map(Some)
+    });
+    if let Some(Err(error)) = outcome.await {
+        tracing::debug!(%error, "a connection ended with an error");
     }
 }
 
@@ -279,7 +206,6 @@ async fn refuse_plain_http(mut stream: GuardedStream) -> io::Result<()> {
 const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nthis address speaks HTTPS: use https:// instead of http://\n";
 /// The least that hyper takes.
 const SMALLEST_BUFFER: usize = 8 * 1024;
-const SHORTEST_TICK: Duration = Duration::from_millis(20);
 const LINGER: Duration = Duration::from_secs(5);
 const MOST_LINGERING_BYTES: usize = 256 * 1024 * 1024;
 /// Streams that a peer may reset before we have seen them, and errors that it may provoke, before it is sent

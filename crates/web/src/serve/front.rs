@@ -9,7 +9,7 @@
 use std::{
     convert::Infallible,
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -141,8 +141,10 @@ async fn answer(shared: &Shared, context: RequestContext, mut request: Request<A
     );
     request.extensions_mut().insert(context);
     let routed = AssertUnwindSafe(shared.router.clone().call(request)).catch_unwind();
-    let bounded = tokio::time::timeout(shared.request_timeout, routed);
-    let outcome = if span.is_disabled() { bounded.await } else { bounded.instrument(span).await };
+    // Pinned here, so that a large future is not moved once more.
+    let mut bounded = pin!(tokio::time::timeout(shared.request_timeout, routed));
+    let outcome =
+        if span.is_disabled() { bounded.as_mut().await } else { bounded.as_mut().instrument(span).await };
     let response = match outcome {
         Ok(Ok(Ok(response))) => response,
         Ok(Err(_panic)) => {
@@ -167,9 +169,7 @@ fn finished(
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-        headers.insert(X_REQUEST_ID, id);
-    }
+    headers.insert(X_REQUEST_ID, id.into());
     let took = started.elapsed();
     shared.counts.record(path, response.status(), took);
     tracing::debug!(
