@@ -6,6 +6,7 @@ pub mod assignment;
 pub mod attach;
 pub mod cluster;
 pub mod convert;
+pub mod eval;
 mod get_token;
 pub mod group;
 pub mod resource_group;
@@ -31,6 +32,6 @@ pub struct EvalArgs {
 
 /// Runs `portcullis eval`: 0 if every expectation held, 1 if one did not, 2 if a file could not be read.
 pub(crate) fn evaluate(arguments: &EvalArgs) -> ExitCode {
-    let _ = arguments;
-    ExitCode::from(2)
+    let json = arguments.output.output == crate::output::Output::Json;
+    ExitCode::from(eval::run(&arguments.files, json))
 }

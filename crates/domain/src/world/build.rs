@@ -76,7 +76,10 @@ fn access(cluster: file::Cluster) -> Result<ClusterAccess, WorldError> {
     let id = match cluster.id {
         Some(id) => id,
         None if cluster.azure_rbac => {
-            return Err(error("cluster.id", "expected the resource id of the cluster, since azureRbac is true"));
+            return Err(error(
+                "cluster.id",
+                "expected the resource id of the cluster, since azureRbac is true",
+            ));
         }
         None => Scope::root(),
     };
@@ -152,10 +155,14 @@ impl<'a> Roles<'a> {
         let mut custom = Vec::new();
         for (position, role) in written.into_iter().enumerate() {
             let place = format!("roleDefinitions[{position}]");
-            let id = role_id(&role.id)
-                .ok_or_else(|| error(format!("{place}.id"), format!("\"{}\" is no GUID or resource id", role.id)))?;
+            let id = role_id(&role.id).ok_or_else(|| {
+                error(format!("{place}.id"), format!("\"{}\" is no GUID or resource id", role.id))
+            })?;
             if let Some(role) = common.built_in.role(id) {
-                return Err(error(format!("{place}.id"), format!("{id} is the built-in role \"{}\"", role.name)));
+                return Err(error(
+                    format!("{place}.id"),
+                    format!("{id} is the built-in role \"{}\"", role.name),
+                ));
             }
             ids.add(&format!("{place}.id"), id)?;
             let definition = RoleDefinition {
@@ -202,13 +209,15 @@ fn role_id(text: &str) -> Option<RoleId> {
     if is_role { RoleId::parse(id).ok() } else { None }
 }
 
-fn assignments(written: Vec<WrittenAssignment>, roles: &Roles<'_>) -> Result<Vec<RoleAssignment>, WorldError> {
+fn assignments(
+    written: Vec<WrittenAssignment>,
+    roles: &Roles<'_>,
+) -> Result<Vec<RoleAssignment>, WorldError> {
     let mut ids = Distinct::new("role assignment");
     let mut assignments = Vec::with_capacity(written.len());
     for (position, assignment) in written.into_iter().enumerate() {
         let place = format!("roleAssignments[{position}]");
-        let role =
-            roles.find(&assignment.role).map_err(|problem| error(format!("{place}.role"), problem))?;
+        let role = roles.find(&assignment.role).map_err(|problem| error(format!("{place}.role"), problem))?;
         Condition::check_version(assignment.condition_version.as_deref())
             .map_err(|problem| error(format!("{place}.conditionVersion"), problem))?;
         let id = assignment.id.unwrap_or_else(|| {
@@ -302,7 +311,9 @@ fn attributes(spec: ReviewSpec) -> Result<Attributes, String> {
         }
         (None, Some(asked)) => (asked.verb, Target::Path(asked.path.unwrap_or_default())),
         (Some(_), Some(_)) | (None, None) => {
-            return Err("exactly one of nonResourceAttributes or resourceAttributes must be specified".to_owned());
+            return Err(
+                "exactly one of nonResourceAttributes or resourceAttributes must be specified".to_owned()
+            );
         }
     };
     let user = User {
@@ -336,7 +347,10 @@ impl<T: Clone + Display + Eq + Hash> Distinct<T> {
 
 /// For an assignment without an id: the same file gives the same one each time.
 fn generated_id(place: &str, told: &str) -> AssignmentId {
-    AssignmentId::new(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("portcullis world {place} {told}").as_bytes()))
+    AssignmentId::new(Uuid::new_v5(
+        &Uuid::NAMESPACE_URL,
+        format!("portcullis world {place} {told}").as_bytes(),
+    ))
 }
 
 fn error(place: impl Into<String>, problem: impl ToString) -> WorldError {
