@@ -1,3 +1,6 @@
+//! Passwords tried one after the other, many at once, and from many places. The protocols that carry them are
+//! tried elsewhere.
+
 use std::{net::IpAddr, sync::Arc};
 
 use jiff::SignedDuration;

@@ -1,3 +1,5 @@
+//! Certificates made, read and checked. TLS itself is not run here.
+
 use super::*;
 use crate::random::System;
 

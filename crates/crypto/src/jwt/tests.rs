@@ -1,3 +1,5 @@
+//! Tokens signed and verified, and those that attackers write. What claims mean is not known here.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! The authorization endpoint up to where the person is led away, and logout. The pages are the portal's.
+
 use app::{Secret, grants::authorization::ResponseMode};
 use axum::body::Body;
 use http::{Request, StatusCode, header};

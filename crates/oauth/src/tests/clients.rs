@@ -1,3 +1,5 @@
+//! Clients that prove themselves by secret and by certificate, and those that cannot.
+
 use app::applications::{ApplicationUpdate, CertificateForm, NewSecret};
 use axum::body::Body;
 use base64::{

@@ -1,3 +1,5 @@
+//! What clients read before they sign in: discovery, keys and their rotation, realms.
+
 use http::StatusCode;
 use serde_json::json;
 

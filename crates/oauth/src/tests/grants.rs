@@ -1,3 +1,5 @@
+//! Each grant of a person: used, used twice, late, stolen, declined, revoked.
+
 use app::{
     grants::{code::NewCode, device::Answer as DeviceAnswer},
     users::UserUpdate,

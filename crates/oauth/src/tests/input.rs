@@ -1,3 +1,5 @@
+//! Requests that are no requests, and additions that do no harm.
+
 use axum::body::Body;
 use http::{Request, header};
 

@@ -1,3 +1,5 @@
+//! What tokens say, whom they open for, and when they stop to.
+
 use app::{groups::NewGroup, tokens::Rejection, users::UserUpdate};
 use domain::name::DisplayName;
 use http::{Request, header};
