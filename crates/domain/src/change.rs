@@ -66,6 +66,7 @@ pub enum RecordKey {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every change is a put, and none is kept for long")]
 pub enum Change {
     Put(Record),
     Delete(RecordKey),

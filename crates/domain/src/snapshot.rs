@@ -304,10 +304,9 @@ impl Snapshot {
             RecordKey::Object(key) => {
                 if &*key.group == RBAC_GROUP
                     && let Some(policy) = self.rbac.get_mut(&key.cluster)
+                    && let Some(rbac_key) = kube::ObjectKey::of(&key.resource, &key.namespace, &key.name)
                 {
-                    if let Some(key) = kube::ObjectKey::of(&key.resource, &key.namespace, &key.name) {
-                        policy.remove(&key);
-                    }
+                    policy.remove(&rbac_key);
                 }
                 self.objects.remove(key);
             }

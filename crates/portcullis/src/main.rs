@@ -1,4 +1,4 @@
-//! The one binary: hands `serve` to the server, everything else to the command line. Started under the name
+//! The one binary: hands `serve` and `demo` to the server, everything else to the command line. Started under the name
 //! `kubelogin`, it answers with kubelogin's commands, which are among its own.
 
 use std::process::ExitCode;
@@ -20,6 +20,8 @@ struct Arguments {
 enum Command {
     /// Run the server; with no arguments at all it makes everything that it needs
     Serve(server::ServeArgs),
+    /// Show the whole product in one walk, in a temporary directory
+    Demo(server::DemoArgs),
     #[command(flatten)]
     Client(cli::Command),
 }
@@ -27,17 +29,18 @@ enum Command {
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     match command {
-        Command::Serve(arguments) => serve(arguments),
+        Command::Serve(arguments) => run(server::serve(arguments)),
+        Command::Demo(arguments) => run(server::demo(arguments)),
         Command::Client(command) => cli::run(command),
     }
 }
 
-fn serve(arguments: server::ServeArgs) -> ExitCode {
+fn run(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(server::serve(arguments)) {
+    match runtime.block_on(work) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

@@ -1,7 +1,7 @@
 //! The data directory and what is in it, made at the first start:
 //!
 //! ```text
-//!   portcullis.db       all state, secrets in it sealed
+//!   portcullis.store    all state, secrets in it sealed
 //!   sealing.key         opens those secrets; keep it apart from backups of the state
 //!   ca.crt, ca.key      authority of the server's own certificate
 //!   server.crt, .key    that certificate
@@ -87,7 +87,7 @@ impl DataDirectory {
                 Ok(Secret::new(key))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if self.path.join("portcullis.db").exists() {
+                if self.path.join("portcullis.store").exists() {
                     bail!(
                         "{} is missing, and without it the secrets in {} cannot be opened: restore it from where it is kept",
                         path.display(),

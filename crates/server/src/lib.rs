@@ -1,6 +1,7 @@
 //! The composition root: reads the configuration, makes the first installation, connects the surfaces to the
 //! application, and serves them on one address. It holds no rule about access.
 
+mod demo;
 pub mod first_start;
 mod health;
 pub mod metrics;
@@ -10,6 +11,7 @@ pub mod telemetry;
 
 use anyhow::Context;
 
+pub use demo::{DemoArgs, demo};
 pub use settings::{ServeArgs, Settings};
 pub use start::{Running, start};
 

@@ -36,7 +36,10 @@ impl Found {
         let wanted = Wanted::new(caller.object_id, &caller.groups);
         let mut found = Self { grants: Vec::with_capacity(USUAL_GRANTS), denies: Vec::new() };
         let chain = policy.hierarchy.chain(scope);
-        policy.index.find(&chain, &wanted, |_, candidate| found.grants.push(candidate));
+        policy.index.find(&chain, &wanted, |candidate| found.grants.push(candidate));
+        found.grants.sort_by_key(|candidate| {
+            (candidate.role.has_condition(), u64::from(candidate.depth) << 32 | u64::from(candidate.place))
+        });
         for (depth, text) in chain.into_iter().enumerate() {
             for deny in policy.denies.at(text) {
                 if (depth == 0 || !deny.definition.does_not_apply_to_children)
@@ -46,7 +49,6 @@ impl Found {
                 }
             }
         }
-        found.grants.sort_by_key(|candidate| candidate.role.has_condition());
         found
     }
 }

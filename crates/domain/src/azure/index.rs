@@ -60,9 +60,11 @@ pub(super) struct RoleTag(u32);
 /// candidates come so far, since most have a role that does not matter, which this already knows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
-    pub(super) role: RoleTag,
+    /// How many steps above the scope in question it is.
+    pub(super) depth: u32,
     /// Among the wanted: 0 is the caller, then the groups in their order.
     pub(super) place: u32,
+    pub(super) role: RoleTag,
     spot: Spot,
 }
 
@@ -109,19 +111,20 @@ impl Index {
     }
 
     /// Calls `found` for every assignment at exactly one of these scopes (in folded form) that one of the
-    /// wanted principals may hold, with the scope's number among them, in their order. None that one of the
-    /// principals does hold is left out.
-    pub(super) fn find(&self, scopes: &[&str], wanted: &Wanted, mut found: impl FnMut(usize, Candidate)) {
+    /// wanted principals may hold, scope by scope. None that one of the principals does hold is left out.
+    pub(super) fn find(&self, scopes: &[&str], wanted: &Wanted, mut found: impl FnMut(Candidate)) {
         let keys: Vec<u64> = scopes.iter().map(|scope| hash::of_text(scope)).collect();
         let runs = self.base.runs(&keys, scopes);
-        for (depth, ((scope, key), run)) in scopes.iter().zip(keys).zip(runs).enumerate() {
+        for (depth, ((scope, key), run)) in (0..).zip(scopes.iter().zip(keys).zip(runs)) {
             if let Some((number, run)) = run {
-                self.base.find(number, run, wanted, |role, place, spot| {
-                    found(depth, Candidate { role, place, spot: Spot::Base(spot) });
+                self.base.find(number, run, wanted, |role, place, row| {
+                    found(Candidate { depth, place, role, spot: Spot::Base(row) });
                 });
             }
             if !self.added.is_empty() {
-                self.find_added(key, scope, wanted, |candidate| found(depth, candidate));
+                self.find_added(key, scope, wanted, |role, place, position| {
+                    found(Candidate { depth, place, role, spot: Spot::Added(position) });
+                });
             }
         }
     }
@@ -209,13 +212,14 @@ impl Index {
         true
     }
 
-    fn find_added(&self, key: u64, scope: &str, wanted: &Wanted, mut found: impl FnMut(Candidate)) {
+    fn find_added(&self, key: u64, scope: &str, wanted: &Wanted, mut found: impl FnMut(RoleTag, u32, u32)) {
         for added in self.added_at(key).iter().filter(|added| wanted.may_hold(added.fingerprint)) {
-            let Some((_, row)) = self.put_at(added.position).filter(|(there, _)| there.folded() == scope) else {
+            let Some((_, row)) = self.put_at(added.position).filter(|(there, _)| there.folded() == scope)
+            else {
                 continue;
             };
             for place in wanted.places(added.fingerprint) {
-                found(Candidate { role: row.role, place, spot: Spot::Added(added.position) });
+                found(row.role, place, added.position);
             }
         }
     }

@@ -280,7 +280,7 @@ fn by_scope(rows: impl IntoIterator<Item = (Scope, Row)>) -> Vec<(Scope, Vec<Ent
 /// search starts where it should be and widens from there.
 fn lower_bound(keys: &[Key], wanted: u32) -> usize {
     let length = keys.len();
-    let guess = (u64::from(wanted) * length as u64 >> 32) as usize;
+    let guess = ((u64::from(wanted) * length as u64) >> 32) as usize;
     let is_below = |place: usize| keys.get(place).is_some_and(|key| key.fingerprint < wanted);
     let (mut low, mut high) = (guess, guess);
     let mut step = FIRST_STEP;
