@@ -34,7 +34,7 @@ pub(super) fn check(document: &Document) -> Vec<Finding> {
 /// Tests, benchmarks and examples may be long: cases are data.
 pub(super) fn is_test(document: &Document) -> bool {
     let is_test_name =
-        |part: &str| matches!(part, "tests" | "benches" | "tests.rs" | "proptests.rs" | "fuzz");
+        |part: &str| matches!(part, "tests" | "benches" | "tests.rs" | "conformance.rs" | "fuzz");
     document.path.iter().filter_map(|part| part.to_str()).any(is_test_name)
 }
 
