@@ -93,12 +93,15 @@ impl App {
         update: ApplicationUpdate,
     ) -> Result<(), Error> {
         let mut update = Some(update);
-        self.transact_application(caller, id, "microsoft.directory/applications/basic/update", move |application| {
-            match update.take() {
+        self.transact_application(
+            caller,
+            id,
+            "microsoft.directory/applications/basic/update",
+            move |application| match update.take() {
                 Some(update) => change(application, update),
                 None => Err(Error::Conflict("the application was changed meanwhile: try again".into())),
-            }
-        })
+            },
+        )
         .await
     }
 
@@ -107,7 +110,8 @@ impl App {
         self.transact(|tx| {
             let application = owned_application(tx, caller, id, "microsoft.directory/applications/delete")?;
             let directory = tx.snapshot().directory();
-            if let Some(principal) = directory.service_principal_by_app_id(caller.tenant, application.app_id) {
+            if let Some(principal) = directory.service_principal_by_app_id(caller.tenant, application.app_id)
+            {
                 let principal = principal.id;
                 delete_memberships_of(tx, principal);
                 tx.delete(&RecordKey::ServicePrincipal(principal));
@@ -194,7 +198,8 @@ impl App {
         enabled: bool,
     ) -> Result<(), Error> {
         self.transact(|tx| {
-            let mut principal = owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/update")?;
+            let mut principal =
+                owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/update")?;
             principal.enabled = enabled;
             if !enabled {
                 principal.tokens_valid_after = tx.now();
@@ -234,7 +239,9 @@ impl App {
         let start = new.start.unwrap_or_else(|| self.now());
         let end = match new.end {
             Some(end) => end,
-            None => start.checked_add(DEFAULT_LIFE).map_err(|error| Error::invalid("startDateTime", error))?,
+            None => {
+                start.checked_add(DEFAULT_LIFE).map_err(|error| Error::invalid("startDateTime", error))?
+            }
         };
         if end <= start {
             return Err(Error::invalid("endDateTime", format!("{end} is not after the start {start}")));
@@ -259,7 +266,8 @@ fn change(application: &mut Application, update: ApplicationUpdate) -> Result<()
         application.display_name = name;
     }
     application.redirect_uris = update.redirect_uris.unwrap_or_else(|| application.redirect_uris.clone());
-    application.identifier_uris = update.identifier_uris.unwrap_or_else(|| application.identifier_uris.clone());
+    application.identifier_uris =
+        update.identifier_uris.unwrap_or_else(|| application.identifier_uris.clone());
     application.public_client = update.public_client.unwrap_or(application.public_client);
     application.password_grant = update.password_grant.unwrap_or(application.password_grant);
     if let Some(forms) = update.certificates {
@@ -292,13 +300,16 @@ fn check_redirect_uri(uri: &str) -> Result<(), Error> {
         uri.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
     });
     let secure = uri.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    let clean = !uri.contains(['#', '*', '\\', '@']) && !uri.chars().any(|each| each.is_control() || each == ' ');
+    let clean =
+        !uri.contains(['#', '*', '\\', '@']) && !uri.chars().any(|each| each.is_control() || each == ' ');
     if (loopback || secure) && clean && uri.len() <= 2048 {
         return Ok(());
     }
     Err(Error::invalid(
         "redirectUris",
-        format!("\"{uri}\": expected an absolute https address, or http on a loopback host, without fragment"),
+        format!(
+            "\"{uri}\": expected an absolute https address, or http on a loopback host, without fragment"
+        ),
     ))
 }
 

@@ -124,7 +124,7 @@ impl App {
             let below = snapshot.azure().assignments_at_or_below(scope);
             found.extend(below.into_iter().filter(|each| each.scope != *scope));
         }
-        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found.sort_by_key(|each| each.id);
         Ok(found)
     }
 
@@ -184,7 +184,8 @@ fn attributes(snapshot: &Snapshot, role: RoleId, principal: ObjectId) -> BTreeMa
         Some(Principal::ServicePrincipal(_)) => "ServicePrincipal",
         None => "Unknown",
     };
-    let named = |name: &str, value: String| (format!("Microsoft.Authorization/roleAssignments:{name}"), value);
+    let named =
+        |name: &str, value: String| (format!("Microsoft.Authorization/roleAssignments:{name}"), value);
     BTreeMap::from([
         named("RoleDefinitionId", role.to_string()),
         named("PrincipalId", principal.to_string()),

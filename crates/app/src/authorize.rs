@@ -32,7 +32,9 @@ pub fn access(
 ) -> Result<Reason, Error> {
     match snapshot.azure().decide(&caller.in_azure(snapshot), access, now) {
         Decision::Allow(reason) => Ok(reason),
-        Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(refused(caller, action, &access.scope, reason)),
+        Decision::Deny(reason) | Decision::NoOpinion(reason) => {
+            Err(refused(caller, action, &access.scope, reason))
+        }
     }
 }
 

@@ -49,8 +49,10 @@ impl App {
         let authority = &cluster.authority;
         let key = self.inner.sealer.open(&authority_place(&authority.certificate_pem), &authority.sealed_key);
         let open = OpenAuthority::open(&authority.certificate_pem, &key.map_err(Error::internal)?);
-        open.and_then(|open| open.issue_client(Subject { name, organization }, from, until, &*self.inner.random))
-            .map_err(Error::internal)
+        open.and_then(|open| {
+            open.issue_client(Subject { name, organization }, from, until, &*self.inner.random)
+        })
+        .map_err(Error::internal)
     }
 }
 

@@ -103,7 +103,9 @@ impl App {
                     };
                     (cluster, Written::Created)
                 }
-                (None, None) => return Err(Error::Conflict("the cluster was deleted meanwhile: try again".into())),
+                (None, None) => {
+                    return Err(Error::Conflict("the cluster was deleted meanwhile: try again".into()));
+                }
             };
             if written == Written::Created {
                 let folded = scope.folded().to_owned();
@@ -166,7 +168,11 @@ impl App {
 
     /// Makes a new authority for the cluster: every administrator certificate and the webhook certificate
     /// that the old one signed are refused from now on.
-    pub async fn rotate_cluster_certificates(&self, caller: &Caller, name: &ClusterName) -> Result<(), Error> {
+    pub async fn rotate_cluster_certificates(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+    ) -> Result<(), Error> {
         let scope = name.scope()?;
         authorize::control_plane(&self.snapshot(), caller, ROTATE, &scope, self.now())?;
         let fresh = self.make_authority(&name.name)?;
@@ -186,7 +192,8 @@ impl App {
 fn changed(old: &Cluster, new: &NewCluster, now: jiff::Timestamp) -> Result<Cluster, Error> {
     if std::mem::discriminant(&old.serving) != std::mem::discriminant(&new.serving) {
         return Err(Error::Conflict(
-            "an embedded cluster cannot become an attached one, nor the reverse: delete it and make it anew".into(),
+            "an embedded cluster cannot become an attached one, nor the reverse: delete it and make it anew"
+                .into(),
         ));
     }
     if !old.location.eq_ignore_ascii_case(&new.location) {
@@ -210,7 +217,10 @@ fn changed(old: &Cluster, new: &NewCluster, now: jiff::Timestamp) -> Result<Clus
 fn check_serving(serving: &Serving) -> Result<(), Error> {
     let Serving::Attached { server, certificate_authority } = serving else { return Ok(()) };
     if !server.starts_with("https://") || server.contains([' ', '\n', '"']) {
-        return Err(Error::invalid("properties.attached.server", format!("\"{server}\": expected an https address")));
+        return Err(Error::invalid(
+            "properties.attached.server",
+            format!("\"{server}\": expected an https address"),
+        ));
     }
     crypto::cert::Certificate::from_pem(certificate_authority)
         .map(drop)

@@ -68,7 +68,11 @@ impl App {
     }
 
     /// Up to `limit` records of a kind with their ids, after the id `after`; for jobs that clean up.
-    pub async fn list_cold<T: Cold>(&self, after: Option<&str>, limit: usize) -> Result<Vec<(String, T)>, Error> {
+    pub async fn list_cold<T: Cold>(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, T)>, Error> {
         let prefix = tables::cold_key(T::KIND, "");
         let mut range = Range::prefix(prefix.clone()).limit(limit);
         if let Some(after) = after {

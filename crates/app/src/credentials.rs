@@ -32,7 +32,11 @@ pub struct IssuedCertificate {
 
 impl App {
     /// Where the cluster's API is, for a person who signs in with the directory.
-    pub fn user_endpoint(&self, caller: &Caller, name: &ClusterName) -> Result<(Arc<Cluster>, Endpoint), Error> {
+    pub fn user_endpoint(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+    ) -> Result<(Arc<Cluster>, Endpoint), Error> {
         let snapshot = self.snapshot();
         authorize::control_plane(&snapshot, caller, USER, &name.scope()?, self.now())?;
         let cluster = name.require(&snapshot)?.clone();
@@ -71,7 +75,9 @@ impl App {
             let current = name.require(tx.snapshot())?;
             check_local_accounts(current)?;
             if current.authority != cluster.authority {
-                return Err(Error::Conflict("the cluster's certificates were rotated meanwhile: try again".into()));
+                return Err(Error::Conflict(
+                    "the cluster's certificates were rotated meanwhile: try again".into(),
+                ));
             }
             tx.create(&Record::AdminCertificate(record.clone()))
         })
@@ -147,14 +153,19 @@ impl App {
             tx.authorize(caller, action, &scope)?;
             let mut current = Cluster::clone(name.require(tx.snapshot())?);
             if current.authority != cluster.authority {
-                return Err(Error::Conflict("the cluster's certificates were rotated meanwhile: try again".into()));
+                return Err(Error::Conflict(
+                    "the cluster's certificates were rotated meanwhile: try again".into(),
+                ));
             }
             current.webhook_certificate = Some(issued.thumbprint.clone());
             tx.put(&Record::Cluster(current))
         })
         .await?;
-        let certificate =
-            IssuedCertificate { certificate_pem: issued.certificate_pem, key_pem: issued.key_pem, record: None };
+        let certificate = IssuedCertificate {
+            certificate_pem: issued.certificate_pem,
+            key_pem: issued.key_pem,
+            record: None,
+        };
         Ok((cluster, certificate))
     }
 

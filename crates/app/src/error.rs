@@ -71,7 +71,9 @@ impl Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Conflict => Self::Conflict("the data has changed since it was read: try again".into()),
+            StoreError::Conflict => {
+                Self::Conflict("the data has changed since it was read: try again".into())
+            }
             StoreError::Compacted => Self::Conflict("the requested revision is no longer kept".into()),
             StoreError::Invalid(cause) => Self::Internal(cause),
             StoreError::Unavailable(cause) => Self::Unavailable(cause),

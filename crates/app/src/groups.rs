@@ -52,7 +52,12 @@ impl App {
         group.cloned().ok_or_else(|| Error::not_found("group", id))
     }
 
-    pub async fn update_group(&self, caller: &Caller, id: ObjectId, update: GroupUpdate) -> Result<(), Error> {
+    pub async fn update_group(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        update: GroupUpdate,
+    ) -> Result<(), Error> {
         self.transact(|tx| {
             let mut group = owned_group(tx, caller, id, "microsoft.directory/groups/basic/update")?;
             if let Some(name) = &update.display_name {
@@ -89,7 +94,8 @@ impl App {
         self.transact(|tx| {
             owned_group(tx, caller, group, "microsoft.directory/groups/members/update")?;
             let directory = tx.snapshot().directory();
-            let principal = directory.principal(member).filter(|principal| principal.tenant() == caller.tenant);
+            let principal =
+                directory.principal(member).filter(|principal| principal.tenant() == caller.tenant);
             let principal = principal.ok_or_else(|| Error::not_found("principal", member))?;
             if directory.is_member(membership) {
                 return Err(Error::already_exists("group member", member));
@@ -97,7 +103,10 @@ impl App {
             if member == group || directory.transitive_groups(group).contains(&member) {
                 return Err(Error::invalid(
                     "members",
-                    format!("\"{}\" contains this group, and a group cannot contain itself", principal.name()),
+                    format!(
+                        "\"{}\" contains this group, and a group cannot contain itself",
+                        principal.name()
+                    ),
                 ));
             }
             tx.create(&Record::Membership(membership))
@@ -105,7 +114,12 @@ impl App {
         .await
     }
 
-    pub async fn remove_member(&self, caller: &Caller, group: ObjectId, member: ObjectId) -> Result<(), Error> {
+    pub async fn remove_member(
+        &self,
+        caller: &Caller,
+        group: ObjectId,
+        member: ObjectId,
+    ) -> Result<(), Error> {
         let membership = Membership { group, member };
         self.transact(|tx| {
             owned_group(tx, caller, group, "microsoft.directory/groups/members/update")?;
@@ -123,7 +137,9 @@ impl App {
             let mut record = owned_group(tx, caller, group, "microsoft.directory/groups/owners/update")?;
             match tx.snapshot().directory().principal(owner) {
                 Some(Principal::User(_) | Principal::ServicePrincipal(_)) => {}
-                Some(Principal::Group(_)) => return Err(Error::invalid("owners", "a group cannot own a group")),
+                Some(Principal::Group(_)) => {
+                    return Err(Error::invalid("owners", "a group cannot own a group"));
+                }
                 None => return Err(Error::not_found("principal", owner)),
             }
             if !record.owners.insert(owner) {

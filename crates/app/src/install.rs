@@ -37,7 +37,10 @@ pub struct Installation {
 impl App {
     /// Makes the installation if the store is empty, else tells what it is known by. There is no caller yet
     /// to be authorized: whoever starts the program on an empty store is the owner.
-    pub async fn install(&self, first: impl FnOnce() -> Result<FirstAdministrator, Error>) -> Result<Installation, Error> {
+    pub async fn install(
+        &self,
+        first: impl FnOnce() -> Result<FirstAdministrator, Error>,
+    ) -> Result<Installation, Error> {
         self.ensure_signing_key().await?;
         if let Some(known) = self.known_installation() {
             return Ok(known);

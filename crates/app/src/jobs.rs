@@ -31,6 +31,9 @@ impl App {
                 () = &mut stop => return,
                 () = tokio::time::sleep(PAUSE) => {}
             }
+            if let Err(error) = self.tend_signing_keys().await {
+                tracing::warn!(%error, "the signing keys could not be tended and are looked at again later");
+            }
             if let Err(error) = self.clean_up().await {
                 tracing::warn!(%error, "cleaning up did not succeed and is tried again later");
             }

@@ -100,7 +100,9 @@ pub struct Settings {
 impl App {
     /// Reads the state and gives the handle, with the task that keeps it current. Whoever starts the task
     /// must stop serving when it ends: from then on the state grows stale.
-    pub async fn open(parts: Parts) -> Result<(Self, impl Future<Output = Result<(), Error>> + Send + use<>), Error> {
+    pub async fn open(
+        parts: Parts,
+    ) -> Result<(Self, impl Future<Output = Result<(), Error>> + Send + use<>), Error> {
         let built_in = BuiltIn::load().map_err(Error::internal)?;
         let operations = Operations::published().map_err(Error::internal)?;
         let snapshot = Snapshot::new(Policy::new(&built_in, &operations));
@@ -139,7 +141,10 @@ impl App {
 
     /// Runs `body` on the current snapshot and commits what it writes. When the state has moved meanwhile,
     /// the body runs again on the newer one. Returns when the local snapshot holds the result.
-    pub async fn transact<T>(&self, mut body: impl FnMut(&mut Tx) -> Result<T, Error> + Send) -> Result<T, Error> {
+    pub async fn transact<T>(
+        &self,
+        mut body: impl FnMut(&mut Tx) -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
         let _turn = self.inner.turn.lock().await;
         for _ in 0..MOST_TRIES {
             let mut tx = Tx::new(self.snapshot(), self.now());

@@ -124,7 +124,9 @@ impl Live {
         let mut next = Snapshot::clone(&self.current.load());
         let applied = (!changes.is_empty()).then(|| {
             let previous = changes.iter().filter_map(|change| next.previous_object(change)).collect();
-            let bears_on_access = changes.iter().any(|change| tables::key(&change.key()).starts_with(tables::ACCESS.as_bytes()));
+            let bears_on_access = changes
+                .iter()
+                .any(|change| tables::key(&change.key()).starts_with(tables::ACCESS.as_bytes()));
             Arc::new(Applied { revision: revision.0, changes: changes.clone(), previous, bears_on_access })
         });
         next.apply(revision.0, changes);

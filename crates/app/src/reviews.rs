@@ -52,11 +52,16 @@ pub struct AccessAnswer {
 impl App {
     /// The cluster whose webhooks the certificate (DER) opens. A cluster that does not exist is refused like a
     /// wrong certificate.
-    pub fn webhook_cluster(&self, name: &str, certificate: Option<&[u8]>) -> Result<Arc<Cluster>, WebhookRefused> {
+    pub fn webhook_cluster(
+        &self,
+        name: &str,
+        certificate: Option<&[u8]>,
+    ) -> Result<Arc<Cluster>, WebhookRefused> {
         let der = certificate.ok_or(WebhookRefused::NoCertificate)?;
         let snapshot = self.snapshot();
         let cluster = ClusterId::parse(name).ok().and_then(|id| snapshot.cluster(id).cloned());
-        let cluster = cluster.filter(|cluster| !cluster.is_embedded()).ok_or(WebhookRefused::WrongCertificate)?;
+        let cluster =
+            cluster.filter(|cluster| !cluster.is_embedded()).ok_or(WebhookRefused::WrongCertificate)?;
         let on_record = cluster.webhook_certificate.as_deref().ok_or(WebhookRefused::WrongCertificate)?;
         let thumbprint = crypto::digest::sha256_hex(der);
         if !crypto::digest::equal(thumbprint.as_bytes(), on_record.as_bytes()) {
@@ -69,7 +74,12 @@ impl App {
     }
 
     /// Who a token stands for in an attached cluster. The error is for the API server's log.
-    pub fn review_token(&self, cluster: &Cluster, token: &str, audiences: &[String]) -> Result<ReviewedToken, String> {
+    pub fn review_token(
+        &self,
+        cluster: &Cluster,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<ReviewedToken, String> {
         let mut user = self.verify_cluster_token(token).map_err(|error| error.to_string())?;
         let snapshot = self.snapshot();
         let oid = user.object_id().ok_or("the token names no object of the directory")?;
@@ -134,8 +144,14 @@ impl App {
         };
         let settings = azure::kubernetes::Settings::new(scope);
         let policy = snapshot.azure();
-        let answer =
-            azure::kubernetes::decide_as(policy, self.operations(), &settings, attributes, caller, self.now());
+        let answer = azure::kubernetes::decide_as(
+            policy,
+            self.operations(),
+            &settings,
+            attributes,
+            caller,
+            self.now(),
+        );
         match answer.decision {
             Ok(Decision::Allow(reason)) => allowed(reason.to_string()),
             Ok(Decision::Deny(reason)) => denied(reason.to_string()),

@@ -32,7 +32,12 @@ impl App {
         Ok(roles)
     }
 
-    pub fn find_role(&self, caller: &Caller, scope: &Scope, id: RoleId) -> Result<Arc<RoleDefinition>, Error> {
+    pub fn find_role(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        id: RoleId,
+    ) -> Result<Arc<RoleDefinition>, Error> {
         let snapshot = self.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.now())?;
         snapshot.azure().role(id).cloned().ok_or_else(|| Error::not_found("role definition", id))

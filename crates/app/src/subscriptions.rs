@@ -1,6 +1,9 @@
 //! Subscriptions and resource groups. Lists show what the caller has any right in.
 
-use std::{collections::{BTreeMap, BTreeSet}, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{
     change::{Record, RecordKey},
@@ -24,7 +27,9 @@ impl App {
         let own = |each: &&Arc<Subscription>| {
             let scope = Scope::subscription(each.id);
             each.tenant == caller.tenant
-                && assigned.iter().any(|at| azure.is_below(at, &scope) || azure.is_below(&scope, at) || *at == scope)
+                && assigned
+                    .iter()
+                    .any(|at| azure.is_below(at, &scope) || azure.is_below(&scope, at) || *at == scope)
         };
         snapshot.subscriptions().filter(own).cloned().collect()
     }
@@ -48,7 +53,9 @@ impl App {
         self.transact(|tx| {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/write", &scope)?;
             let snapshot = tx.snapshot();
-            snapshot.subscription(subscription).ok_or_else(|| Error::not_found("subscription", subscription))?;
+            snapshot
+                .subscription(subscription)
+                .ok_or_else(|| Error::not_found("subscription", subscription))?;
             let old = snapshot.resource_group(subscription, name.as_str());
             if let Some(old) = old.filter(|old| !old.location.eq_ignore_ascii_case(location)) {
                 return Err(Error::Conflict(format!(
@@ -77,7 +84,13 @@ impl App {
         name: &str,
     ) -> Result<Arc<ResourceGroup>, Error> {
         let snapshot = self.snapshot();
-        authorize::control_plane(&snapshot, caller, READ_GROUP, &group_scope(subscription, name)?, self.now())?;
+        authorize::control_plane(
+            &snapshot,
+            caller,
+            READ_GROUP,
+            &group_scope(subscription, name)?,
+            self.now(),
+        )?;
         let group = snapshot.resource_group(subscription, name);
         group.cloned().ok_or_else(|| Error::not_found("resource group", name))
     }
@@ -109,9 +122,9 @@ impl App {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/delete", &scope)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(subscription, name);
-            let key = Record::ResourceGroup(
-                ResourceGroup::clone(group.ok_or_else(|| Error::not_found("resource group", name))?),
-            )
+            let key = Record::ResourceGroup(ResourceGroup::clone(
+                group.ok_or_else(|| Error::not_found("resource group", name))?,
+            ))
             .key();
             let inside = snapshot
                 .clusters()

@@ -46,7 +46,9 @@ pub(crate) fn key(key: &RecordKey) -> Bytes {
         RecordKey::ServicePrincipal(id) => format!("{ACCESS}service-principal/{id}"),
         RecordKey::ManagementGroup(name) => format!("{ACCESS}management-group/{name}"),
         RecordKey::Subscription(id) => format!("{ACCESS}subscription/{id}"),
-        RecordKey::ResourceGroup(subscription, name) => format!("{ACCESS}resource-group/{subscription}/{name}"),
+        RecordKey::ResourceGroup(subscription, name) => {
+            format!("{ACCESS}resource-group/{subscription}/{name}")
+        }
         RecordKey::Role(id) => format!("{ACCESS}role/{id}"),
         RecordKey::Assignment(id) => format!("{ACCESS}assignment/{id}"),
         RecordKey::DenyAssignment(id) => format!("{ACCESS}deny-assignment/{id}"),

@@ -110,13 +110,13 @@ impl App {
             if let Some(enabled) = update.enabled {
                 if !enabled {
                     keep_an_administrator(tx, &user)?;
-                    user.tokens_valid_after = tx.now();
+                    end_sessions(tx, &mut user);
                 }
                 user.enabled = enabled;
             }
             if let Some(password) = &password {
                 user.password = Some(password.clone());
-                user.tokens_valid_after = tx.now();
+                end_sessions(tx, &mut user);
             }
             replace(&mut user.must_change_password, update.must_change_password);
             replace(&mut user.mail_nickname, update.mail_nickname.clone());
@@ -136,7 +136,7 @@ impl App {
                 tx.require_administrator(caller, "microsoft.directory/users/invalidateAllRefreshTokens")?;
             }
             let mut user = own_user(tx, caller, id)?;
-            user.tokens_valid_after = tx.now();
+            end_sessions(tx, &mut user);
             tx.put(&Record::User(user))
         })
         .await
@@ -208,6 +208,13 @@ fn keep_an_administrator(tx: &Tx, leaving: &User) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// Ends every session. The stamp moves on even where the clock has not.
+fn end_sessions(tx: &Tx, user: &mut User) {
+    let next =
+        user.tokens_valid_after.saturating_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(tx.now());
+    user.tokens_valid_after = tx.now().max(next);
 }
 
 fn own_user(tx: &Tx, caller: &Caller, id: ObjectId) -> Result<User, Error> {

@@ -28,10 +28,14 @@ impl<'a> Call<'a> {
         let token = match web::bearer::credentials(headers) {
             web::bearer::Credentials::Bearer(token) => token,
             web::bearer::Credentials::None => {
-                return Err(ArmError::unauthenticated("Authentication failed. The 'Authorization' header is missing."));
+                return Err(ArmError::unauthenticated(
+                    "Authentication failed. The 'Authorization' header is missing.",
+                ));
             }
             web::bearer::Credentials::Basic { .. } | web::bearer::Credentials::Unusable => {
-                return Err(ArmError::unauthenticated("Authentication failed. The 'Authorization' header is provided in an invalid format."));
+                return Err(ArmError::unauthenticated(
+                    "Authentication failed. The 'Authorization' header is provided in an invalid format.",
+                ));
             }
         };
         let caller = app.verify_management_token(token).map_err(|rejection| {
@@ -41,9 +45,11 @@ impl<'a> Call<'a> {
         let query = parse_query(query.unwrap_or_default())?;
         check_version(query.get("api-version").map(String::as_str))?;
         let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => {
-                ArmError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestContentTooLarge", "The request content is too large.")
-            }
+            StatusCode::PAYLOAD_TOO_LARGE => ArmError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestContentTooLarge",
+                "The request content is too large.",
+            ),
             _ => ArmError::bad("InvalidRequestContent", "The request content could not be read."),
         })?;
         Ok(Self { app, path: uri.path(), caller, query, body })
@@ -51,7 +57,10 @@ impl<'a> Call<'a> {
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            ArmError::bad("InvalidRequestContent", format!("The request content was invalid and could not be deserialized: '{error}'."))
+            ArmError::bad(
+                "InvalidRequestContent",
+                format!("The request content was invalid and could not be deserialized: '{error}'."),
+            )
         })
     }
 
@@ -73,7 +82,10 @@ fn parse_query(query: &str) -> Result<BTreeMap<String, String>, ArmError> {
         };
         let name = decode(name)?.to_ascii_lowercase();
         if parsed.insert(name.clone(), decode(value)?).is_some() {
-            return Err(ArmError::bad("InvalidUri", format!("The query parameter '{name}' stands more than once.")));
+            return Err(ArmError::bad(
+                "InvalidUri",
+                format!("The query parameter '{name}' stands more than once."),
+            ));
         }
     }
     Ok(parsed)
@@ -83,7 +95,10 @@ fn parse_query(query: &str) -> Result<BTreeMap<String, String>, ArmError> {
 /// each of their releases, and one form serves them all.
 fn check_version(version: Option<&str>) -> Result<(), ArmError> {
     let Some(version) = version else {
-        return Err(ArmError::bad("MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests."));
+        return Err(ArmError::bad(
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        ));
     };
     let (date, suffix) = version.split_at_checked(10).unwrap_or((version, ""));
     let well_formed = date.parse::<jiff::civil::Date>().is_ok();
@@ -91,5 +106,10 @@ fn check_version(version: Option<&str>) -> Result<(), ArmError> {
         return Ok(());
     }
     let version: String = version.chars().take(40).collect();
-    Err(ArmError::bad("InvalidApiVersionParameter", format!("The api-version '{version}' is invalid. Expected a date such as '2022-04-01', with '-preview' after it where that is meant.")))
+    Err(ArmError::bad(
+        "InvalidApiVersionParameter",
+        format!(
+            "The api-version '{version}' is invalid. Expected a date such as '2022-04-01', with '-preview' after it where that is meant."
+        ),
+    ))
 }

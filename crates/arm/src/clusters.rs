@@ -96,7 +96,9 @@ pub(crate) async fn put(call: &Call<'_>, name: &ClusterName) -> Result<Response,
 pub(crate) async fn delete(call: &Call<'_>, name: &ClusterName) -> Result<Response, ArmError> {
     match call.app.delete_cluster(&call.caller, name).await {
         Ok(()) => Ok(StatusCode::OK.into_response()),
-        Err(app::Error::NotFound { kind: "managed cluster", .. }) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(app::Error::NotFound { kind: "managed cluster", .. }) => {
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -143,7 +145,9 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     if let Value::Object(fixed) = fixed {
         properties.extend(fixed);
     }
-    for (name, default) in [("agentPoolProfiles", json!([])), ("networkProfile", json!({})), ("identityProfile", json!({}))] {
+    for (name, default) in
+        [("agentPoolProfiles", json!([])), ("networkProfile", json!({})), ("identityProfile", json!({}))]
+    {
         properties.entry(name).or_insert(default);
     }
     json!({

@@ -37,7 +37,8 @@ impl ArmError {
             Self::Rendered { status, code, message } => (status, code, message),
             Self::App(error) => render(error),
         };
-        let mut response = (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
+        let mut response =
+            (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
         let headers = response.headers_mut();
         headers.insert("x-ms-failure-cause", HeaderValue::from_static("gateway"));
         if status == StatusCode::UNAUTHORIZED {
@@ -60,32 +61,53 @@ impl From<Error> for ArmError {
 fn render(error: Error) -> (StatusCode, &'static str, String) {
     let message = error.to_string();
     match error {
-        Error::NotFound { kind: "principal", id } => {
-            (StatusCode::BAD_REQUEST, "PrincipalNotFound", format!("Principal {id} does not exist in the directory. Check that you have the correct principal ID."))
-        }
-        Error::NotFound { kind: "subscription", id } => {
-            (StatusCode::NOT_FOUND, "SubscriptionNotFound", format!("The subscription '{id}' could not be found."))
-        }
-        Error::NotFound { kind: "resource group", id } => {
-            (StatusCode::NOT_FOUND, "ResourceGroupNotFound", format!("Resource group '{id}' could not be found."))
-        }
-        Error::NotFound { kind: "role definition", id } => {
-            (StatusCode::NOT_FOUND, "RoleDefinitionDoesNotExist", format!("The specified role definition with ID '{id}' does not exist."))
-        }
-        Error::NotFound { kind: "role assignment", id } => {
-            (StatusCode::NOT_FOUND, "RoleAssignmentNotFound", format!("The role assignment '{id}' is not found."))
-        }
-        Error::NotFound { kind: "managed cluster", id } => {
-            (StatusCode::NOT_FOUND, "ResourceNotFound", format!("The Resource 'Microsoft.ContainerService/managedClusters/{id}' was not found."))
-        }
+        Error::NotFound { kind: "principal", id } => (
+            StatusCode::BAD_REQUEST,
+            "PrincipalNotFound",
+            format!(
+                "Principal {id} does not exist in the directory. Check that you have the correct principal ID."
+            ),
+        ),
+        Error::NotFound { kind: "subscription", id } => (
+            StatusCode::NOT_FOUND,
+            "SubscriptionNotFound",
+            format!("The subscription '{id}' could not be found."),
+        ),
+        Error::NotFound { kind: "resource group", id } => (
+            StatusCode::NOT_FOUND,
+            "ResourceGroupNotFound",
+            format!("Resource group '{id}' could not be found."),
+        ),
+        Error::NotFound { kind: "role definition", id } => (
+            StatusCode::NOT_FOUND,
+            "RoleDefinitionDoesNotExist",
+            format!("The specified role definition with ID '{id}' does not exist."),
+        ),
+        Error::NotFound { kind: "role assignment", id } => (
+            StatusCode::NOT_FOUND,
+            "RoleAssignmentNotFound",
+            format!("The role assignment '{id}' is not found."),
+        ),
+        Error::NotFound { kind: "managed cluster", id } => (
+            StatusCode::NOT_FOUND,
+            "ResourceNotFound",
+            format!("The Resource 'Microsoft.ContainerService/managedClusters/{id}' was not found."),
+        ),
         Error::NotFound { .. } => (StatusCode::NOT_FOUND, "ResourceNotFound", message),
-        Error::AlreadyExists { kind: "role assignment", id } => {
-            (StatusCode::CONFLICT, "RoleAssignmentExists", format!("The role assignment already exists. The ID of the conflicting role assignment is {}.", id.replace('-', "")))
-        }
+        Error::AlreadyExists { kind: "role assignment", id } => (
+            StatusCode::CONFLICT,
+            "RoleAssignmentExists",
+            format!(
+                "The role assignment already exists. The ID of the conflicting role assignment is {}.",
+                id.replace('-', "")
+            ),
+        ),
         Error::AlreadyExists { kind: "role definition named", id } => (
             StatusCode::CONFLICT,
             "RoleDefinitionWithSameNameExists",
-            format!("A custom role with the same name '{id}' already exists in this directory. Use a different name."),
+            format!(
+                "A custom role with the same name '{id}' already exists in this directory. Use a different name."
+            ),
         ),
         Error::AlreadyExists { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "Conflict", message),
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest", message),
@@ -102,7 +124,11 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message),
         Error::Internal(cause) => {
             tracing::error!(cause, "a request to the resource manager failed");
-            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "An internal error has occurred.".into())
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerError",
+                "An internal error has occurred.".into(),
+            )
         }
     }
 }

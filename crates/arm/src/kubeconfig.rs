@@ -41,7 +41,11 @@ pub(crate) fn for_person(app: &App, cluster: &Cluster, endpoint: &Endpoint) -> S
 }
 
 /// For an administrator (W1): the certificate itself is the secret.
-pub(crate) fn for_administrator(cluster: &Cluster, endpoint: &Endpoint, issued: &IssuedCertificate) -> String {
+pub(crate) fn for_administrator(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+    issued: &IssuedCertificate,
+) -> String {
     let user = format!(
         "  user:\n    client-certificate-data: {}\n    client-key-data: {}\n",
         STANDARD.encode(&issued.certificate_pem),

@@ -12,7 +12,7 @@ use crate::error::ArmError;
 
 /// What a path names.
 #[derive(Debug)]
-pub(crate) enum Resource {
+pub(crate) enum Named {
     Tenants,
     Subscriptions,
     Subscription(SubscriptionId),
@@ -32,12 +32,14 @@ pub(crate) enum Resource {
     Permissions(Scope),
 }
 
-impl Resource {
+impl Named {
     pub(crate) fn parse(path: &str) -> Result<Self, ArmError> {
         let segments = segments(path)?;
         let lower: Vec<String> = segments.iter().map(|segment| segment.to_ascii_lowercase()).collect();
         let words: Vec<&str> = lower.iter().map(String::as_str).collect();
-        if let Some(place) = words.windows(2).rposition(|pair| pair == ["providers", "microsoft.authorization"]) {
+        if let Some(place) =
+            words.windows(2).rposition(|pair| pair == ["providers", "microsoft.authorization"])
+        {
             return authorization(&segments, &words, place);
         }
         let part = |place: usize| segments.get(place).cloned().unwrap_or_default();
@@ -48,11 +50,23 @@ impl Resource {
             ["subscriptions", id, "locations"] => Self::Locations(subscription(id)?),
             ["subscriptions", id, "resourcegroups"] => Self::ResourceGroups(subscription(id)?),
             ["subscriptions", id, "resourcegroups", _] => Self::ResourceGroup(subscription(id)?, part(3)),
-            ["subscriptions", id, "providers", CONTAINER_SERVICE, CLUSTERS] => Self::Clusters(subscription(id)?, None),
+            ["subscriptions", id, "providers", CONTAINER_SERVICE, CLUSTERS] => {
+                Self::Clusters(subscription(id)?, None)
+            }
             ["subscriptions", id, "resourcegroups", _, "providers", CONTAINER_SERVICE, CLUSTERS] => {
                 Self::Clusters(subscription(id)?, Some(part(3)))
             }
-            ["subscriptions", id, "resourcegroups", _, "providers", CONTAINER_SERVICE, CLUSTERS, _, rest @ ..] => {
+            [
+                "subscriptions",
+                id,
+                "resourcegroups",
+                _,
+                "providers",
+                CONTAINER_SERVICE,
+                CLUSTERS,
+                _,
+                rest @ ..,
+            ] => {
                 let name = ClusterName {
                     subscription: subscription(id)?,
                     resource_group: name(&part(3))?,
@@ -73,26 +87,32 @@ impl Resource {
 
 /// `{scope}/providers/Microsoft.Authorization/{kind}[/{name}]`; the last such pair counts, since a scope may
 /// itself lie below a provider.
-fn authorization(segments: &[String], words: &[&str], place: usize) -> Result<Resource, ArmError> {
+fn authorization(segments: &[String], words: &[&str], place: usize) -> Result<Named, ArmError> {
     let scope = segments.get(..place).unwrap_or_default().join("/");
-    let scope = Scope::parse(&format!("/{scope}")).map_err(|error| ArmError::bad("InvalidScope", error.to_string()))?;
+    let scope = Scope::parse(&format!("/{scope}"))
+        .map_err(|error| ArmError::bad("InvalidScope", error.to_string()))?;
     let id = |text: &str| format!("'{text}' is not a valid id. Expected a GUID.");
     match words.get(place + 2..).unwrap_or_default() {
-        ["roledefinitions"] => Ok(Resource::RoleDefinitions(scope)),
+        ["roledefinitions"] => Ok(Named::RoleDefinitions(scope)),
         ["roledefinitions", name] => RoleId::parse(name)
-            .map(|role| Resource::RoleDefinition(scope, role))
+            .map(|role| Named::RoleDefinition(scope, role))
             .map_err(|_| ArmError::bad("InvalidRoleDefinitionId", id(name))),
-        ["roleassignments"] => Ok(Resource::RoleAssignments(scope)),
+        ["roleassignments"] => Ok(Named::RoleAssignments(scope)),
         ["roleassignments", name] => AssignmentId::parse(name)
-            .map(|assignment| Resource::RoleAssignment(scope, assignment))
+            .map(|assignment| Named::RoleAssignment(scope, assignment))
             .map_err(|_| ArmError::bad("InvalidRoleAssignmentId", id(name))),
-        ["permissions"] => Ok(Resource::Permissions(scope)),
+        ["permissions"] => Ok(Named::Permissions(scope)),
         _ => Err(unknown(&segments.join("/"))),
     }
 }
 
 fn segments(path: &str) -> Result<Vec<String>, ArmError> {
-    let malformed = || ArmError::bad("InvalidResourceId", "The resource id is not well formed: a segment is empty, is '.' or '..', or holds a character that no name has.");
+    let malformed = || {
+        ArmError::bad(
+            "InvalidResourceId",
+            "The resource id is not well formed: a segment is empty, is '.' or '..', or holds a character that no name has.",
+        )
+    };
     let path = path.strip_prefix('/').ok_or_else(malformed)?;
     let path = path.strip_suffix('/').unwrap_or(path);
     // Two slashes at the front come of a base address with a slash at its end.
@@ -112,7 +132,10 @@ fn segments(path: &str) -> Result<Vec<String>, ArmError> {
 fn subscription(text: &str) -> Result<SubscriptionId, ArmError> {
     SubscriptionId::parse(text).map_err(|_| {
         let text: String = text.chars().take(60).collect();
-        ArmError::bad("InvalidSubscriptionId", format!("The provided subscription identifier '{text}' is malformed or invalid."))
+        ArmError::bad(
+            "InvalidSubscriptionId",
+            format!("The provided subscription identifier '{text}' is malformed or invalid."),
+        )
     })
 }
 

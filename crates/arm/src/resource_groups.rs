@@ -44,9 +44,14 @@ pub(crate) fn show(
     Ok(Json(render(&*found?)).into_response())
 }
 
-pub(crate) async fn put(call: &Call<'_>, subscription: SubscriptionId, name: &str) -> Result<Response, ArmError> {
+pub(crate) async fn put(
+    call: &Call<'_>,
+    subscription: SubscriptionId,
+    name: &str,
+) -> Result<Response, ArmError> {
     let form: GroupForm = call.json()?;
-    let name = ResourceName::parse(name).map_err(|error| ArmError::bad("InvalidResourceGroup", error.to_string()))?;
+    let name = ResourceName::parse(name)
+        .map_err(|error| ArmError::bad("InvalidResourceGroup", error.to_string()))?;
     let tags = form.tags.unwrap_or_default();
     let put = call.app.put_resource_group(&call.caller, subscription, &name, &form.location, tags);
     let (group, written) = put.await?;

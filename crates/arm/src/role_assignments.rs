@@ -98,28 +98,48 @@ impl Properties {
     fn read(self) -> Result<NewAssignment, ArmError> {
         let name = self.role_definition_id.rsplit('/').next().unwrap_or_default();
         let role = RoleId::parse(name).map_err(|_| {
-            ArmError::bad("InvalidRoleDefinitionId", format!("'{}' is not the id of a role definition.", self.role_definition_id))
+            ArmError::bad(
+                "InvalidRoleDefinitionId",
+                format!("'{}' is not the id of a role definition.", self.role_definition_id),
+            )
         })?;
         let principal_kind = match self.principal_type.as_deref() {
             None | Some("") => None,
             Some(kind) if kind.eq_ignore_ascii_case("User") => Some(PrincipalKind::User),
             Some(kind) if kind.eq_ignore_ascii_case("Group") => Some(PrincipalKind::Group),
-            Some(kind) if kind.eq_ignore_ascii_case("ServicePrincipal") => Some(PrincipalKind::ServicePrincipal),
+            Some(kind) if kind.eq_ignore_ascii_case("ServicePrincipal") => {
+                Some(PrincipalKind::ServicePrincipal)
+            }
             Some(other) => {
-                return Err(ArmError::bad("BadRequest", format!("principalType '{other}': expected 'User', 'Group' or 'ServicePrincipal'.")));
+                return Err(ArmError::bad(
+                    "BadRequest",
+                    format!("principalType '{other}': expected 'User', 'Group' or 'ServicePrincipal'."),
+                ));
             }
         };
-        let condition = match (self.condition.filter(|text| !text.trim().is_empty()), self.condition_version.as_deref()) {
+        let condition = match (
+            self.condition.filter(|text| !text.trim().is_empty()),
+            self.condition_version.as_deref(),
+        ) {
             (None, _) => None,
             (Some(text), Some("2.0")) => Some(Condition::parse(&text).map_err(|error| {
                 ArmError::bad("ConditionInvalid", format!("The condition is not valid: {error}."))
             })?),
             (Some(_), other) => {
                 let other = other.unwrap_or("none");
-                return Err(ArmError::bad("ConditionVersionInvalid", format!("The condition's version is '{other}', expected '2.0'.")));
+                return Err(ArmError::bad(
+                    "ConditionVersionInvalid",
+                    format!("The condition's version is '{other}', expected '2.0'."),
+                ));
             }
         };
-        Ok(NewAssignment { principal: self.principal_id, principal_kind, role, condition, description: self.description })
+        Ok(NewAssignment {
+            principal: self.principal_id,
+            principal_kind,
+            role,
+            condition,
+            description: self.description,
+        })
     }
 }
 
@@ -127,7 +147,12 @@ impl Filter {
     fn parse(filter: &str) -> Result<Self, ArmError> {
         let refused = || {
             let filter: String = filter.chars().take(200).collect();
-            ArmError::bad("InvalidFilter", format!("The filter '{filter}' is not understood. Expected \"atScope()\", \"principalId eq 'ID'\" or \"assignedTo('ID')\"."))
+            ArmError::bad(
+                "InvalidFilter",
+                format!(
+                    "The filter '{filter}' is not understood. Expected \"atScope()\", \"principalId eq 'ID'\" or \"assignedTo('ID')\"."
+                ),
+            )
         };
         let id = |text: &str| {
             let inner = text.trim().strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));

@@ -37,7 +37,8 @@ pub(crate) fn list(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError>
         Some(filter) => Some(name_filter(filter)?),
     };
     let roles = call.app.list_roles(&call.caller, scope)?;
-    let wanted = |role: &&std::sync::Arc<RoleDefinition>| name.as_deref().is_none_or(|name| role.is_named(name));
+    let wanted =
+        |role: &&std::sync::Arc<RoleDefinition>| name.as_deref().is_none_or(|name| role.is_named(name));
     let value: Vec<Value> = roles.iter().filter(wanted).map(|role| render(role)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
@@ -94,7 +95,10 @@ fn render(role: &RoleDefinition) -> Value {
 fn name_filter(filter: &str) -> Result<String, ArmError> {
     let refused = || {
         let filter: String = filter.chars().take(200).collect();
-        ArmError::bad("InvalidFilter", format!("The filter '{filter}' is not understood. Expected \"roleName eq 'NAME'\"."))
+        ArmError::bad(
+            "InvalidFilter",
+            format!("The filter '{filter}' is not understood. Expected \"roleName eq 'NAME'\"."),
+        )
     };
     let term = filter.trim().strip_prefix("atScope() and").unwrap_or(filter).trim();
     let value = term.strip_prefix("roleName").and_then(|rest| rest.trim_start().strip_prefix("eq"));

@@ -1,5 +1,5 @@
 //! The URL surface. Resource ids have any depth and any case, so one handler takes them apart
-//! ([`Resource`]) and hands them on by noun and method.
+//! ([`Named`]) and hands them on by noun and method.
 
 use app::App;
 use axum::{
@@ -12,12 +12,8 @@ use axum::{
 use http::{HeaderMap, Method, Uri};
 
 use crate::{
-    call::Call,
-    clusters, credentials,
-    error::ArmError,
-    metadata,
-    path::Resource,
-    resource_groups, role_assignments, role_definitions, subscriptions,
+    call::Call, clusters, credentials, error::ArmError, metadata, path::Named, resource_groups,
+    role_assignments, role_definitions, subscriptions,
 };
 
 pub fn routes() -> Router<App> {
@@ -46,32 +42,32 @@ async fn handle(
 }
 
 async fn dispatch(call: &Call<'_>, method: &Method) -> Result<Response, ArmError> {
-    let resource = Resource::parse(call.path)?;
+    let resource = Named::parse(call.path)?;
     match (method.as_str(), &resource) {
-        ("GET", Resource::Tenants) => subscriptions::tenants(call),
-        ("GET", Resource::Subscriptions) => subscriptions::list(call),
-        ("GET", Resource::Subscription(id)) => subscriptions::show(call, *id),
-        ("GET", Resource::Locations(id)) => subscriptions::locations(call, *id),
-        ("GET", Resource::ResourceGroups(id)) => resource_groups::list(call, *id),
-        ("GET" | "HEAD", Resource::ResourceGroup(id, name)) => resource_groups::show(call, *id, name, method),
-        ("PUT", Resource::ResourceGroup(id, name)) => resource_groups::put(call, *id, name).await,
-        ("DELETE", Resource::ResourceGroup(id, name)) => resource_groups::delete(call, *id, name).await,
-        ("GET", Resource::Clusters(id, group)) => clusters::list(call, *id, group.as_deref()),
-        ("GET", Resource::Cluster(name)) => clusters::show(call, name),
-        ("PUT", Resource::Cluster(name)) => clusters::put(call, name).await,
-        ("DELETE", Resource::Cluster(name)) => clusters::delete(call, name).await,
-        ("POST", Resource::ClusterAction(name, action)) => credentials::act(call, name, action).await,
-        ("GET", Resource::AdminCertificates(name)) => credentials::list_certificates(call, name),
-        ("POST", Resource::RevokeCertificate(name, serial)) => credentials::revoke(call, name, serial).await,
-        ("GET", Resource::RoleDefinitions(scope)) => role_definitions::list(call, scope),
-        ("GET", Resource::RoleDefinition(scope, id)) => role_definitions::show(call, scope, *id),
-        ("PUT", Resource::RoleDefinition(scope, id)) => role_definitions::put(call, scope, *id).await,
-        ("DELETE", Resource::RoleDefinition(scope, id)) => role_definitions::delete(call, scope, *id).await,
-        ("GET", Resource::RoleAssignments(scope)) => role_assignments::list(call, scope),
-        ("GET", Resource::RoleAssignment(scope, id)) => role_assignments::show(call, scope, *id),
-        ("PUT", Resource::RoleAssignment(scope, id)) => role_assignments::put(call, scope, *id).await,
-        ("DELETE", Resource::RoleAssignment(scope, id)) => role_assignments::delete(call, scope, *id).await,
-        ("GET", Resource::Permissions(scope)) => role_assignments::permissions(call, scope),
+        ("GET", Named::Tenants) => subscriptions::tenants(call),
+        ("GET", Named::Subscriptions) => subscriptions::list(call),
+        ("GET", Named::Subscription(id)) => subscriptions::show(call, *id),
+        ("GET", Named::Locations(id)) => subscriptions::locations(call, *id),
+        ("GET", Named::ResourceGroups(id)) => resource_groups::list(call, *id),
+        ("GET" | "HEAD", Named::ResourceGroup(id, name)) => resource_groups::show(call, *id, name, method),
+        ("PUT", Named::ResourceGroup(id, name)) => resource_groups::put(call, *id, name).await,
+        ("DELETE", Named::ResourceGroup(id, name)) => resource_groups::delete(call, *id, name).await,
+        ("GET", Named::Clusters(id, group)) => clusters::list(call, *id, group.as_deref()),
+        ("GET", Named::Cluster(name)) => clusters::show(call, name),
+        ("PUT", Named::Cluster(name)) => clusters::put(call, name).await,
+        ("DELETE", Named::Cluster(name)) => clusters::delete(call, name).await,
+        ("POST", Named::ClusterAction(name, action)) => credentials::act(call, name, action).await,
+        ("GET", Named::AdminCertificates(name)) => credentials::list_certificates(call, name),
+        ("POST", Named::RevokeCertificate(name, serial)) => credentials::revoke(call, name, serial).await,
+        ("GET", Named::RoleDefinitions(scope)) => role_definitions::list(call, scope),
+        ("GET", Named::RoleDefinition(scope, id)) => role_definitions::show(call, scope, *id),
+        ("PUT", Named::RoleDefinition(scope, id)) => role_definitions::put(call, scope, *id).await,
+        ("DELETE", Named::RoleDefinition(scope, id)) => role_definitions::delete(call, scope, *id).await,
+        ("GET", Named::RoleAssignments(scope)) => role_assignments::list(call, scope),
+        ("GET", Named::RoleAssignment(scope, id)) => role_assignments::show(call, scope, *id),
+        ("PUT", Named::RoleAssignment(scope, id)) => role_assignments::put(call, scope, *id).await,
+        ("DELETE", Named::RoleAssignment(scope, id)) => role_assignments::delete(call, scope, *id).await,
+        ("GET", Named::Permissions(scope)) => role_assignments::permissions(call, scope),
         _ => Err(ArmError::method_not_allowed(method)),
     }
 }

@@ -100,7 +100,8 @@ impl Authority {
 
     /// Shows a device code on standard error and waits until it is answered.
     pub(crate) async fn device_code(&self, client_id: &str, scope: &str) -> anyhow::Result<Tokens> {
-        let started: DeviceStarted = self.post("devicecode", &[("client_id", client_id), ("scope", scope)]).await?;
+        let started: DeviceStarted =
+            self.post("devicecode", &[("client_id", client_id), ("scope", scope)]).await?;
         eprintln!("{}", started.message);
         let mut interval = started.interval.max(1);
         let end = std::time::Instant::now() + Duration::from_secs(started.expires_in);
@@ -123,18 +124,26 @@ impl Authority {
         bail!("nobody answered the device code in time: start again")
     }
 
-    async fn post<T: serde::de::DeserializeOwned>(&self, endpoint: &str, form: &[(&str, &str)]) -> anyhow::Result<T> {
+    async fn post<T: serde::de::DeserializeOwned>(
+        &self,
+        endpoint: &str,
+        form: &[(&str, &str)],
+    ) -> anyhow::Result<T> {
         let address = self.address(endpoint);
         let response = self.http.post(&address).form(form).send().await;
-        let response = response.with_context(|| format!("asking {address}: is the server running, and is its certificate authority given?"))?;
+        let response = response.with_context(|| {
+            format!("asking {address}: is the server running, and is its certificate authority given?")
+        })?;
         let status = response.status();
         let bytes = response.bytes().await.with_context(|| format!("reading the answer of {address}"))?;
         if status.is_success() {
-            return serde_json::from_slice(&bytes).with_context(|| format!("{address} gave an answer that is not understood"));
+            return serde_json::from_slice(&bytes)
+                .with_context(|| format!("{address} gave an answer that is not understood"));
         }
         match serde_json::from_slice::<ErrorBody>(&bytes) {
             Ok(body) => {
-                let description = body.error_description.split(" Trace ID:").next().unwrap_or_default().to_owned();
+                let description =
+                    body.error_description.split(" Trace ID:").next().unwrap_or_default().to_owned();
                 Err(Refused { error: body.error, description }.into())
             }
             Err(_) => bail!("{address} answered {status}"),

@@ -82,7 +82,10 @@ impl Client {
         let id = all.first().and_then(|first| first.get("subscriptionId")).and_then(Value::as_str);
         match id {
             Some(id) => Ok(id.to_owned()),
-            None => bail!("{} has no right in any subscription: ask an administrator for a role", self.session.account),
+            None => bail!(
+                "{} has no right in any subscription: ask an administrator for a role",
+                self.session.account
+            ),
         }
     }
 
@@ -92,7 +95,10 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.with_context(|| format!("asking {}: is the server running?", self.session.url))?;
+        let response = request
+            .send()
+            .await
+            .with_context(|| format!("asking {}: is the server running?", self.session.url))?;
         let status = response.status();
         let bytes = response.bytes().await.context("reading the answer")?;
         let parsed: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
@@ -100,7 +106,8 @@ impl Client {
             return Ok(parsed);
         }
         let message = parsed.pointer("/error/message").and_then(Value::as_str);
-        let message = message.map_or_else(|| format!("{} answered {status}", self.session.url), str::to_owned);
+        let message =
+            message.map_or_else(|| format!("{} answered {status}", self.session.url), str::to_owned);
         Err(Refused { status, message }.into())
     }
 }

@@ -7,7 +7,7 @@ pub mod attach;
 pub mod cluster;
 pub mod convert;
 pub mod eval;
-mod get_token;
+pub mod get_token;
 pub mod group;
 pub mod resource_group;
 pub mod role;

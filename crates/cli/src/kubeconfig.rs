@@ -71,7 +71,12 @@ impl Kubeconfig {
     }
 }
 
-fn merge_list(kind: &str, known: &mut Option<Vec<Named>>, new: Option<Vec<Named>>, overwrite: bool) -> anyhow::Result<()> {
+fn merge_list(
+    kind: &str,
+    known: &mut Option<Vec<Named>>,
+    new: Option<Vec<Named>>,
+    overwrite: bool,
+) -> anyhow::Result<()> {
     let known = known.get_or_insert_default();
     for entry in new.unwrap_or_default() {
         match known.iter_mut().find(|each| each.name == entry.name) {
@@ -93,7 +98,9 @@ pub(crate) fn default_path(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         return Ok(path.to_owned());
     }
     let listed = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
-    if let Some(first) = listed.and_then(|list| std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty())) {
+    if let Some(first) =
+        listed.and_then(|list| std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty()))
+    {
         return Ok(first);
     }
     let home = std::env::var_os("HOME").context("no home directory: give --file")?;

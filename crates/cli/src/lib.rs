@@ -16,7 +16,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use cmd::{GetTokenArgs, access, app, assignment, cluster, convert::{self, ConvertArgs}, group, resource_group, role, session as account, user};
+use cmd::{
+    GetTokenArgs, access, app, assignment, cluster,
+    convert::{self, ConvertArgs},
+    group, resource_group, role, session as account, user,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

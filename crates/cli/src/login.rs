@@ -3,7 +3,10 @@
 pub(crate) mod assertion;
 pub(crate) mod browser;
 
-use std::{io::Read, path::{Path, PathBuf}};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -74,8 +77,8 @@ pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
 
 async fn from_file(file: &Path) -> anyhow::Result<Session> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let first: FirstAdmin =
-        serde_json::from_slice(&bytes).with_context(|| format!("{} is not the file of a first administrator", file.display()))?;
+    let first: FirstAdmin = serde_json::from_slice(&bytes)
+        .with_context(|| format!("{} is not the file of a first administrator", file.display()))?;
     let pem = read_pem(&first.ca_file)?;
     let authority = Authority::new(http_client(Some(&pem))?, &first.url, &first.tenant_id);
     let scope = scope(&first.url);
@@ -137,7 +140,12 @@ fn of_person(url: &str, pem: Option<String>, tenant: &str, tokens: Tokens) -> an
     Ok(session)
 }
 
-pub(crate) async fn password(authority: &Authority, user: &str, password: &str, scope: &str) -> anyhow::Result<Tokens> {
+pub(crate) async fn password(
+    authority: &Authority,
+    user: &str,
+    password: &str,
+    scope: &str,
+) -> anyhow::Result<Tokens> {
     let form = [
         ("grant_type", "password"),
         ("client_id", CLIENT_ID),
@@ -154,7 +162,9 @@ fn scope(url: &str) -> String {
 
 fn read_secret(arguments: &LoginArgs) -> anyhow::Result<String> {
     if !arguments.password_stdin {
-        bail!("--username needs --password-stdin, so that no password stands in the list of processes (or --certificate FILE)");
+        bail!(
+            "--username needs --password-stdin, so that no password stands in the list of processes (or --certificate FILE)"
+        );
     }
     read_stdin()
 }
@@ -171,7 +181,8 @@ pub(crate) fn read_stdin() -> anyhow::Result<String> {
 }
 
 fn read_pem(file: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(file).with_context(|| format!("reading the certificate authority {}", file.display()))
+    std::fs::read_to_string(file)
+        .with_context(|| format!("reading the certificate authority {}", file.display()))
 }
 
 fn token_claim(token: &str, name: &str) -> Option<String> {

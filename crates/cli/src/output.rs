@@ -53,7 +53,8 @@ fn table(columns: &[Column], objects: &[Value]) -> String {
     let headings = columns.iter().map(|(heading, _)| (*heading).to_owned()).collect();
     for row in std::iter::once(headings).chain(rows) {
         let row: Vec<String> = row;
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         text.push_str(cells.join("   ").trim_end());
         text.push('\n');
     }
@@ -67,7 +68,9 @@ fn cell(value: Option<&Value>) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
-        Some(Value::Array(values)) => values.iter().map(|each| cell(Some(each))).collect::<Vec<_>>().join(", "),
+        Some(Value::Array(values)) => {
+            values.iter().map(|each| cell(Some(each))).collect::<Vec<_>>().join(", ")
+        }
         Some(other) => other.to_string(),
     };
     text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect()

@@ -149,7 +149,9 @@ impl Session {
             return Ok((session, kept.token, kept.expires));
         }
         let tokens = session.renew(scope).await?;
-        if let (Credential::RefreshToken(known), Some(next)) = (&mut session.credential, &tokens.refresh_token) {
+        if let (Credential::RefreshToken(known), Some(next)) =
+            (&mut session.credential, &tokens.refresh_token)
+        {
             known.clone_from(next);
         }
         session.keep(scope, &tokens);
@@ -165,7 +167,12 @@ impl Session {
 
     async fn renew(&self, scope: &str) -> anyhow::Result<Tokens> {
         let authority = Authority::new(self.http()?, &self.url, &self.tenant);
-        let again = || format!("the session of {} cannot be renewed: sign in again with `portcullis login --url {}`", self.account, self.url);
+        let again = || {
+            format!(
+                "the session of {} cannot be renewed: sign in again with `portcullis login --url {}`",
+                self.account, self.url
+            )
+        };
         match &self.credential {
             Credential::RefreshToken(token) => {
                 let scope = format!("{scope} openid profile offline_access");

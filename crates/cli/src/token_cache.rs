@@ -57,7 +57,12 @@ impl CacheEntry {
         (token.key == self.key).then_some(token)
     }
 
-    pub(crate) fn write(&self, access_token: &str, expires: Timestamp, refresh_token: Option<String>) -> anyhow::Result<()> {
+    pub(crate) fn write(
+        &self,
+        access_token: &str,
+        expires: Timestamp,
+        refresh_token: Option<String>,
+    ) -> anyhow::Result<()> {
         let access_token = access_token.to_owned();
         let token = CachedToken { key: self.key.clone(), access_token, expires, refresh_token };
         files::replace_private(&self.path, &serde_json::to_vec(&token)?)
@@ -96,7 +101,14 @@ mod tests {
 
     fn key(authority: &str, tenant: &str) -> CacheKey {
         let empty = String::new;
-        CacheKey { authority: authority.into(), tenant: tenant.into(), client: empty(), server: empty(), mode: empty(), user: empty() }
+        CacheKey {
+            authority: authority.into(),
+            tenant: tenant.into(),
+            client: empty(),
+            server: empty(),
+            mode: empty(),
+            user: empty(),
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::{error::Error, hint::black_box, time::Duration};
 
 use domain::{
     azure::{
-        Access, Caller, Operations, Policy,
+        Access, Caller, Operations,
         kubernetes::{self, Settings},
     },
     decision::Decision,

@@ -11,7 +11,10 @@ use axum::{
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
-use domain::{application::Application, credential::{ClientCertificate, ClientSecret}};
+use domain::{
+    application::Application,
+    credential::{ClientCertificate, ClientSecret},
+};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -145,7 +148,8 @@ pub(crate) async fn add_password(
     Body(form): Body<AddPassword>,
 ) -> Result<Response, GraphError> {
     let form = form.password_credential.unwrap_or_default();
-    let new = NewSecret { display_name: form.display_name, start: form.start_date_time, end: form.end_date_time };
+    let new =
+        NewSecret { display_name: form.display_name, start: form.start_date_time, end: form.end_date_time };
     let issued = app.add_application_secret(&caller, parse(&id)?, new).await?;
     Ok(Json(render_issued(&issued)).into_response())
 }
@@ -165,9 +169,9 @@ impl ApplicationForm {
         let public = self.public_client.as_ref().is_some_and(|each| !each.redirect_uris.is_empty());
         let redirect_uris = match (self.web, self.public_client) {
             (None, None) => None,
-            (web, public) => Some(
-                web.into_iter().chain(public).flat_map(|each| each.redirect_uris).collect(),
-            ),
+            (web, public) => {
+                Some(web.into_iter().chain(public).flat_map(|each| each.redirect_uris).collect())
+            }
         };
         let certificates = self.key_credentials.map(|keys| {
             keys.into_iter()

@@ -24,7 +24,9 @@ impl FromRequestParts<App> for Authenticated {
         };
         app.verify_management_token(token).map(Self).map_err(|rejection| {
             tracing::info!(%rejection, "a token was not accepted");
-            GraphError::unauthenticated("Access token validation failure: it is invalid, has ended or was revoked.")
+            GraphError::unauthenticated(
+                "Access token validation failure: it is invalid, has ended or was revoked.",
+            )
         })
     }
 }
@@ -37,11 +39,14 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = GraphError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, GraphError> {
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => GraphError::too_large(),
-            _ => GraphError::bad("The request body could not be read."),
-        })?;
+        let bytes =
+            Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => GraphError::too_large(),
+                _ => GraphError::bad("The request body could not be read."),
+            })?;
         let parsed = serde_json::from_slice(&bytes);
-        parsed.map(Self).map_err(|error| GraphError::bad(format!("The request body is not what was expected: {error}.")))
+        parsed
+            .map(Self)
+            .map_err(|error| GraphError::bad(format!("The request body is not what was expected: {error}.")))
     }
 }

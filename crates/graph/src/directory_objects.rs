@@ -81,7 +81,8 @@ pub(crate) async fn check_member_groups(
         return Err(GraphError::not_found(&object));
     }
     let groups = snapshot.directory().transitive_groups(id);
-    let held: Vec<ObjectId> = form.group_ids.into_iter().filter(|group| groups.binary_search(group).is_ok()).collect();
+    let held: Vec<ObjectId> =
+        form.group_ids.into_iter().filter(|group| groups.binary_search(group).is_ok()).collect();
     Ok(Json(json!({"value": held})).into_response())
 }
 

@@ -16,7 +16,11 @@ pub(crate) enum GraphError {
 
 impl GraphError {
     pub(crate) fn bad(message: impl Into<String>) -> Self {
-        Self::Rendered { status: StatusCode::BAD_REQUEST, code: "Request_BadRequest", message: message.into() }
+        Self::Rendered {
+            status: StatusCode::BAD_REQUEST,
+            code: "Request_BadRequest",
+            message: message.into(),
+        }
     }
 
     pub(crate) fn unauthenticated(message: &str) -> Self {
@@ -46,7 +50,8 @@ impl IntoResponse for GraphError {
             Self::Rendered { status, code, message } => (status, code, message),
             Self::App(error) => render(error),
         };
-        let mut response = (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
+        let mut response =
+            (status, Json(json!({"error": {"code": code, "message": message}}))).into_response();
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -53,7 +53,9 @@ impl Filter {
                 Field::Text(value) => value.eq_ignore_ascii_case(wanted),
                 Field::Bool(_) | Field::List(_) | Field::Null => false,
             },
-            Term::Equals(name, Literal::Bool(wanted)) => matches!(field(name), Field::Bool(value) if value == *wanted),
+            Term::Equals(name, Literal::Bool(wanted)) => {
+                matches!(field(name), Field::Bool(value) if value == *wanted)
+            }
             Term::StartsWith(name, start) => match field(name) {
                 Field::Text(value) => value.to_lowercase().starts_with(&start.to_lowercase()),
                 Field::Bool(_) | Field::List(_) | Field::Null => false,
@@ -112,7 +114,9 @@ impl Parser<'_> {
     fn check(&self, name: &str) -> Result<String, GraphError> {
         let known = self.known.iter().find(|known| known.eq_ignore_ascii_case(name));
         known.map(|known| (*known).to_owned()).ok_or_else(|| {
-            GraphError::bad(format!("Invalid filter clause: '{name}' is not a property that can be filtered by."))
+            GraphError::bad(format!(
+                "Invalid filter clause: '{name}' is not a property that can be filtered by."
+            ))
         })
     }
 
@@ -160,7 +164,9 @@ impl Parser<'_> {
 
     fn error(&self) -> GraphError {
         let rest: String = self.rest.chars().take(60).collect();
-        GraphError::bad(format!("Invalid filter clause near '{rest}': expected \"property eq 'value'\", startswith(property,'value') or property/any(c:c eq 'value'), joined by and."))
+        GraphError::bad(format!(
+            "Invalid filter clause near '{rest}': expected \"property eq 'value'\", startswith(property,'value') or property/any(c:c eq 'value'), joined by and."
+        ))
     }
 }
 

@@ -43,7 +43,8 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, GraphError> {
-    let filter = Filter::parse(query.filter.as_deref(), &["id", "displayName", "mailNickname", "securityEnabled"])?;
+    let filter =
+        Filter::parse(query.filter.as_deref(), &["id", "displayName", "mailNickname", "securityEnabled"])?;
     let after = query.after()?;
     let snapshot = app.snapshot();
     let mut groups: Vec<_> = snapshot
@@ -64,7 +65,8 @@ pub(crate) async fn create(
 ) -> Result<Response, GraphError> {
     let name = form.display_name.as_deref().ok_or_else(|| required("displayName"))?;
     let display_name = parse_display_name(name)?;
-    let mail_nickname = form.mail_nickname.unwrap_or_else(|| name.chars().filter(char::is_ascii_alphanumeric).collect());
+    let mail_nickname =
+        form.mail_nickname.unwrap_or_else(|| name.chars().filter(char::is_ascii_alphanumeric).collect());
     let new = NewGroup { display_name, mail_nickname, description: form.description };
     let group = app.create_group(&caller, new).await?;
     Ok((StatusCode::CREATED, Json(single(&app, "groups", render(&group)))).into_response())

@@ -25,7 +25,11 @@ impl ListQuery {
     /// Objects after this id are wanted.
     pub(crate) fn after(&self) -> Result<Option<ObjectId>, GraphError> {
         let token = self.skip_token.as_deref();
-        token.map(|token| ObjectId::parse(token).map_err(|_| GraphError::bad("The $skiptoken is not one of ours."))).transpose()
+        token
+            .map(|token| {
+                ObjectId::parse(token).map_err(|_| GraphError::bad("The $skiptoken is not one of ours."))
+            })
+            .transpose()
     }
 
     /// Renders a page of objects that come in order of their id.
@@ -61,9 +65,15 @@ impl ListQuery {
         let (Some(select), Value::Object(members)) = (&self.select, &object) else { return object };
         let wanted: Vec<&str> = select.split(',').map(str::trim).collect();
         let keep = |name: &str| {
-            name == "id" || name.starts_with("@odata.") || wanted.iter().any(|each| each.eq_ignore_ascii_case(name))
+            name == "id"
+                || name.starts_with("@odata.")
+                || wanted.iter().any(|each| each.eq_ignore_ascii_case(name))
         };
-        members.iter().filter(|(name, _)| keep(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        members
+            .iter()
+            .filter(|(name, _)| keep(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     fn next(&self, base: &str, path: &str, last: ObjectId) -> String {

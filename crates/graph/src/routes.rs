@@ -40,7 +40,9 @@ fn version() -> Router<App> {
         .route("/servicePrincipals", get(service_principals::list).post(service_principals::create))
         .route(
             "/servicePrincipals/{principal}",
-            get(service_principals::show).patch(service_principals::update).delete(service_principals::delete),
+            get(service_principals::show)
+                .patch(service_principals::update)
+                .delete(service_principals::delete),
         )
         .route("/directoryObjects/getByIds", post(directory_objects::get_by_ids))
         .route("/directoryObjects/{object}", get(directory_objects::show))

@@ -40,7 +40,8 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, GraphError> {
-    let known = ["id", "appId", "displayName", "servicePrincipalNames", "accountEnabled", "servicePrincipalType"];
+    let known =
+        ["id", "appId", "displayName", "servicePrincipalNames", "accountEnabled", "servicePrincipalType"];
     let filter = Filter::parse(query.filter.as_deref(), &known)?;
     let after = query.after()?;
     let snapshot = app.snapshot();
@@ -70,7 +71,8 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, GraphError> {
     let snapshot = app.snapshot();
-    let found = snapshot.directory().service_principal(parse(&id)?).filter(|each| each.tenant == caller.tenant);
+    let found =
+        snapshot.directory().service_principal(parse(&id)?).filter(|each| each.tenant == caller.tenant);
     let found = found.ok_or_else(|| GraphError::not_found(&id))?;
     Ok(Json(single(&app, "servicePrincipals", render(found))).into_response())
 }

@@ -56,7 +56,10 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, GraphError> {
-    let filter = Filter::parse(query.filter.as_deref(), &["id", "userPrincipalName", "displayName", "mail", "mailNickname", "accountEnabled"])?;
+    let filter = Filter::parse(
+        query.filter.as_deref(),
+        &["id", "userPrincipalName", "displayName", "mail", "mailNickname", "accountEnabled"],
+    )?;
     let after = query.after()?;
     let snapshot = app.snapshot();
     let mut users: Vec<_> = snapshot
@@ -82,7 +85,10 @@ pub(crate) async fn create(
         upn: parse_upn(upn)?,
         display_name: parse_display_name(display_name)?,
         enabled: form.account_enabled.unwrap_or(true),
-        must_change_password: profile.as_ref().and_then(|each| each.force_change_password_next_sign_in).unwrap_or(false),
+        must_change_password: profile
+            .as_ref()
+            .and_then(|each| each.force_change_password_next_sign_in)
+            .unwrap_or(false),
         password: profile.and_then(|each| each.password).map(Secret::new),
         mail_nickname: form.mail_nickname.flatten(),
         mail: form.mail.flatten(),
@@ -157,7 +163,8 @@ pub(crate) async fn member_of(
     let user = app.find_user(&caller, &user)?;
     let snapshot = app.snapshot();
     let after = query.after()?;
-    let groups = snapshot.directory().direct_groups(user.id).filter(|id| after.is_none_or(|after| *id > after));
+    let groups =
+        snapshot.directory().direct_groups(user.id).filter(|id| after.is_none_or(|after| *id > after));
     let objects = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
     Ok(Json(query.page(&app, &format!("users/{}/memberOf", user.id), objects)?).into_response())
 }
@@ -205,7 +212,9 @@ fn field(user: &User, name: &str) -> Field {
 }
 
 pub(crate) fn parse_display_name(text: &str) -> Result<DisplayName, GraphError> {
-    DisplayName::parse(text).map_err(|error| GraphError::bad(format!("Invalid value specified for property 'displayName': {error}.")))
+    DisplayName::parse(text).map_err(|error| {
+        GraphError::bad(format!("Invalid value specified for property 'displayName': {error}."))
+    })
 }
 
 pub(crate) fn required(name: &str) -> GraphError {
@@ -213,7 +222,9 @@ pub(crate) fn required(name: &str) -> GraphError {
 }
 
 fn parse_upn(text: &str) -> Result<Upn, GraphError> {
-    Upn::parse(text).map_err(|error| GraphError::bad(format!("Invalid value specified for property 'userPrincipalName': {error}.")))
+    Upn::parse(text).map_err(|error| {
+        GraphError::bad(format!("Invalid value specified for property 'userPrincipalName': {error}."))
+    })
 }
 
 /// Tells a field that is null from one that is not there.

@@ -21,11 +21,7 @@ use axum::{
     extract::{Path, Request, State},
     response::{IntoResponse, Response},
 };
-use domain::{
-    cluster::Cluster,
-    id::ClusterId,
-    snapshot::Snapshot,
-};
+use domain::{cluster::Cluster, id::ClusterId, snapshot::Snapshot};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use web::{
@@ -48,7 +44,7 @@ mod subresources;
 mod watch;
 mod writes;
 
-pub use watch::WatchRoom;
+pub(crate) use watch::WatchRoom;
 
 /// Everything that is known of a request before it is answered.
 pub(crate) struct Call {
@@ -58,7 +54,6 @@ pub(crate) struct Call {
     query: Query,
     headers: HeaderMap,
     room: WatchRoom,
-    watches: bool,
 }
 
 /// A resource that is served, as the path names it.
@@ -76,14 +71,21 @@ pub(crate) async fn handle(
     request: Request,
 ) -> Response {
     let named = parameters.into_iter().find(|(name, _)| name == "cluster").map(|(_, value)| value);
-    let Some(cluster) = named.and_then(|name| find_cluster(&app.snapshot(), &name)) else { return not_found() };
+    let Some(cluster) = named.and_then(|name| find_cluster(&app.snapshot(), &name)) else {
+        return not_found();
+    };
     match answer(app, room, &cluster, request).await {
         Ok(response) => response,
         Err(status) => status.into_response(),
     }
 }
 
-async fn answer(app: App, room: WatchRoom, cluster: &Arc<Cluster>, request: Request) -> Result<Response, Status> {
+async fn answer(
+    app: App,
+    room: WatchRoom,
+    cluster: &Arc<Cluster>,
+    request: Request,
+) -> Result<Response, Status> {
     let (parts, body) = request.into_parts();
     let presented = presented(&parts.extensions, &parts.headers);
     let Some(path) = path_within(parts.uri.path()) else { return Ok(not_found()) };
@@ -99,8 +101,7 @@ async fn answer(app: App, room: WatchRoom, cluster: &Arc<Cluster>, request: Requ
     };
     let caller = app.kube_caller(cluster.id, presented, impersonation).map_err(Status::from)?;
     let asked = Asked { verb: info.verb.to_owned(), target: target(&info.place) };
-    let watches = info.verb == "watch";
-    let mut call = Call { app, caller, asked, query, headers: parts.headers, room, watches };
+    let mut call = Call { app, caller, asked, query, headers: parts.headers, room };
     match info.place {
         Place::Path(path) => paths::answer(&call, &parts.method, &path),
         Place::Resource { group, version, resource, subresource, namespace, name } => {
@@ -118,8 +119,11 @@ async fn answer(app: App, room: WatchRoom, cluster: &Arc<Cluster>, request: Requ
 async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) -> Result<Response, Status> {
     let kind = named.kind;
     // A namespaced kind without a namespace can only be read, a cluster-wide one is in none.
-    let misplaced = !kind.namespaced && !kind.is_namespace() && !named.namespace.is_empty()
-        || kind.namespaced && named.namespace.is_empty() && !(named.name.is_empty() || !call.is_named());
+    let nowhere = named.namespace.is_empty();
+    let misplaced = match kind.namespaced {
+        true => nowhere && !named.name.is_empty() && call.is_named(),
+        false => !nowhere && !kind.is_namespace(),
+    };
     if misplaced {
         call.allow()?;
         return Err(Status::no_such_resource());
@@ -128,7 +132,9 @@ async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) ->
         return subresources::answer(call, &named, body).await;
     }
     let verb = call.asked.verb.clone();
-    if !kind.verbs.contains(&verb.as_str()) || (kind.namespaced && named.namespace.is_empty() && writes(&verb)) {
+    if !kind.verbs.contains(&verb.as_str())
+        || (kind.namespaced && named.namespace.is_empty() && writes(&verb))
+    {
         call.allow()?;
         return Err(Status::method_not_allowed());
     }
@@ -238,7 +244,9 @@ fn presented_certificate(context: Option<&RequestContext>) -> Option<Arc<[u8]>> 
 
 /// The headers `Impersonate-*`. The error is what kube-apiserver says to groups without a user.
 fn impersonation(headers: &HeaderMap) -> Result<Option<Impersonation>, String> {
-    let text = |value: &HeaderValue| value.to_str().map(str::to_owned).map_err(|_| "a header is not text".to_owned());
+    let text = |value: &HeaderValue| {
+        value.to_str().map(str::to_owned).map_err(|_| "a header is not text".to_owned())
+    };
     let mut impersonation = Impersonation::default();
     let mut count = 0;
     for (name, value) in headers {
@@ -281,7 +289,6 @@ fn target(place: &Place) -> Target {
 fn writes(verb: &str) -> bool {
     !matches!(verb, "get" | "list" | "watch")
 }
-
 
 pub(crate) const MOST_BODY_BYTES: usize = 3 * 1024 * 1024;
 const MOST_IMPERSONATED: usize = 256;

@@ -38,16 +38,17 @@ impl From<ObjectError> for Status {
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotFound { id, .. } => Self::new(StatusCode::NOT_FOUND, "NotFound", format!("{id:?} not found")),
+            Error::NotFound { id, .. } => {
+                Self::new(StatusCode::NOT_FOUND, "NotFound", format!("{id:?} not found"))
+            }
             Error::AlreadyExists { id, .. } => {
                 Self::new(StatusCode::CONFLICT, "AlreadyExists", format!("{id:?} already exists"))
             }
             Error::Conflict(text) => Self::new(StatusCode::CONFLICT, "Conflict", text),
             Error::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", error.to_string()),
             Error::Unauthenticated(_) => Self::unauthorized(),
-            Error::Forbidden(refusal) => {
-                Self::new(StatusCode::FORBIDDEN, "Forbidden", refusal.to_string()).with_details(Details::default())
-            }
+            Error::Forbidden(refusal) => Self::new(StatusCode::FORBIDDEN, "Forbidden", refusal.to_string())
+                .with_details(Details::default()),
             Error::Throttled { .. } => Self::too_many_requests("too many attempts: try again later", 10),
             Error::Unavailable(text) => Self::unavailable(&text),
             Error::Internal(cause) => {
@@ -96,7 +97,8 @@ fn explain(denied: &Denied) -> String {
     }
     let anonymous = denied.user.name == domain::kube::User::ANONYMOUS;
     if !denied.helpful.is_empty() && !anonymous {
-        let roles: Vec<_> = denied.helpful.iter().map(|role| format!("{} {:?}", role.kind, role.name)).collect();
+        let roles: Vec<_> =
+            denied.helpful.iter().map(|role| format!("{} {:?}", role.kind, role.name)).collect();
         parts.push(format!("no binding grants it; a binding to {} would", roles.join(" or ")));
     }
     match parts.join("; ") {

@@ -232,7 +232,8 @@ const PLAIN: Kind = Kind {
     role: Role::Stored,
 };
 
-const RBAC: Kind = Kind { group: "rbac.authorization.k8s.io", naming: Naming::PathSegment, create_on_update: true, ..PLAIN };
+const RBAC: Kind =
+    Kind { group: "rbac.authorization.k8s.io", naming: Naming::PathSegment, create_on_update: true, ..PLAIN };
 const APPS: Kind = Kind { group: "apps", categories: &["all"], generation: true, ..PLAIN };
 const AUTHENTICATION: Kind =
     Kind { group: "authentication.k8s.io", namespaced: false, verbs: CREATE, ..PLAIN };

@@ -4,6 +4,8 @@
 //! All of it is a function of the object as it is and the object as it is wanted. Storing it, and asking whether
 //! the caller may, is the application's.
 
+#![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
+
 use app::objects::Run;
 use domain::object::Object;
 use jiff::Timestamp;
@@ -90,7 +92,11 @@ pub fn decode_body(
 }
 
 /// Checks the type and shape of a document, and fills in the type where it is left out.
-pub fn shape(document: json::Document, expected: Expected, validation: FieldValidation) -> Result<Body, Status> {
+pub fn shape(
+    document: json::Document,
+    expected: Expected,
+    validation: FieldValidation,
+) -> Result<Body, Status> {
     let Expected { group, version, kind, message } = expected;
     let api_version = kinds::group_version(group, version);
     let wrong = |because: String| {
@@ -189,7 +195,12 @@ pub fn prepare_update(kind: &Kind, old: &Object, new: Value, writing: &Writing<'
 }
 
 /// As [`prepare_update`], for the outcome of an apply, whose fields are counted already.
-pub fn prepare_applied(kind: &Kind, old: &Object, new: Value, writing: &Writing<'_>) -> Result<Value, Status> {
+pub fn prepare_applied(
+    kind: &Kind,
+    old: &Object,
+    new: Value,
+    writing: &Writing<'_>,
+) -> Result<Value, Status> {
     prepare_change(kind, old, new, writing, false)
 }
 
@@ -224,7 +235,8 @@ fn prepare_change(
         let generation = before.get("generation").and_then(Value::as_i64).unwrap_or(1);
         metadata_mut(&mut new).insert("generation".into(), (generation + 1).into());
     }
-    if same_but_managers(&old.value, &new) && !(!counts_fields && managers(&old.value) != managers(&new)) {
+    let same_managers = counts_fields || managers(&old.value) == managers(&new);
+    if same_but_managers(&old.value, &new) && same_managers {
         let forgets = managers(&new).is_some_and(|list| *list == json!([]));
         if !forgets {
             return Ok(Value::clone(&old.value));
@@ -258,7 +270,10 @@ pub fn time_text(time: Timestamp) -> String {
 pub fn parse_version(text: &str) -> Result<Option<u64>, String> {
     match text {
         "" => Ok(None),
-        text => text.parse().map(Some).map_err(|_| format!("invalid resource version {text:?}: expected a number")),
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("invalid resource version {text:?}: expected a number")),
     }
 }
 
@@ -282,13 +297,15 @@ fn check_identity(
         Ok(Some(version)) if version == old.revision || version == 0 => {}
         Ok(Some(_)) => return Err(Status::modified(kind.group, kind.plural, &old.key.name)),
         Err(_) => {
-            let problem = Problem::invalid("metadata.resourceVersion", version, "must be specified for an update");
+            let problem =
+                Problem::invalid("metadata.resourceVersion", version, "must be specified for an update");
             return Err(kind.invalid(&old.key.name, &[problem]));
         }
     }
     let (wanted, uid) = (text(metadata, "uid"), text(before, "uid"));
     if !wanted.is_empty() && wanted != uid {
-        let because = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
+        let because =
+            format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
         return Err(Status::conflict(kind.group, kind.plural, &old.key.name, &because));
     }
     Ok(())
@@ -417,8 +434,11 @@ fn place_in_namespace(kind: &Kind, metadata: &mut Map<String, Value>, namespace:
 /// The prefix with five signs that are no vowels, so that they spell nothing.
 fn generated_name(prefix: &str, uid: &str) -> String {
     const SIGNS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-    let digits: Vec<usize> =
-        uid.chars().filter_map(|sign| sign.to_digit(16)).filter_map(|digit| usize::try_from(digit).ok()).collect();
+    let digits: Vec<usize> = uid
+        .chars()
+        .filter_map(|sign| sign.to_digit(16))
+        .filter_map(|digit| usize::try_from(digit).ok())
+        .collect();
     let suffix: String = digits
         .chunks(2)
         .take(5)

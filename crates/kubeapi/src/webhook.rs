@@ -28,14 +28,17 @@ fn cluster(app: &App, name: &str, context: Option<&RequestContext>) -> Result<Ar
         WebhookRefused::NoCertificate => {
             Status::new(StatusCode::UNAUTHORIZED, "Unauthorized", refused.to_string())
         }
-        WebhookRefused::WrongCertificate => Status::new(StatusCode::FORBIDDEN, "Forbidden", refused.to_string()),
+        WebhookRefused::WrongCertificate => {
+            Status::new(StatusCode::FORBIDDEN, "Forbidden", refused.to_string())
+        }
     })
 }
 
 /// The review in a body; what it is not is said as a 400.
 async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Status> {
     let bytes = web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))?;
-    serde_json::from_slice(&bytes).map_err(|error| Status::bad_request(format!("the review cannot be read: {error}")))
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Status::bad_request(format!("the review cannot be read: {error}")))
 }
 
 /// The version of a review, if it is of the kind.

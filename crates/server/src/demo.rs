@@ -28,7 +28,10 @@ pub struct DemoArgs {
 
 /// Runs the demo, and stays up after it unless it is only to check.
 pub async fn demo(arguments: DemoArgs) -> anyhow::Result<()> {
-    let temporary = tempfile::Builder::new().prefix("portcullis-demo").tempdir().context("making a temporary directory")?;
+    let temporary = tempfile::Builder::new()
+        .prefix("portcullis-demo")
+        .tempdir()
+        .context("making a temporary directory")?;
     let place = arguments.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
     let listen = arguments.listen.unwrap_or_else(|| ([127, 0, 0, 1], 0).into());
     let settings = Settings {

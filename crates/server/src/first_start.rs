@@ -59,7 +59,8 @@ impl DataDirectory {
             .mode(0o700)
             .create(path)
             .with_context(|| format!("making the data directory {}", path.display()))?;
-        let path = path.canonicalize().with_context(|| format!("opening the data directory {}", path.display()))?;
+        let path =
+            path.canonicalize().with_context(|| format!("opening the data directory {}", path.display()))?;
         Ok(Self { path })
     }
 
@@ -82,7 +83,11 @@ impl DataDirectory {
         match fs::read(&path) {
             Ok(bytes) => {
                 let key: [u8; 32] = bytes.as_slice().try_into().with_context(|| {
-                    format!("{} has {} bytes, expected 32: restore it from where it is kept", path.display(), bytes.len())
+                    format!(
+                        "{} has {} bytes, expected 32: restore it from where it is kept",
+                        path.display(),
+                        bytes.len()
+                    )
                 })?;
                 Ok(Secret::new(key))
             }
@@ -199,7 +204,8 @@ fn write_public(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
 fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let beside = path.with_extension("new");
     let attempt = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&beside)?;
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;

@@ -24,7 +24,12 @@ pub fn surface_of(path: &str) -> usize {
 }
 
 /// Serves `/metrics` until `stop` is ready.
-pub async fn serve(listener: TcpListener, app: App, counts: Arc<Counts>, stop: impl Future<Output = ()> + Send + 'static) {
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    counts: Arc<Counts>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
     let router = Router::new().route("/metrics", get(render)).with_state((app, counts));
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
         tracing::error!(%error, "the metrics are not served any more");
@@ -57,24 +62,47 @@ fn write_all(text: &mut String, app: &App, counts: &Counts) -> std::fmt::Result 
     for (kind, count) in sizes {
         writeln!(text, "portcullis_records{{kind=\"{kind}\"}} {count}")?;
     }
-    writeln!(text, "# HELP portcullis_requests_total Requests answered.\n# TYPE portcullis_requests_total counter")?;
+    writeln!(
+        text,
+        "# HELP portcullis_requests_total Requests answered.\n# TYPE portcullis_requests_total counter"
+    )?;
     for surface in counts.surfaces() {
         for class in 1..=5 {
             let answers = surface.answers(class);
-            writeln!(text, "portcullis_requests_total{{surface=\"{}\",status=\"{class}xx\"}} {answers}", surface.name)?;
+            writeln!(
+                text,
+                "portcullis_requests_total{{surface=\"{}\",status=\"{class}xx\"}} {answers}",
+                surface.name
+            )?;
         }
     }
-    writeln!(text, "# HELP portcullis_request_seconds Time from request to answer.\n# TYPE portcullis_request_seconds histogram")?;
+    writeln!(
+        text,
+        "# HELP portcullis_request_seconds Time from request to answer.\n# TYPE portcullis_request_seconds histogram"
+    )?;
     for surface in counts.surfaces() {
         let durations = surface.durations();
         let mut below = 0;
         for (bound, count) in DURATION_BOUNDS.iter().zip(durations) {
             below += count;
-            writeln!(text, "portcullis_request_seconds_bucket{{surface=\"{}\",le=\"{bound}\"}} {below}", surface.name)?;
+            writeln!(
+                text,
+                "portcullis_request_seconds_bucket{{surface=\"{}\",le=\"{bound}\"}} {below}",
+                surface.name
+            )?;
         }
         let all: u64 = durations.iter().sum();
-        writeln!(text, "portcullis_request_seconds_bucket{{surface=\"{}\",le=\"+Inf\"}} {all}", surface.name)?;
-        writeln!(text, "portcullis_request_seconds_sum{{surface=\"{}\"}} {}", surface.name, surface.time().as_secs_f64())?;
+        writeln!(
+            text,
+            "portcullis_request_seconds_bucket{{surface=\"{}\",le=\"+Inf\"}} {all}",
+            surface.name
+        )?;
+        writeln!(
+            text,
+            "portcullis_request_seconds_sum{{surface=\"{}\"}} {}",
+            surface.name,
+            surface.time().as_secs_f64()
+        )?;
         writeln!(text, "portcullis_request_seconds_count{{surface=\"{}\"}} {all}", surface.name)?;
     }
     Ok(())

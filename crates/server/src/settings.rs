@@ -106,20 +106,25 @@ impl Settings {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("reading the configuration file {}", path.display()))?;
-                toml::from_str(&text).with_context(|| format!("in the configuration file {}", path.display()))?
+                toml::from_str(&text)
+                    .with_context(|| format!("in the configuration file {}", path.display()))?
             }
         };
         let tls = match (args.tls_cert, args.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             _ => written.tls.map(|tls| TlsFiles { certificate: tls.certificate, key: tls.key }),
         };
-        let external_url = args.external_url.or(written.external_url).map(|url| check_url(&url)).transpose()?;
+        let external_url =
+            args.external_url.or(written.external_url).map(|url| check_url(&url)).transpose()?;
         let metrics_listen = args.metrics_listen.or(written.metrics_listen).unwrap_or(ANY_LOOPBACK_PORT);
         if !metrics_listen.ip().is_loopback() {
-            bail!("metrics_listen: {metrics_listen} is not a loopback address: metrics are for this machine alone");
+            bail!(
+                "metrics_listen: {metrics_listen} is not a loopback address: metrics are for this machine alone"
+            );
         }
         let data_dir = args.data_dir.or(written.data_dir).unwrap_or_else(|| PathBuf::from("portcullis-data"));
-        let first_password = std::env::var("PORTCULLIS_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
+        let first_password =
+            std::env::var("PORTCULLIS_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
         Ok(Self {
             storage: Storage::Directory(data_dir),
             listen: args.listen.or(written.listen).unwrap_or(DEFAULT_LISTEN),
@@ -150,13 +155,14 @@ fn check_url(url: &str) -> anyhow::Result<String> {
     let rest = bare.strip_prefix("https://").unwrap_or_default();
     let host_only = !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ']);
     if !host_only || bare.parse::<http::Uri>().is_err() {
-        bail!("external_url: \"{url}\" is not an https address without a path, such as https://access.example.org");
+        bail!(
+            "external_url: \"{url}\" is not an https address without a path, such as https://access.example.org"
+        );
     }
     Ok(bare.to_ascii_lowercase())
 }
 
-const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
 const ANY_LOOPBACK_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 #[cfg(test)]

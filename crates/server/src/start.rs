@@ -48,7 +48,8 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         .await
         .with_context(|| format!("listening on {}: is another server running there?", settings.listen))?;
     let address = listener.local_addr()?;
-    let url = settings.external_url.clone().unwrap_or_else(|| format!("https://localhost:{}", address.port()));
+    let url =
+        settings.external_url.clone().unwrap_or_else(|| format!("https://localhost:{}", address.port()));
 
     let temporary;
     let (directory, config) = match &settings.storage {
@@ -124,12 +125,15 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     }
     let router = router(app.clone());
     let serving = web::serve::serve(listener, tls, router, counts, Limits::default(), stopped(stopping));
-    tasks.push(("serve", tokio::spawn(async move {
-        let cut_off = serving.await;
-        if cut_off > 0 {
-            tracing::info!(connections = cut_off, "some connections were cut off at the end");
-        }
-    })));
+    tasks.push((
+        "serve",
+        tokio::spawn(async move {
+            let cut_off = serving.await;
+            if cut_off > 0 {
+                tracing::info!(connections = cut_off, "some connections were cut off at the end");
+            }
+        }),
+    ));
 
     let data_directory = match &settings.storage {
         Storage::Directory(_) => Some(directory.path().to_owned()),
@@ -214,7 +218,8 @@ type Certificate = (ServerCertificate, Option<CertificateFiles>, String);
 /// are told to trust.
 async fn certificate(settings: &Settings, own: OwnTls) -> anyhow::Result<Certificate> {
     let Some(tls) = &settings.tls else {
-        let certificate = ServerCertificate::from_pem(own.certificate.as_bytes(), own.key.expose().as_bytes())?;
+        let certificate =
+            ServerCertificate::from_pem(own.certificate.as_bytes(), own.key.expose().as_bytes())?;
         return Ok((certificate, None, own.authority));
     };
     let (files, certificate) = CertificateFiles::load(tls.certificate.clone(), tls.key.clone()).await?;

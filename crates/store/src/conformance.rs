@@ -251,6 +251,24 @@ async fn unchanged_guard_sees_puts_and_deletions(store: &dyn Store) {
     put(store, "a/3", "1").await;
     delete(store, "a/3").await;
     assert_eq!(guarded(store, guard(before)).await, Err(StoreError::Conflict));
+    // Few changes among many keys, and many changes beside few keys.
+    for number in 0..50 {
+        put(store, format!("m/{number:02}"), "1").await;
+    }
+    let before = store.status().await.expect("status").revision;
+    let many = || Guard::Unchanged(Range::prefix("m/"), before);
+    put(store, "n/1", "1").await;
+    assert!(guarded(store, many()).await.is_ok());
+    put(store, "m/49", "2").await;
+    assert_eq!(guarded(store, many()).await, Err(StoreError::Conflict));
+    for _ in 0..50 {
+        put(store, "beside", "1").await;
+    }
+    assert_eq!(guarded(store, many()).await, Err(StoreError::Conflict));
+    let few = Guard::Unchanged(Range::prefix("n/"), before);
+    assert_eq!(guarded(store, few).await, Err(StoreError::Conflict));
+    let few = Guard::Unchanged(Range::prefix("n/"), before.next());
+    assert!(guarded(store, few).await.is_ok());
     let empty = Guard::Unchanged(Range::between("z", "a"), Revision::ZERO);
     assert!(guarded(store, empty).await.is_ok(), "nothing changes in a range without keys");
 }

@@ -74,7 +74,9 @@ impl App {
             Decision::Deny(reason) | Decision::NoOpinion(reason) => {
                 let policy = snapshot.rbac(cluster);
                 let helpful = match (&reason, policy) {
-                    (Reason::Kube(_) | Reason::Silent, Some(policy)) => policy.roles_that_allow(&asked.attributes(user), MOST_HELPFUL),
+                    (Reason::Kube(_) | Reason::Silent, Some(policy)) => {
+                        policy.roles_that_allow(&asked.attributes(user), MOST_HELPFUL)
+                    }
                     _ => Vec::new(),
                 };
                 Err(ObjectError::Denied(Box::new(Denied {
@@ -126,7 +128,8 @@ impl App {
         attributes: &Attributes,
         caller: &azure::Caller,
     ) -> Decision {
-        let problem = |problem: String| Decision::NoOpinion(Reason::Azure(azure::Reason::BadRequest { problem }));
+        let problem =
+            |problem: String| Decision::NoOpinion(Reason::Azure(azure::Reason::BadRequest { problem }));
         let scope = match Scope::parse(&cluster.resource_id()) {
             Ok(scope) => scope,
             Err(error) => return problem(error.to_string()),

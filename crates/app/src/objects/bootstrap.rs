@@ -49,8 +49,9 @@ pub(crate) fn keep_admin_group_binding(tx: &mut Tx, cluster: &Cluster) -> Result
         None => fresh,
         Some(old) => {
             let mut value = Value::clone(&old.value);
-            value["subjects"] = fresh["subjects"].clone();
-            value["roleRef"] = fresh["roleRef"].clone();
+            for member in ["subjects", "roleRef"] {
+                set(&mut value, member, fresh.get(member).cloned().unwrap_or_default());
+            }
             if value == *old.value {
                 return Ok(());
             }
@@ -64,7 +65,8 @@ impl App {
     /// Puts back what is missing of the objects that every cluster has, and goes on with namespaces that were
     /// ending. For the start of the program.
     pub async fn restore_bootstrap_objects(&self) -> Result<(), Error> {
-        let clusters: Vec<_> = self.snapshot().clusters().filter(|cluster| cluster.is_embedded()).cloned().collect();
+        let clusters: Vec<_> =
+            self.snapshot().clusters().filter(|cluster| cluster.is_embedded()).cloned().collect();
         for cluster in clusters {
             self.transact(|tx| restore(tx, &cluster)).await?;
         }
@@ -103,10 +105,29 @@ fn reconciled(old: &Value, fresh: &Value) -> Value {
         let missing: Vec<_> = wanted.iter().filter(|each| !list.contains(each)).cloned().collect();
         if !missing.is_empty() {
             list.extend(missing);
-            value[field] = list.into();
+            set(&mut value, field, list.into());
         }
     }
     value
+}
+
+/// Sets a member of an object; anything else stays as it is.
+pub(super) fn set(object: &mut Value, member: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(member.to_owned(), value);
+    }
+}
+
+/// Sets a member of the object at a path of members, which is made where it is not there.
+pub(super) fn set_at(object: &mut Value, path: &[&str], member: &str, value: Value) {
+    let Some((first, rest)) = path.split_first() else { return set(object, member, value) };
+    if let Some(members) = object.as_object_mut() {
+        let next = members.entry(*first).or_insert_with(|| json!({}));
+        if next.is_null() {
+            *next = json!({});
+        }
+        set_at(next, rest, member, value);
+    }
 }
 
 fn manifests() -> Vec<Value> {
@@ -141,8 +162,10 @@ fn complete(cluster: ClusterId, mut value: Value, now: Timestamp) -> Result<(Obj
     let key = ObjectKey::new(cluster, group, resource, &namespace, &name);
     stamp(&mut value, &key, now);
     if resource == "namespaces" {
-        value["metadata"]["labels"] = json!({"kubernetes.io/metadata.name": name});
-        value["status"] = json!({"phase": "Active"});
+        if let Some(metadata) = value.get_mut("metadata") {
+            set(metadata, "labels", json!({"kubernetes.io/metadata.name": name}));
+        }
+        set(&mut value, "status", json!({"phase": "Active"}));
     }
     Ok((key, value))
 }

@@ -39,7 +39,8 @@ impl App {
             RbacObject::Role(_) | RbacObject::ClusterRole(_) => {
                 // A create has no name yet: `escalate` on one name does not help there.
                 let name = if old.is_some() { place.name } else { "" };
-                let escalate = Asked::resource("escalate", RBAC_GROUP, place.resource.plural, namespace, name);
+                let escalate =
+                    Asked::resource("escalate", RBAC_GROUP, place.resource.plural, namespace, name);
                 if self.decide_on(snapshot, cluster, user, &escalate).is_allowed() {
                     return Ok(());
                 }
@@ -50,7 +51,8 @@ impl App {
                         if (role.aggregation_rule.is_some() || old.is_some_and(aggregates))
                             && confirm(&full_authority()).is_err()
                         {
-                            return Err(place.forbidden("must have cluster-admin privileges to use the aggregationRule"));
+                            return Err(place
+                                .forbidden("must have cluster-admin privileges to use the aggregationRule"));
                         }
                         &role.rules
                     }
@@ -68,8 +70,8 @@ impl App {
                     return Ok(());
                 }
                 let policy = snapshot.rbac(cluster);
-                let rules =
-                    policy.and_then(|policy| policy.rules_of(&binding.role, binding.namespace.as_deref()).ok());
+                let rules = policy
+                    .and_then(|policy| policy.rules_of(&binding.role, binding.namespace.as_deref()).ok());
                 let rules = rules.ok_or_else(|| ObjectError::not_found(RBAC_GROUP, plural, name))?;
                 confirm(rules).map_err(|escalation| place.forbidden(escalation.to_string()))
             }
@@ -94,7 +96,11 @@ pub(super) fn with_aggregated_rules(snapshot: &Snapshot, key: &ObjectKey, value:
 }
 
 /// Brings every other aggregated ClusterRole up to date with a role that is written, or removed.
-pub(super) fn keep_aggregated(tx: &mut Tx, key: &ObjectKey, value: Option<&Value>) -> Result<(), ObjectError> {
+pub(super) fn keep_aggregated(
+    tx: &mut Tx,
+    key: &ObjectKey,
+    value: Option<&Value>,
+) -> Result<(), ObjectError> {
     if !is_cluster_role(key) {
         return Ok(());
     }
@@ -129,7 +135,7 @@ pub(super) fn keep_aggregated(tx: &mut Tx, key: &ObjectKey, value: Option<&Value
 
 fn with_rules(value: &Value, rules: &[PolicyRule]) -> Value {
     let mut value = value.clone();
-    value["rules"] = serde_json::to_value(rules).unwrap_or_default();
+    super::bootstrap::set(&mut value, "rules", serde_json::to_value(rules).unwrap_or_default());
     value
 }
 

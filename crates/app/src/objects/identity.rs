@@ -8,12 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crypto::cert::{Certificate, ClientVerifier};
-use domain::{
-    cluster::AdminCertificate,
-    id::ClusterId,
-    kube::User,
-    snapshot::Snapshot,
-};
+use domain::{cluster::AdminCertificate, id::ClusterId, kube::User, snapshot::Snapshot};
 
 use super::{Asked, ObjectError, Target, embedded};
 use crate::{App, credentials::valid_admin_certificate};
@@ -121,7 +116,12 @@ impl App {
     }
 
     /// Who presents this token: a service account of the cluster, or a member of the directory.
-    pub fn token_user(&self, snapshot: &Snapshot, cluster: ClusterId, token: &str) -> Result<User, Unauthenticated> {
+    pub fn token_user(
+        &self,
+        snapshot: &Snapshot,
+        cluster: ClusterId,
+        token: &str,
+    ) -> Result<User, Unauthenticated> {
         if let Some(user) = self.service_account_user(snapshot, cluster, token)? {
             return Ok(user);
         }
@@ -129,7 +129,8 @@ impl App {
         if is_reserved(&user.name) || user.groups.iter().any(|group| is_reserved(group)) {
             return Err(Unauthenticated(format!("the directory must not name anybody {:?}", user.name)));
         }
-        let tenant = user.object_id().and_then(|oid| snapshot.directory().principal(oid)).map(|found| found.tenant());
+        let tenant =
+            user.object_id().and_then(|oid| snapshot.directory().principal(oid)).map(|found| found.tenant());
         if embedded(snapshot, cluster).map(|cluster| cluster.tenant) != tenant {
             return Err(Unauthenticated("the caller is of another tenant than the cluster".into()));
         }
@@ -151,9 +152,13 @@ impl App {
         if !verifier.accepts(der, now) {
             return Ok(None);
         }
-        let refused = || Unauthenticated(format!("certificate {} is not, or no longer, accepted", certificate.serial));
-        let record = valid_admin_certificate(snapshot, cluster, &certificate.serial, now).ok_or_else(refused)?;
-        if certificate.common_name != record.user_name() || certificate.organizations != [AdminCertificate::GROUP] {
+        let refused =
+            || Unauthenticated(format!("certificate {} is not, or no longer, accepted", certificate.serial));
+        let record =
+            valid_admin_certificate(snapshot, cluster, &certificate.serial, now).ok_or_else(refused)?;
+        if certificate.common_name != record.user_name()
+            || certificate.organizations != [AdminCertificate::GROUP]
+        {
             return Err(refused());
         }
         Ok(Some(User {

@@ -11,13 +11,16 @@ use super::{
 use crate::App;
 
 /// Refuses to make an object in a namespace that is missing or ends.
-pub(super) fn check_open(snapshot: &Snapshot, cluster: ClusterId, place: &Place<'_>) -> Result<(), ObjectError> {
+pub(super) fn check_open(
+    snapshot: &Snapshot,
+    cluster: ClusterId,
+    place: &Place<'_>,
+) -> Result<(), ObjectError> {
     if !place.resource.namespaced {
         return Ok(());
     }
     let namespace = snapshot.object(&ObjectKey::new(cluster, "", "namespaces", "", place.namespace));
-    let namespace =
-        namespace.ok_or_else(|| ObjectError::not_found("", "namespaces", place.namespace))?;
+    let namespace = namespace.ok_or_else(|| ObjectError::not_found("", "namespaces", place.namespace))?;
     if is_terminating(&namespace.value) {
         return Err(place.forbidden(format!(
             "unable to create new content in namespace {} because it is being terminated",

@@ -19,6 +19,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::bootstrap::{set, set_at};
 use super::{Asked, KubeCaller, ObjectError, Place, Run, Unauthenticated, bootstrap, embedded, text};
 use crate::{App, Error, Tx, cluster_keys::SERVICE_ACCOUNT_KEY};
 
@@ -63,7 +64,8 @@ impl App {
         let cluster = embedded(&snapshot, caller.cluster).ok_or_else(|| place.not_found())?;
         let account = snapshot.object(&place.key(caller.cluster)).ok_or_else(|| place.not_found())?;
         let issuer = self.service_account_issuer(caller.cluster);
-        let audiences = if wanted.audiences.is_empty() { vec![issuer.clone()] } else { wanted.audiences.clone() };
+        let audiences =
+            if wanted.audiences.is_empty() { vec![issuer.clone()] } else { wanted.audiences.clone() };
         let now = self.now();
         let expires = now.checked_add(wanted.expires_in).map_err(Error::internal)?;
         let mut kubernetes = json!({
@@ -72,7 +74,7 @@ impl App {
         });
         if let Some(bound) = &wanted.bound_to {
             let uid = self.bound_uid(&snapshot, caller.cluster, place, bound)?;
-            kubernetes[bound.kind.to_lowercase()] = json!({"name": bound.name, "uid": uid});
+            set(&mut kubernetes, &bound.kind.to_lowercase(), json!({"name": bound.name, "uid": uid}));
         }
         let claims = json!({
             "iss": issuer, "aud": audiences, "sub": user_name(place.namespace, place.name),
@@ -116,7 +118,9 @@ impl App {
         if parsed.header.algorithm != crypto::keys::Algorithm::Rs256 {
             return Err(refused("the token's algorithm is not accepted"));
         }
-        let key = self.verifying_key(&record.service_account_key).map_err(|error| Unauthenticated(error.to_string()))?;
+        let key = self
+            .verifying_key(&record.service_account_key)
+            .map_err(|error| Unauthenticated(error.to_string()))?;
         let claims = Value::Object(parsed.verify(&key).map_err(|error| Unauthenticated(error.to_string()))?);
         if text(&claims, "/iss") == LEGACY_ISSUER {
             return legacy_user(snapshot, cluster, &claims, token).map(Some);
@@ -137,7 +141,8 @@ impl App {
         }
         let snapshot = self.snapshot();
         let name = text(&value, NAME_ANNOTATION).to_owned();
-        let account = snapshot.object(&ObjectKey::new(cluster, "", "serviceaccounts", place.namespace, &name));
+        let account =
+            snapshot.object(&ObjectKey::new(cluster, "", "serviceaccounts", place.namespace, &name));
         let account = account.ok_or_else(|| ObjectError::Invalid {
             group: String::new(),
             kind: "Secret".into(),
@@ -157,15 +162,22 @@ impl App {
         });
         let key = self.open_key(SERVICE_ACCOUNT_KEY, &record.service_account_key)?;
         let token = jwt::sign(&key, &record.service_account_key.kid, &claims).map_err(Error::internal)?;
-        value["metadata"]["annotations"]["kubernetes.io/service-account.uid"] = uid.into();
+        set_at(&mut value, &["metadata", "annotations"], "kubernetes.io/service-account.uid", uid.into());
         let authority = &self.settings().authority_certificate;
-        for (key, content) in [("ca.crt", authority.as_str()), ("namespace", place.namespace), ("token", &token)] {
-            value["data"][key] = STANDARD.encode(content).into();
+        for (key, content) in
+            [("ca.crt", authority.as_str()), ("namespace", place.namespace), ("token", &token)]
+        {
+            set_at(&mut value, &["data"], key, STANDARD.encode(content).into());
         }
         Ok(value)
     }
 
-    fn bound_user(&self, snapshot: &Snapshot, cluster: ClusterId, claims: &Value) -> Result<User, Unauthenticated> {
+    fn bound_user(
+        &self,
+        snapshot: &Snapshot,
+        cluster: ClusterId,
+        claims: &Value,
+    ) -> Result<User, Unauthenticated> {
         let refused = |because: &str| Unauthenticated(because.to_owned());
         let issuer = self.service_account_issuer(cluster);
         if text(claims, "/iss") != issuer {
@@ -187,8 +199,16 @@ impl App {
         let kubernetes = claims.get("kubernetes.io").ok_or_else(|| refused("the token names no account"))?;
         let namespace = text(kubernetes, "/namespace");
         let account = text(kubernetes, "/serviceaccount/name");
-        check_there(snapshot, cluster, "serviceaccounts", namespace, account, text(kubernetes, "/serviceaccount/uid"))?;
-        let mut extra = vec![("authentication.kubernetes.io/credential-id", format!("JTI={}", text(claims, "/jti")))];
+        check_there(
+            snapshot,
+            cluster,
+            "serviceaccounts",
+            namespace,
+            account,
+            text(kubernetes, "/serviceaccount/uid"),
+        )?;
+        let mut extra =
+            vec![("authentication.kubernetes.io/credential-id", format!("JTI={}", text(claims, "/jti")))];
         for (kind, resource) in [("pod", "pods"), ("secret", "secrets"), ("node", "nodes")] {
             let Some(bound) = kubernetes.get(kind) else { continue };
             let (name, uid) = (text(bound, "/name"), text(bound, "/uid"));
@@ -232,7 +252,10 @@ impl App {
         if !bound.uid.is_empty() && bound.uid != uid {
             return Err(place.conflict(
                 resource,
-                format!("the UID in the bound object reference ({}) does not match the UID in record", bound.uid),
+                format!(
+                    "the UID in the bound object reference ({}) does not match the UID in record",
+                    bound.uid
+                ),
             ));
         }
         Ok(uid.to_owned())
@@ -259,7 +282,12 @@ pub(super) fn put_default(tx: &mut Tx, cluster: ClusterId, namespace: &str) -> R
     tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
 }
 
-fn legacy_user(snapshot: &Snapshot, cluster: ClusterId, claims: &Value, token: &str) -> Result<User, Unauthenticated> {
+fn legacy_user(
+    snapshot: &Snapshot,
+    cluster: ClusterId,
+    claims: &Value,
+    token: &str,
+) -> Result<User, Unauthenticated> {
     let claim = |name: &str| {
         let name = format!("kubernetes.io/serviceaccount/{name}");
         claims.get(&name).and_then(Value::as_str).unwrap_or_default()
@@ -294,7 +322,11 @@ fn check_there(
 ) -> Result<(), Unauthenticated> {
     let object = snapshot.object(&ObjectKey::new(cluster, "", resource, namespace, name));
     let same = object.is_some_and(|object| !uid.is_empty() && text(&object.value, "/metadata/uid") == uid);
-    if same { Ok(()) } else { Err(Unauthenticated(format!("{resource} {namespace}/{name} is gone, or another one"))) }
+    if same {
+        Ok(())
+    } else {
+        Err(Unauthenticated(format!("{resource} {namespace}/{name} is gone, or another one")))
+    }
 }
 
 fn user_name(namespace: &str, account: &str) -> String {

@@ -79,15 +79,18 @@ impl ObjectWatch {
 
     /// Waits for the next changes, of which none may concern the place. `matches` says which objects belong to
     /// the watch: one that begins to is added, one that ceases to is deleted. An error ends the watch.
-    pub async fn next(&mut self, matches: &(dyn Fn(&Object) -> bool + Send + Sync)) -> Result<Vec<Event>, ObjectError> {
+    pub async fn next(
+        &mut self,
+        matches: &(dyn Fn(&Object) -> bool + Send + Sync),
+    ) -> Result<Vec<Event>, ObjectError> {
         let from = self.revision;
         let closed = self.revisions.wait_for(|newest| *newest > from).await.is_err();
         if closed {
             return Err(ObjectError::App(crate::Error::Unavailable("the server is stopping".into())));
         }
         let batches = self.app.changes_since(self.revision);
-        let batches =
-            batches.map_err(|_| ObjectError::Expired { asked: from, oldest: self.app.snapshot().revision() })?;
+        let batches = batches
+            .map_err(|_| ObjectError::Expired { asked: from, oldest: self.app.snapshot().revision() })?;
         if batches.is_empty() {
             self.revision = *self.revisions.borrow();
         }
@@ -102,7 +105,12 @@ impl ObjectWatch {
         Ok(events)
     }
 
-    fn collect(&self, batch: &Applied, matches: &(dyn Fn(&Object) -> bool + Send + Sync), events: &mut Vec<Event>) {
+    fn collect(
+        &self,
+        batch: &Applied,
+        matches: &(dyn Fn(&Object) -> bool + Send + Sync),
+        events: &mut Vec<Event>,
+    ) {
         let mut previous = batch.previous.iter();
         for change in &batch.changes {
             let (key, now) = match change {

@@ -8,7 +8,9 @@ use domain::{
 };
 use serde_json::{Value, json};
 
-use super::{Asked, KubeCaller, Listed, ObjectError, Place, Resource, grants, namespaces, service_accounts, text};
+use super::{
+    Asked, KubeCaller, Listed, ObjectError, Place, Resource, grants, namespaces, service_accounts, text,
+};
 use crate::{App, Error, Tx};
 
 /// What a delete insists on.
@@ -155,8 +157,11 @@ impl App {
                         .cloned()
                         .collect();
                     for object in &found {
-                        let place =
-                            Place { namespace: &object.key.namespace, name: &object.key.name, ..place.clone() };
+                        let place = Place {
+                            namespace: &object.key.namespace,
+                            name: &object.key.name,
+                            ..place.clone()
+                        };
                         delete_in(tx, &place, object)?;
                     }
                     Ok(found)
@@ -337,7 +342,7 @@ fn delete_in(tx: &mut Tx, place: &Place<'_>, old: &Arc<Object>) -> Result<Writte
     }
     let mut value = ended(tx, &value);
     if place.resource.is_namespace() {
-        value["status"] = json!({"phase": "Terminating"});
+        super::bootstrap::set(&mut value, "status", json!({"phase": "Terminating"}));
     }
     put(tx, &key, value.clone())?;
     Ok(Written { key, value, previous, change: ObjectChange::Terminating })
@@ -346,7 +351,8 @@ fn delete_in(tx: &mut Tx, place: &Place<'_>, old: &Arc<Object>) -> Result<Writte
 /// Whether nothing keeps a deleted object any more. A namespace waits for its contents as well.
 fn is_finished(place: &Place<'_>, value: &Value) -> bool {
     let holds = |place| value.pointer(place).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    !holds("/metadata/finalizers") && !(place.resource.is_namespace() && holds("/spec/finalizers"))
+    let waits = place.resource.is_namespace() && holds("/spec/finalizers");
+    !holds("/metadata/finalizers") && !waits
 }
 
 /// Objects that one transaction deletes.

@@ -85,7 +85,8 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             }
             if !public_client {
                 let path = format!("/v1.0/applications/{}/addPassword", text(&app, "id"));
-                let secret = client.post(&path, &json!({"passwordCredential": {"displayName": "first"}})).await?;
+                let secret =
+                    client.post(&path, &json!({"passwordCredential": {"displayName": "first"}})).await?;
                 if let Some(members) = app.as_object_mut() {
                     members.insert("secret".into(), text(&secret, "secretText").into());
                     columns.push(("SECRET", "/secret"));
@@ -115,25 +116,31 @@ async fn credential(client: &Client, command: CredentialCommand) -> anyhow::Resu
         }
         CredentialCommand::Add { app, display_name, certificate: Some(file), .. } => {
             let id = text(&find(client, &app).await?, "id");
-            let pem = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+            let pem =
+                std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
             let body = pem
                 .split_once("-----BEGIN CERTIFICATE-----")
                 .and_then(|(_, rest)| rest.split_once("-----END CERTIFICATE-----"))
                 .map(|(body, _)| body.to_owned());
-            let body = body.with_context(|| format!("{} holds no certificate in PEM form", file.display()))?;
+            let body =
+                body.with_context(|| format!("{} holds no certificate in PEM form", file.display()))?;
             let key = json!({"key": body, "type": "AsymmetricX509Cert", "usage": "Verify", "displayName": display_name});
             client.patch(&format!("/v1.0/applications/{id}"), &json!({"keyCredentials": [key]})).await?;
             println!("{app} may sign its assertions with the key of {} now", file.display());
         }
         CredentialCommand::Remove { app, key_id } => {
             let id = text(&find(client, &app).await?, "id");
-            client.post(&format!("/v1.0/applications/{id}/removePassword"), &json!({"keyId": key_id})).await?;
+            client
+                .post(&format!("/v1.0/applications/{id}/removePassword"), &json!({"keyId": key_id}))
+                .await?;
             println!("Deleted the secret {key_id}");
         }
         CredentialCommand::List { app, output } => {
             let found = find(client, &app).await?;
-            let secrets = found.get("passwordCredentials").and_then(Value::as_array).cloned().unwrap_or_default();
-            let columns = [("KEY", "/keyId"), ("NAME", "/displayName"), ("HINT", "/hint"), ("EXPIRES", "/endDateTime")];
+            let secrets =
+                found.get("passwordCredentials").and_then(Value::as_array).cloned().unwrap_or_default();
+            let columns =
+                [("KEY", "/keyId"), ("NAME", "/displayName"), ("HINT", "/hint"), ("EXPIRES", "/endDateTime")];
             output.list(&columns, &secrets);
         }
     }

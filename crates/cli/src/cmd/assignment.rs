@@ -89,7 +89,10 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             let filter = match assignee {
                 None => String::new(),
                 Some(assignee) => {
-                    format!("&$filter={}", encode(&format!("assignedTo('{}')", principal(&client, &assignee).await?)))
+                    format!(
+                        "&$filter={}",
+                        encode(&format!("assignedTo('{}')", principal(&client, &assignee).await?))
+                    )
                 }
             };
             let mut found = client.list(&format!("{}?{ROLES}{filter}", assignments(&scope))).await?;
@@ -98,7 +101,9 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
         }
         AssignmentCommand::Delete { id } => {
             if !id.to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
-                bail!("\"{id}\" is not the resource id of an assignment: `portcullis assignment list` shows them");
+                bail!(
+                    "\"{id}\" is not the resource id of an assignment: `portcullis assignment list` shows them"
+                );
             }
             client.delete(&format!("{id}?{ROLES}")).await?;
             println!("Deleted {id}");
@@ -114,17 +119,23 @@ impl PlaceArgs {
         }
         let subscription = client.subscription().await?;
         let Some(cluster) = &self.cluster else {
-            let group = self.resource_group.as_ref().map(|group| format!("/resourceGroups/{}", encode(group)));
+            let group =
+                self.resource_group.as_ref().map(|group| format!("/resourceGroups/{}", encode(group)));
             return Ok(format!("/subscriptions/{subscription}{}", group.unwrap_or_default()));
         };
         let id = match &self.resource_group {
             Some(group) => cluster_path(&subscription, group, cluster),
             None => {
-                let path = format!("/subscriptions/{subscription}/providers/Microsoft.ContainerService/managedClusters?{CLUSTERS}");
+                let path = format!(
+                    "/subscriptions/{subscription}/providers/Microsoft.ContainerService/managedClusters?{CLUSTERS}"
+                );
                 let all = client.list(&path).await?;
                 let named = all.iter().find(|each| each.get("name").and_then(Value::as_str) == Some(cluster));
                 let id = named.and_then(|each| each.get("id")).and_then(Value::as_str);
-                id.with_context(|| format!("no cluster named \"{cluster}\" that you may see: give its group with -g"))?.to_owned()
+                id.with_context(|| {
+                    format!("no cluster named \"{cluster}\" that you may see: give its group with -g")
+                })?
+                .to_owned()
             }
         };
         Ok(match &self.namespace {
@@ -144,7 +155,8 @@ async fn name_them(client: &Client, scope: &str, found: &mut [Value]) -> anyhow:
     for each in found {
         let principal = each.pointer("/properties/principalId").cloned().unwrap_or_default();
         let object = names.iter().find(|object| object.get("id") == Some(&principal));
-        let name = object.and_then(|object| object.get("userPrincipalName").or_else(|| object.get("displayName")));
+        let name =
+            object.and_then(|object| object.get("userPrincipalName").or_else(|| object.get("displayName")));
         let role = each.pointer("/properties/roleDefinitionId").cloned().unwrap_or_default();
         let role = roles.iter().find(|known| known.get("id") == Some(&role));
         let role = role.and_then(|role| role.pointer("/properties/roleName")).cloned();

@@ -134,7 +134,9 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
             let subscription = client.subscription().await?;
             let path = cluster_path(&subscription, &resource_group, &name);
             if client.find(&format!("{path}?{CLUSTERS}")).await?.is_some() {
-                bail!("a cluster named \"{name}\" is in resource group \"{resource_group}\" already: change it with `portcullis cluster update`");
+                bail!(
+                    "a cluster named \"{name}\" is in resource group \"{resource_group}\" already: change it with `portcullis cluster update`"
+                );
             }
             let body = json!({"location": location, "identity": {"type": "SystemAssigned"},
                 "properties": access.properties()});
@@ -194,11 +196,17 @@ impl ClusterArgs {
         let all = list(client, None).await?;
         let named: Vec<&Value> = all
             .iter()
-            .filter(|each| each.get("name").and_then(Value::as_str).is_some_and(|name| name.eq_ignore_ascii_case(&self.name)))
+            .filter(|each| {
+                each.get("name")
+                    .and_then(Value::as_str)
+                    .is_some_and(|name| name.eq_ignore_ascii_case(&self.name))
+            })
             .collect();
         match named.as_slice() {
             [one] => Ok(one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()),
-            [] => bail!("no cluster named \"{}\" that you may see: give its resource group with -g", self.name),
+            [] => {
+                bail!("no cluster named \"{}\" that you may see: give its resource group with -g", self.name)
+            }
             _ => bail!("several clusters are named \"{}\": give the resource group with -g", self.name),
         }
     }
@@ -254,8 +262,11 @@ async fn credentials(client: &Client, path: &str, admin: bool) -> anyhow::Result
     let action = if admin { "listClusterAdminCredential" } else { "listClusterUserCredential" };
     let answer = client.post(&format!("{path}/{action}?{CLUSTERS}"), &json!({})).await?;
     let value = answer.pointer("/kubeconfigs/0/value").and_then(Value::as_str);
-    let bytes = STANDARD.decode(value.context("the server gave no kubeconfig")?).context("the server's kubeconfig is not base64")?;
-    let mut config = Kubeconfig::parse(std::str::from_utf8(&bytes).context("the server's kubeconfig is not UTF-8")?)?;
+    let bytes = STANDARD
+        .decode(value.context("the server gave no kubeconfig")?)
+        .context("the server's kubeconfig is not base64")?;
+    let mut config =
+        Kubeconfig::parse(std::str::from_utf8(&bytes).context("the server's kubeconfig is not UTF-8")?)?;
     if !admin {
         for user in config.users.iter_mut().flatten() {
             convert::use_session(user, &client.session)?;

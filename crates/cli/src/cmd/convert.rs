@@ -52,10 +52,15 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<()> {
     let mut config = Kubeconfig::read(&path)?;
     let only = arguments.context.as_ref().map(|wanted| {
         let context = config.contexts.iter().flatten().find(|each| each.name == *wanted);
-        context.and_then(|each| each.content.get("context")?.get("user")?.as_str()).unwrap_or_default().to_owned()
+        context
+            .and_then(|each| each.content.get("context")?.get("user")?.as_str())
+            .unwrap_or_default()
+            .to_owned()
     });
     let mut changed = 0;
-    for user in config.users.iter_mut().flatten().filter(|user| only.as_ref().is_none_or(|only| user.name == *only)) {
+    for user in
+        config.users.iter_mut().flatten().filter(|user| only.as_ref().is_none_or(|only| user.name == *only))
+    {
         changed += usize::from(convert(user, arguments));
     }
     config.write(&path)?;
@@ -69,8 +74,10 @@ fn convert(user: &mut Named, arguments: &ConvertArgs) -> bool {
     if !old.iter().any(|each| each == "get-token") {
         return false;
     }
-    let kept = |flag: &str| old.iter().position(|each| each == flag).and_then(|place| old.get(place + 1).cloned());
-    let login = arguments.login.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let kept =
+        |flag: &str| old.iter().position(|each| each == flag).and_then(|place| old.get(place + 1).cloned());
+    let login =
+        arguments.login.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let mut args = vec!["get-token".to_owned(), "--login".to_owned(), login];
     let own_client = matches!(arguments.login, LoginMode::Spn | LoginMode::Workloadidentity);
     let client = arguments.client_id.clone().or_else(|| kept("--client-id").filter(|_| !own_client));
@@ -140,7 +147,8 @@ fn program() -> String {
     let own = std::env::current_exe().and_then(|path| path.canonicalize());
     let Ok(own) = own else { return NAME.to_owned() };
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let first = std::env::split_paths(&path).map(|place| place.join(NAME)).find(|candidate| candidate.is_file());
+    let first =
+        std::env::split_paths(&path).map(|place| place.join(NAME)).find(|candidate| candidate.is_file());
     match first.and_then(|found| found.canonicalize().ok()) {
         Some(found) if found == own => NAME.to_owned(),
         _ => own.to_string_lossy().into_owned(),

@@ -87,8 +87,12 @@ async fn token(arguments: &GetTokenArgs) -> anyhow::Result<(String, Timestamp)> 
     if arguments.login == LoginMode::Azurecli {
         return from_az(arguments);
     }
-    let base = arguments.authority_host.as_deref().context("give the address of the authority with --authority-host")?;
-    let authority = Authority::new(http_client(authority_certificate()?.as_deref())?, base, &arguments.tenant_id);
+    let base = arguments
+        .authority_host
+        .as_deref()
+        .context("give the address of the authority with --authority-host")?;
+    let authority =
+        Authority::new(http_client(authority_certificate()?.as_deref())?, base, &arguments.tenant_id);
     let client = arguments.client();
     let entry = CacheEntry::open(arguments.cache_key(base, &client), arguments.token_cache_dir.clone())?;
     let scope = format!("{}/.default", arguments.server_id);
@@ -118,7 +122,10 @@ impl GetTokenArgs {
             LoginMode::Interactive => browser::sign_in(authority, client, &personal).await,
             LoginMode::Ropc => {
                 let user = self.username.as_deref().context("--login ropc needs --username")?;
-                let password = self.password.as_deref().context("--login ropc needs --password or AAD_USER_PRINCIPAL_PASSWORD")?;
+                let password = self
+                    .password
+                    .as_deref()
+                    .context("--login ropc needs --password or AAD_USER_PRINCIPAL_PASSWORD")?;
                 let form = [
                     ("grant_type", "password"),
                     ("client_id", client),
@@ -146,8 +153,11 @@ impl GetTokenArgs {
             },
             LoginMode::Workloadidentity => {
                 let file = self.federated_token_file.as_ref();
-                let file = file.context("--login workloadidentity needs --federated-token-file or AZURE_FEDERATED_TOKEN_FILE")?;
-                let token = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+                let file = file.context(
+                    "--login workloadidentity needs --federated-token-file or AZURE_FEDERATED_TOKEN_FILE",
+                )?;
+                let token =
+                    std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
                 by_assertion(authority, client, token.trim(), scope).await
             }
             LoginMode::Azurecli => bail!("the Azure CLI signs in by itself"),
@@ -172,9 +182,12 @@ impl GetTokenArgs {
 
     /// Whether the session is one with this authority and tenant.
     fn fits(&self, session: &Session) -> bool {
-        let same_authority =
-            self.authority_host.as_ref().is_none_or(|host| host.trim_end_matches('/').eq_ignore_ascii_case(&session.url));
-        same_authority && (self.tenant_id == "organizations" || self.tenant_id.eq_ignore_ascii_case(&session.tenant))
+        let same_authority = self
+            .authority_host
+            .as_ref()
+            .is_none_or(|host| host.trim_end_matches('/').eq_ignore_ascii_case(&session.url));
+        same_authority
+            && (self.tenant_id == "organizations" || self.tenant_id.eq_ignore_ascii_case(&session.tenant))
     }
 }
 
@@ -189,7 +202,12 @@ async fn renew(authority: &Authority, client: &str, refresh: &str, scope: &str) 
     authority.token(&form).await
 }
 
-async fn by_assertion(authority: &Authority, client: &str, assertion: &str, scope: &str) -> anyhow::Result<Tokens> {
+async fn by_assertion(
+    authority: &Authority,
+    client: &str,
+    assertion: &str,
+    scope: &str,
+) -> anyhow::Result<Tokens> {
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", client),
@@ -210,7 +228,8 @@ fn from_az(arguments: &GetTokenArgs) -> anyhow::Result<(String, Timestamp)> {
     if !output.status.success() {
         bail!("az gave no token: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).context("az gave an answer that is not understood")?;
+    let answer: serde_json::Value =
+        serde_json::from_slice(&output.stdout).context("az gave an answer that is not understood")?;
     let token = answer.get("accessToken").and_then(serde_json::Value::as_str).context("az gave no token")?;
     let seconds = answer.get("expires_on").and_then(serde_json::Value::as_i64).unwrap_or(0);
     Ok((token.to_owned(), Timestamp::from_second(seconds).unwrap_or(Timestamp::now())))

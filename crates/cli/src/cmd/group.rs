@@ -177,5 +177,9 @@ fn is_id(text: &str) -> bool {
 }
 
 const COLUMNS: [Column; 3] = [("NAME", "/displayName"), ("DESCRIPTION", "/description"), ("ID", "/id")];
-const MEMBER_COLUMNS: [Column; 4] =
-    [("NAME", "/displayName"), ("PRINCIPAL NAME", "/userPrincipalName"), ("KIND", "/@odata.type"), ("ID", "/id")];
+const MEMBER_COLUMNS: [Column; 4] = [
+    ("NAME", "/displayName"),
+    ("PRINCIPAL NAME", "/userPrincipalName"),
+    ("KIND", "/@odata.type"),
+    ("ID", "/id"),
+];

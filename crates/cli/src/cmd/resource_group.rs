@@ -33,7 +33,8 @@ pub(crate) async fn run(command: ResourceGroupCommand) -> anyhow::Result<()> {
         }
         ResourceGroupCommand::List(output) => {
             let subscription = client.subscription().await?;
-            let groups = client.list(&format!("/subscriptions/{subscription}/resourcegroups?{GROUPS}")).await?;
+            let groups =
+                client.list(&format!("/subscriptions/{subscription}/resourcegroups?{GROUPS}")).await?;
             output.list(&COLUMNS, &groups);
         }
         ResourceGroupCommand::Delete { name } => {

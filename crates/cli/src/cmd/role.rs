@@ -46,7 +46,9 @@ pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
     match command {
         RoleCommand::List(output) => {
             let scope = scope(&client).await?;
-            let roles = client.list(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions?{ROLES}")).await?;
+            let roles = client
+                .list(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions?{ROLES}"))
+                .await?;
             output.list(&COLUMNS, &roles);
         }
         RoleCommand::Show { role, output } => {
@@ -66,7 +68,9 @@ pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
         RoleCommand::Delete { role } => {
             let scope = scope(&client).await?;
             let id = name(&find(&client, &scope, &role).await?);
-            client.delete(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}")).await?;
+            client
+                .delete(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}"))
+                .await?;
             println!("Deleted {role}");
         }
     }
@@ -89,12 +93,15 @@ pub(crate) async fn find(client: &Client, scope: &str, role: &str) -> anyhow::Re
 
 async fn put(client: &Client, scope: &str, id: &str, file: &Path) -> anyhow::Result<Value> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-    let value: Value = serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", file.display()))?;
+    let value: Value =
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is not JSON", file.display()))?;
     let body = match value.get("properties") {
         Some(_) => value,
         None => serde_json::json!({"properties": value}),
     };
-    client.put(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}"), &body).await
+    client
+        .put(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}"), &body)
+        .await
 }
 
 async fn scope(client: &Client) -> anyhow::Result<String> {
@@ -105,4 +112,5 @@ fn name(role: &Value) -> String {
     role.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-const COLUMNS: [Column; 3] = [("ROLE", "/properties/roleName"), ("KIND", "/properties/type"), ("ID", "/name")];
+const COLUMNS: [Column; 3] =
+    [("ROLE", "/properties/roleName"), ("KIND", "/properties/type"), ("ID", "/name")];

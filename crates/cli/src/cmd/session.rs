@@ -20,7 +20,12 @@ pub(crate) fn whoami(output: &OutputArgs) -> anyhow::Result<()> {
         "tenantId": session.tenant,
         "subscriptionId": session.subscription,
     });
-    let columns = [("ACCOUNT", "/account"), ("SERVER", "/url"), ("TENANT", "/tenantId"), ("SUBSCRIPTION", "/subscriptionId")];
+    let columns = [
+        ("ACCOUNT", "/account"),
+        ("SERVER", "/url"),
+        ("TENANT", "/tenantId"),
+        ("SUBSCRIPTION", "/subscriptionId"),
+    ];
     output.one(&columns, &object);
     Ok(())
 }

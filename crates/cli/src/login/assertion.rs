@@ -21,7 +21,8 @@ pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-b
 pub(crate) fn sign(file: &Path, client_id: &str, audience: &str) -> anyhow::Result<String> {
     let pem = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let missing = |what: &str| format!("{} holds no {what} in PEM form", file.display());
-    let certificate = CertificateDer::from_pem_slice(&pem).map_err(|_| anyhow::anyhow!(missing("certificate")))?;
+    let certificate =
+        CertificateDer::from_pem_slice(&pem).map_err(|_| anyhow::anyhow!(missing("certificate")))?;
     let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| anyhow::anyhow!(missing("private key")))?;
     let key = match &key {
         PrivateKeyDer::Pkcs8(der) => KeyPair::from_pkcs8(der.secret_pkcs8_der()),

@@ -134,7 +134,12 @@ async fn respond(stream: &mut TcpStream, status: &str, text: &str) {
 fn open(address: &str) {
     let program = std::env::var("BROWSER").unwrap_or_else(|_| "xdg-open".to_owned());
     let quiet = std::process::Stdio::null;
-    let started = std::process::Command::new(program).arg(address).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+    let started = std::process::Command::new(program)
+        .arg(address)
+        .stdin(quiet())
+        .stdout(quiet())
+        .stderr(quiet())
+        .spawn();
     // The address is on the screen as well.
     drop(started);
 }

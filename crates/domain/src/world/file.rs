@@ -4,7 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny},
+};
 
 use super::Expectation;
 use crate::{
@@ -139,7 +142,7 @@ pub struct WrittenAssignment {
     /// A role's name, its GUID or its full resource id.
     pub role: String,
     pub scope: Scope,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "condition")]
     pub condition: Option<Condition>,
     #[serde(default)]
     pub condition_version: Option<String>,
@@ -232,6 +235,13 @@ impl From<WrittenPermission> for Permission {
         let WrittenPermission { actions, not_actions, data_actions, not_data_actions } = written;
         Self { actions, not_actions, data_actions, not_data_actions }
     }
+}
+
+/// A condition, whose errors have a place in its own text, besides that in the file.
+fn condition<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Condition>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let problem = |error| de::Error::custom(format!("in the condition, {error}"));
+    Condition::parse(&text).map(Some).map_err(problem)
 }
 
 /// A list; a key with nothing after it, which YAML reads as null, is an empty one.

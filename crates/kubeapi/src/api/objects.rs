@@ -59,10 +59,14 @@ pub(super) fn list(call: &Call, named: &Named) -> Result<Response, Status> {
         ));
     }
     let is_after = |key: &ObjectKey| {
-        from.as_ref().is_none_or(|from| (&*key.namespace, &*key.name) > (from.namespace.as_str(), from.name.as_str()))
+        from.as_ref()
+            .is_none_or(|from| (&*key.namespace, &*key.name) > (from.namespace.as_str(), from.name.as_str()))
     };
-    let mut found: Vec<Arc<Object>> =
-        listed.objects.into_iter().filter(|object| is_after(&object.key) && selection.matches(object)).collect();
+    let mut found: Vec<Arc<Object>> = listed
+        .objects
+        .into_iter()
+        .filter(|object| is_after(&object.key) && selection.matches(object))
+        .collect();
     let revision = from.as_ref().map_or(listed.revision, |from| from.rv);
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".into(), revision.to_string().into());
@@ -133,11 +137,13 @@ impl Selection {
         let nothing = Value::Null;
         let labels = object.value.pointer("/metadata/labels").unwrap_or(&nothing);
         self.labels.matches_value(labels)
-            && self.fields.matches(|field| match object.value.pointer(&format!("/{}", field.replace('.', "/"))) {
-                Some(Value::String(text)) => text.as_str(),
-                Some(Value::Bool(true)) => "true",
-                Some(Value::Bool(false)) => "false",
-                _ => "",
+            && self.fields.matches(|field| {
+                match object.value.pointer(&format!("/{}", field.replace('.', "/"))) {
+                    Some(Value::String(text)) => text.as_str(),
+                    Some(Value::Bool(true)) => "true",
+                    Some(Value::Bool(false)) => "false",
+                    _ => "",
+                }
             })
     }
 

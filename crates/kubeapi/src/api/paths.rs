@@ -20,7 +20,9 @@ pub(super) fn answer(call: &Call, method: &Method, path: &str) -> Result<Respons
     let found = match segments.as_slice() {
         ["healthz" | "livez" | "readyz", ..] => return Ok("ok".into_response()),
         ["version"] => discovery::version(),
-        ["api"] => return discovered(call, discovery::aggregated_core, || discovery::core_versions(&address(call))),
+        ["api"] => {
+            return discovered(call, discovery::aggregated_core, || discovery::core_versions(&address(call)));
+        }
         ["apis"] => return discovered(call, discovery::aggregated_groups, discovery::group_list),
         ["api", version] => match discovery::resource_list("", version) {
             Some(found) => found,
@@ -71,13 +73,16 @@ fn discovered(
 }
 
 fn root() -> Value {
-    let mut paths = vec!["/.well-known/openid-configuration".to_owned(), "/api".to_owned(), "/api/v1".to_owned()];
+    let mut paths =
+        vec!["/.well-known/openid-configuration".to_owned(), "/api".to_owned(), "/api/v1".to_owned()];
     paths.push("/apis".to_owned());
     for (group, version) in kinds::groups() {
         paths.push(format!("/apis/{group}"));
         paths.push(format!("/apis/{group}/{version}"));
     }
-    paths.extend(["/healthz", "/livez", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"].map(str::to_owned));
+    paths.extend(
+        ["/healthz", "/livez", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"].map(str::to_owned),
+    );
     json!({"paths": paths})
 }
 

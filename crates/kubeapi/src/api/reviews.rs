@@ -1,5 +1,7 @@
 //! Questions about access and identity, answered from the same decision that guards every request.
 
+#![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
+
 use app::objects::{Asked, Presented, Target, Token};
 use axum::{body::Body, response::Response};
 use domain::{
@@ -16,7 +18,12 @@ use crate::{
     status::{Problem, Status},
 };
 
-pub(super) async fn answer(call: &Call, named: &Named, review: Review, body: Body) -> Result<Response, Status> {
+pub(super) async fn answer(
+    call: &Call,
+    named: &Named,
+    review: Review,
+    body: Body,
+) -> Result<Response, Status> {
     call.allow()?;
     let options = WriteOptions::parse(&call.query, "CreateOptions")?;
     let decoded = read_object(call, named.kind, body, options.field_validation).await?;
@@ -51,11 +58,13 @@ fn access_status(
     if let (Some(namespace), Target::Resource { namespace: inner, .. }) = (namespace, &asked.target)
         && inner != namespace
     {
-        let problem = Problem::invalid("spec.resourceAttributes.namespace", inner, "must match metadata.namespace");
+        let problem =
+            Problem::invalid("spec.resourceAttributes.namespace", inner, "must match metadata.namespace");
         return Err(invalid(named, problem));
     }
     if let (Some(_), Target::Path(_)) = (namespace, &asked.target) {
-        let problem = Problem::invalid("spec.nonResourceAttributes", "", "disallowed on this kind of request");
+        let problem =
+            Problem::invalid("spec.nonResourceAttributes", "", "disallowed on this kind of request");
         return Err(invalid(named, problem));
     }
     let decision = call.app.decide_kube(call.caller.cluster, user, &asked);

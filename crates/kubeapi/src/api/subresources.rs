@@ -1,5 +1,7 @@
 //! Parts of objects with paths of their own: status, scale, finalize, tokens, and what would need a node.
 
+#![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
+
 use app::objects::{BoundTo, Run, TokenAsked};
 use axum::{
     body::Body,
@@ -11,10 +13,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
-    Call, Named,
-    objects,
+    Call, Named, objects, respond,
     writes::{patch_part, patch_status, update_part},
-    respond,
 };
 use crate::{
     kinds::{Kind, Subresource},
@@ -65,7 +65,12 @@ fn without_node(named: &Named) -> Status {
     Status::bad_request(text)
 }
 
-async fn scale(call: &Call, named: &Named, subresource: &Subresource, body: Body) -> Result<Response, Status> {
+async fn scale(
+    call: &Call,
+    named: &Named,
+    subresource: &Subresource,
+    body: Body,
+) -> Result<Response, Status> {
     call.allow()?;
     let kind = named.kind;
     if call.asked.verb == "get" {
@@ -166,12 +171,14 @@ fn scale_type(subresource: &Subresource) -> Result<Expected, Status> {
 async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Status> {
     call.allow()?;
     let options = WriteOptions::parse(&call.query, "CreateOptions")?;
-    let media_type = MediaType::parse(content_type(&call.headers)).ok_or_else(Status::unsupported_media_type)?;
+    let media_type =
+        MediaType::parse(content_type(&call.headers)).ok_or_else(Status::unsupported_media_type)?;
     let message = schema().find("authentication.v1.TokenRequest").ok_or_else(Status::internal)?;
     let expected = Expected { group: TOKEN_GROUP, version: "v1", kind: "TokenRequest", message };
     let decoded = decode_body(&call.body(body).await?, media_type, expected, options.field_validation)?;
     let request = decoded.value;
-    let seconds = request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(DEFAULT_SECONDS);
+    let seconds =
+        request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(DEFAULT_SECONDS);
     let problem = |because: &str| {
         let problem = Problem::invalid_printed("spec.expirationSeconds", seconds.to_string(), because);
         Status::invalid(TOKEN_GROUP, "TokenRequest", "", &[problem])
@@ -203,7 +210,8 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
         "spec": {"audiences": issued.audiences, "expirationSeconds": wanted.expires_in.as_secs()},
         "status": {"token": issued.token, "expirationTimestamp": time_text(issued.expires)},
     });
-    answer["spec"]["boundObjectRef"] = request.pointer("/spec/boundObjectRef").cloned().unwrap_or(Value::Null);
+    answer["spec"]["boundObjectRef"] =
+        request.pointer("/spec/boundObjectRef").cloned().unwrap_or(Value::Null);
     Ok(respond(StatusCode::CREATED, &answer, &decoded.warnings))
 }
 

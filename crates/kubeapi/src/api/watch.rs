@@ -3,6 +3,8 @@
 //! A watch that must end because its caller's rights, certificate or session have ended says so: its last event
 //! is an ERROR with the Status that a new request would get.
 
+#![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
@@ -33,7 +35,7 @@ use crate::{
 
 /// How many watches are open, in all and by user.
 #[derive(Clone, Debug, Default)]
-pub struct WatchRoom {
+pub(crate) struct WatchRoom {
     open: Arc<Mutex<HashMap<String, usize>>>,
 }
 
@@ -67,7 +69,8 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     let selection = Selection::parse(named.kind, &options)?;
     let include = include_object(&call.query)?;
     let initial_events = check_initial_events(&options)?;
-    let asked = parse_version(&options.resource_version).map_err(Status::bad_request)?.filter(|version| *version > 0);
+    let asked =
+        parse_version(&options.resource_version).map_err(Status::bad_request)?.filter(|version| *version > 0);
     let user = call.app.current_user(&call.caller)?.name;
     let place = call.room.take(user)?;
     let starts_with_list = initial_events || asked.is_none();
@@ -164,7 +167,8 @@ impl Stream {
     }
 
     fn push_bookmark(&mut self, ends_list: bool) {
-        let mut metadata = json!({"resourceVersion": self.watch.revision().to_string(), "creationTimestamp": null});
+        let mut metadata =
+            json!({"resourceVersion": self.watch.revision().to_string(), "creationTimestamp": null});
         if ends_list {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
@@ -200,7 +204,10 @@ impl WatchRoom {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let here = open.get(&user).copied().unwrap_or(0);
         if here >= MOST_BY_USER || open.values().sum::<usize>() >= MOST_IN_ALL {
-            return Err(Status::too_many_requests("too many watches are open: end some, or try again later", 5));
+            return Err(Status::too_many_requests(
+                "too many watches are open: end some, or try again later",
+                5,
+            ));
         }
         open.insert(user.clone(), here + 1);
         Ok(WatchPlace { room: self.clone(), user })

@@ -1,10 +1,9 @@
 //! Writing: create, update, the four kinds of patch, delete and deletecollection.
 
+#![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
+
 use app::objects::{ObjectChange, Outcome, Preconditions, Run};
-use axum::{
-    body::Body,
-    response::Response,
-};
+use axum::{body::Body, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -49,7 +48,12 @@ pub(super) async fn update(call: &Call, named: &Named, body: Body) -> Result<Res
 }
 
 /// An update of the object or of one part of it.
-pub(super) async fn update_part(call: &Call, named: &Named, body: Body, part: Part) -> Result<Response, Status> {
+pub(super) async fn update_part(
+    call: &Call,
+    named: &Named,
+    body: Body,
+    part: Part,
+) -> Result<Response, Status> {
     call.allow()?;
     let kind = named.kind;
     let options = WriteOptions::parse(&call.query, "UpdateOptions")?;
@@ -71,7 +75,12 @@ pub(super) async fn patch(call: &Call, named: &Named, body: Body) -> Result<Resp
     patch_part(call, named, body, Part::Whole).await
 }
 
-pub(super) async fn patch_part(call: &Call, named: &Named, body: Body, part: Part) -> Result<Response, Status> {
+pub(super) async fn patch_part(
+    call: &Call,
+    named: &Named,
+    body: Body,
+    part: Part,
+) -> Result<Response, Status> {
     call.allow()?;
     let media_type = content_type(&call.headers).to_owned();
     let Some(patch_type) = PatchType::parse(&media_type) else {
@@ -152,7 +161,8 @@ pub(super) async fn delete(call: &Call, named: &Named, body: Body) -> Result<Res
     call.allow()?;
     let (preconditions, run) = delete_options(call, body).await?;
     let kind = named.kind;
-    let outcome = call.app.delete_object(&call.caller, &call.asked, &named.place(), &preconditions, run).await?;
+    let outcome =
+        call.app.delete_object(&call.caller, &call.asked, &named.place(), &preconditions, run).await?;
     if outcome.change == ObjectChange::Terminating {
         return show(call, kind, &outcome.object, StatusCode::OK, &[]);
     }
@@ -193,7 +203,8 @@ pub(super) async fn read_object(
     body: Body,
     validation: FieldValidation,
 ) -> Result<Decoded, Status> {
-    let media_type = MediaType::parse(content_type(&call.headers)).ok_or_else(Status::unsupported_media_type)?;
+    let media_type =
+        MediaType::parse(content_type(&call.headers)).ok_or_else(Status::unsupported_media_type)?;
     decode_body(&call.body(body).await?, media_type, expected(kind)?, validation)
 }
 
@@ -218,7 +229,8 @@ fn create_by_update(named: &Named, value: Value, uid: &str, writing: &Writing<'_
         return Err(kind.not_found(&named.name));
     }
     check_name(named, &value)?;
-    let wants = |field: &str| value.pointer(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let wants =
+        |field: &str| value.pointer(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     if wants("/metadata/resourceVersion") || wants("/metadata/uid") {
         return Err(kind.not_found(&named.name));
     }
@@ -266,11 +278,17 @@ async fn delete_options(call: &Call, body: Body) -> Result<(Preconditions, Run),
     let body = call.body(body).await?;
     let mut preconditions = Preconditions::default();
     if !body.is_empty() {
-        let media_type = MediaType::parse(content_type(&call.headers)).ok_or_else(Status::unsupported_media_type)?;
+        let media_type =
+            MediaType::parse(content_type(&call.headers)).ok_or_else(Status::unsupported_media_type)?;
         let message = schema().find("meta.v1.DeleteOptions").ok_or_else(Status::internal)?;
         let value = decode_options(&body, media_type, message)?;
-        let values: Vec<&str> =
-            value.get("dryRun").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> = value
+            .get("dryRun")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         dry_run |= request::parse_dry_run(values.into_iter(), "DeleteOptions")?;
         let text = |place: &str| value.pointer(place).and_then(Value::as_str).map(str::to_owned);
         preconditions.uid = text("/preconditions/uid");
@@ -288,7 +306,8 @@ fn decode_options(
     media_type: MediaType,
     message: &'static crate::schema::Message,
 ) -> Result<Value, Status> {
-    let unreadable = |error: String| Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"));
+    let unreadable =
+        |error: String| Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"));
     let mut value = match media_type {
         MediaType::Json => json::parse(body).map_err(unreadable)?.value,
         MediaType::Yaml => serde_saphyr::from_slice(body).map_err(|error| unreadable(error.to_string()))?,

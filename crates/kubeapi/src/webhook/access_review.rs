@@ -86,14 +86,19 @@ struct AnswerStatus {
     reason: String,
 }
 
-pub(crate) async fn authorize(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
+pub(crate) async fn authorize(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
     answer(&app, &name, request).await.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn answer(app: &App, name: &str, request: Request) -> Result<Response, Status> {
     let cluster = cluster(app, name, request.extensions().get::<RequestContext>())?;
     let review: AccessReview = read(request.into_body()).await?;
-    let version = check_type(&review.api_version, &review.kind, "authorization.k8s.io", "SubjectAccessReview")?;
+    let version =
+        check_type(&review.api_version, &review.kind, "authorization.k8s.io", "SubjectAccessReview")?;
     let attributes = attributes(&review.spec, version)?;
     let answer = app.review_access(&cluster, &attributes);
     let status = AnswerStatus { allowed: answer.allowed, denied: answer.denied, reason: answer.reason };
@@ -116,7 +121,8 @@ fn attributes(spec: &Spec, version: Version) -> Result<Attributes, Status> {
     }
     let (verb, target) = match (&spec.resource_attributes, &spec.non_resource_attributes) {
         (Some(resource), None) => {
-            let ResourceAttributes { namespace, verb, group, version, resource, subresource, name } = resource.clone();
+            let ResourceAttributes { namespace, verb, group, version, resource, subresource, name } =
+                resource.clone();
             (verb, Target::Resource { group, version, resource, subresource, namespace, name })
         }
         (None, Some(path)) => (path.verb.clone(), Target::Path(path.path.clone())),

@@ -59,7 +59,11 @@ struct User {
     extra: BTreeMap<String, Vec<String>>,
 }
 
-pub(crate) async fn authenticate(State(app): State<App>, Path(name): Path<String>, request: Request) -> Response {
+pub(crate) async fn authenticate(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
     answer(&app, &name, request).await.unwrap_or_else(IntoResponse::into_response)
 }
 

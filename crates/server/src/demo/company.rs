@@ -42,10 +42,12 @@ pub(super) struct Answer {
 }
 
 pub(super) async fn found(running: &Running, place: &Path) -> anyhow::Result<Company> {
-    let first = running.first_administrator.as_ref().context("the data directory is not empty: give another one")?;
+    let first =
+        running.first_administrator.as_ref().context("the data directory is not empty: give another one")?;
     let http = client(&running.authority, None)?;
     let scope = format!("{}/.default", running.url);
-    let administrator = sign_in(&http, &running.url, first.upn.as_str(), first.password.expose(), &scope).await?;
+    let administrator =
+        sign_in(&http, &running.url, first.upn.as_str(), first.password.expose(), &scope).await?;
     let mut company = Company {
         url: running.url.clone(),
         place: place.to_owned(),
@@ -63,7 +65,12 @@ pub(super) async fn found(running: &Running, place: &Path) -> anyhow::Result<Com
 
 impl Company {
     async fn people(&mut self) -> anyhow::Result<()> {
-        for (name, display) in [("alice", "Alice, developer"), ("bob", "Bob, on call"), ("carol", "Carol, newcomer"), ("dave", "Dave, platform")] {
+        for (name, display) in [
+            ("alice", "Alice, developer"),
+            ("bob", "Bob, on call"),
+            ("carol", "Carol, newcomer"),
+            ("dave", "Dave, platform"),
+        ] {
             let body = json!({"userPrincipalName": upn(name), "displayName": display, "mailNickname": name,
                 "accountEnabled": true, "passwordProfile": {"password": PASSWORD}});
             self.make("POST", "/v1.0/users", body).await?;
@@ -78,19 +85,23 @@ impl Company {
         let app = self.make("POST", "/v1.0/applications", json!({"displayName": "build"})).await?;
         let app_id = text(&app, "appId");
         let principal = self.make("POST", "/v1.0/servicePrincipals", json!({"appId": app_id})).await?;
-        let secret = self.make("POST", &format!("/v1.0/applications/{}/addPassword", text(&app, "id")), json!({})).await?;
+        let secret = self
+            .make("POST", &format!("/v1.0/applications/{}/addPassword", text(&app, "id")), json!({}))
+            .await?;
         self.build = Build { app_id, object_id: text(&principal, "id"), secret: text(&secret, "secretText") };
         Ok(())
     }
 
     async fn clusters(&self) -> anyhow::Result<()> {
-        let group = format!("/subscriptions/{}/resourcegroups/demo?api-version=2024-11-01", self.subscription);
+        let group =
+            format!("/subscriptions/{}/resourcegroups/demo?api-version=2024-11-01", self.subscription);
         self.make("PUT", &group, json!({"location": "local"})).await?;
         let on_call = self.group_id("on-call").await?;
         for (name, azure_rbac, groups) in
             [("manual", false, vec![]), ("admins", false, vec![on_call]), ("azure", true, vec![])]
         {
-            let profile = json!({"managed": true, "enableAzureRBAC": azure_rbac, "adminGroupObjectIDs": groups});
+            let profile =
+                json!({"managed": true, "enableAzureRBAC": azure_rbac, "adminGroupObjectIDs": groups});
             let body = json!({"location": "local", "properties": {"aadProfile": profile}});
             self.make("PUT", &format!("{}?api-version=2026-06-01", self.cluster_id(name)), body).await?;
         }
@@ -102,7 +113,8 @@ impl Company {
         let dave = self.object_id("dave").await?;
         self.assign(&dave, CLUSTER_ADMIN_ROLE, &self.cluster_id("manual")).await?;
         let developers = self.group_id("developers").await?;
-        self.assign(&developers, RBAC_WRITER, &format!("{}/namespaces/web", self.cluster_id("azure"))).await?;
+        self.assign(&developers, RBAC_WRITER, &format!("{}/namespaces/web", self.cluster_id("azure")))
+            .await?;
         self.assign(&self.build.object_id, RBAC_READER, &self.cluster_id("azure")).await
     }
 
@@ -125,8 +137,14 @@ impl Company {
 
     /// Where the API of a cluster is.
     pub(super) async fn cluster_url(&self, name: &str) -> anyhow::Result<String> {
-        let cluster = self.make("GET", &format!("{}?api-version=2026-06-01", self.cluster_id(name)), Value::Null).await?;
-        Ok(format!("{}/clusters/{}", self.url, cluster.pointer("/properties/clusterId").and_then(Value::as_str).unwrap_or_default()))
+        let cluster = self
+            .make("GET", &format!("{}?api-version=2026-06-01", self.cluster_id(name)), Value::Null)
+            .await?;
+        Ok(format!(
+            "{}/clusters/{}",
+            self.url,
+            cluster.pointer("/properties/clusterId").and_then(Value::as_str).unwrap_or_default()
+        ))
     }
 
     pub(super) async fn object_id(&self, name: &str) -> anyhow::Result<String> {
@@ -161,7 +179,13 @@ impl Company {
     }
 
     /// Asks as somebody; the status is part of the answer.
-    pub(super) async fn ask(&self, method: &str, url: &str, token: &str, body: Value) -> anyhow::Result<Answer> {
+    pub(super) async fn ask(
+        &self,
+        method: &str,
+        url: &str,
+        token: &str,
+        body: Value,
+    ) -> anyhow::Result<Answer> {
         send(&self.http, method, url, Some(token), body).await
     }
 
@@ -171,7 +195,12 @@ impl Company {
     }
 
     /// Makes an object with a client certificate.
-    pub(super) async fn post_with_certificate(&self, kubeconfig: &str, url: &str, body: Value) -> anyhow::Result<Answer> {
+    pub(super) async fn post_with_certificate(
+        &self,
+        kubeconfig: &str,
+        url: &str,
+        body: Value,
+    ) -> anyhow::Result<Answer> {
         send(&self.with_certificate(kubeconfig)?, "POST", url, None, body).await
     }
 
@@ -188,7 +217,8 @@ impl Company {
 
     /// Does something as the administrator; whatever is not a success is an error.
     pub(super) async fn make(&self, method: &str, path: &str, body: Value) -> anyhow::Result<Value> {
-        let answer = send(&self.http, method, &format!("{}{path}", self.url), Some(&self.administrator), body).await?;
+        let answer =
+            send(&self.http, method, &format!("{}{path}", self.url), Some(&self.administrator), body).await?;
         if !(200..300).contains(&answer.status) {
             bail!("{method} {path} was answered with {}: {}", answer.status, answer.body);
         }
@@ -198,7 +228,11 @@ impl Company {
     /// Says what there is to try.
     pub(super) fn invite(&self, running: &Running) {
         println!("The server stays up. Everybody's password is {PASSWORD}; end with Ctrl-C.\n");
-        println!("  portal     {}/portal/   (for the browser: trust {})", running.url, self.authority_file.display());
+        println!(
+            "  portal     {}/portal/   (for the browser: trust {})",
+            running.url,
+            self.authority_file.display()
+        );
         println!("  people     alice@, bob@, carol@, dave@portcullis.local\n");
         println!("Try, in another terminal:\n");
         println!("  export PORTCULLIS_CONFIG_DIR={0}/me KUBECONFIG={0}/kubeconfig", self.place.display());
@@ -215,30 +249,51 @@ pub(super) fn upn(name: &str) -> String {
 
 fn client(authority: &str, identity: Option<&[u8]>) -> anyhow::Result<reqwest::Client> {
     let certificates = reqwest::Certificate::from_pem_bundle(authority.as_bytes())?;
-    let mut builder = reqwest::Client::builder().tls_certs_only(certificates).timeout(std::time::Duration::from_secs(30));
+    let mut builder =
+        reqwest::Client::builder().tls_certs_only(certificates).timeout(std::time::Duration::from_secs(30));
     if let Some(identity) = identity {
         builder = builder.identity(reqwest::Identity::from_pem(identity)?);
     }
     Ok(builder.build()?)
 }
 
-async fn sign_in(http: &reqwest::Client, url: &str, user: &str, password: &str, scope: &str) -> anyhow::Result<String> {
-    let form =
-        [("grant_type", "password"), ("client_id", CLIENT), ("username", user), ("password", password), ("scope", scope)];
+async fn sign_in(
+    http: &reqwest::Client,
+    url: &str,
+    user: &str,
+    password: &str,
+    scope: &str,
+) -> anyhow::Result<String> {
+    let form = [
+        ("grant_type", "password"),
+        ("client_id", CLIENT),
+        ("username", user),
+        ("password", password),
+        ("scope", scope),
+    ];
     token(http, url, &form).await
 }
 
 async fn token(http: &reqwest::Client, url: &str, form: &[(&str, &str)]) -> anyhow::Result<String> {
-    let tenant = if form.iter().any(|(_, value)| *value == "client_credentials") { "common" } else { "organizations" };
+    let tenant =
+        if form.iter().any(|(_, value)| *value == "client_credentials") { "common" } else { "organizations" };
     let response = http.post(format!("{url}/{tenant}/oauth2/v2.0/token")).form(form).send().await?;
     let body: Value = response.json().await?;
     match body.get("access_token").and_then(Value::as_str) {
         Some(token) => Ok(token.to_owned()),
-        None => bail!("no token: {}", body.get("error_description").and_then(Value::as_str).unwrap_or_default()),
+        None => {
+            bail!("no token: {}", body.get("error_description").and_then(Value::as_str).unwrap_or_default())
+        }
     }
 }
 
-async fn send(http: &reqwest::Client, method: &str, url: &str, token: Option<&str>, body: Value) -> anyhow::Result<Answer> {
+async fn send(
+    http: &reqwest::Client,
+    method: &str,
+    url: &str,
+    token: Option<&str>,
+    body: Value,
+) -> anyhow::Result<Answer> {
     let mut request = http.request(method.parse()?, url);
     if let Some(token) = token {
         request = request.bearer_auth(token);

@@ -35,7 +35,11 @@ struct Question<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(company: &'a Company) -> Self {
-        let kubectl = Command::new("kubectl").arg("version").arg("--client").output().is_ok_and(|run| run.status.success());
+        let kubectl = Command::new("kubectl")
+            .arg("version")
+            .arg("--client")
+            .output()
+            .is_ok_and(|run| run.status.success());
         Self { company, kubectl, steps: Vec::new() }
     }
 
@@ -64,8 +68,11 @@ impl<'a> Walk<'a> {
     /// W1: a personal certificate, bound to cluster-admin, on record and revocable.
     async fn administrator_certificate(&mut self) -> anyhow::Result<()> {
         let company = self.company;
-        let pull = |action: &str| format!("{}{}/{action}?api-version=2026-06-01", company.url, company.cluster_id("manual"));
-        let (dave, carol) = (company.management_token("dave").await?, company.management_token("carol").await?);
+        let pull = |action: &str| {
+            format!("{}{}/{action}?api-version=2026-06-01", company.url, company.cluster_id("manual"))
+        };
+        let (dave, carol) =
+            (company.management_token("dave").await?, company.management_token("carol").await?);
         let refused = company.ask("POST", &pull("listClusterAdminCredential"), &carol, json!({})).await?;
         self.note("W1", "carol", "the administrator kubeconfig of manual", false, &refused);
         let pulled = company.ask("POST", &pull("listClusterAdminCredential"), &dave, json!({})).await?;
@@ -75,10 +82,14 @@ impl<'a> Walk<'a> {
         let nodes = format!("{}/api/v1/nodes", company.cluster_url("manual").await?);
         let answer = company.ask_with_certificate(&kubeconfig, &nodes).await?;
         self.note("W1", "dave", "nodes of manual, with the certificate", true, &answer);
-        let certificates = format!("{}/adminCertificates?api-version=2026-06-01", company.cluster_id("manual"));
+        let certificates =
+            format!("{}/adminCertificates?api-version=2026-06-01", company.cluster_id("manual"));
         let listed = company.make("GET", &certificates, Value::Null).await?;
         let serial = listed.pointer("/value/0/serialNumber").and_then(Value::as_str).unwrap_or_default();
-        let revoke = format!("{}/adminCertificates/{serial}/revoke?api-version=2026-06-01", company.cluster_id("manual"));
+        let revoke = format!(
+            "{}/adminCertificates/{serial}/revoke?api-version=2026-06-01",
+            company.cluster_id("manual")
+        );
         company.make("POST", &revoke, json!({})).await?;
         let answer = company.ask_with_certificate(&kubeconfig, &nodes).await?;
         self.note("W1", "dave", "nodes of manual, after it was revoked", false, &answer);
@@ -100,7 +111,11 @@ impl<'a> Walk<'a> {
             "metadata": {"name": "alice-reads"}, "subjects": [alice],
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}});
         // An administrator of the cluster writes the binding: the certificate is pulled anew.
-        let pull = format!("{}{}/listClusterAdminCredential?api-version=2026-06-01", company.url, company.cluster_id("manual"));
+        let pull = format!(
+            "{}{}/listClusterAdminCredential?api-version=2026-06-01",
+            company.url,
+            company.cluster_id("manual")
+        );
         let pulled = company.ask("POST", &pull, &company.management_token("dave").await?, json!({})).await?;
         let value = pulled.body.pointer("/kubeconfigs/0/value").and_then(Value::as_str).unwrap_or_default();
         let kubeconfig = String::from_utf8(STANDARD.decode(value)?)?;
@@ -119,7 +134,8 @@ impl<'a> Walk<'a> {
 
     /// W3: members of a configured group administer the cluster.
     async fn admin_group(&mut self) -> anyhow::Result<()> {
-        let nodes = |who| Question { who, cluster: "admins", words: &["get", "nodes"], path: "/api/v1/nodes" };
+        let nodes =
+            |who| Question { who, cluster: "admins", words: &["get", "nodes"], path: "/api/v1/nodes" };
         self.ask("W3", &nodes("bob"), "nodes of admins, being on call", true).await?;
         self.ask("W3", &nodes("carol"), "nodes of admins, not being on call", false).await?;
         let company = self.company;
@@ -149,22 +165,41 @@ impl<'a> Walk<'a> {
         let kept = company.cluster_token("alice").await?;
         let token = company.build_token().await?;
         let base = company.cluster_url("azure").await?;
-        let answer = company.ask("GET", &format!("{base}/api/v1/namespaces/web/pods"), &token, Value::Null).await?;
+        let answer =
+            company.ask("GET", &format!("{base}/api/v1/namespaces/web/pods"), &token, Value::Null).await?;
         self.note("W4", "build", "pods in web of azure: RBAC Reader", true, &answer);
-        let answer = company.ask("GET", &format!("{base}/api/v1/namespaces/web/secrets"), &token, Value::Null).await?;
+        let answer =
+            company.ask("GET", &format!("{base}/api/v1/namespaces/web/secrets"), &token, Value::Null).await?;
         self.note("W4", "build", "secrets of azure: Reader has none", false, &answer);
         let alice = company.object_id("alice").await?;
         company.make("PATCH", &format!("/v1.0/users/{alice}"), json!({"accountEnabled": false})).await?;
-        let answer = company.ask("GET", &format!("{base}/api/v1/namespaces/web/pods"), &kept, Value::Null).await?;
+        let answer =
+            company.ask("GET", &format!("{base}/api/v1/namespaces/web/pods"), &kept, Value::Null).await?;
         self.note("W4", "alice", "pods in web of azure, once disabled", false, &answer);
-        company.make("PATCH", &format!("/v1.0/users/{alice}"), json!({"accountEnabled": true})).await.map(drop)
+        company
+            .make("PATCH", &format!("/v1.0/users/{alice}"), json!({"accountEnabled": true}))
+            .await
+            .map(drop)
     }
 
-    async fn ask(&mut self, way: &'static str, question: &Question<'_>, what: &str, expected: bool) -> anyhow::Result<()> {
+    async fn ask(
+        &mut self,
+        way: &'static str,
+        question: &Question<'_>,
+        what: &str,
+        expected: bool,
+    ) -> anyhow::Result<()> {
         let company = self.company;
         if self.kubectl {
             let (allowed, reason) = self.by_kubectl(question)?;
-            self.steps.push(Step { way, who: question.who, what: what.to_owned(), expected, allowed, reason });
+            self.steps.push(Step {
+                way,
+                who: question.who,
+                what: what.to_owned(),
+                expected,
+                allowed,
+                reason,
+            });
             return Ok(());
         }
         let token = company.cluster_token(question.who).await?;
@@ -182,13 +217,25 @@ impl<'a> Walk<'a> {
         if !home.join("session.json").exists() {
             std::fs::create_dir_all(&home)?;
             let authority = company.authority_file.to_string_lossy().into_owned();
-            let arguments =
-                ["login", "--url", &company.url, "--ca-file", &authority, "--username", &upn(question.who), "--password-stdin"];
+            let arguments = [
+                "login",
+                "--url",
+                &company.url,
+                "--ca-file",
+                &authority,
+                "--username",
+                &upn(question.who),
+                "--password-stdin",
+            ];
             own_command(&home, &arguments, Some(super::company::PASSWORD))?;
         }
         if !kubeconfig.exists() {
             let file = kubeconfig.to_string_lossy().into_owned();
-            own_command(&home, &["cluster", "credentials", question.cluster, "-g", "demo", "--file", &file], None)?;
+            own_command(
+                &home,
+                &["cluster", "credentials", question.cluster, "-g", "demo", "--file", &file],
+                None,
+            )?;
         }
         let run = Command::new("kubectl")
             .args(question.words)
@@ -207,7 +254,11 @@ impl<'a> Walk<'a> {
 
     fn note(&mut self, way: &'static str, who: &'static str, what: &str, expected: bool, answer: &Answer) {
         let allowed = (200..300).contains(&answer.status);
-        let message = answer.body.get("message").or_else(|| answer.body.pointer("/error/message")).and_then(Value::as_str);
+        let message = answer
+            .body
+            .get("message")
+            .or_else(|| answer.body.pointer("/error/message"))
+            .and_then(Value::as_str);
         let reason = match (allowed, message) {
             (true, _) => format!("HTTP {}", answer.status),
             (false, Some(message)) => why(message),
@@ -250,6 +301,11 @@ fn own_command(home: &Path, arguments: &[&str], input: Option<&str>) -> anyhow::
         stdin.write_all(input.unwrap_or_default().as_bytes())?;
     }
     let done = child.wait_with_output()?;
-    anyhow::ensure!(done.status.success(), "portcullis {}: {}", arguments.join(" "), String::from_utf8_lossy(&done.stderr));
+    anyhow::ensure!(
+        done.status.success(),
+        "portcullis {}: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&done.stderr)
+    );
     Ok(())
 }

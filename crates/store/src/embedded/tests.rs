@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use super::checksum::Checksum;
 use super::format::{FIRST_FRAME, FrameKind, FrameWriter, HEADER_BYTES, Header, Mark, Record};
 use super::index::{Index, Version};
+use super::rewrite::{Plan, rewrite};
 use super::*;
 
 use bytes::Bytes;
@@ -212,6 +214,41 @@ async fn rewritten_file_keeps_the_history_after_the_compaction() {
         assert_eq!((page.entries.len(), page.revision), (5, Revision(revision)));
     }
     assert_eq!(store.read(Range::all(), At::Revision(Revision(189))).await, Err(StoreError::Compacted));
+}
+
+#[tokio::test]
+async fn rewritten_file_catches_up_with_what_was_committed_meanwhile() {
+    let directory = tempfile::tempdir().expect("directory");
+    let store = EmbeddedStore::open(directory.path()).await.expect("open");
+    for number in 1..=20 {
+        put(&store, number).await;
+    }
+    store.compact(Revision(10)).await.expect("compact");
+    let end = |store: &EmbeddedStore| store.shared.read().status().bytes;
+    let plan = Plan::new(&store.shared.read(), end(&store));
+    let target = directory.path().join("target");
+    let mut rewritten = rewrite(&plan, &target, &AtomicBool::new(false)).expect("rewrite");
+    for number in 21..=25 {
+        put(&store, number).await;
+        store.compact(Revision(number - 8)).await.expect("compact");
+    }
+    let state = store.shared.read();
+    assert!(rewritten.check(&state.index).is_err(), "the old file has gone on");
+    rewritten.catch_up(&state.file, state.status().bytes).expect("catch up");
+    rewritten.check(&state.index).expect("the same again");
+    let (_, index, _) = recover::recover(&target, &target).expect("recover");
+    assert_eq!(index.read(&Range::all(), Revision(25)).0.len(), 25);
+    assert_eq!((index.compacted(), index.head()), (Revision(17), Revision(25)));
+}
+
+#[tokio::test]
+async fn rewrite_gives_up_when_the_store_closes() {
+    let directory = tempfile::tempdir().expect("directory");
+    let store = EmbeddedStore::open(directory.path()).await.expect("open");
+    put(&store, 1).await;
+    let plan = Plan::new(&store.shared.read(), store.shared.read().status().bytes);
+    let outcome = rewrite(&plan, &directory.path().join("target"), &AtomicBool::new(true));
+    assert_eq!(outcome.err(), Some(StoreError::Unavailable("the store is closing".into())));
 }
 
 #[tokio::test]

@@ -86,6 +86,11 @@ fn full_disk_refuses_writes_until_there_is_space_again() {
                 _ => acknowledged.note(&line),
             }
         }
+        assert_eq!(
+            revision_on_disk(directory.path()),
+            acknowledged.revision(),
+            "nothing of a refused write is left"
+        );
         load.limit_files(None);
         load.say(&"space is back\n".repeat(3));
         while !failed.is_empty() {
@@ -181,6 +186,12 @@ impl Acknowledged {
         }
     }
 
+    /// The latest revision that was acknowledged.
+    fn revision(&self) -> Revision {
+        let latest = self.numbers.values().filter_map(|numbers| numbers.values().max());
+        latest.max().map_or(Revision::ZERO, |revision| Revision(*revision))
+    }
+
     /// Everything that was acknowledged is there, everything that is there was begun, and nothing is half there.
     async fn check(&self, store: &dyn Store) {
         let status = store.status().await.expect("status");
@@ -229,6 +240,16 @@ impl Acknowledged {
             }
         }
     }
+}
+
+/// What a copy of the file opens with while a process has it open.
+fn revision_on_disk(directory: &Path) -> Revision {
+    let copy = tempfile::tempdir().expect("directory");
+    std::fs::copy(directory.join("portcullis.store"), copy.path().join("portcullis.store")).expect("copy");
+    runtime().block_on(async {
+        let store = open_embedded(copy.path()).await.expect("open");
+        store.status().await.expect("status").revision
+    })
 }
 
 fn value_number(value: &[u8]) -> u64 {

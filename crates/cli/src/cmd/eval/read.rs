@@ -38,7 +38,20 @@ fn read_text(file: &Path) -> Result<String, String> {
 
 /// The error on one line, with its place last, as JSON errors have it.
 fn explain(error: &serde_saphyr::Error) -> String {
-    error.without_snippet().to_string()
+    let error = error.without_snippet();
+    let place = |text: String| match error.location() {
+        Some(location) => format!("{text} at line {}, column {}", location.line(), location.column()),
+        None => text,
+    };
+    match error {
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            place(format!("key `{key}` appears twice"))
+        }
+        serde_saphyr::Error::MultipleDocuments { .. } => {
+            place("a second YAML document: expected one world in a file".to_owned())
+        }
+        other => other.to_string(),
+    }
 }
 
 const MAX_BYTES: u64 = 64 << 20;

@@ -246,7 +246,7 @@ fn any_question() -> impl Strategy<Value = (Caller, Access)> {
     let access = access.prop_map(|(scope, actions, team)| {
         let request: BTreeMap<_, _> =
             team.map(|team| ("example/THINGS:team".to_owned(), team.to_owned())).into_iter().collect();
-        let request = request.into_iter().map(|(_, team)| ("Example/things:team".to_owned(), team)).collect();
+        let request = request.into_values().map(|team| ("Example/things:team".to_owned(), team)).collect();
         Access { scope, actions, attributes: Attributes { request, ..Attributes::default() } }
     });
     (caller, access)
