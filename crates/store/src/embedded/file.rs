@@ -12,10 +12,10 @@ use bytes::Bytes;
 
 use super::format::{
     FIRST_FRAME, FIRST_MARK, FRAME_HEADER_BYTES, FileId, FrameHeader, FrameKind, HEADER_BYTES, Header,
-    MARK_BYTES, Mark, Place, RECORD_HEADER_BYTES, Record, SECOND_MARK,
+    MARK_BYTES, Mark, Place, Record, SECOND_MARK,
 };
 use super::index::Version;
-use crate::{Batch, Change, Event, Key, Revision, StoreError};
+use crate::{Batch, Change, Entry, Event, Key, Revision, StoreError};
 
 /// A store file that is open.
 #[derive(Debug)]
@@ -82,18 +82,42 @@ impl StoreFile {
         Ok(StoreFile { file, path: name.into(), id: header.id })
     }
 
-    /// The value of the record at `version`'s place, which must be that version of `key`.
-    pub(super) fn value(&self, key: &Key, version: &Version) -> Result<Bytes, StoreError> {
-        let Place { offset, length } = version.place;
-        let bytes = self.bytes(offset, length as usize)?;
-        let (record, _) = Record::parse(&bytes, self.id, offset)
-            .map_err(|problem| self.damaged(offset, format!("{problem} (key {})", key.escape_ascii())))?;
-        let value = record.value.map_or(0, <[u8]>::len);
-        if record.key != key.as_ref() || record.modified != version.modified || record.value.is_none() {
-            return Err(self.damaged(offset, format!("expected key {}", key.escape_ascii())));
+    /// The entries of these versions, which exist, in the same order. Records that stand near each other are read
+    /// together.
+    pub(super) fn entries(&self, found: Vec<(Key, Version)>) -> Result<Vec<Entry>, StoreError> {
+        let mut places: Vec<(Place, usize)> =
+            found.iter().enumerate().map(|(position, (_, version))| (version.place, position)).collect();
+        places.sort_unstable_by_key(|(place, _)| place.offset);
+        let entry = |(key, version): (Key, Version)| {
+            let Version { created, modified, .. } = version;
+            Entry { key, value: Bytes::new(), created, modified }
+        };
+        let mut entries: Vec<Entry> = found.into_iter().map(entry).collect();
+        for run in places.chunk_by(|(before, _), (next, _)| before.is_near(*next)) {
+            let (Some((first, _)), Some((last, _))) = (run.first(), run.last()) else { continue };
+            let bytes = self.bytes(first.offset, (last.end() - first.offset) as usize)?;
+            for (place, position) in run {
+                if let Some(entry) = entries.get_mut(*position) {
+                    let from = (place.offset - first.offset) as usize;
+                    entry.value = self.value(bytes.get(from..).unwrap_or_default(), place.offset, entry)?;
+                }
+            }
         }
-        let begin = RECORD_HEADER_BYTES + key.len();
-        Ok(Bytes::from(bytes).slice(begin..begin + value))
+        Ok(entries)
+    }
+
+    /// The value in `bytes`, which begin with the record of `entry` at `offset`.
+    fn value(&self, bytes: &[u8], offset: u64, entry: &Entry) -> Result<Bytes, StoreError> {
+        let key = entry.key.escape_ascii();
+        let (record, _) = Record::parse(bytes, self.id, offset)
+            .map_err(|problem| self.damaged(offset, format!("{problem} (key {key})")))?;
+        match record.value {
+            // A copy, because the bytes around it were read only on the way.
+            Some(value) if record.key == entry.key && record.modified == entry.modified => {
+                Ok(Bytes::copy_from_slice(value))
+            }
+            _ => Err(self.damaged(offset, format!("expected key {key}"))),
+        }
     }
 
     /// The batch of the commit frame at `place`.

@@ -116,6 +116,20 @@ impl FileId {
     }
 }
 
+impl Place {
+    /// Where the next thing stands.
+    pub(super) fn end(self) -> u64 {
+        self.offset + u64::from(self.length)
+    }
+
+    /// Whether reading on to `next`, which comes later, is cheaper than reading anew. Never so far that what is read
+    /// on the way, from the first of many to the last, grows beyond [`NEAR_BLOCK_BYTES`].
+    pub(super) fn is_near(self, next: Place) -> bool {
+        let same_block = self.offset / NEAR_BLOCK_BYTES == next.offset / NEAR_BLOCK_BYTES;
+        same_block && next.offset.saturating_sub(self.end()) <= NEAR_BYTES
+    }
+}
+
 impl Header {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
@@ -345,7 +359,7 @@ pub(super) const HEADER_BYTES: usize = 64;
 pub(super) const MARK_BYTES: usize = SECTOR_BYTES + COPY_BYTES;
 pub(super) const FRAME_HEADER_BYTES: usize = 48;
 /// Bytes of a record before its key.
-pub(super) const RECORD_HEADER_BYTES: usize = 23;
+const RECORD_HEADER_BYTES: usize = 23;
 /// The marks stand on pages of their own, so that writing one cannot harm anything else.
 pub(super) const FIRST_MARK: u64 = 4096;
 pub(super) const SECOND_MARK: u64 = 8192;
@@ -356,6 +370,9 @@ pub(super) const FRAME_MAGIC: &[u8; 8] = b"\xf7frame\r\n";
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 const COPY_BYTES: usize = 32;
+/// What the system reads at once in any case.
+const NEAR_BYTES: u64 = 4096;
+const NEAR_BLOCK_BYTES: u64 = 1024 * 1024;
 /// The newest format that is read, and the one that is written.
 const FORMAT: u32 = 1;
 /// Not text, and broken by every conversion of line ends, as in PNG.

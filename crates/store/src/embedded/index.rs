@@ -3,6 +3,7 @@
 //! Every kept version of every key is here, oldest first, with the place of its value but not the value itself; beside
 //! it the log of revisions after the compaction, with the keys that each one wrote. Nothing here touches the file.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::ops::Bound;
@@ -167,17 +168,19 @@ impl Index {
 
     /// Adds a version and returns the key as it is held here, so that equal keys share their bytes.
     fn add(&mut self, key: Key, version: Version) -> Key {
-        let before = self.keys.get_key_value(&key).map(|(key, versions)| (key.clone(), versions.latest));
-        let (key, before) = match before {
-            Some((held, before)) => (held, Some(before)),
-            None => (key, None),
-        };
-        match self.keys.get_mut(&key) {
-            Some(versions) => versions.older.push(mem::replace(&mut versions.latest, version)),
-            None => {
-                self.keys.insert(key.clone(), Versions { latest: version, older: Vec::new() });
+        let (key, before) = match self.keys.entry(key) {
+            Entry::Occupied(mut entry) => {
+                let versions = entry.get_mut();
+                let before = mem::replace(&mut versions.latest, version);
+                versions.older.push(before);
+                (entry.key().clone(), Some(before))
             }
-        }
+            Entry::Vacant(entry) => {
+                let key = entry.key().clone();
+                entry.insert(Versions { latest: version, older: Vec::new() });
+                (key, None)
+            }
+        };
         self.account(before, Some(version));
         key
     }

@@ -12,7 +12,7 @@ use super::file::StoreFile;
 use super::format::Place;
 use super::index::Index;
 use crate::event::History;
-use crate::{At, Batch, Change, Entry, Page, Range, Revision, StoreError, StoreStatus};
+use crate::{At, Batch, Change, Page, Range, Revision, StoreError, StoreStatus};
 
 #[derive(Debug)]
 pub(super) struct Shared(RwLock<State>);
@@ -66,12 +66,7 @@ impl Shared {
         let (found, more) = state.index.read(range, revision);
         let file = Arc::clone(&state.file);
         drop(state);
-        let mut entries = Vec::with_capacity(found.len());
-        for (key, version) in found {
-            let value = file.value(&key, &version)?;
-            entries.push(Entry { key, value, created: version.created, modified: version.modified });
-        }
-        Ok(Page { entries, revision, more })
+        Ok(Page { entries: file.entries(found)?, revision, more })
     }
 
     fn source(&self, after: Revision) -> Result<Source, StoreError> {

@@ -1,6 +1,6 @@
 //! Tests of the stores from outside: one binary, because each one more must be linked.
 
-#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test fails by a panic")]
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "a test fails by a panic")]
 
 mod contract;
 mod damage;
