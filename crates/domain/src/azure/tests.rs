@@ -1,3 +1,5 @@
+//! The Azure engine: facts, corpus, and properties beside a slow evaluator.
+
 mod corpus;
 mod listing;
 mod properties;

@@ -1,3 +1,5 @@
+//! Memberships: nesting, cycles, and the remembered walk beside a fixed point.
+
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use uuid::Uuid;

@@ -1,3 +1,5 @@
+//! Which texts are scopes, and how scopes lie below each other.
+
 use super::*;
 
 const CLUSTER: &str = "/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/Rg/providers/\

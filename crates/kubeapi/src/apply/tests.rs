@@ -1,3 +1,5 @@
+//! Server-side apply: ownership of fields, conflicts, and what is dropped.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The table of kinds is complete and free of contradictions.
+
 use serde_json::json;
 
 use super::*;

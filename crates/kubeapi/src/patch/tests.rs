@@ -1,3 +1,5 @@
+//! Patches of each type, and the directives of strategic merge patches.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Bodies in protobuf beside the messages of an independent implementation.
+
 use std::collections::BTreeMap;
 
 use k8s_pb::{

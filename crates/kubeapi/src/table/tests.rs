@@ -1,3 +1,5 @@
+//! Tables as kubectl prints them.
+
 use serde_json::json;
 
 use super::*;

@@ -1,0 +1,271 @@
+//! The whole way, with the program as it is shipped and a real kubectl: sign in, get a kubeconfig, be let in or
+//! refused. `make tools` brings kubectl; without it these tests fail.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by a panic")]
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
+
+/// A server on a free port, with its first administrator signed in; stopped when dropped.
+struct Journey {
+    server: Child,
+    place: tempfile::TempDir,
+    url: String,
+}
+
+/// What a program said.
+struct Said {
+    success: bool,
+    out: String,
+    error: String,
+}
+
+impl Journey {
+    fn begin() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let mut server = Command::new(PROGRAM)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(place.path().join("data"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        let mut out = BufReader::new(server.stdout.take().unwrap());
+        out.read_line(&mut first).unwrap();
+        let url = first.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(url.starts_with("https://localhost:"), "the server said {first:?}");
+        // Its further lines are read, so that it never waits for a reader.
+        std::thread::spawn(move || out.lines().for_each(drop));
+        let journey = Self { server, place, url };
+        let file = journey.path("data/first-admin.json");
+        journey.portcullis("admin", &["login", "--from", file.to_str().unwrap()], None).ok();
+        journey
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    fn portcullis(&self, who: &str, arguments: &[&str], input: Option<&str>) -> Said {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        self.run(who, command, input)
+    }
+
+    fn kubectl(&self, who: &str, kubeconfig: &str, arguments: &[&str]) -> Said {
+        let mut command = Command::new(kubectl());
+        command.args(arguments).env("KUBECONFIG", self.path(kubeconfig));
+        self.run(who, command, None)
+    }
+
+    fn run(&self, who: &str, mut command: Command, input: Option<&str>) -> Said {
+        let mut child = command
+            .env("PORTCULLIS_CONFIG_DIR", self.path(who))
+            .env("HOME", self.path(who))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.unwrap_or_default().as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Said { success: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+    }
+
+    /// Makes a person who signs in, and may pull user kubeconfigs in the resource group.
+    fn person(&self, name: &str) {
+        let upn = format!("{name}@portcullis.local");
+        let password = "a long Password 1";
+        self.portcullis("admin", &["user", "create", &upn, "--password-stdin"], Some(password)).ok();
+        let role = "Azure Kubernetes Service Cluster User Role";
+        self.portcullis(
+            "admin",
+            &["assignment", "create", "--assignee", &upn, "--role", role, "-g", "rg"],
+            None,
+        )
+        .ok();
+        let authority = self.path("data/ca.crt");
+        let authority = authority.to_str().unwrap();
+        let login =
+            ["login", "--url", &self.url, "--ca-file", authority, "--username", &upn, "--password-stdin"];
+        self.portcullis(name, &login, Some(password)).ok();
+    }
+
+    fn credentials(&self, who: &str, cluster: &str, more: &[&str]) -> String {
+        let kubeconfig = format!("{who}-{cluster}.yaml");
+        let path = self.path(&kubeconfig);
+        let mut arguments =
+            vec!["cluster", "credentials", cluster, "-g", "rg", "--file", path.to_str().unwrap()];
+        arguments.extend(more);
+        self.portcullis(who, &arguments, None).ok();
+        kubeconfig
+    }
+}
+
+impl Drop for Journey {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Said {
+    #[track_caller]
+    fn ok(self) -> String {
+        assert!(self.success, "{}{}", self.out, self.error);
+        self.out
+    }
+
+    #[track_caller]
+    fn refused(self, because: &str) {
+        assert!(!self.success, "expected a refusal: {}", self.out);
+        assert!(self.error.contains(because), "expected {because:?} in: {}", self.error);
+    }
+}
+
+fn kubectl() -> PathBuf {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/kubectl");
+    assert!(tools.exists(), "kubectl is missing: run `make tools`");
+    tools
+}
+
+/// W1: a personal certificate, all the usual commands, and its revocation.
+#[test]
+fn an_administrator_certificate_may_do_everything_until_it_is_revoked() {
+    let journey = Journey::begin();
+    journey.portcullis("admin", &["cluster", "create", "c1", "-g", "rg"], None).ok();
+    let config = journey.credentials("admin", "c1", &["--admin"]);
+    let kubectl = |arguments: &[&str]| journey.kubectl("admin", &config, arguments);
+    assert!(kubectl(&["auth", "whoami"]).ok().contains("clusterAdmin:admin@portcullis.local"));
+    kubectl(&["create", "namespace", "web"]).ok();
+    kubectl(&["-n", "web", "create", "configmap", "cm", "--from-literal=a=b"]).ok();
+    kubectl(&["-n", "web", "create", "deployment", "d", "--image=nginx"]).ok();
+    kubectl(&["-n", "web", "create", "role", "r", "--verb=get", "--resource=pods"]).ok();
+    kubectl(&["-n", "web", "create", "rolebinding", "rb", "--role=r", "--serviceaccount=web:default"]).ok();
+    kubectl(&["-n", "web", "patch", "configmap", "cm", "-p", r#"{"data":{"k":"v"}}"#]).ok();
+    let file = journey.path("cm2.json");
+    for value in ["1", "2"] {
+        let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"cm2","namespace":"web"},"data":{"q":"VALUE"}}"#;
+        std::fs::write(&file, object.replace("VALUE", value)).unwrap();
+        kubectl(&["apply", "-f", file.to_str().unwrap()]).ok();
+    }
+    assert_eq!(kubectl(&["-n", "web", "get", "configmap", "cm2", "-o", "jsonpath={.data.q}"]).ok(), "2");
+    assert!(kubectl(&["get", "deployments", "-A"]).ok().contains("0/1"));
+    assert!(kubectl(&["get", "namespaces", "--watch", "--request-timeout=2s"]).out.contains("web"));
+    assert_eq!(kubectl(&["auth", "can-i", "*", "*"]).ok().trim(), "yes");
+    assert_eq!(kubectl(&["-n", "web", "create", "token", "default"]).ok().trim().split('.').count(), 3);
+    kubectl(&["-n", "web", "delete", "configmap", "cm"]).ok();
+    kubectl(&["delete", "namespace", "web", "--timeout=20s"]).ok();
+    let listed = journey.portcullis("admin", &["cluster", "certificates", "c1", "-g", "rg"], None).ok();
+    let serial = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    journey.portcullis("admin", &["cluster", "revoke", "c1", &serial, "-g", "rg"], None).ok();
+    kubectl(&["get", "namespaces"]).refused("Unauthorized");
+    journey
+        .portcullis("admin", &["cluster", "update", "c1", "-g", "rg", "--disable-local-accounts"], None)
+        .ok();
+    let file = journey.path("no");
+    let pull = ["cluster", "credentials", "c1", "-g", "rg", "--admin", "--file", file.to_str().unwrap()];
+    journey.portcullis("admin", &pull, None).refused("disable local accounts");
+}
+
+/// W2: a signed-in person has what bindings give, and nothing before.
+#[test]
+fn a_person_has_what_bindings_give() {
+    let journey = Journey::begin();
+    journey.portcullis("admin", &["cluster", "create", "c2", "-g", "rg"], None).ok();
+    journey.person("alice");
+    let alice = journey.credentials("alice", "c2", &[]);
+    assert!(!std::fs::read_to_string(journey.path(&alice)).unwrap().contains("client-key-data"));
+    journey.kubectl("alice", &alice, &["get", "pods"]).refused("cannot list resource \"pods\"");
+    assert!(journey.kubectl("alice", &alice, &["auth", "whoami"]).ok().contains("alice@portcullis.local"));
+    let admin = journey.credentials("admin", "c2", &["--admin"]);
+    let bind = ["create", "rolebinding", "view", "--clusterrole=view", "--user=alice@portcullis.local"];
+    journey.kubectl("admin", &admin, &bind).ok();
+    journey.kubectl("alice", &alice, &["get", "pods"]).ok();
+    journey.kubectl("alice", &alice, &["get", "secrets"]).refused("cannot list resource \"secrets\"");
+    journey.kubectl("alice", &alice, &["create", "configmap", "x"]).refused("cannot create resource");
+    journey
+        .portcullis("alice", &["cluster", "credentials", "c2", "-g", "rg", "--admin"], None)
+        .refused("listClusterAdminCredential");
+    journey.portcullis("admin", &["user", "update", "alice@portcullis.local", "--disable"], None).ok();
+    assert!(!journey.kubectl("alice", &alice, &["get", "pods"]).success);
+}
+
+/// W3: members of the configured group administer the cluster, as long as they are members.
+#[test]
+fn members_of_the_admin_group_administer_the_cluster() {
+    let journey = Journey::begin();
+    let made = journey.portcullis("admin", &["group", "create", "sre"], None).ok();
+    let group = made.lines().nth(1).unwrap().split_whitespace().last().unwrap().to_owned();
+    journey.portcullis("admin", &["cluster", "create", "c3", "-g", "rg", "--admin-group", &group], None).ok();
+    journey.person("bob");
+    let bob = journey.credentials("bob", "c3", &[]);
+    journey.kubectl("bob", &bob, &["get", "nodes"]).refused("cannot list resource \"nodes\"");
+    journey.portcullis("admin", &["group", "member", "add", "sre", "bob@portcullis.local"], None).ok();
+    journey.kubectl("bob", &bob, &["get", "nodes"]).ok();
+    journey.kubectl("bob", &bob, &["create", "clusterrole", "x", "--verb=get", "--resource=nodes"]).ok();
+    journey.portcullis("admin", &["group", "member", "remove", "sre", "bob@portcullis.local"], None).ok();
+    journey.kubectl("bob", &bob, &["get", "nodes"]).refused("cannot list resource \"nodes\"");
+}
+
+/// W4: roles of Azure RBAC, down to a namespace; the admin groups count no more.
+#[test]
+fn azure_roles_reach_down_to_a_namespace() {
+    let journey = Journey::begin();
+    journey.portcullis("admin", &["cluster", "create", "c4", "-g", "rg", "--azure-rbac"], None).ok();
+    journey.person("carol");
+    let carol = journey.credentials("carol", "c4", &[]);
+    let give = |role: &str, namespace: &str| {
+        let arguments = [
+            "assignment",
+            "create",
+            "--assignee",
+            "carol@portcullis.local",
+            "--role",
+            role,
+            "--cluster",
+            "c4",
+            "-g",
+            "rg",
+            "--namespace",
+            namespace,
+        ];
+        journey.portcullis("admin", &arguments, None).ok()
+    };
+    journey.kubectl("carol", &carol, &["get", "pods"]).refused("no role assignment gives");
+    let made = give("Azure Kubernetes Service RBAC Reader", "default");
+    journey.kubectl("carol", &carol, &["get", "pods"]).ok();
+    journey.kubectl("carol", &carol, &["get", "secrets"]).refused("RBAC Writer");
+    journey
+        .kubectl("carol", &carol, &["get", "pods", "-n", "kube-system"])
+        .refused("no role assignment gives");
+    let id = made.lines().nth(1).unwrap().split_whitespace().last().unwrap();
+    journey.portcullis("admin", &["assignment", "delete", id], None).ok();
+    journey.kubectl("carol", &carol, &["get", "pods"]).refused("no role assignment gives");
+    give("Azure Kubernetes Service RBAC Admin", "default");
+    let bind = ["create", "rolebinding", "b", "--clusterrole=view", "--user=someone"];
+    journey.kubectl("carol", &carol, &bind).ok();
+}
+
+/// The main job, as `make run` shows it.
+#[test]
+fn the_demo_goes_as_expected() {
+    let tools = kubectl();
+    let path = std::env::join_paths(
+        std::iter::once(tools.parent().unwrap().to_owned())
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let run = Command::new(PROGRAM).args(["demo", "--check"]).env("PATH", path.unwrap()).output().unwrap();
+    let out = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{out}{}", String::from_utf8_lossy(&run.stderr));
+    for way in ["W1", "W2", "W3", "W4", "Asked with kubectl"] {
+        assert!(out.contains(way), "{out}");
+    }
+}
