@@ -44,7 +44,7 @@ fn main() {
     let opened = [
         ("store, only opened", Box::new(|path: &Path| store_open(&runtime, path)) as Contender<'_>),
         ("store", Box::new(|path| store_read(&runtime, path))),
-        ("redb", Box::new(|path| redb_open(path))),
+        ("redb", Box::new(redb_open)),
     ];
     let measured = rounds(directory.path(), &opened);
     for ((name, _), (wall, cpu)) in opened.iter().zip(&measured) {

@@ -37,9 +37,15 @@ impl Found {
         let mut found = Self { grants: Vec::with_capacity(USUAL_GRANTS), denies: Vec::new() };
         let chain = policy.hierarchy.chain(scope);
         policy.index.find(&chain, &wanted, |candidate| found.grants.push(candidate));
-        found.grants.sort_by_key(|candidate| {
-            (candidate.role.has_condition(), u64::from(candidate.depth) << 32 | u64::from(candidate.place))
-        });
+        if found.grants.len() > 1 {
+            // The id comes last, so that of two that say the same always the same one is named.
+            found.grants.sort_by_cached_key(|candidate| {
+                let principal = caller.principal_at(candidate.place);
+                let named = principal.and_then(|principal| policy.index.confirm(candidate, principal));
+                let id = named.map(|(assignment, _)| assignment);
+                (candidate.role.has_condition(), candidate.depth, candidate.place, id)
+            });
+        }
         for (depth, text) in chain.into_iter().enumerate() {
             for deny in policy.denies.at(text) {
                 if (depth == 0 || !deny.definition.does_not_apply_to_children)
