@@ -1,7 +1,7 @@
 //! The whole way, with the program as it is shipped and a real kubectl: sign in, get a kubeconfig, be let in or
 //! refused. `make tools` brings kubectl; without it these tests fail.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by a panic")]
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use std::{
     io::{BufRead, BufReader, Write},
