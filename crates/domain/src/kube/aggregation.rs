@@ -18,7 +18,7 @@ use super::{
 /// The ClusterRoles of one cluster, with the rules that aggregation gives them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClusterRoles {
-    roles: imbl::OrdMap<Arc<str>, Arc<Entry>>,
+    roles: imbl::HashMap<Arc<str>, Arc<Entry>>,
     aggregates: imbl::OrdMap<Arc<str>, Arc<Aggregate>>,
 }
 
@@ -36,6 +36,10 @@ struct Aggregate {
 }
 
 impl ClusterRoles {
+    pub(super) fn is_empty(&self) -> bool {
+        self.roles.is_empty() && self.aggregates.is_empty()
+    }
+
     pub(super) fn rules(&self, name: &str) -> Option<&Arc<[PolicyRule]>> {
         self.roles.get(name).map(|entry| &entry.rules)
     }
@@ -44,6 +48,7 @@ impl ClusterRoles {
         self.roles.get(name).map(|entry| &entry.role)
     }
 
+    /// In no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&ClusterRole, &Arc<[PolicyRule]>)> {
         self.roles.values().map(|entry| (&entry.role, &entry.rules))
     }

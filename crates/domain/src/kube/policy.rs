@@ -3,7 +3,7 @@
 //! A `Policy` is a persistent structure: cloning it costs nothing worth counting, and a clone does not see
 //! later changes. Deciding reads it only.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     decision::{self, Decision},
@@ -13,7 +13,7 @@ use crate::{
 use super::{
     aggregation::ClusterRoles,
     attributes::{Attributes, Target, User},
-    index::{Caller, Index, Membership, Posting},
+    index::{self, Caller, Index, Membership, Posting},
     manifest::Kind,
     object::{Binding, ClusterRole, Object, Role, RoleKind, RoleRef},
     reason::{Grant, Reason, Unresolved},
@@ -25,6 +25,9 @@ pub struct Policy {
     cluster_roles: ClusterRoles,
     cluster_bindings: Bindings,
     namespaces: imbl::HashMap<Arc<str>, Namespace>,
+    /// Names of roles that bindings use, with how many do: one text for all of them, which then stays in
+    /// the processor's cache.
+    role_names: imbl::HashMap<Arc<str>, usize>,
 }
 
 /// Names one object of a [`Policy`].
@@ -45,7 +48,7 @@ pub struct Held<'a> {
 
 #[derive(Clone, Debug, Default)]
 struct Namespace {
-    roles: imbl::OrdMap<Arc<str>, Role>,
+    roles: imbl::HashMap<Arc<str>, Role>,
     bindings: Bindings,
 }
 
@@ -62,10 +65,14 @@ impl Policy {
             Object::Role(role) => {
                 self.namespace(&role.namespace).roles.insert(Arc::clone(&role.name), role);
             }
-            Object::Binding(binding) => match binding.namespace.clone() {
-                None => self.cluster_bindings.put(binding),
-                Some(namespace) => self.namespace(&namespace).bindings.put(binding),
-            },
+            Object::Binding(mut binding) => {
+                binding.role.name = self.use_role_name(&binding.role.name);
+                let old = match binding.namespace.clone() {
+                    None => self.cluster_bindings.put(binding),
+                    Some(namespace) => self.namespace(&namespace).bindings.put(binding),
+                };
+                self.release_role_name(old);
+            }
         }
     }
 
@@ -84,16 +91,26 @@ impl Policy {
     pub fn remove(&mut self, key: &ObjectKey) {
         match key {
             ObjectKey::ClusterRole { name } => self.cluster_roles.remove(name),
-            ObjectKey::ClusterRoleBinding { name } => self.cluster_bindings.remove(name),
+            ObjectKey::ClusterRoleBinding { name } => {
+                let old = self.cluster_bindings.remove(name);
+                self.release_role_name(old);
+            }
             ObjectKey::Role { namespace, name } => {
-                self.within(namespace, |objects| {
-                    objects.roles.remove(name);
-                });
+                self.within(namespace, |objects| objects.roles.remove(name));
             }
             ObjectKey::RoleBinding { namespace, name } => {
-                self.within(namespace, |objects| objects.bindings.remove(name));
+                let old = self.within(namespace, |objects| objects.bindings.remove(name));
+                self.release_role_name(old);
             }
         }
+    }
+
+    /// Whether nothing is left, neither objects nor what was kept beside them.
+    pub fn is_empty(&self) -> bool {
+        self.cluster_roles.is_empty()
+            && self.cluster_bindings.is_empty()
+            && self.namespaces.is_empty()
+            && self.role_names.is_empty()
     }
 
     /// Whether the rules allow the request. Allow or no opinion: these rules grant, they never deny.
@@ -115,45 +132,68 @@ impl Policy {
     }
 
     fn decide_for(&self, attributes: &Attributes, caller: Caller<'_>) -> Decision {
+        let namespace = attributes.namespace();
+        let local = self.namespaces.get(namespace).map(|objects| (&objects.bindings, Some(namespace)));
         let mut errors = Vec::new();
-        let mut grant = None;
-        self.visit(caller, attributes.namespace(), &mut |posting, rules| {
-            let rules = match rules {
-                Ok(rules) => rules,
-                Err(error) => {
-                    errors.push(error);
-                    return ControlFlow::Continue(());
+        for (bindings, namespace) in [Some((&self.cluster_bindings, None)), local].into_iter().flatten() {
+            if let Some(grant) = self.grant(bindings, namespace, attributes, caller, &mut errors) {
+                return Decision::Allow(decision::Reason::Kube(Reason::Grant(grant)));
+            }
+        }
+        if errors.is_empty() {
+            return Decision::NoOpinion(decision::Reason::Silent);
+        }
+        Decision::NoOpinion(decision::Reason::Kube(Reason::Unresolved(errors)))
+    }
+
+    /// The first binding, by name, that grants the request; where none does, roles that are not there are
+    /// noted, in the same order.
+    fn grant(
+        &self,
+        bindings: &Bindings,
+        namespace: Option<&str>,
+        attributes: &Attributes,
+        caller: Caller<'_>,
+        errors: &mut Vec<Unresolved>,
+    ) -> Option<Grant> {
+        let mut first: Option<(&Posting, usize)> = None;
+        let mut unresolved: Vec<&Posting> = Vec::new();
+        bindings.by_subject.for_each(caller, |posting| {
+            // The rules are looked at only where the binding would come before what was found.
+            if first.is_some_and(|(first, _)| first.order(posting).is_le()) {
+                return;
+            }
+            match self.find_rules(&posting.role, namespace) {
+                Some(rules) => {
+                    let allowing = rules.iter().position(|rule| rule.allows(attributes));
+                    first = allowing.map(|rule| (posting, rule)).or(first);
                 }
-            };
-            let allowing = rules.iter().position(|rule| rule.allows(attributes));
-            match allowing.zip(posting.subject()) {
-                None => ControlFlow::Continue(()),
-                Some((rule, subject)) => {
-                    let binding = Arc::clone(&posting.binding);
-                    grant = Some(Grant { binding, subject: subject.clone(), rule });
-                    ControlFlow::Break(())
-                }
+                None => unresolved.push(posting),
             }
         });
-        match grant {
-            Some(grant) => Decision::Allow(decision::Reason::Kube(Reason::Grant(grant))),
-            None if errors.is_empty() => Decision::NoOpinion(decision::Reason::Silent),
-            None => Decision::NoOpinion(decision::Reason::Kube(Reason::Unresolved(errors))),
+        if first.is_none() && !unresolved.is_empty() {
+            index::sort(&mut unresolved);
+            errors.extend(unresolved.into_iter().map(|posting| Unresolved(posting.role.clone())));
         }
+        let (posting, rule) = first?;
+        let subject = posting.subject()?.clone();
+        Some(Grant { binding: Arc::clone(&posting.binding), subject, rule })
     }
 
     /// Every rule that the caller holds in `namespace`, or, where that is empty, across the cluster. What
     /// SelfSubjectRulesReview lists and what bounds the rights that the caller may hand on.
     pub fn rules_for(&self, user: &User, directory_groups: &[ObjectId], namespace: &str) -> Held<'_> {
+        let caller = Caller { user, membership: Membership::Named(directory_groups) };
+        let local = self.namespaces.get(namespace).map(|objects| (&objects.bindings, Some(namespace)));
         let mut held = Held::default();
-        let membership = Membership::Named(directory_groups);
-        self.visit(Caller { user, membership }, namespace, &mut |_, rules| {
-            match rules {
-                Ok(rules) => held.rules.extend(rules.iter()),
-                Err(error) => held.errors.push(error),
+        for (bindings, namespace) in [Some((&self.cluster_bindings, None)), local].into_iter().flatten() {
+            for posting in bindings.by_subject.of(caller) {
+                match self.rules_of(&posting.role, namespace) {
+                    Ok(rules) => held.rules.extend(rules.iter()),
+                    Err(error) => held.errors.push(error),
+                }
             }
-            ControlFlow::Continue(())
-        });
+        }
         held
     }
 
@@ -190,34 +230,15 @@ impl Policy {
         role: &RoleRef,
         namespace: Option<&str>,
     ) -> Result<&Arc<[PolicyRule]>, Unresolved> {
-        let rules = match role.kind {
-            RoleKind::ClusterRole => self.cluster_roles.rules(&role.name),
-            RoleKind::Role => {
-                let objects = namespace.and_then(|namespace| self.namespaces.get(namespace));
-                objects.and_then(|objects| objects.roles.get(&role.name)).map(|role| &role.rules)
-            }
-        };
-        rules.ok_or_else(|| Unresolved(role.clone()))
+        self.find_rules(role, namespace).ok_or_else(|| Unresolved(role.clone()))
     }
 
-    /// Shows each binding of the caller that counts in `namespace`, the cluster's first, by name, with the
-    /// rules of its role.
-    fn visit<'a>(
-        &'a self,
-        caller: Caller<'_>,
-        namespace: &str,
-        see: &mut impl FnMut(&'a Posting, Result<&'a Arc<[PolicyRule]>, Unresolved>) -> ControlFlow<()>,
-    ) {
-        let cluster = self.cluster_bindings.by_subject.of(caller);
-        for posting in cluster {
-            if see(posting, self.rules_of(&posting.binding.role, None)).is_break() {
-                return;
-            }
-        }
-        let Some(objects) = self.namespaces.get(namespace) else { return };
-        for posting in objects.bindings.by_subject.of(caller) {
-            if see(posting, self.rules_of(&posting.binding.role, Some(namespace))).is_break() {
-                return;
+    fn find_rules(&self, role: &RoleRef, namespace: Option<&str>) -> Option<&Arc<[PolicyRule]>> {
+        match role.kind {
+            RoleKind::ClusterRole => self.cluster_roles.rules(&role.name),
+            RoleKind::Role => {
+                let objects = self.namespaces.get(namespace?)?;
+                objects.roles.get(&role.name).map(|role| &role.rules)
             }
         }
     }
@@ -226,29 +247,52 @@ impl Policy {
         self.namespaces.entry(Arc::clone(name)).or_default()
     }
 
-    /// Changes what a namespace holds, and forgets it when nothing is left.
-    fn within(&mut self, name: &str, change: impl FnOnce(&mut Namespace)) {
-        let Some(objects) = self.namespaces.get_mut(name) else { return };
-        change(objects);
-        if objects.roles.is_empty() && objects.bindings.by_name.is_empty() {
+    /// Takes something out of a namespace, and forgets the namespace when nothing is left.
+    fn within<T>(&mut self, name: &str, take: impl FnOnce(&mut Namespace) -> Option<T>) -> Option<T> {
+        let objects = self.namespaces.get_mut(name)?;
+        let taken = take(objects);
+        if objects.roles.is_empty() && objects.bindings.is_empty() {
             self.namespaces.remove(name);
+        }
+        taken
+    }
+
+    fn use_role_name(&mut self, name: &Arc<str>) -> Arc<str> {
+        let name = self.role_names.get_key_value(name).map_or(name, |(known, _)| known).clone();
+        *self.role_names.entry(Arc::clone(&name)).or_insert(0) += 1;
+        name
+    }
+
+    fn release_role_name(&mut self, binding: Option<Arc<Binding>>) {
+        let Some(binding) = binding else { return };
+        let Some(uses) = self.role_names.get_mut(&binding.role.name) else { return };
+        *uses = uses.saturating_sub(1);
+        if *uses == 0 {
+            self.role_names.remove(&binding.role.name);
         }
     }
 }
 
 impl Bindings {
-    fn put(&mut self, binding: Binding) {
-        let binding = Arc::new(binding);
-        if let Some(old) = self.by_name.insert(Arc::clone(&binding.name), Arc::clone(&binding)) {
-            self.by_subject.remove(&old);
-        }
-        self.by_subject.insert(&binding);
+    fn is_empty(&self) -> bool {
+        self.by_name.is_empty() && self.by_subject.is_empty()
     }
 
-    fn remove(&mut self, name: &str) {
-        if let Some(old) = self.by_name.remove(name) {
-            self.by_subject.remove(&old);
+    /// Returns what stood in its place.
+    fn put(&mut self, binding: Binding) -> Option<Arc<Binding>> {
+        let binding = Arc::new(binding);
+        let old = self.by_name.insert(Arc::clone(&binding.name), Arc::clone(&binding));
+        if let Some(old) = &old {
+            self.by_subject.remove(old);
         }
+        self.by_subject.insert(&binding);
+        old
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Arc<Binding>> {
+        let old = self.by_name.remove(name)?;
+        self.by_subject.remove(&old);
+        Some(old)
     }
 }
 

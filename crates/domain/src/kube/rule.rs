@@ -34,16 +34,18 @@ pub struct PolicyRule {
 
 impl PolicyRule {
     pub fn allows(&self, attributes: &Attributes) -> bool {
-        if !has_or_all(&self.verbs, &attributes.verb) {
-            return false;
-        }
+        // What tells most rules apart comes first.
         match &attributes.target {
             Target::Resource { group, resource, subresource, name, .. } => {
-                has_or_all(&self.api_groups, group)
-                    && self.resources.iter().any(|ruled| resource_matches(ruled, resource, subresource))
+                self.resources.iter().any(|ruled| resource_matches(ruled, resource, subresource))
+                    && has_or_all(&self.api_groups, group)
+                    && has_or_all(&self.verbs, &attributes.verb)
                     && (self.resource_names.is_empty() || self.resource_names.contains(name))
             }
-            Target::Path(path) => self.non_resource_urls.iter().any(|url| url_covers(url, path)),
+            Target::Path(path) => {
+                self.non_resource_urls.iter().any(|url| url_covers(url, path))
+                    && has_or_all(&self.verbs, &attributes.verb)
+            }
         }
     }
 }

@@ -213,6 +213,20 @@ proptest! {
     }
 
     #[test]
+    fn nothing_is_kept_of_what_was_removed(objects in prop::collection::vec(objects(), 1..30), order: u64) {
+        let mut policy = Policy::default();
+        policy.extend(objects.iter().cloned());
+        let mut keys: Vec<ObjectKey> = objects.iter().map(Object::key).collect();
+        let first = usize::try_from(order).unwrap_or_default() % keys.len();
+        keys.rotate_left(first);
+        prop_assert!(!policy.is_empty());
+        for key in keys {
+            policy.remove(&key);
+        }
+        prop_assert!(policy.is_empty(), "{:?}", policy);
+    }
+
+    #[test]
     fn a_group_counts_the_same_from_the_request_and_from_the_directory(
         objects in prop::collection::vec(objects(), 1..20),
         attributes in requests(),
