@@ -1,5 +1,5 @@
 //! The configuration: one TOML file, then the environment, then flags; each overrides the one before.
-//! [`Written`] is what stands in the file, [`Settings`] what is checked and complete.
+//! `Written` is what stands in the file, [`Settings`] what is checked and complete.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -19,7 +19,7 @@ pub struct ServeArgs {
     /// Address and port to listen on [default: 127.0.0.1:8443]
     #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_LISTEN")]
     pub listen: Option<SocketAddr>,
-    /// Address that people and programs use, such as https://access.example.org [default: https://localhost:PORT]
+    /// Address that people and programs use, such as `https://access.example.org` [default: `https://localhost:PORT`]
     #[arg(long, value_name = "URL", env = "PORTCULLIS_EXTERNAL_URL")]
     pub external_url: Option<String>,
     /// Certificate chain to serve with (PEM); followed when it changes. Without it a CA and a certificate are made
