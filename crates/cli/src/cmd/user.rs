@@ -17,7 +17,7 @@ pub enum UserCommand {
     Create {
         /// User principal name, such as alice@example.org
         upn: String,
-        /// Name that people read [default: the part of the principal name before the @]
+        /// Name that people read (the part of the principal name before the @ by default)
         #[arg(long)]
         display_name: Option<String>,
         #[arg(long)]

@@ -48,7 +48,7 @@ pub struct FormFields {
 pub struct Repeated(pub String);
 
 impl FormFields {
-    /// At most [`MOST_FIELDS`] fields; names and values are UTF-8 without NUL once their escapes are undone.
+    /// At most `MOST_FIELDS` fields; names and values are UTF-8 without NUL once their escapes are undone.
     pub fn parse(text: &[u8]) -> Result<Self, BodyError> {
         let mut fields = Vec::new();
         for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {

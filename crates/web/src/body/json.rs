@@ -33,7 +33,7 @@ where
     }
 }
 
-/// Parses JSON of at most [`DEEPEST`] levels of nesting, also in the parts that `T` takes no notice of.
+/// Parses JSON of at most `DEEPEST` levels of nesting, also in the parts that `T` takes no notice of.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     if is_too_deep(bytes) {
         return Err(BodyError::TooDeep { limit: DEEPEST });
