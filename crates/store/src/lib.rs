@@ -71,7 +71,8 @@ pub enum StoreError {
     #[error("invalid request to the store: {0}")]
     Invalid(String),
     /// The store cannot serve now: disk full, in use by another process, closed. Readers of this process see nothing
-    /// of a commit that failed this way.
+    /// of a commit that failed this way; only if the disk refused to take it back as well may it be there after the
+    /// next start.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// What is stored is damaged or is not a store. `place` names the file and, as far as known, the byte and key.

@@ -242,6 +242,32 @@ async fn rewritten_file_catches_up_with_what_was_committed_meanwhile() {
 }
 
 #[tokio::test]
+async fn failed_rewrite_leaves_the_store_as_it_was() {
+    let directory = tempfile::tempdir().expect("directory");
+    let store = EmbeddedStore::open(directory.path()).await.expect("open");
+    let overwrite = || Write::Put("key 0".into(), Bytes::from(vec![b'v'; 600_000]));
+    for _ in 0..3 {
+        store.commit(Txn { guards: Vec::new(), writes: vec![overwrite()] }).await.expect("commit");
+    }
+    // A directory stands where the new file would go.
+    let obstacle = directory.path().join("portcullis.store.new");
+    fs::create_dir(&obstacle).expect("directory");
+    let outcome = store.compact(Revision(3)).await;
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    let status = store.status().await.expect("status");
+    assert!(
+        status.compacted == Revision(3) && status.bytes > 1_800_000,
+        "forgotten, but not given back: {status:?}"
+    );
+    put(&store, 4).await;
+    fs::remove_dir(&obstacle).expect("remove");
+    store.compact(Revision(3)).await.expect("compact");
+    let status = store.status().await.expect("status");
+    assert!(status.bytes < 700_000, "{status:?}");
+    assert_eq!(store.read(Range::all(), At::Latest).await.expect("read").entries.len(), 2);
+}
+
+#[tokio::test]
 async fn rewrite_gives_up_when_the_store_closes() {
     let directory = tempfile::tempdir().expect("directory");
     let store = EmbeddedStore::open(directory.path()).await.expect("open");
