@@ -1,6 +1,8 @@
 //! May this caller do this here: the control plane (Azure RBAC on resources) and the directory's own
 //! administration.
 
+pub(crate) mod engines;
+
 use domain::{
     azure::Access,
     decision::{Decision, Reason},

@@ -9,20 +9,14 @@ use std::sync::Arc;
 
 use crypto::cert::Certificate;
 use domain::{
-    azure,
     cluster::Cluster,
     decision::Decision,
-    id::{ClusterId, ObjectId},
-    kube::{Attributes, User, reason},
-    scope::Scope,
-    snapshot::Snapshot,
+    id::ClusterId,
+    kube::{Attributes, User},
+    review::{IdentityState, WebhookPlace},
 };
 
-use crate::{
-    App,
-    tokens::{is_enabled, session_stamp},
-    well_known::CLUSTER_AUDIENCE,
-};
+use crate::{App, authorize::engines::Standing, tokens::session_stamp, well_known::CLUSTER_AUDIENCE};
 
 /// Why a webhook is not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +74,9 @@ impl App {
         token: &str,
         audiences: &[String],
     ) -> Result<ReviewedToken, String> {
+        if self.is_stale() {
+            return Err("the state is stale".into());
+        }
         let mut user = self.verify_cluster_token(token).map_err(|error| error.to_string())?;
         let snapshot = self.snapshot();
         let oid = user.object_id().ok_or("the token names no object of the directory")?;
@@ -100,85 +97,31 @@ impl App {
 
     /// Whether an attached cluster's request is allowed. Reads memory only.
     pub fn review_access(&self, cluster: &Cluster, attributes: &Attributes) -> AccessAnswer {
+        if self.is_stale() {
+            return denied("the state is stale");
+        }
         let user = &attributes.user;
         let snapshot = self.snapshot();
-        let object_id = match user.extra.get("oid").map(Vec::as_slice) {
-            _ if is_reserved(&user.name) => return AccessAnswer::default(),
-            None => return AccessAnswer::default(),
-            Some([oid]) => ObjectId::parse(oid).ok(),
-            Some(_) => None,
+        let stamp = match user.extra.get(SESSION).map(Vec::as_slice) {
+            // Impersonated: the API server itself has decided that the caller may.
+            None => None,
+            Some([stamp]) => Some(stamp.as_str()),
+            Some(_) => Some(""),
         };
-        let Some(object_id) = object_id else {
-            return denied("the user's object id is not exactly one UUID");
-        };
-        if let Some(because) = ended(&snapshot, cluster, user, object_id) {
-            return denied(because);
+        // Without an object id nobody of the directory is meant, and the standing is never looked at.
+        let standing = user.object_id().map(|id| Standing::of(&snapshot, cluster, id, stamp));
+        let state = standing.as_ref().map_or(IdentityState::Unknown, Standing::state);
+        let review = self.with_engines(&snapshot, cluster, |engines| {
+            engines.attached(attributes, state, WebhookPlace::BeforeRbac).decision
+        });
+        match review {
+            Some(Ok(Decision::Allow(reason))) => allowed(reason.to_string()),
+            Some(Ok(Decision::Deny(reason))) => denied(reason.to_string()),
+            Some(Ok(Decision::NoOpinion(reason))) => no_opinion(reason.to_string()),
+            // What cannot be put as a question is not granted; RBAC may know it.
+            Some(Err(error)) => no_opinion(error.to_string()),
+            None => denied("the cluster has no resource id"),
         }
-        let groups = snapshot.directory().transitive_groups(object_id);
-        let is_gone = |group: &&String| ObjectId::parse(group).is_ok_and(|group| !groups.contains(&group));
-        if let Some(gone) = user.groups.iter().find(is_gone) {
-            return denied(format!(
-                "the membership of group {gone} has changed: the next sign-in check, within 10 seconds, settles it"
-            ));
-        }
-        if !cluster.azure_rbac {
-            let group = cluster.admin_groups.iter().find(|group| groups.contains(group));
-            return group.map_or_else(AccessAnswer::default, |group| {
-                allowed(reason::Reason::AdminGroup(*group).to_string())
-            });
-        }
-        let caller = azure::Caller::new(object_id, groups);
-        self.ask_azure_for(&snapshot, cluster, attributes, &caller)
-    }
-
-    fn ask_azure_for(
-        &self,
-        snapshot: &Snapshot,
-        cluster: &Cluster,
-        attributes: &Attributes,
-        caller: &azure::Caller,
-    ) -> AccessAnswer {
-        let scope = match Scope::parse(&cluster.resource_id()) {
-            Ok(scope) => scope,
-            Err(error) => return no_opinion(error.to_string()),
-        };
-        let settings = azure::kubernetes::Settings::new(scope);
-        let policy = snapshot.azure();
-        let answer = azure::kubernetes::decide_as(
-            policy,
-            self.operations(),
-            &settings,
-            attributes,
-            caller,
-            self.now(),
-        );
-        match answer.decision {
-            Ok(Decision::Allow(reason)) => allowed(reason.to_string()),
-            Ok(Decision::Deny(reason)) => denied(reason.to_string()),
-            Ok(Decision::NoOpinion(reason)) => no_opinion(reason.to_string()),
-            Err(error) => no_opinion(error.to_string()),
-        }
-    }
-}
-
-/// Why the identity itself does not count any more.
-fn ended(snapshot: &Snapshot, cluster: &Cluster, user: &User, object_id: ObjectId) -> Option<&'static str> {
-    let Some(principal) = snapshot.directory().principal(object_id) else {
-        return Some("the identity does not exist in the directory any more");
-    };
-    if principal.tenant() != cluster.tenant {
-        return Some("the identity is of another tenant than the cluster");
-    }
-    if !is_enabled(snapshot, object_id) {
-        return Some("the identity is disabled");
-    }
-    let stamp = user.extra.get(SESSION).map(Vec::as_slice);
-    let current = session_stamp(snapshot, object_id).map(|stamp| stamp.to_string());
-    match (stamp, current) {
-        // Impersonated: the API server itself has decided that the caller may.
-        (None, _) => None,
-        (Some([stamp]), Some(current)) if *stamp == current => None,
-        (Some(_), _) => Some("the session has been revoked"),
     }
 }
 

@@ -28,7 +28,7 @@ use web::{
     bearer::{self, Credentials},
     body::BodyError,
     serve::ClientIdentity,
-    trace::RequestContext,
+    trace::{Peer, RequestContext},
 };
 
 use crate::{
@@ -54,6 +54,7 @@ pub(crate) struct Call {
     query: Query,
     headers: HeaderMap,
     room: WatchRoom,
+    peer: Arc<Peer>,
 }
 
 /// A resource that is served, as the path names it.
@@ -101,7 +102,9 @@ async fn answer(
     };
     let caller = app.kube_caller(cluster.id, presented, impersonation).map_err(Status::from)?;
     let asked = Asked { verb: info.verb.to_owned(), target: target(&info.place) };
-    let mut call = Call { app, caller, asked, query, headers: parts.headers, room };
+    let context = parts.extensions.get::<RequestContext>();
+    let peer = context.map_or_else(|| Arc::new(Peer::in_process()), |context| context.peer.clone());
+    let mut call = Call { app, caller, asked, query, headers: parts.headers, room, peer };
     match info.place {
         Place::Path(path) => paths::answer(&call, &parts.method, &path),
         Place::Resource { group, version, resource, subresource, namespace, name } => {

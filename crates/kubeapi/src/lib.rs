@@ -23,4 +23,7 @@ pub mod status;
 pub mod table;
 mod webhook;
 
+#[cfg(test)]
+mod tests;
+
 pub use routes::routes;

@@ -2,16 +2,15 @@
 
 use domain::{
     azure,
-    cluster::Cluster,
     decision::{Decision, Reason},
     id::ClusterId,
     kube::{self, Attributes, User},
-    scope::Scope,
+    review::{Depth, Membership},
     snapshot::Snapshot,
 };
 
 use super::{Denied, KubeCaller, ObjectError, embedded};
-use crate::{App, tokens::is_enabled};
+use crate::{App, Error, authorize::engines::Standing};
 
 pub use domain::kube::Target;
 
@@ -69,6 +68,11 @@ impl App {
         user: &User,
         asked: &Asked,
     ) -> Result<(), ObjectError> {
+        if self.is_stale() {
+            return Err(ObjectError::App(Error::Unavailable(
+                "the state is stale: nothing is allowed".into(),
+            )));
+        }
         match self.decide_on(snapshot, cluster, user, asked) {
             Decision::Allow(_) => Ok(()),
             Decision::Deny(reason) | Decision::NoOpinion(reason) => {
@@ -91,7 +95,7 @@ impl App {
     }
 
     /// Kubernetes RBAC first: Allow ends it. Then, where the cluster has it and the identity is of the
-    /// directory, Azure RBAC.
+    /// directory, Azure RBAC. A state that may be old allows nothing.
     pub(super) fn decide_on(
         &self,
         snapshot: &Snapshot,
@@ -99,51 +103,29 @@ impl App {
         user: &User,
         asked: &Asked,
     ) -> Decision {
-        let Some(cluster) = embedded(snapshot, cluster) else { return Decision::Deny(Reason::Silent) };
-        if user.in_group(User::MASTERS) {
-            return Decision::Allow(Reason::Masters);
-        }
+        let Some(cluster) = embedded(snapshot, cluster).filter(|_| !self.is_stale()) else {
+            return Decision::Deny(Reason::Silent);
+        };
         let attributes = asked.attributes(user);
-        let granted = match snapshot.rbac(cluster.id) {
-            Some(policy) => policy.decide(&attributes),
-            None => Decision::NoOpinion(Reason::Silent),
+        let standing = user.object_id().map(|id| (id, Standing::of(snapshot, cluster, id, None)));
+        let membership = match &standing {
+            None => Membership::Named(&[]),
+            Some((object_id, standing)) => match standing.caller(*object_id) {
+                Ok(caller) => Membership::Live(caller),
+                Err(refused) => return refused,
+            },
         };
-        if granted.is_allowed() || !cluster.azure_rbac {
-            return granted;
-        }
-        match user.object_id() {
-            Some(object_id) if is_enabled(snapshot, object_id) => {
-                let groups = snapshot.directory().transitive_groups(object_id);
-                let caller = azure::Caller::new(object_id, groups);
-                self.ask_azure(snapshot, cluster, &attributes, &caller)
+        let review = self.with_engines(snapshot, cluster, |engines| {
+            engines.review(&attributes, membership, Depth::Decide).decision
+        });
+        match review {
+            Some(Ok(decision)) => decision,
+            Some(Err(error)) => {
+                let problem = error.to_string();
+                Decision::Deny(Reason::Azure(azure::Reason::BadRequest { problem }))
             }
-            _ => granted,
+            None => Decision::Deny(Reason::Silent),
         }
-    }
-
-    fn ask_azure(
-        &self,
-        snapshot: &Snapshot,
-        cluster: &Cluster,
-        attributes: &Attributes,
-        caller: &azure::Caller,
-    ) -> Decision {
-        let problem =
-            |problem: String| Decision::NoOpinion(Reason::Azure(azure::Reason::BadRequest { problem }));
-        let scope = match Scope::parse(&cluster.resource_id()) {
-            Ok(scope) => scope,
-            Err(error) => return problem(error.to_string()),
-        };
-        let settings = azure::kubernetes::Settings::new(scope);
-        let answer = azure::kubernetes::decide_as(
-            snapshot.azure(),
-            self.operations(),
-            &settings,
-            attributes,
-            caller,
-            self.now(),
-        );
-        answer.decision.unwrap_or_else(|error| problem(error.to_string()))
     }
 }
 

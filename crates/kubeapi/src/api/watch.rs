@@ -20,6 +20,7 @@ use domain::object::Object;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use web::trace::Peer;
 
 use super::{
     Call, Named,
@@ -58,7 +59,10 @@ struct Stream {
     bookmarks: bool,
     pending: VecDeque<Bytes>,
     ends: Instant,
+    /// When the credentials were looked at last.
+    checked: Instant,
     ended: bool,
+    peer: Arc<Peer>,
     _place: WatchPlace,
 }
 
@@ -92,7 +96,9 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
         bookmarks: options.allow_bookmarks,
         pending: VecDeque::new(),
         ends: Instant::now() + lasts,
+        checked: Instant::now(),
         ended: false,
+        peer: call.peer.clone(),
         _place: place,
     };
     if starts_with_list {
@@ -128,19 +134,25 @@ impl Stream {
             if rest.is_zero() {
                 return None;
             }
-            let selection = self.selection.clone();
-            let matches = move |object: &Object| selection.matches(object);
-            match tokio::time::timeout(rest.min(LOOK_AGAIN), self.watch.next(&matches)).await {
-                Ok(Ok(events)) => {
-                    for Event { kind, object } in &events {
-                        self.push(*kind, object);
-                    }
-                }
-                Ok(Err(error)) => self.end(error),
-                // Nothing happened: time alone may have ended the credentials.
-                Err(_) => match self.watch.check() {
+            let due = LOOK_AGAIN.saturating_sub(self.checked.elapsed());
+            if due.is_zero() {
+                // Time alone may have ended the credentials.
+                self.checked = Instant::now();
+                match self.watch.check() {
                     Ok(()) if self.bookmarks => self.push_bookmark(false),
                     Ok(()) => {}
+                    Err(error) => self.end(error),
+                }
+                continue;
+            }
+            let selection = self.selection.clone();
+            let matches = move |object: &Object| selection.matches(object);
+            let peer = self.peer.clone();
+            tokio::select! {
+                () = peer.stopping() => return None,
+                () = tokio::time::sleep(rest.min(due)) => {}
+                events = self.watch.next(&matches) => match events {
+                    Ok(events) => events.iter().for_each(|Event { kind, object }| self.push(*kind, object)),
                     Err(error) => self.end(error),
                 },
             }

@@ -1,0 +1,97 @@
+//! Both engines as one cluster uses them, for its own API server and for its webhooks.
+
+use domain::{
+    azure::{Caller, kubernetes::Settings},
+    cluster::Cluster,
+    decision::{Decision, Reason},
+    id::ObjectId,
+    kube,
+    review::{ClusterAccess, Engines, IdentityRefusal, IdentityState},
+    scope::Scope,
+    snapshot::Snapshot,
+};
+
+use crate::{
+    App,
+    tokens::{is_enabled, session_stamp},
+};
+
+/// What the directory says of an object id now, with the groups that it gives.
+pub(crate) enum Standing {
+    Active(Caller),
+    Disabled,
+    Deleted,
+    Revoked,
+}
+
+impl App {
+    /// Decides with the engines of a cluster. A cluster that has no resource id is never allowed anything.
+    pub(crate) fn with_engines<T>(
+        &self,
+        snapshot: &Snapshot,
+        cluster: &Cluster,
+        decide: impl FnOnce(&Engines<'_>) -> T,
+    ) -> Option<T> {
+        let scope = Scope::parse(&cluster.resource_id()).ok()?;
+        // An embedded cluster keeps a real binding for its admin groups.
+        let admin_groups = if cluster.is_embedded() { Vec::new() } else { cluster.admin_groups.clone() };
+        let access = ClusterAccess {
+            kubernetes_rbac: true,
+            azure_rbac: cluster.azure_rbac,
+            admin_groups,
+            settings: Settings::new(scope),
+        };
+        let nothing = kube::Policy::default();
+        let engines = Engines {
+            access: &access,
+            kube: snapshot.rbac(cluster.id).unwrap_or(&nothing),
+            azure: snapshot.azure(),
+            operations: self.operations(),
+            now: self.now(),
+        };
+        Some(decide(&engines))
+    }
+}
+
+impl Standing {
+    /// `stamp` marks the session that the request belongs to, where it tells.
+    pub(crate) fn of(
+        snapshot: &Snapshot,
+        cluster: &Cluster,
+        object_id: ObjectId,
+        stamp: Option<&str>,
+    ) -> Self {
+        let principal = snapshot.directory().principal(object_id);
+        if principal.is_none_or(|principal| principal.tenant() != cluster.tenant) {
+            return Self::Deleted;
+        }
+        if !is_enabled(snapshot, object_id) {
+            return Self::Disabled;
+        }
+        let current = session_stamp(snapshot, object_id).map(|stamp| stamp.to_string());
+        if stamp.is_some_and(|stamp| current.as_deref() != Some(stamp)) {
+            return Self::Revoked;
+        }
+        Self::Active(Caller::new(object_id, snapshot.directory().transitive_groups(object_id)))
+    }
+
+    pub(crate) fn state(&self) -> IdentityState<'_> {
+        match self {
+            Self::Active(caller) => IdentityState::Active(caller),
+            Self::Disabled => IdentityState::Disabled,
+            Self::Deleted => IdentityState::Deleted,
+            Self::Revoked => IdentityState::Revoked,
+        }
+    }
+
+    /// The caller, or the refusal of whoever is not to be let in whatever their rights are.
+    pub(crate) fn caller(&self, object_id: ObjectId) -> Result<&Caller, Decision> {
+        let refusal = match self {
+            Self::Active(caller) => return Ok(caller),
+            Self::Disabled => IdentityRefusal::Disabled(object_id),
+            Self::Deleted => IdentityRefusal::Deleted(object_id),
+            Self::Revoked => IdentityRefusal::Revoked(object_id),
+        };
+        Err(Decision::Deny(Reason::Identity(refusal)))
+    }
+}

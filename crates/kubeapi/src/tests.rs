@@ -1,0 +1,8 @@
+//! The API and the webhooks through the router, in process: whole answers, and who may get them.
+
+mod access;
+mod objects;
+mod service_accounts;
+mod watches;
+mod webhooks;
+mod world;

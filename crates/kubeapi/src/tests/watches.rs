@@ -1,0 +1,199 @@
+//! Watches: what they tell, in which form, and when they end.
+
+use axum::body::Body;
+use http::{Method, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+
+use super::world::{Who, World, plain};
+
+const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+struct Lines {
+    body: Body,
+}
+
+impl Lines {
+    async fn open(world: &World, who: &Who, query: &str, accept: &str) -> Self {
+        let path = format!("/clusters/{}{CONFIG_MAPS}?watch=true{query}", world.cluster.id);
+        let (parts, body) = world.open(who, Method::GET, &path, &[("accept", accept)], Vec::new()).await;
+        assert_eq!(parts.status, StatusCode::OK);
+        Self { body }
+    }
+
+    /// The next event; none at the end.
+    async fn next(&mut self) -> Option<Value> {
+        let frame = self.body.frame().await?.unwrap().into_data().unwrap();
+        Some(serde_json::from_slice(&frame).unwrap())
+    }
+
+    /// Type, name and value of the next event.
+    async fn brief(&mut self) -> String {
+        let event = self.next().await.unwrap();
+        let text = |place: &str| event.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
+        format!("{} {} {}", text("/type"), text("/object/metadata/name"), text("/object/data/k"))
+    }
+}
+
+fn config_map(name: &str, value: &str) -> Value {
+    json!({"metadata": {"name": name, "labels": {"l": value}}, "data": {"k": value}})
+}
+
+async fn put(world: &World, who: &Who, name: &str, value: &str) {
+    let path = format!("{CONFIG_MAPS}/{name}");
+    let answer = world.json(who, Method::PUT, &path, &config_map(name, value)).await;
+    answer.expect(StatusCode::OK);
+}
+
+async fn delete(world: &World, who: &Who, name: &str) {
+    world
+        .send(who, Method::DELETE, &format!("{CONFIG_MAPS}/{name}"), &[], vec![])
+        .await
+        .expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_watch_tells_what_is_there_and_every_change() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    world.post(&who, CONFIG_MAPS, &config_map("a", "1")).await.expect(StatusCode::CREATED);
+    let mut lines = Lines::open(&world, &who, "", "application/json").await;
+    assert_eq!(lines.brief().await, "ADDED a 1");
+    world.post(&who, CONFIG_MAPS, &config_map("b", "1")).await.expect(StatusCode::CREATED);
+    // Of another resource and another namespace: not told.
+    world
+        .post(&who, "/api/v1/namespaces", &json!({"metadata": {"name": "n"}}))
+        .await
+        .expect(StatusCode::CREATED);
+    world
+        .post(&who, "/api/v1/namespaces/n/configmaps", &config_map("c", "1"))
+        .await
+        .expect(StatusCode::CREATED);
+    put(&world, &who, "a", "2").await;
+    delete(&world, &who, "b").await;
+    assert_eq!(lines.brief().await, "ADDED b 1");
+    assert_eq!(lines.brief().await, "MODIFIED a 2");
+    assert_eq!(lines.brief().await, "DELETED b 1");
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_where_a_list_ended() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    world.post(&who, CONFIG_MAPS, &config_map("a", "1")).await.expect(StatusCode::CREATED);
+    let list = world.get(&who, CONFIG_MAPS).await.expect(StatusCode::OK);
+    let version = list["metadata"]["resourceVersion"].as_str().unwrap();
+    put(&world, &who, "a", "2").await;
+    put(&world, &who, "a", "3").await;
+    let mut lines =
+        Lines::open(&world, &who, &format!("&resourceVersion={version}"), "application/json").await;
+    assert_eq!(lines.brief().await, "MODIFIED a 2");
+    assert_eq!(lines.brief().await, "MODIFIED a 3");
+}
+
+#[tokio::test]
+async fn objects_enter_and_leave_a_selection() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    let mut lines = Lines::open(&world, &who, "&labelSelector=l%3Din", "application/json").await;
+    world.post(&who, CONFIG_MAPS, &config_map("a", "out")).await.expect(StatusCode::CREATED);
+    put(&world, &who, "a", "in").await;
+    put(&world, &who, "a", "out").await;
+    assert_eq!(lines.brief().await, "ADDED a in");
+    assert_eq!(lines.brief().await, "DELETED a out");
+}
+
+#[tokio::test]
+async fn initial_events_end_with_a_bookmark() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    world.post(&who, CONFIG_MAPS, &config_map("a", "1")).await.expect(StatusCode::CREATED);
+    let query = "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+    let mut lines = Lines::open(&world, &who, query, "application/json").await;
+    assert_eq!(lines.brief().await, "ADDED a 1");
+    insta::assert_json_snapshot!(plain(lines.next().await.unwrap()));
+    let path = format!("{CONFIG_MAPS}?watch=true&resourceVersionMatch=NotOlderThan");
+    assert_eq!(world.get(&who, &path).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_table_watch_describes_its_columns_once() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    for name in ["a", "b"] {
+        world.post(&who, CONFIG_MAPS, &config_map(name, "1")).await.expect(StatusCode::CREATED);
+    }
+    let mut lines = Lines::open(&world, &who, "", "application/json;as=Table;v=v1;g=meta.k8s.io").await;
+    let (first, second) = (lines.next().await.unwrap(), lines.next().await.unwrap());
+    assert_eq!(first["object"]["columnDefinitions"].as_array().unwrap().len(), 3);
+    assert_eq!(second["object"]["columnDefinitions"], Value::Null);
+    assert_eq!(second["object"]["rows"][0]["cells"], json!(["b", "1", "0s"]));
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_its_binding_goes() {
+    let world = World::new().await;
+    let (administrator, _) = world.administrator().await;
+    let dan = world.person("dan@example.org").await;
+    world.bind("dan@example.org", "view", "default").await;
+    let mut lines = Lines::open(&world, &dan, "", "application/json").await;
+    let bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings";
+    world.send(&administrator, Method::DELETE, bindings, &[], vec![]).await.expect(StatusCode::OK);
+    world.post(&administrator, CONFIG_MAPS, &config_map("secret", "1")).await.expect(StatusCode::CREATED);
+    let last = lines.next().await.unwrap();
+    assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(403)));
+    assert_eq!(lines.next().await, None);
+}
+
+#[tokio::test]
+async fn a_watch_ends_with_its_certificate_and_with_its_session() {
+    let world = World::new().await;
+    let (administrator, serial) = world.administrator().await;
+    let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
+    world.app.revoke_admin_certificate(&world.admin, &world.name(), &serial).await.unwrap();
+    let last = lines.next().await.unwrap();
+    assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(401)));
+    assert_eq!(lines.next().await, None);
+
+    let dan = world.user("dan@example.org").await;
+    world.bind("dan@example.org", "view", "default").await;
+    let who = world.token(dan).await;
+    let mut lines = Lines::open(&world, &who, "", "application/json").await;
+    world.app.revoke_sessions(&world.admin, dan).await.unwrap();
+    assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
+    assert_eq!(lines.next().await, None);
+}
+
+/// Without waiting: the time of the watch stands still and is moved.
+#[tokio::test(start_paused = true)]
+async fn a_watch_ends_in_its_time_and_with_the_life_of_its_credentials() {
+    let world = World::new().await;
+    let (administrator, _) = world.administrator().await;
+    let mut lines = Lines::open(&world, &administrator, "&timeoutSeconds=3", "application/json").await;
+    assert_eq!(lines.next().await, None);
+    let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
+    world.clock.advance(jiff::SignedDuration::from_hours(9));
+    assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
+    assert_eq!(lines.next().await, None);
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_the_server_stops() {
+    let world = World::new().await;
+    let (administrator, _) = world.administrator().await;
+    let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
+    world.stop.send_replace(true);
+    assert_eq!(lines.next().await, None);
+}
+
+#[tokio::test]
+async fn a_version_that_is_yet_to_come_is_refused() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    let path = format!("{CONFIG_MAPS}?watch=true&resourceVersion=999999");
+    let newest = world.app.snapshot().revision();
+    assert_eq!(
+        world.get(&who, &path).await.said(),
+        format!("504 Timeout: Too large resource version: 999999, current: {newest}")
+    );
+}
