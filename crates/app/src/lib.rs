@@ -179,7 +179,8 @@ impl App {
         self.inner.live.since(revision)
     }
 
-    /// Says that changes are not followed any more. From then on nothing is allowed: see [`App::is_stale`].
+    /// Says that changes are not followed any more. From then on no token is issued or accepted, and nothing is
+    /// allowed: see [`App::is_stale`].
     pub fn mark_stale(&self) {
         self.inner.stale.store(true, std::sync::atomic::Ordering::Release);
     }

@@ -77,6 +77,9 @@ pub enum Rejection {
     Revoked(ObjectId),
     #[error("the client {0} does not exist any more, or is disabled")]
     Client(AppId),
+    /// Nothing can be said of the token: see [`App::is_stale`].
+    #[error("the state of this server is stale")]
+    Stale,
 }
 
 impl App {
@@ -131,6 +134,9 @@ impl App {
         token: &str,
         accepts: impl Fn(&Audience<'_>, &str) -> bool,
     ) -> Result<Arc<Verified>, Rejection> {
+        if self.is_stale() {
+            return Err(Rejection::Stale);
+        }
         let token = token.trim_ascii();
         if token.len() > jwt::LONGEST {
             return Err(jwt::JwtError::TooLong.into());
@@ -174,6 +180,11 @@ impl App {
     }
 
     async fn sign(&self, snapshot: &Snapshot, claims: jwt::Claims) -> Result<String, Error> {
+        if self.is_stale() {
+            return Err(Error::Unavailable(
+                "the state of this server is stale: ask another one, or try again later".into(),
+            ));
+        }
         let (kid, key) = self.current_signing_key(snapshot)?;
         let permit = self.inner.tokens.signing.clone().acquire_owned().await.map_err(Error::internal)?;
         let signed = tokio::task::spawn_blocking(move || {

@@ -32,14 +32,14 @@ pub const ALL: &[WellKnown] = &[
         app_id: uuid!("04b07795-8ddb-461a-bbee-02f9e1bf7b46"),
         name: "Azure CLI",
         public_client: true,
-        password_grant: true,
+        password_grant: false,
         redirect_uris: LOOPBACK,
     },
     WellKnown {
         app_id: uuid!("80faf920-1908-4b52-b5ef-a8e7bedfc67a"),
         name: "Kubelogin",
         public_client: true,
-        password_grant: true,
+        password_grant: false,
         redirect_uris: LOOPBACK,
     },
     WellKnown {

@@ -39,6 +39,9 @@ impl<'a> Call<'a> {
             }
         };
         let caller = app.verify_management_token(token).map_err(|rejection| {
+            if rejection == app::tokens::Rejection::Stale {
+                return ArmError::App(app::Error::Unavailable(rejection.to_string()));
+            }
             tracing::info!(%rejection, "a token was not accepted");
             ArmError::unauthenticated("Authentication failed. The access token is invalid, has ended or was revoked: sign in again.")
         })?;

@@ -23,6 +23,9 @@ impl FromRequestParts<App> for Authenticated {
             return Err(GraphError::unauthenticated("Access token is empty."));
         };
         app.verify_management_token(token).map(Self).map_err(|rejection| {
+            if rejection == app::tokens::Rejection::Stale {
+                return GraphError::App(app::Error::Unavailable(rejection.to_string()));
+            }
             tracing::info!(%rejection, "a token was not accepted");
             GraphError::unauthenticated(
                 "Access token validation failure: it is invalid, has ended or was revoked.",

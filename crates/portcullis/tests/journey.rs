@@ -254,6 +254,32 @@ fn azure_roles_reach_down_to_a_namespace() {
     journey.kubectl("carol", &carol, &bind).ok();
 }
 
+/// The credential plugin by itself: no session, a password from the environment, and a cache that serves after.
+#[test]
+fn a_converted_kubeconfig_signs_in_by_itself() {
+    let journey = Journey::begin();
+    journey.portcullis("admin", &["cluster", "create", "c5", "-g", "rg"], None).ok();
+    journey.person("dora");
+    let config = journey.credentials("dora", "c5", &[]);
+    let path = journey.path(&config);
+    let user = ["--username", "dora@portcullis.local"];
+    let convert = ["convert-kubeconfig", "--login", "ropc", "--kubeconfig", path.to_str().unwrap()];
+    journey.portcullis("dora", &[&convert[..], &user].concat(), None).ok();
+    let whoami = |password: &str| {
+        let mut command = Command::new(kubectl());
+        command
+            .args(["auth", "whoami"])
+            .env("KUBECONFIG", &path)
+            .env("AAD_USER_PRINCIPAL_PASSWORD", password);
+        journey.run("nobody", command, None)
+    };
+    std::fs::create_dir_all(journey.path("nobody")).unwrap();
+    assert!(!whoami("wrong").success);
+    assert!(whoami("a long Password 1").ok().contains("dora@portcullis.local"));
+    // From the cache: the password is not asked for again.
+    assert!(whoami("wrong").ok().contains("dora@portcullis.local"));
+}
+
 /// The main job, as `make run` shows it.
 #[test]
 fn the_demo_goes_as_expected() {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use crate::{
-    authority::{Authority, CLUSTER_SERVER_ID, KUBELOGIN_CLIENT_ID, Tokens, http_client},
+    authority::{Authority, CLIENT_ID, CLUSTER_SERVER_ID, KUBELOGIN_CLIENT_ID, Tokens, http_client},
     exec_credential,
     login::{assertion, browser},
     session::Session,
@@ -166,7 +166,12 @@ impl GetTokenArgs {
     }
 
     fn client(&self) -> String {
-        self.client_id.clone().unwrap_or_else(|| KUBELOGIN_CLIENT_ID.to_owned())
+        let named = self.client_id.as_deref().unwrap_or(KUBELOGIN_CLIENT_ID);
+        // Kubelogin's client may not send passwords; this program's own may.
+        if self.login == LoginMode::Ropc && named.eq_ignore_ascii_case(KUBELOGIN_CLIENT_ID) {
+            return CLIENT_ID.to_owned();
+        }
+        named.to_owned()
     }
 
     fn cache_key(&self, base: &str, client: &str) -> CacheKey {

@@ -243,3 +243,16 @@ async fn an_application_gets_a_token_for_an_assertion_that_its_certificate_signe
     world.advance(25 * 3600);
     ask(&assertion).await.fails(401, "invalid_client", 700_027);
 }
+
+#[tokio::test]
+async fn a_stale_server_issues_and_accepts_no_token() {
+    let world = World::new().await;
+    let (build, secret) = application(&world, ApplicationUpdate::default()).await;
+    let client = build.app_id.to_string();
+    let tokens = by_secret(&world, &client, &secret).await.ok();
+    let token = text(&tokens, "access_token").to_owned();
+    assert!(world.app.verify_management_token(&token).is_ok());
+    world.app.mark_stale();
+    assert_eq!(world.app.verify_management_token(&token), Err(app::tokens::Rejection::Stale));
+    assert_eq!(by_secret(&world, &client, &secret).await.status, http::StatusCode::SERVICE_UNAVAILABLE);
+}

@@ -157,6 +157,22 @@ impl Company {
         Ok(found.pointer("/value/0/id").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
+    /// The name of the role that a person holds at exactly this scope.
+    pub(super) async fn role_held(&self, name: &str, scope: &str) -> anyhow::Result<String> {
+        let id = self.object_id(name).await?;
+        let base = format!("{scope}/providers/Microsoft.Authorization");
+        let path = format!("{base}/roleAssignments?api-version=2022-04-01&$filter=principalId%20eq%20'{id}'");
+        let held = self.make("GET", &path, Value::Null).await?;
+        let role = held.pointer("/value/0/properties/roleDefinitionId").and_then(Value::as_str);
+        let role = role.with_context(|| format!("{name} holds no role at {scope}"))?;
+        let role = role.rsplit('/').next().unwrap_or_default();
+        let definition = self
+            .make("GET", &format!("{base}/roleDefinitions/{role}?api-version=2022-04-01"), Value::Null)
+            .await?;
+        let name = definition.pointer("/properties/roleName").and_then(Value::as_str);
+        Ok(name.unwrap_or_default().to_owned())
+    }
+
     /// A token for Resource Manager and Graph, as a person of the company.
     pub(super) async fn management_token(&self, name: &str) -> anyhow::Result<String> {
         sign_in(&self.http, &self.url, &upn(name), PASSWORD, &format!("{}/.default", self.url)).await

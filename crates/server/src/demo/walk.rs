@@ -25,6 +25,13 @@ struct Step {
     reason: String,
 }
 
+/// How somebody shows who they are.
+enum Proof<'a> {
+    Token(&'a str),
+    /// An administrator's kubeconfig.
+    Certificate(&'a str),
+}
+
 /// A question to a cluster: the same by HTTP and for kubectl.
 struct Question<'a> {
     who: &'static str,
@@ -77,11 +84,15 @@ impl<'a> Walk<'a> {
         self.note("W1", "carol", "the administrator kubeconfig of manual", false, &refused);
         let pulled = company.ask("POST", &pull("listClusterAdminCredential"), &dave, json!({})).await?;
         self.note("W1", "dave", "the administrator kubeconfig of manual", true, &pulled);
+        let role = company.role_held("dave", &company.cluster_id("manual")).await?;
+        self.because(format!("Azure RBAC: holds {role} at the cluster"));
         let value = pulled.body.pointer("/kubeconfigs/0/value").and_then(Value::as_str).unwrap_or_default();
         let kubeconfig = String::from_utf8(STANDARD.decode(value)?)?;
         let nodes = format!("{}/api/v1/nodes", company.cluster_url("manual").await?);
         let answer = company.ask_with_certificate(&kubeconfig, &nodes).await?;
         self.note("W1", "dave", "nodes of manual, with the certificate", true, &answer);
+        let reason = self.reason_for("manual", "/api/v1/nodes", Proof::Certificate(&kubeconfig)).await?;
+        self.because(reason);
         let certificates =
             format!("{}/adminCertificates?api-version=2026-06-01", company.cluster_id("manual"));
         let listed = company.make("GET", &certificates, Value::Null).await?;
@@ -123,6 +134,9 @@ impl<'a> Walk<'a> {
         let url = format!("{}{path}", company.cluster_url("manual").await?);
         let answer = company.post_with_certificate(&kubeconfig, &url, binding).await?;
         self.note("W2", "dave", "a RoleBinding: alice may view default", true, &answer);
+        let place = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings";
+        let reason = self.reason_for("manual", place, Proof::Certificate(&kubeconfig)).await?;
+        self.because(reason);
         self.ask("W2", &pods, "pods of manual, after the binding", true).await?;
         let secrets = Question {
             words: &["get", "secrets", "-n", "default"],
@@ -168,6 +182,8 @@ impl<'a> Walk<'a> {
         let answer =
             company.ask("GET", &format!("{base}/api/v1/namespaces/web/pods"), &token, Value::Null).await?;
         self.note("W4", "build", "pods in web of azure: RBAC Reader", true, &answer);
+        let reason = self.reason_for("azure", "/api/v1/namespaces/web/pods", Proof::Token(&token)).await?;
+        self.because(reason);
         let answer =
             company.ask("GET", &format!("{base}/api/v1/namespaces/web/secrets"), &token, Value::Null).await?;
         self.note("W4", "build", "secrets of azure: Reader has none", false, &answer);
@@ -191,7 +207,14 @@ impl<'a> Walk<'a> {
     ) -> anyhow::Result<()> {
         let company = self.company;
         if self.kubectl {
-            let (allowed, reason) = self.by_kubectl(question)?;
+            let (allowed, refusal) = self.by_kubectl(question)?;
+            let reason = match allowed {
+                true => {
+                    let token = company.cluster_token(question.who).await?;
+                    self.reason_for(question.cluster, question.path, Proof::Token(&token)).await?
+                }
+                false => refusal,
+            };
             self.steps.push(Step {
                 way,
                 who: question.who,
@@ -206,7 +229,37 @@ impl<'a> Walk<'a> {
         let url = format!("{}{}", company.cluster_url(question.cluster).await?, question.path);
         let answer = company.ask("GET", &url, &token, Value::Null).await?;
         self.note(way, question.who, what, expected, &answer);
+        let reason = self.reason_for(question.cluster, question.path, Proof::Token(&token)).await?;
+        self.because(reason);
         Ok(())
+    }
+
+    /// What the cluster itself gives as the reason, asked by a SelfSubjectAccessReview for the list at `path`.
+    async fn reason_for(&self, cluster: &str, path: &str, proof: Proof<'_>) -> anyhow::Result<String> {
+        let company = self.company;
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let attributes = match parts.as_slice() {
+            ["api", "v1", "namespaces", namespace, resource] => {
+                json!({"verb": "list", "namespace": namespace, "resource": resource})
+            }
+            ["api", "v1", resource] => json!({"verb": "list", "resource": resource}),
+            ["apis", group, "v1", "namespaces", namespace, resource] => {
+                json!({"verb": "create", "group": group, "namespace": namespace, "resource": resource})
+            }
+            _ => anyhow::bail!("{path} is not the path of a collection"),
+        };
+        let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": attributes}});
+        let url = format!(
+            "{}/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            company.cluster_url(cluster).await?
+        );
+        let answer = match proof {
+            Proof::Token(token) => company.ask("POST", &url, token, review).await?,
+            Proof::Certificate(kubeconfig) => company.post_with_certificate(kubeconfig, &url, review).await?,
+        };
+        let reason = answer.body.pointer("/status/reason").and_then(Value::as_str).unwrap_or_default();
+        Ok(why(reason))
     }
 
     /// Signs in and writes the kubeconfig with this program's own commands, then asks with kubectl.
@@ -245,11 +298,14 @@ impl<'a> Walk<'a> {
             .output()
             .context("running kubectl")?;
         let said = String::from_utf8_lossy(&run.stderr).trim().to_owned();
-        let reason = match run.status.success() {
-            true => format!("kubectl {}", question.words.join(" ")),
-            false => why(&said),
-        };
-        Ok((run.status.success(), reason))
+        Ok((run.status.success(), why(&said)))
+    }
+
+    /// Puts the reason to the last step, if it was allowed.
+    fn because(&mut self, reason: String) {
+        if let Some(step) = self.steps.last_mut().filter(|step| step.allowed) {
+            step.reason = reason;
+        }
     }
 
     fn note(&mut self, way: &'static str, who: &'static str, what: &str, expected: bool, answer: &Answer) {
