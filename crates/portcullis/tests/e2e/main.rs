@@ -1,0 +1,7 @@
+//! The end-to-end tests: the program as it is shipped, and the real outside programs that people use with it.
+//! `make tools` brings those; without them these tests fail. One test program, so that it is linked once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+mod journey;
+mod running;

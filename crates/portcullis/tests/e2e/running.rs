@@ -1,0 +1,135 @@
+//! A running server and the programs that people use on it: what every end-to-end test starts from. It asserts
+//! nothing of its own about the product.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
+
+/// A server on a free port, with its first administrator signed in; stopped when dropped.
+pub(crate) struct Journey {
+    server: Child,
+    place: tempfile::TempDir,
+    pub(crate) url: String,
+}
+
+/// What a program said.
+pub(crate) struct Said {
+    pub(crate) success: bool,
+    pub(crate) out: String,
+    pub(crate) error: String,
+}
+
+impl Journey {
+    pub(crate) fn begin() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let mut server = Command::new(PROGRAM)
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(place.path().join("data"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        let mut out = BufReader::new(server.stdout.take().unwrap());
+        out.read_line(&mut first).unwrap();
+        let url = first.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(url.starts_with("https://localhost:"), "the server said {first:?}");
+        // Its further lines are read, so that it never waits for a reader.
+        std::thread::spawn(move || out.lines().for_each(drop));
+        let journey = Self { server, place, url };
+        let file = journey.path("data/first-admin.json");
+        journey.portcullis("admin", &["login", "--from", file.to_str().unwrap()], None).ok();
+        journey
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.place.path().join(name)
+    }
+
+    pub(crate) fn portcullis(&self, who: &str, arguments: &[&str], input: Option<&str>) -> Said {
+        let mut command = Command::new(PROGRAM);
+        command.args(arguments);
+        self.run(who, command, input)
+    }
+
+    pub(crate) fn kubectl(&self, who: &str, kubeconfig: &str, arguments: &[&str]) -> Said {
+        let mut command = Command::new(kubectl());
+        command.args(arguments).env("KUBECONFIG", self.path(kubeconfig));
+        self.run(who, command, None)
+    }
+
+    pub(crate) fn run(&self, who: &str, mut command: Command, input: Option<&str>) -> Said {
+        let mut child = command
+            .env("PORTCULLIS_CONFIG_DIR", self.path(who))
+            .env("HOME", self.path(who))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.unwrap_or_default().as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Said { success: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+    }
+
+    /// Makes a person who signs in, and may pull user kubeconfigs in the resource group.
+    pub(crate) fn person(&self, name: &str) {
+        let upn = format!("{name}@portcullis.local");
+        let password = "a long Password 1";
+        self.portcullis("admin", &["user", "create", &upn, "--password-stdin"], Some(password)).ok();
+        let role = "Azure Kubernetes Service Cluster User Role";
+        self.portcullis(
+            "admin",
+            &["assignment", "create", "--assignee", &upn, "--role", role, "-g", "rg"],
+            None,
+        )
+        .ok();
+        let authority = self.path("data/ca.crt");
+        let authority = authority.to_str().unwrap();
+        let login =
+            ["login", "--url", &self.url, "--ca-file", authority, "--username", &upn, "--password-stdin"];
+        self.portcullis(name, &login, Some(password)).ok();
+    }
+
+    pub(crate) fn credentials(&self, who: &str, cluster: &str, more: &[&str]) -> String {
+        let kubeconfig = format!("{who}-{cluster}.yaml");
+        let path = self.path(&kubeconfig);
+        let mut arguments =
+            vec!["cluster", "credentials", cluster, "-g", "rg", "--file", path.to_str().unwrap()];
+        arguments.extend(more);
+        self.portcullis(who, &arguments, None).ok();
+        kubeconfig
+    }
+}
+
+impl Drop for Journey {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+impl Said {
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert!(self.success, "{}{}", self.out, self.error);
+        self.out
+    }
+
+    #[track_caller]
+    pub(crate) fn refused(self, because: &str) {
+        assert!(!self.success, "expected a refusal: {}", self.out);
+        assert!(self.error.contains(because), "expected {because:?} in: {}", self.error);
+    }
+}
+
+pub(crate) fn kubectl() -> PathBuf {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/kubectl");
+    assert!(tools.exists(), "kubectl is missing: run `make tools`");
+    tools
+}
