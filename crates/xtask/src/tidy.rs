@@ -95,7 +95,8 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Hidden folders other than those of the build are somebody's tools; `target` holds nothing of ours.
+/// Hidden folders other than those of the build are somebody's tools; `target` holds nothing of ours, nor does
+/// the file `.git` of a linked checkout.
 fn collect(root: &Path, folder: &Path, documents: &mut Vec<Document>) -> io::Result<()> {
     for entry in fs::read_dir(root.join(folder))? {
         let entry = entry?;
@@ -106,7 +107,9 @@ fn collect(root: &Path, folder: &Path, documents: &mut Vec<Document>) -> io::Res
             if (!name.starts_with('.') && name != "target") || VISIBLE_FOLDERS.contains(&name.as_ref()) {
                 collect(root, &path, documents)?;
             }
-        } else if let Ok(text) = fs::read_to_string(root.join(&path)) {
+        } else if name != ".git"
+            && let Ok(text) = fs::read_to_string(root.join(&path))
+        {
             documents.push(Document { path, text });
         }
     }
