@@ -30,12 +30,9 @@ impl App {
         let made = OpenAuthority::generate(&format!("{name} cluster CA"), self.now(), &*self.inner.random);
         let (authority, key) = made.map_err(Error::internal)?;
         let place = authority_place(authority.certificate_pem());
-        let sealed = self.inner.sealer.seal(&place, key.expose(), &*self.inner.random);
-        Ok(Authority {
-            generation: 1,
-            certificate_pem: authority.certificate_pem().to_owned(),
-            sealed_key: sealed.map_err(Error::internal)?,
-        })
+        let sealed_key = self.inner.seal.seal(&place, key.expose())?;
+        let certificate_pem = authority.certificate_pem().to_owned();
+        Ok(Authority { generation: 1, certificate_pem, sealed_key })
     }
 
     pub(crate) fn sign_client_certificate(
@@ -47,8 +44,9 @@ impl App {
         until: Timestamp,
     ) -> Result<Issued, Error> {
         let authority = &cluster.authority;
-        let key = self.inner.sealer.open(&authority_place(&authority.certificate_pem), &authority.sealed_key);
-        let open = OpenAuthority::open(&authority.certificate_pem, &key.map_err(Error::internal)?);
+        let key =
+            self.inner.seal.open(&authority_place(&authority.certificate_pem), &authority.sealed_key)?;
+        let open = OpenAuthority::open(&authority.certificate_pem, &key);
         open.and_then(|open| {
             open.issue_client(Subject { name, organization }, from, until, &*self.inner.random)
         })

@@ -108,7 +108,7 @@ impl App {
             return Ok(known.clone());
         }
         let place = format!("{place}/{}", key.kid);
-        let der = self.inner.sealer.open(&place, &key.sealed_key).map_err(Error::internal)?;
+        let der = self.inner.seal.open(&place, &key.sealed_key)?;
         let opened = Arc::new(SigningKey::from_pkcs8(&der).map_err(Error::internal)?);
         ring.lock().unwrap_or_else(PoisonError::into_inner).insert(key.kid.clone(), opened.clone());
         Ok(opened)
@@ -134,11 +134,7 @@ impl App {
         let made = made.map_err(Error::internal)?;
         let kid = made.public().thumbprint();
         let der = made.to_pkcs8().map_err(Error::internal)?;
-        let sealed_key = self
-            .inner
-            .sealer
-            .seal(&format!("{place}/{kid}"), der.expose(), &*self.inner.random)
-            .map_err(Error::internal)?;
+        let sealed_key = self.inner.seal.seal(&format!("{place}/{kid}"), der.expose())?;
         let public = made.public();
         Ok(SealedKey { kid, n: public.n.clone(), e: public.e.clone(), sealed_key })
     }

@@ -25,6 +25,7 @@ pub mod objects;
 mod passwords;
 pub mod reviews;
 pub mod roles;
+mod sealed;
 pub mod subscriptions;
 mod tables;
 pub mod tokens;
@@ -68,8 +69,8 @@ struct Inner {
     /// Transactions on what bears on access go one after the other, so that they do not conflict with each
     /// other within one process.
     turn: tokio::sync::Mutex<()>,
-    sealer: crypto::seal::Sealer,
-    random: Arc<dyn crypto::random::Random>,
+    seal: Arc<sealed::Seal>,
+    random: Arc<dyn Random>,
     tokens: tokens::TokenState,
     login: login::LoginState,
     /// Permits for password computations.
@@ -106,7 +107,8 @@ impl App {
         let built_in = BuiltIn::load().map_err(Error::internal)?;
         let operations = Operations::published().map_err(Error::internal)?;
         let snapshot = Snapshot::new(Policy::new(&built_in, &operations));
-        let (live, events) = live::Live::load(&*parts.store, snapshot).await?;
+        let seal = Arc::new(sealed::Seal::new(parts.sealer, Arc::clone(&parts.random)));
+        let (live, events) = live::Live::load(&*parts.store, snapshot, Arc::clone(&seal)).await?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let inner = Inner {
             store: parts.store,
@@ -114,7 +116,7 @@ impl App {
             clock: parts.clock,
             settings: parts.settings,
             turn: tokio::sync::Mutex::new(()),
-            sealer: parts.sealer,
+            seal,
             random: parts.random,
             tokens: tokens::TokenState::default(),
             login: login::LoginState::default(),
@@ -147,7 +149,7 @@ impl App {
     ) -> Result<T, Error> {
         let _turn = self.inner.turn.lock().await;
         for _ in 0..MOST_TRIES {
-            let mut tx = Tx::new(self.snapshot(), self.now());
+            let mut tx = Tx::new(self.snapshot(), self.now(), Arc::clone(&self.inner.seal));
             let result = body(&mut tx)?;
             let base = tx.snapshot().revision();
             let (txn, unique) = tx.finish();

@@ -12,7 +12,7 @@ use domain::{change::Change, object::Object, snapshot::Snapshot};
 use store::{At, Events, Range, Revision, Store, StoreError};
 use tokio::sync::watch;
 
-use crate::{Error, tables};
+use crate::{Error, sealed::Seal, tables};
 
 /// What one committed transaction changed, with what was there before.
 #[derive(Debug)]
@@ -28,6 +28,7 @@ pub struct Applied {
 #[derive(Debug)]
 pub(crate) struct Live {
     current: ArcSwap<Snapshot>,
+    seal: Arc<Seal>,
     revision: watch::Sender<u64>,
     recent: Mutex<Recent>,
 }
@@ -47,14 +48,18 @@ pub struct Expired;
 
 impl Live {
     /// Reads all live records and returns the state with the watch that continues it.
-    pub(crate) async fn load(store: &dyn Store, mut snapshot: Snapshot) -> Result<(Self, Events), Error> {
+    pub(crate) async fn load(
+        store: &dyn Store,
+        mut snapshot: Snapshot,
+        seal: Arc<Seal>,
+    ) -> Result<(Self, Events), Error> {
         let mut range = Range::prefix(tables::LIVE).limit(PAGE);
         let mut at = At::Latest;
         let revision = loop {
             let page = store.read(range.clone(), at).await?;
             let mut changes = Vec::with_capacity(page.entries.len());
             for entry in &page.entries {
-                changes.extend(tables::decode(&entry.key, Some(&entry.value), entry.modified.0)?);
+                changes.extend(tables::decode(&entry.key, Some(&entry.value), entry.modified.0, &seal)?);
             }
             snapshot.apply(page.revision.0, changes);
             match page.entries.last() {
@@ -68,6 +73,7 @@ impl Live {
         let recent = Recent { batches: VecDeque::new(), changes: 0, forgotten: revision.0 };
         let live = Self {
             current: ArcSwap::from_pointee(snapshot),
+            seal,
             revision: watch::Sender::new(revision.0),
             recent: Mutex::new(recent),
         };
@@ -84,7 +90,7 @@ impl Live {
                     store::Change::Put(value) => Some(value.as_ref()),
                     store::Change::Delete => None,
                 };
-                changes.extend(tables::decode(&event.key, value, batch.revision.0)?);
+                changes.extend(tables::decode(&event.key, value, batch.revision.0, &self.seal)?);
             }
             self.publish(batch.revision, changes);
         }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A stored record is `{"v":1,"<kind>":{...}}`; an older form is read and the newest written. Objects of
-//! clusters are stored as their bare JSON, their place being in the key.
+//! clusters are stored as their bare JSON, their place being in the key; Secrets as `{"sealed":"..."}`.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, Secret, sealed::Seal};
 
 /// Everything that the snapshot follows.
 pub(crate) const LIVE: &str = "/live/";
@@ -34,6 +34,12 @@ struct Stored {
     v: u32,
     #[serde(flatten)]
     record: Record,
+}
+
+/// The stored form of an object that is a secret, bound to its key.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    sealed: String,
 }
 
 pub(crate) fn key(key: &RecordKey) -> Bytes {
@@ -55,10 +61,7 @@ pub(crate) fn key(key: &RecordKey) -> Bytes {
         RecordKey::Cluster(id) => format!("{ACCESS}cluster/{id}"),
         RecordKey::AdminCertificate(cluster, serial) => format!("{ACCESS}certificate/{cluster}/{serial}"),
         RecordKey::SigningKey(kid) => format!("{ACCESS}signing-key/{kid}"),
-        RecordKey::Object(key) => {
-            let prefix = if key.bears_on_access() { ACCESS_OBJECT } else { PLAIN_OBJECT };
-            format!("{prefix}{}/{}/{}/{}/{}", key.cluster, key.group, key.resource, key.namespace, key.name)
-        }
+        RecordKey::Object(key) => object_place(key),
     };
     text.into()
 }
@@ -73,8 +76,13 @@ pub(crate) fn cold_key(kind: &'static str, id: &str) -> Bytes {
     format!("/cold/{kind}/{id}").into()
 }
 
-pub(crate) fn encode(record: &Record) -> Result<Bytes, Error> {
+pub(crate) fn encode(record: &Record, seal: &Seal) -> Result<Bytes, Error> {
     let bytes = match record {
+        Record::Object(object) if is_sealed(&object.key) => {
+            let plain = Secret::new(serde_json::to_vec(&object.value).map_err(Error::internal)?);
+            let place = object_place(&object.key);
+            serde_json::to_vec(&Sealed { sealed: seal.seal(&place, plain.expose())? })
+        }
         Record::Object(object) => serde_json::to_vec(&object.value),
         record => serde_json::to_vec(&Stored { v: 1, record: record.clone() }),
     };
@@ -82,12 +90,25 @@ pub(crate) fn encode(record: &Record) -> Result<Bytes, Error> {
 }
 
 /// Reads one event of the live records. `None`: a key that the snapshot does not hold.
-pub(crate) fn decode(key: &[u8], value: Option<&[u8]>, revision: u64) -> Result<Option<Change>, Error> {
+pub(crate) fn decode(
+    key: &[u8],
+    value: Option<&[u8]>,
+    revision: u64,
+    seal: &Seal,
+) -> Result<Option<Change>, Error> {
     let text = std::str::from_utf8(key).map_err(|_| damaged(key, "the key is not UTF-8"))?;
     if let Some(place) = text.strip_prefix(ACCESS_OBJECT).or_else(|| text.strip_prefix(PLAIN_OBJECT)) {
         let object_key = parse_object_key(place).ok_or_else(|| damaged(key, "not an object's key"))?;
         let Some(value) = value else { return Ok(Some(Change::Delete(RecordKey::Object(object_key)))) };
-        let value = serde_json::from_slice(value).map_err(|error| damaged(key, error))?;
+        let value = match is_sealed(&object_key) {
+            true => {
+                let Sealed { sealed } = serde_json::from_slice(value).map_err(|error| damaged(key, error))?;
+                let plain = seal.open(&object_place(&object_key), &sealed)?;
+                serde_json::from_slice(plain.expose())
+            }
+            false => serde_json::from_slice(value),
+        };
+        let value = value.map_err(|error| damaged(key, error))?;
         let object = Object { key: object_key, revision, value: Arc::new(value) };
         return Ok(Some(Change::Put(Record::Object(object))));
     }
@@ -101,6 +122,16 @@ pub(crate) fn decode(key: &[u8], value: Option<&[u8]>, revision: u64) -> Result<
         return Err(damaged(key, format!("stored form {} is newer than this program", stored.v)));
     }
     Ok(Some(Change::Put(stored.record)))
+}
+
+fn object_place(key: &ObjectKey) -> String {
+    let prefix = if key.bears_on_access() { ACCESS_OBJECT } else { PLAIN_OBJECT };
+    format!("{prefix}{}/{}/{}/{}/{}", key.cluster, key.group, key.resource, key.namespace, key.name)
+}
+
+/// Kubernetes Secrets hold tokens and passwords.
+fn is_sealed(key: &ObjectKey) -> bool {
+    key.group.is_empty() && &*key.resource == "secrets"
 }
 
 fn parse_object_key(place: &str) -> Option<ObjectKey> {
@@ -149,3 +180,6 @@ fn damaged(key: &[u8], problem: impl ToString) -> Error {
 
 const ACCESS_OBJECT: &str = "/live/access/object/";
 const PLAIN_OBJECT: &str = "/live/object/";
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use domain::{
 use jiff::Timestamp;
 use store::{Guard, Range, Revision, Txn, Write};
 
-use crate::{Error, authorize, caller::Caller, tables};
+use crate::{Error, authorize, caller::Caller, sealed::Seal, tables};
 
 #[derive(Debug)]
 pub struct Tx {
@@ -26,13 +26,14 @@ pub struct Tx {
     guards: Vec<Guard>,
     writes: BTreeMap<Bytes, Option<Bytes>>,
     unique: Vec<(&'static str, String)>,
+    seal: Arc<Seal>,
 }
 
 impl Tx {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, now: Timestamp) -> Self {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, now: Timestamp, seal: Arc<Seal>) -> Self {
         let since = Revision(snapshot.revision());
         let guards = vec![Guard::Unchanged(Range::prefix(tables::ACCESS), since)];
-        Self { snapshot, now, guards, writes: BTreeMap::new(), unique: Vec::new() }
+        Self { snapshot, now, guards, writes: BTreeMap::new(), unique: Vec::new(), seal }
     }
 
     /// The state that this transaction builds on. Its own writes are not in it.
@@ -63,7 +64,7 @@ impl Tx {
     pub fn create(&mut self, record: &Record) -> Result<(), Error> {
         let key = tables::key(&record.key());
         self.guards.push(Guard::Absent(key.clone()));
-        self.write(key, Some(tables::encode(record)?));
+        self.write(key, Some(tables::encode(record, &self.seal)?));
         Ok(())
     }
 
@@ -73,7 +74,7 @@ impl Tx {
         let record_key = record.key();
         let key = tables::key(&record_key);
         self.guard_object(&record_key, &key);
-        self.write(key, Some(tables::encode(record)?));
+        self.write(key, Some(tables::encode(record, &self.seal)?));
         Ok(())
     }
 

@@ -1,0 +1,63 @@
+//! Stored forms of what must not be readable in the data file.
+
+use std::sync::Arc;
+
+use domain::{
+    change::{Change, Record, RecordKey},
+    id::ClusterId,
+    object::{Object, ObjectKey},
+};
+use serde_json::json;
+
+use super::{decode, encode, key};
+use crate::{Secret, sealed::Seal};
+
+fn seal(key: u8) -> Seal {
+    let sealer = crypto::seal::Sealer::new(&Secret::new([key; 32])).unwrap();
+    Seal::new(sealer, Arc::new(crypto::random::System::default()))
+}
+
+fn object(resource: &str, name: &str) -> Object {
+    let cluster = ClusterId::parse("11111111-2222-3333-4444-555555555555").unwrap();
+    let value = json!({"metadata": {"name": name}, "data": {"password": "aHVudGVyMg=="}});
+    Object { key: ObjectKey::new(cluster, "", resource, "web", name), revision: 7, value: Arc::new(value) }
+}
+
+fn contains(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+#[test]
+fn a_secret_is_stored_sealed_and_read_whole() {
+    let secret = object("secrets", "s");
+    let stored = encode(&Record::Object(secret.clone()), &seal(1)).unwrap();
+    assert!(!contains(&stored, "aHVudGVyMg") && !contains(&stored, "password"));
+    let place = key(&RecordKey::Object(secret.key.clone()));
+    match decode(&place, Some(&stored), 7, &seal(1)).unwrap() {
+        Some(Change::Put(Record::Object(read))) => assert_eq!(read, secret),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_secret_is_stored_readable() {
+    let stored = encode(&Record::Object(object("configmaps", "c")), &seal(1)).unwrap();
+    assert!(contains(&stored, "aHVudGVyMg"));
+}
+
+#[test]
+fn a_sealed_secret_opens_neither_under_another_name_nor_with_another_key() {
+    let stored = encode(&Record::Object(object("secrets", "s")), &seal(1)).unwrap();
+    let place = |name: &str| key(&RecordKey::Object(object("secrets", name).key));
+    for (name, by) in [("other", 1), ("s", 2)] {
+        let error = decode(&place(name), Some(&stored), 7, &seal(by)).unwrap_err().to_string();
+        assert!(error.contains(&format!("/web/{name} cannot be opened")), "{error}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_not_sealed_is_damage() {
+    let place = key(&RecordKey::Object(object("secrets", "s").key));
+    let error = decode(&place, Some(br#"{"data":{}}"#), 7, &seal(1)).unwrap_err().to_string();
+    assert!(error.contains("cannot be read: missing field `sealed`"), "{error}");
+}
