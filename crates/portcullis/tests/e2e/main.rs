@@ -1,8 +1,11 @@
 //! The end-to-end tests: the program as it is shipped, and the real outside programs that people use with it.
 //! `make tools` brings those; without them these tests fail. One test program, so that it is linked once.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by a panic")]
 
 mod at_rest;
+mod az;
+mod azure;
 mod journey;
+mod person;
 mod running;

@@ -9,6 +9,9 @@ use std::{
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
 
+/// Of everybody whom [`Journey::person`] makes.
+pub(crate) const PASSWORD: &str = "a long Password 1";
+
 /// A server on a free port, with its first administrator signed in; stopped when dropped.
 pub(crate) struct Journey {
     server: Child,
@@ -50,6 +53,23 @@ impl Journey {
         self.place.path().join(name)
     }
 
+    /// What the server wrote down for its first administrator.
+    pub(crate) fn first(&self, member: &str) -> String {
+        let text = std::fs::read_to_string(self.path("data/first-admin.json")).unwrap();
+        let first: serde_json::Value = serde_json::from_str(&text).unwrap();
+        first[member].as_str().unwrap().to_owned()
+    }
+
+    /// A client that trusts the server and follows no redirects.
+    pub(crate) fn http(&self) -> reqwest::Client {
+        let authority = std::fs::read(self.path("data/ca.crt")).unwrap();
+        reqwest::Client::builder()
+            .tls_certs_only(reqwest::Certificate::from_pem_bundle(&authority).unwrap())
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap()
+    }
+
     pub(crate) fn portcullis(&self, who: &str, arguments: &[&str], input: Option<&str>) -> Said {
         let mut command = Command::new(PROGRAM);
         command.args(arguments);
@@ -80,8 +100,7 @@ impl Journey {
     /// Makes a person who signs in, and may pull user kubeconfigs in the resource group.
     pub(crate) fn person(&self, name: &str) {
         let upn = format!("{name}@portcullis.local");
-        let password = "a long Password 1";
-        self.portcullis("admin", &["user", "create", &upn, "--password-stdin"], Some(password)).ok();
+        self.portcullis("admin", &["user", "create", &upn, "--password-stdin"], Some(PASSWORD)).ok();
         let role = "Azure Kubernetes Service Cluster User Role";
         self.portcullis(
             "admin",
@@ -93,7 +112,7 @@ impl Journey {
         let authority = authority.to_str().unwrap();
         let login =
             ["login", "--url", &self.url, "--ca-file", authority, "--username", &upn, "--password-stdin"];
-        self.portcullis(name, &login, Some(password)).ok();
+        self.portcullis(name, &login, Some(PASSWORD)).ok();
     }
 
     pub(crate) fn credentials(&self, who: &str, cluster: &str, more: &[&str]) -> String {
@@ -129,7 +148,12 @@ impl Said {
 }
 
 pub(crate) fn kubectl() -> PathBuf {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/kubectl");
-    assert!(tools.exists(), "kubectl is missing: run `make tools`");
-    tools
+    tool("bin/kubectl")
+}
+
+/// An outside program, or a folder of them.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools").join(name);
+    assert!(path.exists(), "{name} is missing: run `make tools`");
+    path
 }

@@ -1,0 +1,218 @@
+//! The real Azure command line with a configuration of its own, in which a running server is registered as a cloud:
+//! what every test with `az` starts from. It asserts nothing of its own about the product.
+//!
+//! A configuration directory serves one sign-in: `az` keeps tokens, and a second sign-in could succeed by those.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::{
+    person::Person,
+    running::{Journey, PROGRAM, Said, kubectl, tool},
+};
+
+/// `az` as one of its users, on one server.
+pub(crate) struct Azure<'a> {
+    pub(crate) journey: &'a Journey,
+    who: String,
+}
+
+/// An application with its service principal and secret.
+pub(crate) struct Application {
+    pub(crate) app_id: String,
+    /// Object id of the service principal.
+    pub(crate) principal: String,
+    pub(crate) secret: String,
+}
+
+impl Journey {
+    /// An application of this name, made by the first administrator.
+    pub(crate) fn application(&self, name: &str) -> Application {
+        let made = self.portcullis("admin", &["app", "create", name, "-o", "json"], None).ok();
+        let made: Value = serde_json::from_str(&made).unwrap();
+        let text = |member: &str| made[member].as_str().unwrap().to_owned();
+        Application { app_id: text("appId"), principal: text("servicePrincipalId"), secret: text("secret") }
+    }
+
+    /// Gives a principal a role in the first subscription.
+    pub(crate) fn assign(&self, principal: &str, role: &str) {
+        let scope = format!("/subscriptions/{}", self.first("subscriptionId"));
+        let give = ["assignment", "create", "--assignee", principal, "--role", role, "--scope", &scope];
+        self.portcullis("admin", &give, None).ok();
+    }
+}
+
+impl<'a> Azure<'a> {
+    /// Nobody signed in; the cloud is registered by its one address.
+    pub(crate) fn new(journey: &'a Journey, who: &str) -> Self {
+        let azure = Self { journey, who: who.to_owned() };
+        std::fs::create_dir_all(azure.path("bin")).unwrap();
+        // kubectl finds the credential plugin by this name.
+        std::os::unix::fs::symlink(PROGRAM, azure.path("bin/kubelogin")).unwrap();
+        let browser = azure.path("bin/browser");
+        std::fs::write(&browser, format!("#!/bin/sh\necho \"{OPENED}$1\" >&2\n")).unwrap();
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(&browser, executable).unwrap();
+        azure
+            .az(&["cloud", "register", "-n", "portcullis", "--endpoint-resource-manager", &journey.url])
+            .ok();
+        azure.az(&["cloud", "set", "-n", "portcullis"]).ok();
+        azure
+    }
+
+    /// The first administrator, signed in by a browser.
+    pub(crate) fn administrator(journey: &'a Journey) -> Self {
+        let azure = Self::new(journey, "az-admin");
+        azure.login_with_browser(&journey.first("userPrincipalName"), &journey.first("password"));
+        azure
+    }
+
+    /// An application, signed in by its secret.
+    pub(crate) fn of_application(journey: &'a Journey, who: &str, application: &Application) -> Self {
+        let azure = Self::new(journey, who);
+        let tenant = journey.first("tenantId");
+        let secret = application.secret.as_str();
+        azure
+            .az(&[
+                "login",
+                "--service-principal",
+                "--username",
+                &application.app_id,
+                &format!("--password={secret}"),
+                "--tenant",
+                &tenant,
+            ])
+            .ok();
+        azure
+    }
+
+    /// A person, signed in by a browser.
+    pub(crate) fn login_with_browser(&self, user_name: &str, password: &str) {
+        let tenant = self.journey.first("tenantId");
+        let (said, ()) = self.talk(&["login", "--tenant", &tenant], OPENED, |address| {
+            Person::new(self.journey, user_name, password).authorize(address.trim());
+        });
+        said.ok();
+    }
+
+    /// A person, signed in by a device code; `approve` is told the code.
+    pub(crate) fn login_with_device_code(&self, more: &[&str], approve: impl FnOnce(&str)) -> Said {
+        let arguments = [&["login", "--use-device-code"], more].concat();
+        let (said, ()) = self.talk(&arguments, "enter the code ", |rest| {
+            approve(rest.split([' ', '.']).next().unwrap());
+        });
+        said
+    }
+
+    pub(crate) fn az(&self, arguments: &[&str]) -> Said {
+        self.journey.run(&self.who, self.command(arguments), None)
+    }
+
+    /// What a command that succeeds answers.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let out = self.az(arguments).ok();
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
+    }
+
+    /// The kubeconfig that `az aks get-credentials` writes, made to sign in by this session of `az`.
+    pub(crate) fn credentials(&self, group: &str, cluster: &str, more: &[&str]) -> String {
+        let kubeconfig = format!("{}-{cluster}.yaml", self.who);
+        let path = self.journey.path(&kubeconfig);
+        let path = path.to_str().unwrap();
+        let get = ["aks", "get-credentials", "-g", group, "-n", cluster, "--overwrite-existing", "-f", path];
+        self.az(&[&get, more].concat()).ok();
+        let mut convert = Command::new(self.path("bin/kubelogin"));
+        convert.args(["convert-kubeconfig", "-l", "azurecli", "--kubeconfig", path]);
+        self.journey.run(&self.who, convert, None).ok();
+        kubeconfig
+    }
+
+    /// kubectl, with the credential plugin and `az` in its path.
+    pub(crate) fn kubectl(&self, kubeconfig: &str, arguments: &[&str]) -> Said {
+        let mut command = Command::new(kubectl());
+        command.args(arguments).env("KUBECONFIG", self.journey.path(kubeconfig));
+        self.environment(&mut command);
+        self.journey.run(&self.who, command, None)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.journey.path(&self.who).join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(tool("bin/az"));
+        command.args(arguments);
+        self.environment(&mut command);
+        command
+    }
+
+    /// No other network than the server: no telemetry, no look for updates or extensions, no public host asked about
+    /// the authority.
+    fn environment(&self, command: &mut Command) {
+        let tools = tool("bin");
+        let own = [self.path("bin"), tools];
+        let inherited = std::env::var_os("PATH").unwrap();
+        let path = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&inherited))).unwrap();
+        let authority = self.journey.path("data/ca.crt");
+        command
+            .env("PATH", path)
+            .env("AZURE_CONFIG_DIR", self.path("azure"))
+            .env("REQUESTS_CA_BUNDLE", &authority)
+            .env("SSL_CERT_FILE", &authority)
+            .env("BROWSER", format!("{} %s", self.path("bin/browser").display()))
+            .env("AZURE_CORE_INSTANCE_DISCOVERY", "false")
+            .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
+            .env("AZURE_CORE_LOGIN_EXPERIENCE_V2", "off")
+            .env("AZURE_CORE_SURVEY_MESSAGE", "false")
+            .env("AZURE_CORE_NO_COLOR", "true")
+            .env("AZURE_AUTO_UPGRADE_ENABLE", "false")
+            .env("AZURE_EXTENSION_USE_DYNAMIC_INSTALL", "no");
+    }
+
+    /// Runs a command that asks its person for something: what follows `mark` on its standard error is handed to
+    /// `answer` while the command waits.
+    fn talk<T>(&self, arguments: &[&str], mark: &'static str, answer: impl FnOnce(&str) -> T) -> (Said, T) {
+        let mut command = self.command(arguments);
+        let mut child = command
+            .env("HOME", self.journey.path(&self.who))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (found, marks) = mpsc::channel();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let reader = std::thread::spawn(move || {
+            let mut all = String::new();
+            for line in errors.lines().map_while(Result::ok) {
+                if let Some((_, rest)) = line.split_once(mark) {
+                    let _ = found.send(rest.to_owned());
+                }
+                all.push_str(&line);
+                all.push('\n');
+            }
+            all
+        });
+        let asked = marks.recv_timeout(Duration::from_secs(60));
+        let Ok(rest) = asked else {
+            let _ = child.kill();
+            panic!("{arguments:?} did not ask: {}", reader.join().unwrap());
+        };
+        let answered = answer(&rest);
+        let mut out = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        let success = child.wait().unwrap().success();
+        (Said { success, out, error: reader.join().unwrap() }, answered)
+    }
+}
+
+/// Before the address that a client opens in the browser.
+const OPENED: &str = "the browser is sent to ";
