@@ -3,19 +3,13 @@
 //!
 //! A configuration directory serves one sign-in: `az` keeps tokens, and a second sign-in could succeed by those.
 
-use std::{
-    io::{BufRead, BufReader, Read},
-    path::PathBuf,
-    process::{Command, Stdio},
-    sync::mpsc,
-    time::Duration,
-};
+use std::{path::PathBuf, process::Command};
 
 use serde_json::Value;
 
 use crate::{
     person::Person,
-    running::{Journey, PROGRAM, Said, kubectl, tool},
+    running::{ENTER, Journey, OPENED, PROGRAM, Said, kubectl, tool},
 };
 
 /// `az` as one of its users, on one server.
@@ -96,19 +90,21 @@ impl<'a> Azure<'a> {
     /// A person, signed in by a browser.
     pub(crate) fn login_with_browser(&self, user_name: &str, password: &str) {
         let tenant = self.journey.first("tenantId");
-        let (said, ()) = self.talk(&["login", "--tenant", &tenant], OPENED, |address| {
-            Person::new(self.journey, user_name, password).authorize(address.trim());
+        let login = self.command(&["login", "--tenant", &tenant]);
+        let said = self.journey.talk(&self.who, login, OPENED, |address| {
+            Person::new(self.journey, user_name, password).authorize(address);
+            String::new()
         });
         said.ok();
     }
 
     /// A person, signed in by a device code; `approve` is told the code.
     pub(crate) fn login_with_device_code(&self, more: &[&str], approve: impl FnOnce(&str)) -> Said {
-        let arguments = [&["login", "--use-device-code"], more].concat();
-        let (said, ()) = self.talk(&arguments, "enter the code ", |rest| {
+        let login = self.command(&[&["login", "--use-device-code"], more].concat());
+        self.journey.talk(&self.who, login, ENTER, |rest| {
             approve(rest.split([' ', '.']).next().unwrap());
-        });
-        said
+            String::new()
+        })
     }
 
     pub(crate) fn az(&self, arguments: &[&str]) -> Said {
@@ -176,43 +172,4 @@ impl<'a> Azure<'a> {
             .env("AZURE_AUTO_UPGRADE_ENABLE", "false")
             .env("AZURE_EXTENSION_USE_DYNAMIC_INSTALL", "no");
     }
-
-    /// Runs a command that asks its person for something: what follows `mark` on its standard error is handed to
-    /// `answer` while the command waits.
-    fn talk<T>(&self, arguments: &[&str], mark: &'static str, answer: impl FnOnce(&str) -> T) -> (Said, T) {
-        let mut command = self.command(arguments);
-        let mut child = command
-            .env("HOME", self.journey.path(&self.who))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (found, marks) = mpsc::channel();
-        let errors = BufReader::new(child.stderr.take().unwrap());
-        let reader = std::thread::spawn(move || {
-            let mut all = String::new();
-            for line in errors.lines().map_while(Result::ok) {
-                if let Some((_, rest)) = line.split_once(mark) {
-                    let _ = found.send(rest.to_owned());
-                }
-                all.push_str(&line);
-                all.push('\n');
-            }
-            all
-        });
-        let asked = marks.recv_timeout(Duration::from_secs(60));
-        let Ok(rest) = asked else {
-            let _ = child.kill();
-            panic!("{arguments:?} did not ask: {}", reader.join().unwrap());
-        };
-        let answered = answer(&rest);
-        let mut out = String::new();
-        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-        let success = child.wait().unwrap().success();
-        (Said { success, out, error: reader.join().unwrap() }, answered)
-    }
 }
-
-/// Before the address that a client opens in the browser.
-const OPENED: &str = "the browser is sent to ";

@@ -7,5 +7,6 @@ mod at_rest;
 mod az;
 mod azure;
 mod journey;
+mod libraries;
 mod person;
 mod running;

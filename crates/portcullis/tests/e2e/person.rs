@@ -19,6 +19,8 @@ struct Browser {
     client: Client,
     cookies: BTreeMap<String, String>,
     host: Url,
+    /// Where no request is sent any more.
+    stop_at: Option<String>,
 }
 
 struct Page {
@@ -31,18 +33,28 @@ impl<'a> Person<'a> {
         Self { journey, user_name, password }
     }
 
-    /// Opens a client's sign-in address, signs in, goes on, and carries the answer to the client. Gives the address
-    /// that the browser stands at in the end, which is the client's own.
+    /// Opens a client's sign-in address, signs in, goes on, and carries the answer to the client.
     #[track_caller]
-    pub(crate) fn authorize(&self, address: &str) -> String {
+    pub(crate) fn authorize(&self, address: &str) {
         self.at_the_browser(async |browser| {
             let page = browser.open(address).await;
             let page = self.sign_in(browser, page).await;
-            let mut page = browser.submit(&page, &[("answer", "allow")]).await;
+            let page = browser.submit(&page, &[("answer", "allow")]).await;
             if page.text.contains("name=\"code\"") {
-                page = browser.submit(&page, &[]).await;
+                browser.submit(&page, &[]).await;
             }
-            page.url.to_string()
+        });
+    }
+
+    /// The same for a client whose own address, `redirect`, nobody listens at: gives the whole address that the browser
+    /// was sent back to.
+    #[track_caller]
+    pub(crate) fn authorize_until(&self, address: &str, redirect: &str) -> String {
+        self.at_the_browser(async |browser| {
+            browser.stop_at = Some(redirect.to_owned());
+            let page = browser.open(address).await;
+            let page = self.sign_in(browser, page).await;
+            browser.submit(&page, &[("answer", "allow")]).await.url.to_string()
         })
     }
 
@@ -71,6 +83,7 @@ impl<'a> Person<'a> {
                 client: self.journey.http(),
                 cookies: BTreeMap::new(),
                 host: Url::parse(&self.journey.url).unwrap(),
+                stop_at: None,
             };
             visit(&mut browser).await
         })
@@ -117,6 +130,9 @@ impl Browser {
                 Some(target) if response.status().is_redirection() => {
                     url = url.join(target.to_str().unwrap()).unwrap();
                     method = Method::GET;
+                    if self.stop_at.as_ref().is_some_and(|stop| url.as_str().starts_with(stop)) {
+                        return Page { url, text: String::new() };
+                    }
                 }
                 _ => return Page { url, text: response.text().await.unwrap() },
             }

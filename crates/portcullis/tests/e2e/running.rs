@@ -2,15 +2,22 @@
 //! nothing of its own about the product.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_portcullis");
 
 /// Of everybody whom [`Journey::person`] makes.
 pub(crate) const PASSWORD: &str = "a long Password 1";
+
+/// What a program says before the address that it opens in the browser.
+pub(crate) const OPENED: &str = "the browser is sent to ";
+/// What a program says before the code that its person shall enter.
+pub(crate) const ENTER: &str = "enter the code ";
 
 /// A server on a free port, with its first administrator signed in; stopped when dropped.
 pub(crate) struct Journey {
@@ -95,6 +102,47 @@ impl Journey {
         let output = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Said { success: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+    }
+
+    /// Runs a command that asks its person for something: what follows `mark` on its standard error is handed to
+    /// `answer` while the command waits, and what that gives goes to the command's standard input.
+    pub(crate) fn talk(
+        &self,
+        who: &str,
+        mut command: Command,
+        mark: &'static str,
+        answer: impl FnOnce(&str) -> String,
+    ) -> Said {
+        let mut child = command
+            .env("HOME", self.path(who))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (found, marks) = mpsc::channel();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        let reader = std::thread::spawn(move || {
+            let mut all = String::new();
+            for line in errors.lines().map_while(Result::ok) {
+                if let Some((_, rest)) = line.split_once(mark) {
+                    let _ = found.send(rest.trim().to_owned());
+                }
+                all.push_str(&line);
+                all.push('\n');
+            }
+            all
+        });
+        let Ok(asked) = marks.recv_timeout(Duration::from_secs(60)) else {
+            let _ = child.kill();
+            panic!("{command:?} did not ask: {}", reader.join().unwrap());
+        };
+        let input = answer(&asked);
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let mut out = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        let success = child.wait().unwrap().success();
+        Said { success, out, error: reader.join().unwrap() }
     }
 
     /// Makes a person who signs in, and may pull user kubeconfigs in the resource group.
