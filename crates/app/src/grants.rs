@@ -6,7 +6,9 @@
 pub mod authorization;
 pub mod client;
 pub mod code;
+pub mod consent;
 pub mod device;
+pub mod on_behalf_of;
 pub mod refresh;
 
 use domain::id::{AppId, ObjectId, TenantId};
@@ -48,6 +50,12 @@ pub enum GrantError {
     /// The person behind it is gone, disabled, or has had their sessions revoked.
     #[error("the sign-in behind the grant counts no longer")]
     Revoked,
+    /// The person was never asked whether the client may reach that service for them.
+    #[error("the person has not let the client reach that service")]
+    ConsentRequired,
+    /// The token that the client wants to trade is not good.
+    #[error("the assertion is not valid: {0}")]
+    Assertion(String),
     #[error(transparent)]
     App(#[from] Error),
 }

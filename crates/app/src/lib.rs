@@ -14,14 +14,17 @@ pub mod clusters;
 mod cold;
 pub mod credentials;
 pub mod error;
+pub mod foreign;
 pub mod grants;
 pub mod groups;
 mod install;
+mod issuers;
 mod jobs;
 mod keys;
 mod live;
 pub mod login;
 pub mod objects;
+pub mod outside;
 mod passwords;
 pub mod reviews;
 pub mod roles;
@@ -73,6 +76,9 @@ struct Inner {
     random: Arc<dyn Random>,
     tokens: tokens::TokenState,
     login: login::LoginState,
+    issuers: issuers::IssuerState,
+    foreign: foreign::ForeignState,
+    outside: std::sync::OnceLock<Arc<dyn outside::Outside>>,
     /// Permits for password computations.
     hashing: Arc<tokio::sync::Semaphore>,
     operations: Arc<Operations>,
@@ -120,6 +126,9 @@ impl App {
             random: parts.random,
             tokens: tokens::TokenState::default(),
             login: login::LoginState::default(),
+            issuers: issuers::IssuerState::default(),
+            foreign: foreign::ForeignState::default(),
+            outside: std::sync::OnceLock::new(),
             hashing: Arc::new(tokio::sync::Semaphore::new(cores)),
             operations: Arc::new(operations),
             stale: std::sync::atomic::AtomicBool::new(false),

@@ -67,8 +67,24 @@ impl App {
         if in_time { Ok(cluster) } else { Err(WebhookRefused::WrongCertificate) }
     }
 
-    /// Who a token stands for in an attached cluster. The error is for the API server's log.
-    pub fn review_token(
+    /// Who a token stands for in an attached cluster: somebody of the directory, or of a foreign authority that
+    /// counts. The error is for the API server's log.
+    pub async fn review_token(
+        &self,
+        cluster: &Cluster,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<ReviewedToken, String> {
+        self.recognize_foreign(token).await?;
+        let Some(found) = self.foreign_user(token) else {
+            return self.review_own_token(cluster, token, audiences);
+        };
+        let named = |audience: &&String| audience.eq_ignore_ascii_case(&found.audience);
+        let audiences = audiences.iter().filter(named).cloned().collect();
+        Ok(ReviewedToken { user: found.user.clone(), audiences })
+    }
+
+    fn review_own_token(
         &self,
         cluster: &Cluster,
         token: &str,

@@ -115,6 +115,15 @@ impl App {
         live_caller(&snapshot, &verified)
     }
 
+    /// Whom a token stands for that was made out to one of these names.
+    pub(crate) fn verify_token_for(&self, token: &str, names: &[String]) -> Result<Caller, Rejection> {
+        let snapshot = self.snapshot();
+        let verified = self.verify(&snapshot, token, |_, aud| {
+            names.iter().any(|name| name.eq_ignore_ascii_case(aud.trim_end_matches('/')))
+        })?;
+        live_caller(&snapshot, &verified)
+    }
+
     /// Who calls a cluster with this token, as Kubernetes knows them: with the groups of this moment.
     pub fn verify_cluster_token(&self, token: &str) -> Result<KubeUser, Rejection> {
         let snapshot = self.snapshot();

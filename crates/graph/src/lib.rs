@@ -12,6 +12,7 @@ mod groups;
 mod me;
 mod organization;
 mod page;
+mod permission_grants;
 mod routes;
 mod service_principals;
 mod users;

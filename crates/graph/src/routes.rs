@@ -7,7 +7,9 @@ use axum::{
     routing::{delete, get, post},
 };
 
-use crate::{applications, directory_objects, groups, me, organization, service_principals, users};
+use crate::{
+    applications, directory_objects, groups, me, organization, permission_grants, service_principals, users,
+};
 
 pub fn routes() -> Router<App> {
     Router::new().nest("/v1.0", version()).nest("/beta", version())
@@ -16,6 +18,7 @@ pub fn routes() -> Router<App> {
 fn version() -> Router<App> {
     Router::new()
         .route("/me", get(me::show))
+        .route("/me/getMemberGroups", post(me::get_member_groups))
         .route("/users", get(users::list).post(users::create))
         .route("/users/{user}", get(users::show).patch(users::update).delete(users::delete))
         .route("/users/{user}/memberOf", get(users::member_of))
@@ -48,6 +51,11 @@ fn version() -> Router<App> {
         .route("/directoryObjects/{object}", get(directory_objects::show))
         .route("/directoryObjects/{object}/getMemberGroups", post(directory_objects::get_member_groups))
         .route("/directoryObjects/{object}/checkMemberGroups", post(directory_objects::check_member_groups))
+        .route("/oauth2PermissionGrants", post(permission_grants::create))
+        .route(
+            "/oauth2PermissionGrants/{grant}",
+            get(permission_grants::show).delete(permission_grants::delete),
+        )
         .route("/organization/{tenant}/rotateSigningKeys", post(organization::rotate_signing_keys))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
 }

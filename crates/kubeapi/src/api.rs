@@ -94,6 +94,11 @@ async fn answer(
         .ok_or_else(|| Status::bad_request("the query of the request cannot be read"))?;
     let info = RequestInfo::parse(&parts.method, path, &query)
         .ok_or_else(|| Status::bad_request("the path of the request cannot be read"))?;
+    if let Some(token) = presented.bearer()
+        && let Err(reason) = app.recognize_foreign(token).await
+    {
+        tracing::info!(%reason, "a token of a foreign authority was refused");
+    }
     // Bad credentials are refused before anything is said of the request, on open paths too.
     app.kube_caller(cluster.id, presented.clone(), None).map_err(Status::from)?;
     let impersonation = match impersonation(&parts.headers) {

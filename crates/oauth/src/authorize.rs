@@ -139,7 +139,7 @@ async fn lead_on(
         redirect_uri: known.redirect_uri.clone(),
         response_mode: known.mode,
         state: known.state.clone(),
-        scope: read_scope(app, fields)?.text,
+        scope: read_scope(app, authority.tenant().or_else(|| known.client.tenant()), fields)?.text,
         nonce: fields.find("nonce")?.map(str::to_owned),
         challenge: read_challenge(&known.client, fields)?,
         fresh: prompts.contains(&"login"),

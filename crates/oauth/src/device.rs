@@ -40,8 +40,8 @@ pub(crate) async fn start(
     if !client.is_public() {
         return Err(Failure::new(&codes::NOT_PUBLIC, ""));
     }
-    let scope = read_scope(&app, &fields)?;
     let tenant = authority.tenant().or_else(|| client.tenant());
+    let scope = read_scope(&app, tenant, &fields)?;
     let started = app.start_device(client.app_id(), tenant, &scope.text).await?;
     let address = format!("{}/devicelogin", app.settings().external_url);
     let message =

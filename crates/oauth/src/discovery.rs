@@ -120,7 +120,7 @@ fn common(base: &str) -> Value {
         "response_modes_supported": ["query", "form_post"],
         "response_types_supported": ["code"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", "password",
-            "urn:ietf:params:oauth:grant-type:device_code"],
+            "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "code_challenge_methods_supported": ["S256"],

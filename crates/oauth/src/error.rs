@@ -8,7 +8,10 @@ pub(crate) mod codes;
 
 use app::{
     Error,
-    grants::{GrantError, client::ClientError},
+    grants::{
+        GrantError,
+        client::{ClientError, Mismatch},
+    },
     login::LoginError,
 };
 use axum::{
@@ -44,6 +47,8 @@ struct Body<'a> {
     timestamp: String,
     trace_id: String,
     correlation_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suberror: Option<&'static str>,
 }
 
 impl Failure {
@@ -87,6 +92,7 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
         timestamp: time,
         trace_id: trace,
         correlation_id: correlation,
+        suberror: failure.code.suberror(),
     };
     let mut answer = (failure.status(), Json(body)).into_response();
     let kept = response.headers().iter().filter(|(name, _)| *name != header::CONTENT_LENGTH);
@@ -179,6 +185,19 @@ impl From<ClientError> for Failure {
             ClientError::WrongAssertion(cause) => {
                 Self::new(&codes::WRONG_ASSERTION, format!("Cause: {cause}."))
             }
+            ClientError::AssertionTime => Self::new(&codes::ASSERTION_TIME, ""),
+            ClientError::NotFederated(mismatch, found) => {
+                let code = match mismatch {
+                    Mismatch::Issuer => &codes::NO_FEDERATED_ISSUER,
+                    Mismatch::Subject => &codes::NO_FEDERATED_SUBJECT,
+                    Mismatch::Audience => &codes::NO_FEDERATED_AUDIENCE,
+                };
+                Self::new(code, format!("It is \"{found}\"."))
+            }
+            ClientError::IssuerUnreachable(cause) => {
+                tracing::warn!(cause, "the keys of a federated credential's issuer cannot be read");
+                Self::new(&codes::ISSUER_UNREACHABLE, "")
+            }
             ClientError::Throttled => Self::new(&codes::THROTTLED, ""),
             ClientError::App(error) => error.into(),
         }
@@ -194,6 +213,10 @@ impl From<GrantError> for Failure {
             GrantError::Expired => Self::new(&codes::GRANT_EXPIRED, ""),
             GrantError::Revoked => Self::new(&codes::GRANT_REVOKED, ""),
             GrantError::Invalid(cause) => Self::new(&codes::GRANT_INVALID, format!("Cause: {cause}.")),
+            GrantError::ConsentRequired => Self::new(&codes::NO_CONSENT, ""),
+            GrantError::Assertion(cause) => {
+                Self::new(&codes::WRONG_GRANT_ASSERTION, format!("Cause: {cause}."))
+            }
             GrantError::App(error) => error.into(),
         }
     }

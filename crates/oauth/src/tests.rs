@@ -3,7 +3,9 @@
 mod authorize;
 mod clients;
 mod documents;
+mod federation;
 mod grants;
 mod input;
+mod on_behalf_of;
 mod tokens;
 mod world;

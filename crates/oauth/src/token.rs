@@ -4,6 +4,7 @@
 mod client_credentials;
 mod code;
 mod device;
+mod on_behalf_of;
 mod password;
 mod refresh;
 mod response;
@@ -14,7 +15,7 @@ use app::{
     App,
     grants::client::{Client, ClientCredentials},
     login::Secret,
-    tokens::{Audience, Version, audience::Resource, claims::ClientProof},
+    tokens::{Version, audience::Resource, claims::ClientProof},
 };
 use axum::{
     extract::{Path, State},
@@ -95,6 +96,7 @@ async fn answer(
         Grant::RefreshToken => refresh::exchange(&exchange).await,
         Grant::ClientCredentials => client_credentials::exchange(&exchange).await,
         Grant::Password => password::exchange(&exchange).await,
+        Grant::OnBehalfOf => on_behalf_of::exchange(&exchange).await,
     }
 }
 
@@ -111,8 +113,8 @@ impl Exchange<'_> {
 
     /// What the client asks for now; if it does not say, what it asked for at the beginning.
     pub(crate) fn scope_or(&self, granted: &str) -> Result<Scope, Failure> {
-        let asked = read_scope(self.app, self.fields)?;
-        if asked.text.is_empty() { scope_of(self.app, granted) } else { Ok(asked) }
+        let asked = read_scope(self.app, self.tenant(), self.fields)?;
+        if asked.text.is_empty() { scope_of(self.app, self.tenant(), granted) } else { Ok(asked) }
     }
 }
 
@@ -124,6 +126,8 @@ enum Grant {
     RefreshToken,
     ClientCredentials,
     Password,
+    /// RFC 7523 §2.1, for a person's token.
+    OnBehalfOf,
 }
 
 impl Grant {
@@ -136,6 +140,7 @@ impl Grant {
             "refresh_token" => Self::RefreshToken,
             "client_credentials" => Self::ClientCredentials,
             "password" => Self::Password,
+            "urn:ietf:params:oauth:grant-type:jwt-bearer" => Self::OnBehalfOf,
             _ => return Err(Failure::new(&codes::UNSUPPORTED_GRANT, "")),
         })
     }
@@ -225,20 +230,20 @@ pub(crate) fn find_client(app: &App, authority: &Authority, id: AppId) -> Result
 }
 
 /// The scope, or what a version 1 client names as its resource. An empty text: nothing was asked for.
-pub(crate) fn read_scope(app: &App, fields: &FormFields) -> Result<Scope, Failure> {
+pub(crate) fn read_scope(app: &App, tenant: Option<TenantId>, fields: &FormFields) -> Result<Scope, Failure> {
     match (fields.find("scope")?, fields.find("resource")?) {
         (_, Some(resource)) => {
-            let found = Audience::new(&app.settings().external_url).of_resource(resource);
+            let found = app.resource_of_name(tenant, resource);
             let found = found.ok_or_else(|| Failure::new(&codes::UNKNOWN_RESOURCE, quoted(resource)))?;
             // From here on it is a scope like any other, so that a refresh finds the resource again.
             Ok(Scope { text: format!("{resource}/.default openid offline_access"), resource: found })
         }
-        (Some(scope), None) => scope_of(app, scope),
+        (Some(scope), None) => scope_of(app, tenant, scope),
         (None, None) => Ok(Scope { text: String::new(), resource: Resource::UserInfo }),
     }
 }
 
-fn scope_of(app: &App, text: &str) -> Result<Scope, Failure> {
+fn scope_of(app: &App, tenant: Option<TenantId>, text: &str) -> Result<Scope, Failure> {
     if text.len() > LONGEST_SCOPE {
         return Err(Failure::new(
             &codes::INVALID_SCOPE,
@@ -246,10 +251,9 @@ fn scope_of(app: &App, text: &str) -> Result<Scope, Failure> {
         ));
     }
     let scopes: Vec<&str> = text.split_ascii_whitespace().collect();
-    let audience = Audience::new(&app.settings().external_url);
-    let resource = audience.of_scopes(&scopes).map_err(|wrong| {
+    let resource = app.resource_of_scopes(tenant, &scopes).map_err(|wrong| {
         // A scope that is good by itself is wrong here because of the others.
-        let code = if audience.of_scopes(&[&wrong]).is_ok() {
+        let code = if app.resource_of_scopes(tenant, &[&wrong]).is_ok() {
             &codes::SEVERAL_RESOURCES
         } else {
             &codes::UNKNOWN_RESOURCE

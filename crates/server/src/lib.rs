@@ -5,6 +5,7 @@ mod demo;
 pub mod first_start;
 mod health;
 pub mod metrics;
+mod outside;
 pub mod settings;
 pub mod start;
 pub mod telemetry;
@@ -36,3 +37,6 @@ async fn stop_signal() -> std::io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,9 @@ pub struct ServeArgs {
     /// Loopback address of the metrics [default: 127.0.0.1:0, a free port]
     #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_METRICS_LISTEN")]
     pub metrics_listen: Option<SocketAddr>,
+    /// Authorities (PEM) to trust beside the system's, when issuers and authorities elsewhere are asked
+    #[arg(long, value_name = "FILE", env = "PORTCULLIS_OUTSIDE_AUTHORITIES")]
+    pub outside_authorities: Option<PathBuf>,
     /// Form of the log lines
     #[arg(long, value_enum, env = "PORTCULLIS_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -50,6 +53,27 @@ struct Written {
     metrics_listen: Option<SocketAddr>,
     log_format: Option<LogFormat>,
     tls: Option<WrittenTls>,
+    /// Authorities (PEM file) that are trusted beside the system's, when issuers and authorities elsewhere are asked.
+    outside_authorities: Option<PathBuf>,
+    /// Authorities elsewhere whose people may call clusters, by what the clusters' own bindings give them.
+    #[serde(default)]
+    authority: Vec<WrittenAuthority>,
+}
+
+/// One `[[authority]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAuthority {
+    /// For logs, and in `extra` of the user.
+    name: String,
+    /// As its tokens write it: `https://HOST/TENANT/v2.0`.
+    issuer: String,
+    /// Our application there: the audience of the tokens.
+    client_id: String,
+    /// File with a secret of that application, to ask for the groups of people who are in more than 200.
+    client_secret_file: Option<PathBuf>,
+    /// `https://HOST` of its Graph; absent: what its discovery document names.
+    graph: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,6 +118,9 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     pub metrics_listen: SocketAddr,
     pub log_format: LogFormat,
+    /// PEM file; trusted beside the system's authorities when other hosts are asked.
+    pub outside_authorities: Option<PathBuf>,
+    pub foreign: Vec<app::foreign::ForeignAuthority>,
     /// Of the first administrator; absent: a random one.
     pub first_password: Option<app::Secret<String>>,
 }
@@ -132,6 +159,8 @@ impl Settings {
             tls,
             metrics_listen,
             log_format: args.log_format.or(written.log_format).unwrap_or_default(),
+            outside_authorities: args.outside_authorities.or(written.outside_authorities),
+            foreign: written.authority.into_iter().map(foreign).collect::<anyhow::Result<_>>()?,
             first_password: first_password.map(app::Secret::new),
         })
     }
@@ -145,9 +174,26 @@ impl Settings {
             tls: None,
             metrics_listen: ANY_LOOPBACK_PORT,
             log_format: LogFormat::Text,
+            outside_authorities: None,
+            foreign: Vec::new(),
             first_password: None,
         }
     }
+}
+
+fn foreign(written: WrittenAuthority) -> anyhow::Result<app::foreign::ForeignAuthority> {
+    let WrittenAuthority { name, issuer, client_id, client_secret_file, graph } = written;
+    for (key, address) in [("issuer", Some(&issuer)), ("graph", graph.as_ref())] {
+        if let Some(address) = address.filter(|address| !address.starts_with("https://")) {
+            bail!("authority \"{name}\": {key}: \"{address}\" is not an https address");
+        }
+    }
+    let secret = client_secret_file.map(|path| {
+        let text = std::fs::read_to_string(&path);
+        text.with_context(|| format!("authority \"{name}\": client_secret_file: {}", path.display()))
+    });
+    let client_secret = secret.transpose()?.map(|text| app::Secret::new(text.trim().to_owned()));
+    Ok(app::foreign::ForeignAuthority { name, issuer, client_id, client_secret, graph })
 }
 
 fn check_url(url: &str) -> anyhow::Result<String> {

@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use app::{App, FirstAdministrator, Installation, Parts, clock::SystemClock};
 use axum::Router;
 use crypto::{random::System, seal::Sealer};
@@ -18,6 +18,7 @@ use crate::{
     first_start::{DataDirectory, OwnTls, first_administrator},
     health,
     metrics::{self, SURFACES, surface_of},
+    outside::Https,
     settings::{Settings, Storage},
 };
 
@@ -76,6 +77,11 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         settings: app::Settings { external_url: url.clone(), authority_certificate: authority.clone() },
     };
     let (app, follow) = App::open(parts).await.context("reading the state")?;
+    app.connect_outside(Arc::new(Https::new(settings.outside_authorities.as_deref())?));
+    if let Some(own) = settings.foreign.iter().find(|each| each.issuer.starts_with(&format!("{url}/"))) {
+        bail!("authority \"{}\": its issuer is this installation itself", own.name);
+    }
+    app.trust_authorities(settings.foreign.clone());
     let (stop, stopping) = watch::channel(false);
     let mut tasks: Vec<(&'static str, JoinHandle<()>)> = Vec::new();
     let follower = app.clone();

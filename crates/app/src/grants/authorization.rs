@@ -78,17 +78,8 @@ enum State {
     Declined,
 }
 
-/// What a person let a client do, so that they are not asked again for the same.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Consent {
-    scopes: std::collections::BTreeSet<String>,
-}
-
 impl Cold for Pending {
     const KIND: &'static str = "authorization";
-}
-impl Cold for Consent {
-    const KIND: &'static str = "consent";
 }
 
 impl App {
@@ -178,37 +169,6 @@ impl App {
         self.issue_code(signed_in, &new_code(authorization)).await
     }
 
-    /// Whether the person must be asked before the client may act for them: never for what is part of the
-    /// installation, once for what others have registered.
-    pub async fn needs_consent(
-        &self,
-        signed_in: &SignedIn,
-        authorization: &Authorization,
-    ) -> Result<bool, Error> {
-        if crate::well_known::find(authorization.client).is_some() {
-            return Ok(false);
-        }
-        let known = self.find_cold::<Consent>(&consent_id(signed_in, authorization.client)).await?;
-        Ok(!known
-            .is_some_and(|known| authorization.scope.split(' ').all(|scope| known.scopes.contains(scope))))
-    }
-
-    async fn remember_consent(
-        &self,
-        signed_in: &SignedIn,
-        authorization: &Authorization,
-    ) -> Result<(), Error> {
-        if crate::well_known::find(authorization.client).is_some() {
-            return Ok(());
-        }
-        self.swap(&consent_id(signed_in, authorization.client), |known: Option<Consent>| {
-            let mut consent = known.unwrap_or_default();
-            consent.scopes.extend(authorization.scope.split(' ').map(str::to_owned));
-            Ok((Swap::Put(consent), ()))
-        })
-        .await
-    }
-
     async fn answer(
         &self,
         id: &str,
@@ -257,10 +217,6 @@ fn new_code(authorization: &Authorization) -> NewCode<'_> {
         nonce: authorization.nonce.as_deref(),
         challenge: authorization.challenge.as_deref(),
     }
-}
-
-fn consent_id(signed_in: &SignedIn, client: AppId) -> String {
-    format!("{}/{client}", signed_in.user)
 }
 
 /// For finding one's password.

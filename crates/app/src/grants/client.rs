@@ -1,16 +1,17 @@
-//! Clients and how they prove who they are: a secret, an assertion signed with a certificate (RFC 7523), or
-//! nothing, where they are public ones.
+//! Clients and how they prove who they are: a secret, an assertion (signed with their certificate, or a foreign
+//! token that they trust), or nothing, where they are public ones.
+
+mod assertion;
+mod federation;
 
 use std::sync::Arc;
 
-use crypto::{cert::Certificate, jwt, secret::Secret};
+use crypto::secret::Secret;
 use domain::{
-    application::{Application, ServicePrincipal},
-    credential::{ClientCertificate, ClientSecret},
+    application::{Application, ServicePrincipal, ServicePrincipalKind},
+    credential::{ClientCertificate, ClientSecret, FederatedCredential},
     id::{AppId, TenantId},
 };
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::{GrantError, digest};
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 pub enum Client {
     WellKnown(&'static WellKnown),
     Registered(Arc<Application>),
+    /// A managed identity, which has no application: a workload may be it by a foreign token.
+    Identity(Arc<ServicePrincipal>),
 }
 
 /// What a client shows of itself.
@@ -54,10 +57,35 @@ pub enum ClientError {
     WrongSecret,
     #[error("the client assertion is not valid: {0}")]
     WrongAssertion(String),
+    #[error("the client assertion has ended, or does not count yet")]
+    AssertionTime,
+    /// No federated credential has this issuer, subject or audience.
+    #[error("no federated credential of the application has the assertion's {0} \"{1}\"")]
+    NotFederated(Mismatch, String),
+    #[error("the keys of the assertion's issuer cannot be read: {0}")]
+    IssuerUnreachable(String),
     #[error("too many wrong secrets: try again later")]
     Throttled,
     #[error(transparent)]
     App(#[from] Error),
+}
+
+/// What of a foreign token is not as a federated credential says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    Issuer,
+    Subject,
+    Audience,
+}
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Issuer => "issuer",
+            Self::Subject => "subject",
+            Self::Audience => "audience",
+        })
+    }
 }
 
 impl Client {
@@ -65,6 +93,7 @@ impl Client {
         match self {
             Self::WellKnown(known) => AppId::new(known.app_id),
             Self::Registered(application) => application.app_id,
+            Self::Identity(principal) => principal.app_id,
         }
     }
 
@@ -72,6 +101,7 @@ impl Client {
         match self {
             Self::WellKnown(known) => known.name,
             Self::Registered(application) => application.display_name.as_str(),
+            Self::Identity(principal) => principal.display_name.as_str(),
         }
     }
 
@@ -80,6 +110,7 @@ impl Client {
         match self {
             Self::WellKnown(_) => None,
             Self::Registered(application) => Some(application.tenant),
+            Self::Identity(principal) => Some(principal.tenant),
         }
     }
 
@@ -92,6 +123,7 @@ impl Client {
         match self {
             Self::WellKnown(known) => known.public_client,
             Self::Registered(application) => application.public_client,
+            Self::Identity(_) => false,
         }
     }
 
@@ -100,6 +132,7 @@ impl Client {
         match self {
             Self::WellKnown(known) => known.password_grant,
             Self::Registered(application) => application.password_grant,
+            Self::Identity(_) => false,
         }
     }
 
@@ -109,6 +142,7 @@ impl Client {
         let registered: Vec<&str> = match self {
             Self::WellKnown(known) => known.redirect_uris.to_vec(),
             Self::Registered(application) => application.redirect_uris.iter().map(String::as_str).collect(),
+            Self::Identity(_) => Vec::new(),
         };
         let clean = !address.contains(['#', '\\', '@']) && !address.chars().any(|each| each.is_control());
         clean && registered.iter().any(|each| *each == address || is_same_loopback(each, address))
@@ -139,8 +173,14 @@ impl App {
             return Ok(Client::WellKnown(known));
         }
         let snapshot = self.snapshot();
-        let application = snapshot.directory().application_by_app_id(app_id).cloned();
-        application.map(Client::Registered).ok_or(ClientError::Unknown(app_id))
+        let directory = snapshot.directory();
+        if let Some(application) = directory.application_by_app_id(app_id) {
+            return Ok(Client::Registered(application.clone()));
+        }
+        let principal =
+            directory.tenants().find_map(|tenant| directory.service_principal_by_app_id(tenant.id, app_id));
+        let identity = principal.filter(|each| matches!(each.kind, ServicePrincipalKind::ManagedIdentity(_)));
+        identity.cloned().map(Client::Identity).ok_or(ClientError::Unknown(app_id))
     }
 
     /// Checks what a client shows. A public client shows nothing; every other one must prove itself.
@@ -154,12 +194,12 @@ impl App {
             (_, ClientCredentials::None) if client.is_public() => Ok(ClientProof::None),
             (_, ClientCredentials::None) => Err(ClientError::ProofRequired),
             (Client::WellKnown(_), _) => Err(ClientError::NoProofExpected),
-            (Client::Registered(application), ClientCredentials::Secret(secret)) => {
-                self.check_secret(tenant, application, secret).await?;
+            (_, ClientCredentials::Secret(secret)) => {
+                self.check_secret(&self.proofs(tenant, client), client.app_id(), secret).await?;
                 Ok(ClientProof::Secret)
             }
-            (Client::Registered(application), ClientCredentials::Assertion { token, audiences }) => {
-                self.check_assertion(tenant, application, token, audiences)?;
+            (_, ClientCredentials::Assertion { token, audiences }) => {
+                self.check_assertion(&self.proofs(tenant, client), client.app_id(), token, audiences).await?;
                 Ok(ClientProof::Assertion)
             }
         }
@@ -179,107 +219,55 @@ impl App {
 
     async fn check_secret(
         &self,
-        tenant: Option<TenantId>,
-        application: &Application,
+        proofs: &Proofs,
+        client: AppId,
         secret: &Secret<String>,
     ) -> Result<(), ClientError> {
         let now = self.now();
         let shown = digest(secret.expose());
-        let counts = |each: &ClientSecret| {
+        let right = proofs.secrets.iter().any(|each| {
             crypto::digest::equal(each.digest.as_bytes(), shown.as_bytes())
                 && each.start <= now
                 && now < each.end
-        };
-        let principal_secrets =
-            self.credentials_of_principal(tenant, application).map(|each| each.secrets.clone());
-        let right = application.secrets.iter().any(counts) || principal_secrets.iter().flatten().any(counts);
+        });
         if right {
             return Ok(());
         }
         // Secrets are long and random: counting failures serves to notice, not to protect, so a right one is
         // never refused because of them.
-        let subject = Subject::Application(application.app_id.to_string());
+        let subject = Subject::Application(client.to_string());
         match self.count_attempt(&subject).await {
             Ok(()) => Err(ClientError::WrongSecret),
             Err(_) => Err(ClientError::Throttled),
         }
     }
 
-    /// RFC 7523 §3. One assertion may come several times while it lasts: MSAL makes a new one only after ten
-    /// minutes, and Entra takes it as often.
-    fn check_assertion(
-        &self,
-        tenant: Option<TenantId>,
-        application: &Application,
-        token: &str,
-        audiences: &[String],
-    ) -> Result<(), ClientError> {
-        let wrong = |problem: &str| ClientError::WrongAssertion(problem.to_owned());
-        let now = self.now();
-        let parsed = jwt::parse(token).map_err(|error| wrong(&error.to_string()))?;
-        let header = &parsed.header;
-        let of_principal =
-            self.credentials_of_principal(tenant, application).map(|each| each.certificates.clone());
-        let known: Vec<ClientCertificate> =
-            application.certificates.iter().cloned().chain(of_principal.into_iter().flatten()).collect();
-        let named = known
-            .iter()
-            .filter(|each| each.start <= now && now < each.end)
-            .filter_map(|each| certificate(each).ok())
-            .find(|each| each.is_named_by(header.x5t.as_deref(), header.x5t_s256.as_deref()));
-        let named = named.ok_or_else(|| wrong("no certificate of the application has that thumbprint"))?;
-        let key = named.rsa_key().map_err(|error| wrong(&error.to_string()))?;
-        let claims = parsed.verify(&key).map_err(|error| wrong(&error.to_string()))?;
-        let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
-        let client = application.app_id.to_string();
-        if !text("iss").eq_ignore_ascii_case(&client) || !text("sub").eq_ignore_ascii_case(&client) {
-            return Err(wrong("iss and sub must be the client id"));
-        }
-        if !audiences.iter().any(|each| each == text("aud")) {
-            return Err(wrong(&format!(
-                "it is made out to \"{}\", expected \"{}\"",
-                text("aud"),
-                audiences.join("\" or \"")
-            )));
-        }
-        // Times come with fractions of a second.
-        let time = |name: &str| jwt::time(&claims, name).map_err(|_| wrong(&format!("{name} is not a time")));
-        let expires = time("exp")?.and_then(timestamp).ok_or_else(|| wrong("it has no time of ending"))?;
-        let not_before = match time("nbf")? {
-            Some(seconds) => timestamp(seconds),
-            None => time("iat")?.map_or(Some(Timestamp::UNIX_EPOCH), timestamp),
-        };
-        let not_before = not_before.ok_or_else(|| wrong("its beginning is out of range"))?;
-        if now >= expires.saturating_add(SKEW).unwrap_or(Timestamp::MAX) {
-            return Err(wrong("it has ended"));
-        }
-        if now < not_before.saturating_sub(SKEW).unwrap_or(Timestamp::MIN) {
-            return Err(wrong("it does not count yet"));
-        }
-        if expires > now.saturating_add(LONGEST_ASSERTION).unwrap_or(Timestamp::MAX) {
-            return Err(wrong("it would last for more than a day"));
-        }
-        Ok(())
-    }
-
-    fn credentials_of_principal(
-        &self,
-        tenant: Option<TenantId>,
-        application: &Application,
-    ) -> Option<Arc<ServicePrincipal>> {
+    /// What a client may prove itself with in a tenant: what is kept with its application and with its principal.
+    fn proofs(&self, tenant: Option<TenantId>, client: &Client) -> Proofs {
         let snapshot = self.snapshot();
-        snapshot.directory().service_principal_by_app_id(tenant?, application.app_id).cloned()
+        let principal =
+            tenant.and_then(|id| snapshot.directory().service_principal_by_app_id(id, client.app_id()));
+        let mut proofs = Proofs::default();
+        if let Client::Registered(application) = client {
+            proofs.secrets.clone_from(&application.secrets);
+            proofs.certificates.clone_from(&application.certificates);
+            proofs.federated.clone_from(&application.federated);
+        }
+        if let Some(principal) = principal {
+            proofs.secrets.extend(principal.secrets.iter().cloned());
+            proofs.certificates.extend(principal.certificates.iter().cloned());
+            proofs.federated.extend(principal.federated.iter().cloned());
+        }
+        proofs
     }
 }
 
-fn certificate(stored: &ClientCertificate) -> Result<Certificate, Error> {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    let der = STANDARD.decode(&stored.der).map_err(Error::internal)?;
-    Certificate::from_der(&der).map_err(Error::internal)
-}
-
-fn timestamp(seconds: f64) -> Option<Timestamp> {
-    (0.0..1e11).contains(&seconds).then(|| Timestamp::from_second(seconds as i64).ok()).flatten()
+/// Everything that a client may prove itself with.
+#[derive(Debug, Default)]
+struct Proofs {
+    secrets: Vec<ClientSecret>,
+    certificates: Vec<ClientCertificate>,
+    federated: Vec<FederatedCredential>,
 }
 
 impl From<ClientError> for GrantError {
@@ -290,9 +278,6 @@ impl From<ClientError> for GrantError {
         }
     }
 }
-
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
-const LONGEST_ASSERTION: SignedDuration = SignedDuration::from_hours(24);
 
 #[cfg(test)]
 mod tests {

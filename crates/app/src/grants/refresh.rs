@@ -37,6 +37,19 @@ impl App {
         Ok(format!("{family}.{secret}"))
     }
 
+    /// What a refresh token would be traded for, as long as it counts: to refuse a request before the token is used up.
+    pub async fn find_refresh(&self, token: &str) -> Result<Option<Granted>, Error> {
+        let Some((family, secret)) = token.split_once('.').filter(|_| token.len() <= 256) else {
+            return Ok(None);
+        };
+        let family = self.find_cold::<Family>(family).await?;
+        let current = family.filter(|each| {
+            self.now() < each.expires
+                && crypto::digest::equal(digest(secret).as_bytes(), each.current.as_bytes())
+        });
+        Ok(current.map(|each| each.granted))
+    }
+
     /// Trades a refresh token for what was granted and the token that takes its place.
     ///
     /// Two processes that send one token at the same moment are not told from a thief: the later one ends the

@@ -115,7 +115,8 @@ impl App {
         }
     }
 
-    /// Who presents this token: a service account of the cluster, or a member of the directory.
+    /// Who presents this token: a service account of the cluster, somebody of a foreign authority who was recognized
+    /// ([`App::recognize_foreign`]), or a member of the directory.
     pub fn token_user(
         &self,
         snapshot: &Snapshot,
@@ -124,6 +125,9 @@ impl App {
     ) -> Result<User, Unauthenticated> {
         if let Some(user) = self.service_account_user(snapshot, cluster, token)? {
             return Ok(user);
+        }
+        if let Some(found) = self.foreign_user(token) {
+            return Ok(found.user.clone());
         }
         let user = self.verify_cluster_token(token).map_err(|error| Unauthenticated(error.to_string()))?;
         if is_reserved(&user.name) || user.groups.iter().any(|group| is_reserved(group)) {
@@ -195,6 +199,16 @@ impl App {
         let impersonated =
             User { name: user.clone(), uid: uid.clone(), groups: groups.into(), extra: extra.clone() };
         Ok(impersonated)
+    }
+}
+
+impl Presented {
+    /// The token, if there is one.
+    pub fn bearer(&self) -> Option<&str> {
+        match &self.token {
+            Token::Bearer(token) => Some(token),
+            Token::None | Token::Unusable => None,
+        }
     }
 }
 

@@ -191,6 +191,40 @@ impl App {
         if !for_us {
             return Err(refused("the token is not for this API server"));
         }
+        self.account_of_bound(snapshot, cluster, claims)
+    }
+
+    /// Whether a token of the cluster's accounts, for whomever, stands for one that is there: workload identity.
+    pub(crate) fn check_workload_token(
+        &self,
+        cluster: ClusterId,
+        token: &str,
+    ) -> Result<(), Unauthenticated> {
+        let refused = |because: &str| Unauthenticated(because.to_owned());
+        let snapshot = self.snapshot();
+        let record = embedded(&snapshot, cluster).ok_or_else(|| refused("there is no such cluster"))?;
+        let parsed = jwt::parse(token).map_err(|error| Unauthenticated(error.to_string()))?;
+        let named = parsed.header.kid.as_deref() == Some(record.service_account_key.kid.as_str());
+        if !named || parsed.header.algorithm != crypto::keys::Algorithm::Rs256 {
+            return Err(refused("the cluster's key has not signed the token"));
+        }
+        let key = self.verifying_key(&record.service_account_key);
+        let key = key.map_err(|error| Unauthenticated(error.to_string()))?;
+        let claims = Value::Object(parsed.verify(&key).map_err(|error| Unauthenticated(error.to_string()))?);
+        if text(&claims, "/iss") != self.service_account_issuer(cluster) {
+            return Err(refused("the token's issuer is not this cluster"));
+        }
+        self.account_of_bound(&snapshot, cluster, &claims).map(drop)
+    }
+
+    /// The account of a bound token's claims, if they count now and all that they name is there.
+    fn account_of_bound(
+        &self,
+        snapshot: &Snapshot,
+        cluster: ClusterId,
+        claims: &Value,
+    ) -> Result<User, Unauthenticated> {
+        let refused = |because: &str| Unauthenticated(because.to_owned());
         let now = self.now().as_second();
         let time = |name: &str| claims.get(name).and_then(Value::as_i64);
         if time("exp").is_none_or(|end| now >= end) || time("nbf").is_none_or(|start| now + SKEW < start) {

@@ -1,5 +1,11 @@
 //! Whom a token is for. Resource Manager and Graph are one service here, under several names; clusters are
-//! another, and neither opens the other.
+//! another, and each registered application is one of its own. None opens another.
+
+use domain::{
+    application::Application,
+    id::{AppId, TenantId},
+    snapshot::Snapshot,
+};
 
 use crate::well_known::{CLUSTER_AUDIENCE, GRAPH_AUDIENCE};
 
@@ -7,6 +13,8 @@ use crate::well_known::{CLUSTER_AUDIENCE, GRAPH_AUDIENCE};
 #[derive(Clone, Debug)]
 pub struct Audience<'a> {
     external_url: &'a str,
+    /// Where applications are looked up, and of which tenant they must be.
+    applications: Option<(&'a Snapshot, Option<TenantId>)>,
 }
 
 /// What a client asked to reach, by scope or resource.
@@ -15,13 +23,48 @@ pub enum Resource {
     /// The `aud` of the token, as the client wrote the resource.
     Management(String),
     Cluster,
+    /// A registered application: it takes tokens by itself, and may trade a person's for others.
+    Application {
+        app_id: AppId,
+        /// As the client wrote the resource.
+        name: String,
+    },
     /// Nothing but the person's own data (`openid profile`): a token for userinfo.
     UserInfo,
 }
 
+impl Resource {
+    /// Whether both are one service, by whichever of its names.
+    pub fn is_same_service(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Management(_), Self::Management(_))
+            | (Self::Cluster, Self::Cluster)
+            | (Self::UserInfo, Self::UserInfo) => true,
+            (Self::Application { app_id: one, .. }, Self::Application { app_id: other, .. }) => one == other,
+            _ => false,
+        }
+    }
+}
+
+/// The names under which clients ask for an application's tokens.
+pub fn names_of(application: &Application) -> impl Iterator<Item = String> {
+    let id = application.app_id;
+    let own = [id.to_string(), format!("api://{id}"), format!("spn:{id}")];
+    own.into_iter().chain(application.identifier_uris.iter().cloned())
+}
+
 impl<'a> Audience<'a> {
     pub fn new(external_url: &'a str) -> Self {
-        Self { external_url }
+        Self { external_url, applications: None }
+    }
+
+    /// With the applications of one tenant, or of any.
+    pub fn with_applications(
+        external_url: &'a str,
+        snapshot: &'a Snapshot,
+        tenant: Option<TenantId>,
+    ) -> Self {
+        Self { external_url, applications: Some((snapshot, tenant)) }
     }
 
     /// Whether `audience` names Resource Manager or Graph. SDKs ask for them by their public names, whatever
@@ -69,7 +112,26 @@ impl<'a> Audience<'a> {
         }
         let bare =
             resource.strip_prefix("api://").or_else(|| resource.strip_prefix("spn:")).unwrap_or(resource);
-        Self::is_cluster(bare.trim_end_matches('/')).then_some(Resource::Cluster)
+        if Self::is_cluster(bare.trim_end_matches('/')) {
+            return Some(Resource::Cluster);
+        }
+        let app_id = self.application(resource)?.app_id;
+        Some(Resource::Application { app_id, name: resource.to_owned() })
+    }
+
+    fn application(&self, resource: &str) -> Option<&Application> {
+        let (snapshot, tenant) = self.applications?;
+        let directory = snapshot.directory();
+        let bare = resource.trim_end_matches('/');
+        let id = bare.strip_prefix("api://").or_else(|| bare.strip_prefix("spn:")).unwrap_or(bare);
+        let by_id = AppId::parse(id).ok().and_then(|id| directory.application_by_app_id(id));
+        let by_uri = || {
+            directory
+                .applications()
+                .find(|each| each.identifier_uris.iter().any(|uri| uri.trim_end_matches('/') == bare))
+        };
+        let found = by_id.or_else(by_uri)?;
+        tenant.is_none_or(|tenant| tenant == found.tenant).then_some(&**found)
     }
 
     fn of_scope(&self, scope: &str) -> Option<Resource> {

@@ -61,6 +61,10 @@ pub(super) fn access(
     let audience = match &request.resource {
         Resource::Management(audience) => audience.clone(),
         Resource::Cluster => CLUSTER_AUDIENCE.to_owned(),
+        Resource::Application { app_id, name } => match request.version {
+            Version::V1 => name.clone(),
+            Version::V2 => app_id.to_string(),
+        },
         Resource::UserInfo => Audience::new(external_url).user_info(),
     };
     put(&mut claims, "aud", audience);

@@ -38,6 +38,13 @@ pub enum AppCommand {
     },
     /// Delete an application and its service principal
     Delete { app: String },
+    /// Let an application reach a service on behalf of everybody in the tenant, without asking each
+    Consent {
+        app: String,
+        /// The service: `graph`, the object or application id of an application, or an address
+        #[arg(long, default_value = "graph")]
+        resource: String,
+    },
     /// Secrets and certificates of an application
     #[command(subcommand)]
     Credential(CredentialCommand),
@@ -100,6 +107,17 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             let found = find(&client, &app).await?;
             client.delete(&format!("/v1.0/applications/{}", text(&found, "id"))).await?;
             println!("Deleted {app}");
+        }
+        AppCommand::Consent { app, resource } => {
+            let app_id = text(&find(&client, &app).await?, "appId");
+            let path = format!("/v1.0/servicePrincipals?$filter=appId%20eq%20{}", quote(&app_id));
+            let principals = client.list(&path).await?;
+            let principal = principals.first().with_context(|| format!("{app} has no service principal"))?;
+            let resource = if resource == "graph" { GRAPH } else { resource.as_str() };
+            let body = json!({"clientId": text(principal, "id"), "consentType": "AllPrincipals",
+                "resourceId": resource, "scope": ".default"});
+            client.post("/v1.0/oauth2PermissionGrants", &body).await?;
+            println!("{app} may reach {resource} on behalf of everybody now");
         }
         AppCommand::Credential(command) => credential(&client, command).await?,
     }
@@ -166,3 +184,6 @@ fn text(object: &Value, member: &str) -> String {
 }
 
 const COLUMNS: [Column; 3] = [("NAME", "/displayName"), ("APPLICATION ID", "/appId"), ("OBJECT ID", "/id")];
+
+/// The application that Microsoft Graph is in every tenant.
+const GRAPH: &str = "00000003-0000-0000-c000-000000000000";

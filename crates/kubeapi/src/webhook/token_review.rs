@@ -72,7 +72,7 @@ async fn answer(app: &App, name: &str, request: Request) -> Result<Response, Sta
     let review: TokenReview = read(request.into_body()).await?;
     check_type(&review.api_version, &review.kind, "authentication.k8s.io", "TokenReview")?;
     let Spec { token, audiences } = review.spec;
-    let status = match app.review_token(&cluster, &token, &audiences.unwrap_or_default()) {
+    let status = match app.review_token(&cluster, &token, &audiences.unwrap_or_default()).await {
         Ok(reviewed) => AnswerStatus {
             authenticated: true,
             user: Some(User {

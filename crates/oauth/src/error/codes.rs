@@ -73,6 +73,28 @@ pub(crate) const WRONG_SECRET: Code = code(
 );
 pub(crate) const WRONG_ASSERTION: Code =
     code(700_027, 401, "invalid_client", "The client assertion is not valid.");
+pub(crate) const ASSERTION_TIME: Code =
+    code(700_024, 401, "invalid_client", "The client assertion has ended, or does not count yet.");
+pub(crate) const NO_FEDERATED_ISSUER: Code = code(
+    700_211,
+    401,
+    "invalid_client",
+    "No federated credential of the application has the issuer of the assertion.",
+);
+pub(crate) const NO_FEDERATED_AUDIENCE: Code = code(
+    700_212,
+    401,
+    "invalid_client",
+    "No federated credential of the application has the audience of the assertion.",
+);
+pub(crate) const NO_FEDERATED_SUBJECT: Code = code(
+    700_213,
+    401,
+    "invalid_client",
+    "No federated credential of the application has the subject of the assertion.",
+);
+pub(crate) const ISSUER_UNREACHABLE: Code =
+    code(50_166, 401, "invalid_client", "The keys of the assertion's issuer could not be read.");
 pub(crate) const NO_SERVICE_PRINCIPAL: Code = code(
     7_000_229,
     401,
@@ -127,10 +149,31 @@ pub(crate) const CONSENT_REQUIRED: Code = code(
     "consent_required",
     "The person has not let this client act for them, and the client asked not to show a page.",
 );
+pub(crate) const NO_CONSENT: Code = code(
+    65_001,
+    400,
+    "invalid_grant",
+    "The person has not let this application reach that service for them. Ask them by an interactive sign-in.",
+);
+pub(crate) const WRONG_GRANT_ASSERTION: Code =
+    code(50_013, 400, "invalid_grant", "The assertion is not valid.");
 pub(crate) const BUSY: Code =
     code(90_033, 503, "temporarily_unavailable", "The service cannot answer at this moment. Try again.");
 pub(crate) const INTERNAL: Code =
     code(50_000, 500, "server_error", "The request failed through a fault of the service.");
+
+impl Code {
+    /// What libraries look at beside the name of the error, to tell a person what to do.
+    pub(crate) fn suberror(&self) -> Option<&'static str> {
+        match self.number {
+            65_001 => Some("consent_required"),
+            50_055 => Some("user_password_expired"),
+            50_173 => Some("bad_token"),
+            70_008 => Some("token_expired"),
+            _ => None,
+        }
+    }
+}
 
 const fn code(number: u32, status: u16, error: &'static str, text: &'static str) -> Code {
     Code { number, status, error, text }

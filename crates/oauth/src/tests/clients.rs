@@ -222,20 +222,20 @@ async fn an_application_gets_a_token_for_an_assertion_that_its_certificate_signe
     // Libraries send one assertion until it ends, and files end with a new line.
     ask(&format!("{assertion}\n")).await.ok();
     ask(&theirs.assertion(&good)).await.fails(401, "invalid_client", 700_027);
-    for (name, wrong) in [
-        ("aud", json!("https://elsewhere.example/token")),
-        ("aud", json!(null)),
-        ("iss", json!("somebody")),
-        ("sub", json!(AZ)),
-        ("exp", json!(now - 600.0)),
-        ("exp", json!("soon")),
-        ("exp", json!(now + 48.0 * 3600.0)),
-        ("nbf", json!(now + 3600.0)),
-        ("nbf", json!([])),
+    for (name, wrong, number) in [
+        ("aud", json!("https://elsewhere.example/token"), 700_027),
+        ("aud", json!(null), 700_027),
+        ("iss", json!("somebody"), 700_211),
+        ("sub", json!(AZ), 700_027),
+        ("exp", json!(now - 600.0), 700_024),
+        ("exp", json!("soon"), 700_027),
+        ("exp", json!(now + 48.0 * 3600.0), 700_027),
+        ("nbf", json!(now + 3600.0), 700_024),
+        ("nbf", json!([]), 700_027),
     ] {
         let mut bad = good.clone();
         bad[name] = wrong;
-        ask(&ours.assertion(&bad)).await.fails(401, "invalid_client", 700_027);
+        ask(&ours.assertion(&bad)).await.fails(401, "invalid_client", number);
     }
     for garbage in ["x", "a.b.c", &assertion[..assertion.len() - 4], &"e".repeat(60_000)] {
         ask(garbage).await.fails(401, "invalid_client", 700_027);

@@ -50,6 +50,7 @@ pub(super) async fn for_person(
     scope: &Scope,
     refresh_token: Refresh,
 ) -> Result<Response, Failure> {
+    exchange.app.require_consent(&exchange.client, granted, &scope.resource).await?;
     let access = exchange
         .app
         .issue_access_token(&TokenRequest {
@@ -160,6 +161,7 @@ fn resource(scope: &Scope) -> String {
     match &scope.resource {
         Resource::Management(audience) => audience.clone(),
         Resource::Cluster => CLUSTER.to_owned(),
+        Resource::Application { name, .. } => name.clone(),
         Resource::UserInfo => String::new(),
     }
 }

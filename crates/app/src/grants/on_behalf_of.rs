@@ -1,0 +1,41 @@
+//! On behalf of: an application that a person has called trades their token for one to go on with (RFC 7523 §2.1, as
+//! Entra uses it). The token must have been made out to that very application, and stand for a person.
+
+use super::{Client, GrantError, Granted};
+use crate::{
+    App, CallerKind,
+    tokens::{Rejection, audience::names_of, session_stamp},
+};
+
+impl App {
+    /// What the person behind the token lets the client do: whatever they have agreed to before.
+    pub fn granted_on_behalf(
+        &self,
+        client: &Client,
+        assertion: &str,
+        scope: &str,
+    ) -> Result<Granted, GrantError> {
+        let names: Vec<String> = match client {
+            Client::Registered(application) => names_of(application).collect(),
+            Client::WellKnown(_) | Client::Identity(_) => vec![client.app_id().to_string()],
+        };
+        let caller = self.verify_token_for(assertion, &names).map_err(|rejection| match rejection {
+            Rejection::Revoked(_) | Rejection::Disabled(_) | Rejection::Deleted(_) => GrantError::Revoked,
+            Rejection::Expired(_) => GrantError::Expired,
+            other => GrantError::Assertion(other.to_string()),
+        })?;
+        if caller.kind != CallerKind::User {
+            return Err(GrantError::Assertion("it stands for an application, not for a person".into()));
+        }
+        let snapshot = self.snapshot();
+        let stamp = session_stamp(&snapshot, caller.object_id).ok_or(GrantError::Revoked)?;
+        Ok(Granted {
+            tenant: caller.tenant,
+            user: caller.object_id,
+            client: client.app_id(),
+            stamp,
+            scope: scope.to_owned(),
+            nonce: None,
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! `/oauth2PermissionGrants`: which services an administrator lets an application reach for everybody in the tenant.
+//! What people have agreed to for themselves is not shown, and is theirs.
+//!
+//! The id of a grant is the object id of the application's service principal: there is one grant for each. Its
+//! resource may be named by object id, application id or address.
+
+use app::{App, Caller};
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use domain::id::{AppId, ObjectId};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    call::{Authenticated, Body},
+    error::GraphError,
+    page::single,
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GrantForm {
+    client_id: String,
+    consent_type: String,
+    resource_id: String,
+    scope: Option<String>,
+}
+
+pub(crate) async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Body(form): Body<GrantForm>,
+) -> Result<Response, GraphError> {
+    if form.consent_type != "AllPrincipals" {
+        return Err(GraphError::bad(format!(
+            "consentType is \"{}\", expected \"AllPrincipals\": people agree for themselves when they sign in.",
+            form.consent_type
+        )));
+    }
+    let client = client_of(&app, &caller, &form.client_id)?;
+    let resource = resource_of(&app, &caller, &form.resource_id);
+    let permissions = form.scope.unwrap_or_default();
+    let mut scopes: Vec<&str> = permissions.split_ascii_whitespace().collect();
+    if scopes.is_empty() {
+        scopes.push(".default");
+    }
+    for scope in scopes {
+        app.consent_for_all(&caller, client, &format!("{resource}/{scope}")).await?;
+    }
+    let grant = render(&app, &caller, &form.client_id, client).await?;
+    Ok((StatusCode::CREATED, Json(single(&app, "oauth2PermissionGrants", grant))).into_response())
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(grant): Path<String>,
+) -> Result<Response, GraphError> {
+    let client = client_of(&app, &caller, &grant)?;
+    let rendered = render(&app, &caller, &grant, client).await?;
+    if rendered.get("scope").and_then(Value::as_str).is_none_or(str::is_empty) {
+        return Err(GraphError::not_found(&grant));
+    }
+    Ok(Json(single(&app, "oauth2PermissionGrants", rendered)).into_response())
+}
+
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(grant): Path<String>,
+) -> Result<Response, GraphError> {
+    let client = client_of(&app, &caller, &grant)?;
+    app.withdraw_consent_for_all(&caller, client).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The application of a service principal.
+fn client_of(app: &App, caller: &Caller, id: &str) -> Result<AppId, GraphError> {
+    app_id_of(app, caller, id).ok_or_else(|| GraphError::not_found(id))
+}
+
+/// The resource as a client would write it in a scope.
+fn resource_of(app: &App, caller: &Caller, id: &str) -> String {
+    app_id_of(app, caller, id).map_or_else(|| id.to_owned(), |app_id| app_id.to_string())
+}
+
+fn app_id_of(app: &App, caller: &Caller, id: &str) -> Option<AppId> {
+    let snapshot = app.snapshot();
+    let principal = snapshot.directory().service_principal(ObjectId::parse(id).ok()?)?;
+    (principal.tenant == caller.tenant).then_some(principal.app_id)
+}
+
+async fn render(app: &App, caller: &Caller, id: &str, client: AppId) -> Result<Value, GraphError> {
+    let scopes = app.consented_for_all(caller, client).await?;
+    Ok(
+        json!({"id": id, "clientId": id, "consentType": "AllPrincipals", "principalId": null, "scope": scopes.join(" ")}),
+    )
+}

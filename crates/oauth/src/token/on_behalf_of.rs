@@ -1,0 +1,34 @@
+//! A person's token, made out to the application that shows it, for one to call the next service with (RFC 7523 §2.1;
+//! Entra's on-behalf-of).
+
+use app::tokens::claims::ClientProof;
+use axum::response::Response;
+
+use super::{
+    Exchange,
+    response::{Refresh, for_person},
+};
+use crate::error::{Failure, codes};
+
+pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
+    // A public client could be anybody who has got hold of a token.
+    if exchange.proof == ClientProof::None {
+        return Err(Failure::new(&codes::PROOF_REQUIRED, ""));
+    }
+    if exchange.require("requested_token_use")? != "on_behalf_of" {
+        return Err(Failure::new(&codes::MALFORMED, "The requested_token_use is not on_behalf_of."));
+    }
+    let assertion = exchange.require("assertion")?;
+    let scope = exchange.scope_or("")?;
+    if scope.text.is_empty() {
+        return Err(Failure::missing("scope"));
+    }
+    // What the person has agreed to earlier counts, not what the client asks for now.
+    let mut granted = exchange.app.granted_on_behalf(&exchange.client, assertion, "")?;
+    if exchange.tenant().is_some_and(|tenant| tenant != granted.tenant) {
+        return Err(Failure::new(&codes::WRONG_GRANT_ASSERTION, "Cause: it is of another tenant."));
+    }
+    exchange.app.require_consent(&exchange.client, &granted, &scope.resource).await?;
+    granted.scope.clone_from(&scope.text);
+    for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.new_family()?)).await
+}

@@ -1,0 +1,3 @@
+//! Whole servers in this process, asked over TLS.
+
+mod foreign;
