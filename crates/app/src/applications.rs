@@ -219,7 +219,7 @@ impl App {
         .await
     }
 
-    async fn transact_application(
+    pub(crate) async fn transact_application(
         &self,
         caller: &Caller,
         id: ObjectId,

@@ -14,6 +14,7 @@ pub mod clusters;
 mod cold;
 pub mod credentials;
 pub mod error;
+pub mod federated;
 pub mod foreign;
 pub mod grants;
 pub mod groups;

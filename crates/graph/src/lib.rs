@@ -7,6 +7,7 @@ mod applications;
 mod call;
 mod directory_objects;
 mod error;
+mod federated_credentials;
 mod filter;
 mod groups;
 mod me;

@@ -8,7 +8,8 @@ use axum::{
 };
 
 use crate::{
-    applications, directory_objects, groups, me, organization, permission_grants, service_principals, users,
+    applications, directory_objects, federated_credentials, groups, me, organization, permission_grants,
+    service_principals, users,
 };
 
 pub fn routes() -> Router<App> {
@@ -37,6 +38,16 @@ fn version() -> Router<App> {
         .route(
             "/applications/{application}",
             get(applications::show).patch(applications::update).delete(applications::delete),
+        )
+        .route(
+            "/applications/{application}/federatedIdentityCredentials",
+            get(federated_credentials::list).post(federated_credentials::create),
+        )
+        .route(
+            "/applications/{application}/federatedIdentityCredentials/{credential}",
+            get(federated_credentials::show)
+                .patch(federated_credentials::update)
+                .delete(federated_credentials::delete),
         )
         .route("/applications/{application}/addPassword", post(applications::add_password))
         .route("/applications/{application}/removePassword", post(applications::remove_password))

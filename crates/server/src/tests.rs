@@ -1,3 +1,5 @@
 //! Whole servers in this process, asked over TLS.
 
+mod consent;
 mod foreign;
+mod site;

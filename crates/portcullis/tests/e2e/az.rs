@@ -1,7 +1,10 @@
 //! The three commands: `az login`, `az aks get-credentials`, `kubectl`, with the unmodified Azure command line.
 
+use serde_json::json;
+
 use crate::{
     azure::Azure,
+    libraries::{NODE, PYTHON, certificate, claims, token},
     person::Person,
     running::{Journey, PASSWORD},
 };
@@ -52,6 +55,92 @@ fn a_refused_sign_in_says_why() {
     login(&application.app_id, &application.secret, "elsewhere.example", "three").refused("AADSTS90002");
     // Signed in, but nothing may be seen.
     login(&application.app_id, &application.secret, &tenant, "four").refused("No subscriptions found");
+}
+
+/// A program signs in by the key of its certificate, which `az` itself tells the application of.
+#[test]
+fn a_service_principal_signs_in_by_certificate() {
+    let journey = Journey::begin();
+    let application = journey.application("build");
+    journey.assign(&application.principal, "Reader");
+    let (public, both) = certificate(&journey);
+    Azure::administrator(&journey)
+        .az(&[
+            "ad",
+            "app",
+            "credential",
+            "reset",
+            "--id",
+            &application.app_id,
+            "--cert",
+            &format!("@{public}"),
+        ])
+        .ok();
+    let azure = Azure::new(&journey, "build");
+    let tenant = journey.first("tenantId");
+    let login = |file: &str| {
+        let start = ["login", "--service-principal", "--username", &application.app_id, "--tenant", &tenant];
+        azure.az(&[&start[..], &["--certificate", file]].concat())
+    };
+    login(&both).ok();
+    azure.az(&["group", "list"]).ok();
+    let other = Azure::new(&journey, "other");
+    let (_, unknown) = certificate(&journey);
+    let start = ["login", "--service-principal", "--username", &application.app_id, "--tenant", &tenant];
+    other.az(&[&start[..], &["--certificate", &unknown]].concat()).refused("AADSTS700027");
+}
+
+/// Workload identity: a pod's token in place of a secret, of a cluster of this installation and of an issuer elsewhere.
+#[test]
+fn a_workload_signs_in_by_the_token_that_it_has() {
+    let elsewhere = Journey::begin();
+    let authorities = elsewhere.path("data/ca.crt");
+    let journey = Journey::begin_with(&["--outside-authorities", authorities.to_str().unwrap()]);
+    let tenant = journey.first("tenantId");
+    let application = journey.application("till");
+    journey.assign(&application.principal, "Reader");
+    let admin = Azure::administrator(&journey);
+    let trust = |name: &str, token: &str| {
+        let claims = claims(token);
+        let audience = claims["aud"].as_str().or(claims["aud"][0].as_str()).unwrap();
+        let credential =
+            json!({"name": name, "issuer": claims["iss"], "subject": claims["sub"], "audiences": [audience]});
+        let create = ["ad", "app", "federated-credential", "create", "--id", &application.app_id];
+        let made = admin.json(&[&create[..], &["--parameters", &credential.to_string()]].concat());
+        assert_eq!(made["subject"], claims["sub"]);
+    };
+    let login = |who: &str, token: &str| {
+        let start = ["login", "--service-principal", "--username", &application.app_id, "--tenant", &tenant];
+        let azure = Azure::new(&journey, who);
+        let said = azure.az(&[&start[..], &["--federated-token", token]].concat());
+        if said.success {
+            azure.az(&["group", "list"]).ok();
+        }
+        said
+    };
+
+    journey.portcullis("admin", &["cluster", "create", "c1", "-g", "rg"], None).ok();
+    let config = journey.credentials("admin", "c1", &["--admin"]);
+    let create = ["create", "token", "default", "--audience", "api://AzureADTokenExchange"];
+    let of_pod = journey.kubectl("admin", &config, &create).ok().trim().to_owned();
+    login("before", &of_pod).refused("AADSTS700211");
+    trust("pod", &of_pod);
+    login("pod", &of_pod).ok();
+    for (library, flow) in [(PYTHON, "identity-workload"), (NODE, "identity-workload")] {
+        let result = library.run_in_pod(&journey, flow, &application, &of_pod);
+        assert_eq!(claims(token(&result))["oid"], application.principal.as_str());
+    }
+    // The account goes, and with it what its token was worth.
+    journey.kubectl("admin", &config, &["delete", "serviceaccount", "default"]).ok();
+    login("gone", &of_pod).refused("AADSTS700027");
+
+    // An issuer elsewhere, asked for its keys over the network.
+    let job = elsewhere.application("job");
+    let settings = json!({"base": elsewhere.url, "tenant": elsewhere.first("tenantId"), "client": job.app_id,
+        "secret": job.secret, "scope": format!("{}/.default", job.app_id)});
+    let foreign = PYTHON.run(&elsewhere, "msal-secret", &settings);
+    trust("elsewhere", token(&foreign));
+    login("elsewhere", token(&foreign)).ok();
 }
 
 /// A person signs in with the browser and with a device code; one who is disabled is out at once.

@@ -14,10 +14,10 @@ use crate::{
 
 /// A program in one of two languages that signs in by one flow of a library.
 #[derive(Clone, Copy)]
-struct Library(&'static str);
+pub(crate) struct Library(&'static str);
 
-const PYTHON: Library = Library("flows.py");
-const NODE: Library = Library("flows.js");
+pub(crate) const PYTHON: Library = Library("flows.py");
+pub(crate) const NODE: Library = Library("flows.js");
 const AZ: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 const CLUSTER: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 
@@ -39,8 +39,28 @@ impl Library {
         command
     }
 
-    fn run(self, journey: &Journey, flow: &str, settings: &Value) -> Value {
+    pub(crate) fn run(self, journey: &Journey, flow: &str, settings: &Value) -> Value {
         let said = journey.run("library", self.command(journey, flow, settings), None);
+        read(&said.out, &said.error)
+    }
+
+    /// A flow of a program in a pod, which finds everything in its environment.
+    pub(crate) fn run_in_pod(
+        self,
+        journey: &Journey,
+        flow: &str,
+        application: &Application,
+        token: &str,
+    ) -> Value {
+        let file = journey.path("azure-identity-token");
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        let mut command = self.command(journey, flow, &settings(journey, &application.app_id));
+        command
+            .env("AZURE_AUTHORITY_HOST", &journey.url)
+            .env("AZURE_TENANT_ID", journey.first("tenantId"))
+            .env("AZURE_CLIENT_ID", &application.app_id)
+            .env("AZURE_FEDERATED_TOKEN_FILE", file);
+        let said = journey.run("library", command, None);
         read(&said.out, &said.error)
     }
 
@@ -64,13 +84,13 @@ fn read(out: &str, error: &str) -> Value {
 }
 
 #[track_caller]
-fn token(result: &Value) -> &str {
+pub(crate) fn token(result: &Value) -> &str {
     let token = result["access_token"].as_str().or_else(|| result["accessToken"].as_str());
     token.unwrap_or_else(|| panic!("no token: {result}"))
 }
 
 #[track_caller]
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
@@ -101,16 +121,14 @@ fn works(journey: &Journey, token: &str) {
     assert_eq!(status, 200);
 }
 
-/// A key and its certificate in one PEM file, which the application is told of.
-fn certificate(journey: &Journey, application: &Application) -> String {
+/// A new certificate, and the file that holds its key beside it, both PEM.
+pub(crate) fn certificate(journey: &Journey) -> (String, String) {
     let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
     let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&pair).unwrap();
     let (public, both) = (journey.path("client.crt"), journey.path("client.pem"));
     std::fs::write(&public, certificate.pem()).unwrap();
     std::fs::write(&both, format!("{}{}", certificate.pem(), pair.serialize_pem())).unwrap();
-    let add = ["app", "credential", "add", &application.app_id, "--certificate", public.to_str().unwrap()];
-    journey.portcullis("admin", &add, None).ok();
-    both.to_str().unwrap().to_owned()
+    (public.to_str().unwrap().to_owned(), both.to_str().unwrap().to_owned())
 }
 
 #[test]
@@ -118,7 +136,10 @@ fn programs_sign_in_by_secret_and_by_certificate() {
     let journey = Journey::begin();
     let application = journey.application("build");
     let mut settings = of_application(&journey, &application);
-    settings["certificate"] = certificate(&journey, &application).into();
+    let (public, both) = certificate(&journey);
+    let add = ["app", "credential", "add", &application.app_id, "--certificate", &public];
+    journey.portcullis("admin", &add, None).ok();
+    settings["certificate"] = both.into();
     let check = |library: Library, flow: &str| {
         let result = library.run(&journey, flow, &settings);
         let token = token(&result);
@@ -204,6 +225,38 @@ fn a_web_application_signs_its_people_in() {
     });
     works(&journey, token(&result));
     assert_eq!(result["id_token_claims"]["preferred_username"], user.as_str());
+}
+
+/// A service that people call goes on for them, once they or an administrator have let it.
+#[test]
+fn a_service_goes_on_behalf_of_its_callers() {
+    let journey = Journey::begin();
+    let service = journey.application("service");
+    let mut caller = settings(&journey, AZ);
+    caller["scope"] = format!("{}/.default", service.app_id).into();
+    let (user, password) = (journey.first("userPrincipalName"), journey.first("password"));
+    let result = PYTHON.ask(&journey, "msal-interactive", &caller, OPENED, |address| {
+        Person::new(&journey, &user, &password).authorize(address);
+        String::new()
+    });
+    let mut settings = of_application(&journey, &service);
+    settings["assertion"] = token(&result["first"]).into();
+    let flows = [(PYTHON, "msal-obo"), (PYTHON, "identity-obo"), (NODE, "msal-obo"), (NODE, "identity-obo")];
+    for (library, flow) in flows {
+        let refused = library.run(&journey, flow, &settings);
+        assert!(refused["error_description"].as_str().unwrap().contains("65001"), "{flow}: {refused}");
+    }
+    journey.portcullis("admin", &["app", "consent", "service"], None).ok();
+    for (library, flow) in flows {
+        let result = library.run(&journey, flow, &settings);
+        let token = token(&result);
+        assert_eq!(
+            (&claims(token)["upn"], &claims(token)["azp"]),
+            (&json!(user), &json!(service.app_id)),
+            "{flow}"
+        );
+        works(&journey, token);
+    }
 }
 
 /// A name and a password, only from a client that an administrator trusts with them.

@@ -35,10 +35,16 @@ pub(crate) struct Said {
 
 impl Journey {
     pub(crate) fn begin() -> Self {
+        Self::begin_with(&[])
+    }
+
+    /// With further flags of `serve`.
+    pub(crate) fn begin_with(flags: &[&str]) -> Self {
         let place = tempfile::tempdir().unwrap();
         let mut server = Command::new(PROGRAM)
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(place.path().join("data"))
+            .args(flags)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -4,6 +4,7 @@ environment variable SETTINGS. Prints what the library gives as one JSON object.
 import json
 import os
 import sys
+from urllib.parse import parse_qsl, urlsplit
 
 import msal
 from azure import identity
@@ -56,7 +57,7 @@ def msal_code():
     app = confidential(settings["secret"])
     flow = app.initiate_auth_code_flow([scope], redirect_uri=settings["redirect"])
     say(MARK + flow["auth_uri"])
-    answer = dict(pair.split("=", 1) for pair in sys.stdin.readline().strip().split("?", 1)[1].split("&"))
+    answer = dict(parse_qsl(urlsplit(sys.stdin.readline().strip()).query))
     return app.acquire_token_by_auth_code_flow(flow, answer)
 
 
