@@ -58,6 +58,7 @@ impl App {
                 display_name: display("Default Directory")?,
                 domains: vec![first.upn.domain().to_ascii_lowercase()],
                 administrators: BTreeSet::from([user_id]),
+                password_grant: false,
                 created: now,
             }),
             Record::Subscription(Subscription {

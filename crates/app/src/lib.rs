@@ -32,6 +32,7 @@ pub mod roles;
 mod sealed;
 pub mod subscriptions;
 mod tables;
+pub mod tenants;
 pub mod tokens;
 mod tx;
 pub mod users;

@@ -115,6 +115,15 @@ impl App {
         live_caller(&snapshot, &verified)
     }
 
+    /// The client that an id token of ours was issued to, ended or not: a hint, for leading a browser back to it.
+    pub fn client_of_id_token(&self, token: &str) -> Option<AppId> {
+        let snapshot = self.snapshot();
+        let parsed = jwt::parse(token).ok()?;
+        let record = snapshot.signing_key(parsed.header.kid.as_deref()?)?;
+        let claims = parsed.verify(&*self.verifying_key(&record.key).ok()?).ok()?;
+        AppId::parse(claims.get("aud")?.as_str()?).ok()
+    }
+
     /// Whom a token stands for that was made out to one of these names.
     pub(crate) fn verify_token_for(&self, token: &str, names: &[String]) -> Result<Caller, Rejection> {
         let snapshot = self.snapshot();

@@ -4,6 +4,7 @@ pub mod access;
 pub mod app;
 pub mod assignment;
 pub mod attach;
+pub mod az_env;
 pub mod cluster;
 pub mod convert;
 pub mod eval;

@@ -17,7 +17,9 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use cmd::{
-    GetTokenArgs, access, app, assignment, cluster,
+    GetTokenArgs, access, app, assignment,
+    az_env::{self, AzEnvArgs},
+    cluster,
     convert::{self, ConvertArgs},
     group, resource_group, role, session as account, user,
 };
@@ -58,6 +60,8 @@ pub enum Command {
     Eval(cmd::EvalArgs),
     /// Give kubectl a token: the credential plugin that kubeconfigs call
     GetToken(Box<GetTokenArgs>),
+    /// Print what a shell needs so that az, the Azure libraries and kubectl use a server: eval "$(portcullis az-env)"
+    AzEnv(AzEnvArgs),
     /// Rewrite the sign-in of a kubeconfig's users, as kubelogin does
     ConvertKubeconfig(Box<ConvertArgs>),
 }
@@ -91,6 +95,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Assignment(command) => assignment::run(command).await,
         Command::Keys(command) => access::run(command).await,
         Command::GetToken(arguments) => cmd::get_token(*arguments).await,
+        Command::AzEnv(arguments) => az_env::run(&arguments),
         Command::ConvertKubeconfig(arguments) => convert::run(&arguments),
         Command::Eval(_) => Ok(()),
     }

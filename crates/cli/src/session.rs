@@ -212,7 +212,7 @@ fn file() -> anyhow::Result<PathBuf> {
     Ok(directory()?.join("session.json"))
 }
 
-fn directory() -> anyhow::Result<PathBuf> {
+pub(crate) fn directory() -> anyhow::Result<PathBuf> {
     let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let configured = from("PORTCULLIS_CONFIG_DIR")
         .or_else(|| from("XDG_CONFIG_HOME").map(|path| path.join("portcullis")))

@@ -19,6 +19,9 @@ pub struct Tenant {
     /// Holders of the directory role Global Administrator. They stand here, in one record, so that two
     /// removals at the same time cannot take away the last one.
     pub administrators: BTreeSet<ObjectId>,
+    /// Whether public clients that are part of the installation, such as `az`, may send names and passwords.
+    #[serde(default)]
+    pub password_grant: bool,
     pub created: Timestamp,
 }
 

@@ -1,15 +1,91 @@
 //! `/organization`: what concerns the tenant as a whole. Rotation of signing keys is not in Microsoft's
 //! Graph, where nobody can ask for it.
 
-use app::App;
+use std::{collections::BTreeMap, sync::Arc};
+
+use app::{App, Caller, tenants::TenantUpdate};
 use axum::{
     Json,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use domain::tenant::Tenant;
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::{call::Authenticated, error::GraphError};
+use crate::{
+    call::{Authenticated, Body},
+    error::GraphError,
+    page::single,
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OrganizationForm {
+    /// Ours: whether `az` and its like may send names and passwords.
+    allow_password_grant: Option<bool>,
+    #[serde(flatten)]
+    other: BTreeMap<String, Value>,
+}
+
+pub(crate) async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+) -> Result<Response, GraphError> {
+    let context = format!("{}/v1.0/$metadata#organization", app.settings().external_url);
+    let own = own(&app, &caller, &caller.tenant.to_string())?;
+    Ok(Json(json!({"@odata.context": context, "value": [render(&own)]})).into_response())
+}
+
+pub(crate) async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(tenant): Path<String>,
+) -> Result<Response, GraphError> {
+    Ok(Json(single(&app, "organization", render(&*own(&app, &caller, &tenant)?))).into_response())
+}
+
+pub(crate) async fn update(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(tenant): Path<String>,
+    Body(form): Body<OrganizationForm>,
+) -> Result<Response, GraphError> {
+    if let Some(name) = form.other.keys().next() {
+        return Err(GraphError::bad(format!("The property '{name}' cannot be changed here.")));
+    }
+    let id = own(&app, &caller, &tenant)?.id;
+    app.update_tenant(&caller, id, TenantUpdate { password_grant: form.allow_password_grant }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn own(app: &App, caller: &Caller, tenant: &str) -> Result<Arc<Tenant>, GraphError> {
+    let snapshot = app.snapshot();
+    let found = snapshot.directory().tenant(caller.tenant);
+    found
+        .filter(|_| tenant.eq_ignore_ascii_case(&caller.tenant.to_string()))
+        .cloned()
+        .ok_or_else(|| GraphError::not_found(tenant))
+}
+
+fn render(tenant: &Tenant) -> Value {
+    let domains: Vec<Value> = tenant
+        .domains
+        .iter()
+        .enumerate()
+        .map(|(place, name)| json!({"name": name, "isDefault": place == 0, "isInitial": place == 0, "type": "Managed"}))
+        .collect();
+    json!({
+        "@odata.type": "#microsoft.graph.organization",
+        "id": tenant.id,
+        "displayName": tenant.display_name,
+        "tenantType": "AAD",
+        "createdDateTime": tenant.created,
+        "verifiedDomains": domains,
+        "allowPasswordGrant": tenant.password_grant,
+    })
+}
 
 pub(crate) async fn rotate_signing_keys(
     State(app): State<App>,

@@ -67,6 +67,8 @@ fn version() -> Router<App> {
             "/oauth2PermissionGrants/{grant}",
             get(permission_grants::show).delete(permission_grants::delete),
         )
+        .route("/organization", get(organization::list))
+        .route("/organization/{tenant}", get(organization::show).patch(organization::update))
         .route("/organization/{tenant}/rotateSigningKeys", post(organization::rotate_signing_keys))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
 }

@@ -3,6 +3,7 @@
 
 use crypto::jwt::Claims;
 use domain::{
+    application::ServicePrincipalKind,
     directory::Principal,
     id::{AppId, ObjectId, TenantId},
     snapshot::Snapshot,
@@ -10,7 +11,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Audience, audience::Resource, issuer, session_stamp};
+use super::{Audience, audience::Resource, client_name, issuer, session_stamp};
 use crate::{Error, well_known::CLUSTER_AUDIENCE};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,12 @@ pub(super) fn access(
     };
     put(&mut claims, client, request.client.to_string());
     put(&mut claims, proof, (request.client_proof as u8).to_string());
+    if let Some(tenant) = snapshot.directory().tenant(request.tenant) {
+        put(&mut claims, "xms_tcdt", tenant.created.as_second());
+    }
+    if let Some(name) = client_name(snapshot, request.client) {
+        put(&mut claims, "app_displayname", name);
+    }
     match snapshot.directory().principal(request.subject) {
         Some(Principal::User(_)) => {
             put(&mut claims, "idtyp", "user");
@@ -84,7 +91,14 @@ pub(super) fn access(
             put(&mut claims, "amr", request.methods.clone());
             put(&mut claims, "acr", "1");
         }
-        Some(_) => put(&mut claims, "idtyp", "app"),
+        Some(Principal::ServicePrincipal(principal)) => {
+            put(&mut claims, "idtyp", "app");
+            // By this a client knows which managed identity it is.
+            if let ServicePrincipalKind::ManagedIdentity(resource) = &principal.kind {
+                put(&mut claims, "xms_mirid", resource.as_str());
+            }
+        }
+        Some(Principal::Group(_)) => return Err(Error::not_found("principal", request.subject)),
         None => return Err(Error::not_found("principal", request.subject)),
     }
     put_groups(&mut claims, snapshot, external_url, request.subject);

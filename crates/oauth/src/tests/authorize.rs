@@ -4,7 +4,7 @@ use app::{Secret, grants::authorization::ResponseMode};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 
-use super::world::{AZ, PASSWORD, SCOPE, World, encode};
+use super::world::{AZ, Answer, PASSWORD, SCOPE, World, encode, text};
 
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
@@ -156,4 +156,37 @@ async fn logout_ends_the_session_and_leads_to_registered_places_only() {
         assert_eq!(answer.headers[header::LOCATION], target);
         assert!(world.app.find_session(&session).await.unwrap().is_none());
     }
+}
+
+/// The client is known by its id token as well, and gets its state back.
+#[tokio::test]
+async fn logout_leads_back_by_an_id_token_hint() {
+    let world = World::new().await;
+    let tokens = world.tokens(&format!("{SCOPE} openid")).await;
+    let hint = text(&tokens, "id_token");
+    let to = async |fields: &str| {
+        let query = format!("post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A1&{fields}");
+        let got = world.get(&format!("/common/oauth2/v2.0/logout?{query}")).await;
+        let pairs: Vec<(String, String)> = query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), decode(value)))
+            .collect();
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let posted = world.post("/common/oauth2/v2.0/logout", &pairs).await;
+        let location = |answer: &Answer| answer.headers[header::LOCATION].to_str().unwrap().to_owned();
+        assert_eq!(location(&got), location(&posted));
+        location(&got)
+    };
+    assert_eq!(to(&format!("id_token_hint={hint}&state=a%26b")).await, "http://localhost:1?state=a%26b");
+    let forged = format!("{}AAAA", &hint[..hint.len() - 4]);
+    assert_eq!(to(&format!("id_token_hint={forged}")).await, "/portal/signed-out");
+    // Two clients are named.
+    assert_eq!(to(&format!("id_token_hint={hint}&client_id={AZ}")).await, "/portal/signed-out");
+    world.advance(48 * 3600);
+    assert_eq!(to(&format!("id_token_hint={hint}")).await, "http://localhost:1");
+}
+
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned()
 }

@@ -157,6 +157,38 @@ async fn applications_ask_for_one_resource_that_exists() {
     ask(&format!("{CLUSTER}/.default")).await.ok();
 }
 
+/// Clients that are part of the installation send passwords where the tenant lets them.
+#[tokio::test]
+async fn a_tenant_lets_az_send_passwords_or_not() {
+    let world = World::new().await;
+    let ask = async |segment: &str, client: &str, name: &str| {
+        let fields = [
+            ("grant_type", "password"),
+            ("client_id", client),
+            ("username", name),
+            ("password", super::world::PASSWORD),
+            ("scope", SCOPE),
+        ];
+        world.post(&format!("/{segment}/oauth2/v2.0/token"), &fields).await
+    };
+    let allow = async |caller: &app::Caller, allowed: bool| {
+        let update = app::tenants::TenantUpdate { password_grant: Some(allowed) };
+        world.app.update_tenant(caller, world.tenant, update).await
+    };
+    let tenant = world.tenant.to_string();
+    ask(&tenant, AZ, "alice@example.org").await.fails(400, "unauthorized_client", 70_001);
+    let alice = app::Caller { object_id: world.alice, ..world.admin.clone() };
+    assert!(matches!(allow(&alice, true).await, Err(app::Error::Forbidden(_))));
+    allow(&world.admin, true).await.unwrap();
+    ask(&tenant, AZ, "alice@example.org").await.ok();
+    ask("organizations", AZ, "alice@example.org").await.ok();
+    // The application of the clusters' API servers is no public client.
+    ask(&tenant, CLUSTER, "alice@example.org").await.fails(401, "invalid_client", 7_000_218);
+    ask("organizations", AZ, "alice@elsewhere.example").await.fails(400, "unauthorized_client", 70_001);
+    allow(&world.admin, false).await.unwrap();
+    ask(&tenant, AZ, "alice@example.org").await.fails(400, "unauthorized_client", 70_001);
+}
+
 struct Signer {
     key: SigningKey,
     certificate: Certificate,

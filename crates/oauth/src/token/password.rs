@@ -10,10 +10,14 @@ use super::{
 use crate::error::{Failure, codes};
 
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
-    if !exchange.client.may_send_passwords() {
+    let user_name = exchange.require("username")?;
+    let client = &exchange.client;
+    let of_installation = client.is_first_party() && client.is_public();
+    let taken = client.may_send_passwords()
+        || (of_installation && exchange.app.takes_passwords(exchange.tenant(), user_name));
+    if !taken {
         return Err(Failure::new(&codes::PASSWORD_GRANT_OFF, ""));
     }
-    let user_name = exchange.require("username")?;
     let password = Secret::new(exchange.require("password")?.to_owned());
     let scope = exchange.scope_or("")?;
     let signed_in =

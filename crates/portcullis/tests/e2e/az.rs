@@ -1,12 +1,14 @@
 //! The three commands: `az login`, `az aks get-credentials`, `kubectl`, with the unmodified Azure command line.
 
+use std::process::Command;
+
 use serde_json::json;
 
 use crate::{
     azure::Azure,
     libraries::{NODE, PYTHON, certificate, claims, token},
     person::Person,
-    running::{Journey, PASSWORD},
+    running::{Journey, PASSWORD, PROGRAM, tool},
 };
 
 /// A program signs in by its secret, makes a cluster and works on it.
@@ -31,6 +33,60 @@ fn a_service_principal_makes_a_cluster_and_works_on_it() {
     azure.kubectl(&config, &["create", "namespace", "shop"]).ok();
     assert!(azure.kubectl(&config, &["get", "namespaces"]).ok().contains("shop"));
     assert!(azure.kubectl(&config, &["auth", "whoami"]).ok().contains(&application.principal));
+}
+
+/// What `portcullis az-env` prints is all that a shell needs, from the sign-in to kubectl.
+#[test]
+fn the_printed_environment_is_all_that_a_shell_needs() {
+    let journey = Journey::begin();
+    let application = journey.application("build");
+    journey.assign(&application.principal, "Owner");
+    journey.assign(&application.principal, "Azure Kubernetes Service RBAC Reader");
+    std::fs::create_dir_all(journey.path("shell")).unwrap();
+    let script = r#"
+        set -e
+        eval "$("$PROGRAM" az-env --url "$SERVER" --ca-file "$AUTHORITY")"
+        # Once more, as a new shell does: the cloud is known by now.
+        eval "$("$PROGRAM" az-env --url "$SERVER" --ca-file "$AUTHORITY")"
+        az login --service-principal -u "$APP" -p="$SECRET" --tenant "$TENANT" -o none
+        az group create -n rg1 -l local -o none
+        az aks create -g rg1 -n c1 --no-ssh-key --enable-aad --enable-azure-rbac -o none
+        az aks get-credentials -g rg1 -n c1
+        kubelogin convert-kubeconfig -l azurecli
+        kubectl get pods
+        kubectl auth whoami"#;
+    let path = std::env::join_paths(
+        std::iter::once(tool("bin")).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script])
+        .env("PATH", path.unwrap())
+        .env("PROGRAM", PROGRAM)
+        .env("SERVER", &journey.url)
+        .env("AUTHORITY", journey.path("data/ca.crt"))
+        .env("APP", &application.app_id)
+        .env("SECRET", &application.secret)
+        .env("TENANT", journey.first("tenantId"))
+        .env("AZURE_CORE_COLLECT_TELEMETRY", "false")
+        .env_remove("KUBECONFIG");
+    let said = journey.run("shell", command, None);
+    assert!(said.error.contains("No resources found"), "{}{}", said.out, said.error);
+    assert!(said.ok().contains(&application.principal));
+}
+
+/// A cloud that one variable makes known.
+#[test]
+fn a_cloud_is_known_by_the_address_of_its_document() {
+    let journey = Journey::begin();
+    let azure = Azure::new(&journey, "known");
+    let address = format!("{}/metadata/endpoints?api-version=2019-05-01", journey.url);
+    let mut list = azure.command(&["cloud", "list"]);
+    list.env("ARM_CLOUD_METADATA_URL", address).env("AZURE_CONFIG_DIR", azure.path("other"));
+    let clouds: serde_json::Value = serde_json::from_str(&journey.run("known", list, None).ok()).unwrap();
+    let known = clouds.as_array().unwrap().iter().find(|each| each["name"] == "portcullis").unwrap();
+    assert_eq!(known["endpoints"]["activeDirectory"], journey.url.as_str());
+    assert_eq!(known["endpoints"]["resourceManager"], format!("{}/", journey.url));
 }
 
 /// Wrong secrets and unknown tenants and applications end in the words that people know.

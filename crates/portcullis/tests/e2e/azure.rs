@@ -143,7 +143,8 @@ impl<'a> Azure<'a> {
         self.journey.path(&self.who).join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The command, for what a test must set besides.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(tool("bin/az"));
         command.args(arguments);
         self.environment(&mut command);

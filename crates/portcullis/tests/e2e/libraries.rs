@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::{
-    azure::Application,
+    azure::{Application, Azure},
     person::Person,
     running::{ENTER, Journey, OPENED, PASSWORD, tool},
 };
@@ -276,8 +276,15 @@ fn passwords_are_taken_from_trusted_clients_alone() {
     works(&journey, token(&NODE.run(&journey, "msal-password", &trusted)));
     let mut wrong = trusted.clone();
     wrong["person"]["password"] = PASSWORD.into();
-    for (settings, code) in [(wrong, "50126"), (make("other", &[]), "70001")] {
-        let refused = NODE.run(&journey, "msal-password", &settings);
+    let mut of_az = trusted.clone();
+    of_az["client"] = AZ.into();
+    for (settings, code) in [(&wrong, "50126"), (&make("other", &[]), "70001"), (&of_az, "70001")] {
+        let refused = NODE.run(&journey, "msal-password", settings);
         assert!(refused["error_description"].as_str().unwrap().contains(code), "{refused}");
     }
+    // The tenant lets the clients that are part of the installation.
+    let organization = format!("{}/v1.0/organization/{}", journey.url, journey.first("tenantId"));
+    let body = r#"{"allowPasswordGrant": true}"#;
+    Azure::administrator(&journey).az(&["rest", "-m", "patch", "-u", &organization, "-b", body]).ok();
+    works(&journey, token(&NODE.run(&journey, "msal-password", &of_az)));
 }
