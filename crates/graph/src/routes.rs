@@ -24,6 +24,7 @@ fn version() -> Router<App> {
         .route("/users/{user}", get(users::show).patch(users::update).delete(users::delete))
         .route("/users/{user}/memberOf", get(users::member_of))
         .route("/users/{user}/getMemberGroups", post(users::get_member_groups))
+        .route("/users/{user}/getMemberObjects", post(users::get_member_groups))
         .route("/users/{user}/revokeSignInSessions", post(users::revoke_sign_in_sessions))
         .route("/groups", get(groups::list).post(groups::create))
         .route("/groups/{group}", get(groups::show).patch(groups::update).delete(groups::delete))

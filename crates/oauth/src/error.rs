@@ -76,11 +76,21 @@ impl Failure {
 pub(crate) async fn render(context: RequestContext, request: Request, next: Next) -> Response {
     let correlation = correlation_id(request.headers()).unwrap_or_else(|| context.id.to_string());
     let by_header = request.headers().contains_key(header::AUTHORIZATION);
-    let response = next.run(request).await;
-    let Some(failure) = response.extensions().get::<Failure>().cloned() else { return response };
+    let mut response = next.run(request).await;
+    let trace = context.id.to_string();
+    for (name, value) in [(REQUEST_ID, &trace), (CLIENT_REQUEST_ID, &correlation)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    let failure = match response.extensions().get::<Failure>() {
+        Some(failure) => failure.clone(),
+        // The router's own answer.
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => Failure::new(&codes::WRONG_METHOD, ""),
+        None => return response,
+    };
     // For people who look for the request in the log; nothing is decided by it.
     let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-    let trace = context.id.to_string();
     let description = format!(
         "{} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}",
         failure.description()
@@ -227,3 +237,4 @@ fn sentence(error: &dyn std::fmt::Display) -> String {
 }
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");

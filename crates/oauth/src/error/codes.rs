@@ -117,6 +117,8 @@ pub(crate) const UNKNOWN_INSTANCE: Code =
     code(50_049, 400, "invalid_instance", "The given authority is not part of this installation.");
 pub(crate) const MISSING_PARAMETER: Code =
     code(900_144, 400, "invalid_request", "A required parameter is missing.");
+pub(crate) const WRONG_METHOD: Code =
+    code(900_561, 405, "invalid_request", "The endpoint does not take requests of this method.");
 pub(crate) const MALFORMED: Code = code(9_002_313, 400, "invalid_request", "The request is malformed.");
 pub(crate) const UNSUPPORTED_GRANT: Code =
     code(70_003, 400, "unsupported_grant_type", "This kind of grant is not supported.");

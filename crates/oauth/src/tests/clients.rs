@@ -17,7 +17,10 @@ const SCOPE: &str = "https://localhost:8443/.default";
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An application with its principal and a secret.
-async fn application(world: &World, update: ApplicationUpdate) -> (std::sync::Arc<Application>, String) {
+pub(super) async fn application(
+    world: &World,
+    update: ApplicationUpdate,
+) -> (std::sync::Arc<Application>, String) {
     let name = DisplayName::parse("build").unwrap();
     let made = world.app.create_application(&world.admin, name, update).await.unwrap();
     world.app.create_service_principal(&world.admin, made.app_id).await.unwrap();

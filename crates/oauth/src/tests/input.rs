@@ -1,6 +1,7 @@
 //! Requests that are no requests, and additions that do no harm.
 
 use axum::body::Body;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{Request, header};
 
 use super::world::{CLI, PASSWORD, SCOPE, World};
@@ -71,6 +72,8 @@ async fn a_client_finds_its_request_id_again() {
         Request::get("/nowhere/v2.0/.well-known/openid-configuration").header("client-request-id", id);
     let answer = world.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.json()["correlation_id"], id);
+    assert_eq!(answer.headers["client-request-id"], id);
+    assert!(!answer.headers["x-ms-request-id"].is_empty());
     let request =
         Request::get("/nowhere/v2.0/.well-known/openid-configuration").header("client-request-id", "<b>");
     assert!(!world.send(request.body(Body::empty()).unwrap()).await.text.contains("<b>"));
@@ -86,4 +89,73 @@ async fn a_client_that_shows_two_proofs_is_refused() {
         ("client_assertion", "b"),
     ];
     world.token(&fields).await.fails(400, "invalid_request", 9_002_313);
+}
+
+#[tokio::test]
+async fn a_wrong_method_gets_an_answer_in_oauth_s_shape() {
+    let world = World::new().await;
+    for (method, path) in [
+        ("GET", "/common/oauth2/v2.0/token"),
+        ("PUT", "/common/oauth2/token"),
+        ("DELETE", "/common/oauth2/v2.0/devicecode"),
+        ("POST", "/common/v2.0/.well-known/openid-configuration"),
+        ("PATCH", "/common/oauth2/v2.0/logout"),
+    ] {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let answer = world.send(request).await;
+        assert!(answer.headers.contains_key(header::ALLOW), "{method} {path}");
+        assert_eq!(answer.json()["error_codes"], serde_json::json!([900_561]), "{method} {path}");
+        assert_eq!(answer.status, http::StatusCode::METHOD_NOT_ALLOWED);
+    }
+}
+
+/// Tokens as clients should never make them, wherever one may be shown.
+#[tokio::test]
+async fn tokens_that_are_traps_are_refused() {
+    let world = World::new().await;
+    let (build, secret) = super::clients::application(&world, Default::default()).await;
+    let client = build.app_id.to_string();
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let payload = encode(&format!(r#"{{"iss":"{client}","sub":"{client}","exp":9999999999}}"#));
+    let deep = encode(&format!(r#"{{"iss":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000)));
+    let twice = encode(&format!(r#"{{"iss":"{client}","iss":"other"}}"#));
+    let header = encode(r#"{"alg":"RS256","kid":"x"}"#);
+    let tokens = [
+        format!("{}.{payload}.", encode(r#"{"alg":"none"}"#)),
+        format!("{}.{payload}.AAAA", encode(r#"{"alg":"HS256"}"#)),
+        format!("{}.{payload}.AAAA", encode(r#"{"alg":"RS256","crit":["x"]}"#)),
+        format!("{}.{payload}.AAAA", encode(r#"{"alg":"RS256","jwk":{"kty":"RSA","n":"AQ","e":"AQ"}}"#)),
+        format!("{}.{payload}.AAAA", encode(r#"{"alg":"RS256","kid":"../../etc/passwd"}"#)),
+        format!("{header}.{deep}.AAAA"),
+        format!("{header}.{twice}.AAAA"),
+        format!("{header}.{}.AAAA", encode("[]")),
+        format!("{header}.{}.AAAA", encode("{}")),
+        format!("{header}.{payload}.AAAA.AAAA"),
+        "....".to_owned(),
+        "\u{430}.\u{0}.b".to_owned(),
+    ];
+    for token in &tokens {
+        let asked = [
+            ("grant_type", "client_credentials"),
+            ("client_id", &client),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", token),
+            ("scope", "https://localhost:8443/.default"),
+        ];
+        let answer = world.token(&asked).await;
+        assert!([400, 401].contains(&answer.status.as_u16()), "{token}: {}", answer.text);
+        assert!(answer.json()["error_description"].as_str().unwrap().starts_with("AADSTS"), "{token}");
+        let traded = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+            ("requested_token_use", "on_behalf_of"),
+            ("client_id", &client),
+            ("client_secret", &secret),
+            ("assertion", token),
+            ("scope", "https://localhost:8443/.default"),
+        ];
+        let answer = world.token(&traded).await;
+        assert_eq!(answer.status.as_u16(), 400, "{token}: {}", answer.text);
+        assert!(world.app.verify_management_token(token).is_err());
+        assert!(world.app.client_of_id_token(token).is_none());
+    }
 }

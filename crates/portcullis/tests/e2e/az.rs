@@ -8,7 +8,8 @@ use crate::{
     azure::Azure,
     libraries::{NODE, PYTHON, certificate, claims, token},
     person::Person,
-    running::{Journey, PASSWORD, PROGRAM, tool},
+    running::{Journey, OPENED, PASSWORD, PROGRAM, tool},
+    webdriver::Browser,
 };
 
 /// A program signs in by its secret, makes a cluster and works on it.
@@ -33,6 +34,44 @@ fn a_service_principal_makes_a_cluster_and_works_on_it() {
     azure.kubectl(&config, &["create", "namespace", "shop"]).ok();
     assert!(azure.kubectl(&config, &["get", "namespaces"]).ok().contains("shop"));
     assert!(azure.kubectl(&config, &["auth", "whoami"]).ok().contains(&application.principal));
+}
+
+/// The pages themselves, in a real browser: the code that a device shows, and the address that `az` opens, whose answer
+/// the browser carries back to `az` by itself.
+#[test]
+fn the_pages_sign_a_person_in_with_a_real_browser() {
+    let journey = Journey::begin();
+    journey.portcullis("admin", &["resource-group", "create", "rg", "--location", "local"], None).ok();
+    journey.person("alice");
+    let browser = Browser::start();
+    let sign_in = || {
+        browser.fill("#user_name", "alice@portcullis.local");
+        browser.fill("#password", PASSWORD);
+        browser.click("button[type=submit]");
+    };
+    let azure = Azure::new(&journey, "device");
+    let approve = |code: &str| {
+        browser.open(&format!("{}/devicelogin", journey.url));
+        browser.fill("#user_code", code);
+        browser.click("button[type=submit]");
+        sign_in();
+        browser.wait_for("Azure CLI");
+        browser.wait_for("alice@portcullis.local");
+        browser.click("button[value=allow]");
+        browser.wait_for("signed in");
+    };
+    azure.login_with_device_code(&[], approve).ok();
+    azure.az(&["group", "list"]).ok();
+    // Signed in already: only asked whether to go on.
+    let azure = Azure::new(&journey, "browser");
+    let login = azure.command(&["login", "--tenant", &journey.first("tenantId")]);
+    let said = journey.talk("browser", login, OPENED, |address| {
+        browser.open(address);
+        browser.click("button[value=allow]");
+        String::new()
+    });
+    said.ok();
+    assert_eq!(azure.json(&["account", "show"])["user"]["name"], "alice@portcullis.local");
 }
 
 /// What `portcullis az-env` prints is all that a shell needs, from the sign-in to kubectl.

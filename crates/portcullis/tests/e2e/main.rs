@@ -10,3 +10,4 @@ mod journey;
 mod libraries;
 mod person;
 mod running;
+mod webdriver;

@@ -79,6 +79,12 @@ async fn of_more_than_200_groups_the_graph_is_asked_and_of_200_it_is_not() {
     assert_eq!(claims(&few_token)["groups"].as_array().unwrap().len(), 200);
     assert!(claims(&many_token).get("groups").is_none());
     assert_eq!(claims(&many_token)["_claim_names"]["groups"], "src1");
+    // Where the token says that they are, they are.
+    let source = claims(&many_token)["_claim_sources"]["src1"]["endpoint"].as_str().unwrap().to_owned();
+    let own = two.there.token(many, &format!("{}/.default", two.there.running.url)).await;
+    let body = json!({"securityEnabledOnly": true});
+    let groups = two.there.ok(two.there.http.post(source).bearer_auth(own).json(&body)).await;
+    assert_eq!(groups["value"].as_array().unwrap().len(), 201);
     for token in [&few_token, &many_token] {
         assert_eq!(two.list(token).await.0, StatusCode::FORBIDDEN);
     }
