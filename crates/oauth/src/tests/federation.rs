@@ -11,7 +11,13 @@ use app::{
     outside::{Answer as OutsideAnswer, Outside, OutsideRequest},
 };
 use crypto::{jwt, keys::SigningKey};
-use domain::{change::Record, credential::FederatedCredential, id::AppId, name::DisplayName};
+use domain::{
+    application::ServicePrincipalKind,
+    change::Record,
+    credential::FederatedCredential,
+    id::{AppId, ObjectId},
+    name::DisplayName,
+};
 use serde_json::{Value, json};
 
 use super::world::{Answer, World, claims, text};
@@ -36,6 +42,17 @@ impl Outside for Documents {
     }
 }
 
+fn credential() -> FederatedCredential {
+    FederatedCredential {
+        id: uuid::Uuid::nil(),
+        name: "till".into(),
+        issuer: ISSUER.into(),
+        subject: SUBJECT.into(),
+        audiences: vec![AUDIENCE.into()],
+        description: None,
+    }
+}
+
 struct Scene {
     world: World,
     client: AppId,
@@ -51,14 +68,7 @@ impl Scene {
             world.app.create_application(&world.admin, name, ApplicationUpdate::default()).await.unwrap();
         world.app.create_service_principal(&world.admin, made.app_id).await.unwrap();
         let mut changed = (*made).clone();
-        changed.federated.push(FederatedCredential {
-            id: uuid::Uuid::nil(),
-            name: "till".into(),
-            issuer: ISSUER.into(),
-            subject: SUBJECT.into(),
-            audiences: vec![AUDIENCE.into()],
-            description: None,
-        });
+        changed.federated.push(credential());
         world.app.transact(|tx| tx.put(&Record::Application(changed.clone()))).await.unwrap();
         let documents = Arc::new(Documents::default());
         world.app.connect_outside(documents.clone());
@@ -114,6 +124,42 @@ async fn a_token_that_a_federated_credential_names_is_as_good_as_a_secret() {
     // Keys are remembered.
     scene.ask(&token).await.ok();
     assert_eq!(scene.asked(), 2);
+}
+
+/// A managed identity has no application, and no other proof than a foreign token.
+#[tokio::test]
+async fn a_workload_may_be_a_managed_identity() {
+    let scene = Scene::new().await;
+    let world = &scene.world;
+    let resource =
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/till";
+    let snapshot = world.app.snapshot();
+    let like = snapshot.directory().service_principal_by_app_id(world.tenant, scene.client).unwrap();
+    let mut identity = (**like).clone();
+    identity.id = ObjectId::new(uuid::Uuid::from_u128(1));
+    identity.app_id = AppId::new(uuid::Uuid::from_u128(2));
+    identity.kind = ServicePrincipalKind::ManagedIdentity(resource.into());
+    identity.federated = vec![credential()];
+    world.app.transact(|tx| tx.create(&Record::ServicePrincipal(identity.clone()))).await.unwrap();
+    let ask = async |proof: [(&str, &str); 2]| {
+        let client = identity.app_id.to_string();
+        let fixed = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client.as_str()),
+            ("scope", "https://localhost:8443/.default"),
+        ];
+        world.token(&[&fixed[..], &proof].concat()).await
+    };
+    let kind = ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    let tokens = ask([kind, ("client_assertion", &scene.sign(&scene.good()))]).await.ok();
+    let access = claims(text(&tokens, "access_token"));
+    assert_eq!((&access["oid"], &access["xms_mirid"]), (&json!(identity.id), &json!(resource)));
+    let mut other = scene.good();
+    other["sub"] = "system:serviceaccount:shop:other".into();
+    let refused = ask([kind, ("client_assertion", &scene.sign(&other))]).await;
+    refused.fails(401, "invalid_client", 700_213);
+    ask([("client_secret", "x"), ("client_info", "1")]).await.fails(401, "invalid_client", 7_000_215);
+    ask([("x", "1"), ("client_info", "1")]).await.fails(401, "invalid_client", 7_000_218);
 }
 
 #[tokio::test]
