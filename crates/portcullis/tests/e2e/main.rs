@@ -10,4 +10,5 @@ mod journey;
 mod libraries;
 mod person;
 mod running;
+mod ways;
 mod webdriver;
