@@ -161,6 +161,21 @@ fn programs_sign_in_by_secret_and_by_certificate() {
     }
 }
 
+/// The management libraries, told the address and nothing of scopes.
+#[test]
+fn management_libraries_need_only_the_address() {
+    let journey = Journey::begin();
+    let application = journey.application("build");
+    journey.assign(&application.principal, "Reader");
+    journey.portcullis("admin", &["cluster", "create", "c1", "-g", "rg"], None).ok();
+    let mut settings = of_application(&journey, &application);
+    settings["subscription"] = journey.first("subscriptionId").into();
+    let result = PYTHON.run(&journey, "management", &settings);
+    assert_eq!(result["clusters"], json!(["c1"]), "{result}");
+    let assignments = result["assignments"].as_array().unwrap();
+    assert!(assignments.contains(&json!(application.principal)), "{result}");
+}
+
 #[test]
 fn people_sign_in_by_browser_and_by_device_code() {
     let journey = Journey::begin();

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msal
 from azure import identity
+from azure.mgmt.authorization import AuthorizationManagementClient
+from azure.mgmt.containerservice import ContainerServiceClient
 
 settings = json.loads(os.environ["SETTINGS"])
 base, tenant, client, scope = (settings.get(name) for name in ("base", "tenant", "client", "scope"))
@@ -66,7 +68,20 @@ def token(credential):
     return {"access_token": credential.get_token(scope).token}
 
 
+def management():
+    """Two management libraries that are told the address alone: they ask for the public name of Resource Manager."""
+    credential = identity.ClientSecretCredential(tenant, client, settings["secret"], **plain)
+    subscription = settings["subscription"]
+    roles = AuthorizationManagementClient(credential, subscription, base_url=base)
+    clusters = ContainerServiceClient(credential, subscription, base_url=base)
+    return {
+        "assignments": [each.principal_id for each in roles.role_assignments.list_for_subscription()],
+        "clusters": [each.name for each in clusters.managed_clusters.list()],
+    }
+
+
 FLOWS = {
+    "management": management,
     "msal-secret": lambda: confidential(settings["secret"]).acquire_token_for_client([scope]),
     "msal-certificate": lambda: confidential(certificate()).acquire_token_for_client([scope]),
     "msal-assertion": lambda: confidential({"client_assertion": settings["assertion"]}).acquire_token_for_client([scope]),
