@@ -2,4 +2,5 @@
 
 mod consent;
 mod foreign;
+mod outside;
 mod site;

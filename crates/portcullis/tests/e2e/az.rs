@@ -225,7 +225,18 @@ fn a_workload_signs_in_by_the_token_that_it_has() {
         let result = library.run_in_pod(&journey, flow, &application, &of_pod);
         assert_eq!(claims(token(&result))["oid"], application.principal.as_str());
     }
+    // The credential plugin does the same for kubectl.
+    let person = journey.credentials("admin", "c1", &[]);
+    let file = journey.path("pod-token");
+    std::fs::write(&file, &of_pod).unwrap();
+    let (path, file) = (journey.path(&person), file.to_str().unwrap().to_owned());
+    let convert = ["convert-kubeconfig", "-l", "workloadidentity", "--kubeconfig", path.to_str().unwrap()];
+    let more = ["--client-id", &application.app_id, "--federated-token-file", &file];
+    journey.portcullis("admin", &[&convert[..], &more].concat(), None).ok();
+    let whoami = journey.kubectl("admin", &person, &["auth", "whoami"]).ok();
+    assert!(whoami.contains(&application.principal), "{whoami}");
     // The account goes, and with it what its token was worth.
+    let config = journey.credentials("admin", "c1", &["--admin"]);
     journey.kubectl("admin", &config, &["delete", "serviceaccount", "default"]).ok();
     login("gone", &of_pod).refused("AADSTS700027");
 
