@@ -236,7 +236,7 @@ fn a_workload_signs_in_by_the_token_that_it_has() {
     let whoami = journey.kubectl("admin", &person, &["auth", "whoami"]).ok();
     assert!(whoami.contains(&application.principal), "{whoami}");
     // The account goes, and with it what its token was worth.
-    let config = journey.credentials("admin", "c1", &["--admin"]);
+    let config = journey.credentials("admin", "c1", &["--admin", "--overwrite-existing"]);
     journey.kubectl("admin", &config, &["delete", "serviceaccount", "default"]).ok();
     login("gone", &of_pod).refused("AADSTS700027");
 
