@@ -8,6 +8,7 @@ mod az;
 mod azure;
 mod journey;
 mod libraries;
+mod overage;
 mod person;
 mod running;
 mod ways;

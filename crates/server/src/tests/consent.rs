@@ -82,6 +82,28 @@ async fn federated_credentials_are_for_administrators_and_owners_and_checked() {
 }
 
 #[tokio::test]
+async fn only_an_administrator_changes_the_tenant() {
+    let scene = Scene::start().await;
+    let path = format!("/v1.0/organization/{}", scene.site.admin.tenant);
+    let good = json!({"allowPasswordGrant": true});
+    assert_eq!(scene.ask("x", Method::PATCH, &path, good.clone()).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(scene.ask(&scene.other, Method::PATCH, &path, good.clone()).await.0, StatusCode::FORBIDDEN);
+    let elsewhere = "/v1.0/organization/00000000-0000-0000-0000-000000000001";
+    assert_eq!(
+        scene.ask(&scene.admin, Method::PATCH, elsewhere, good.clone()).await.0,
+        StatusCode::NOT_FOUND
+    );
+    for bad in [json!({"allowPasswordGrant": "yes"}), json!({"displayName": "x"}), json!([])] {
+        assert_eq!(scene.ask(&scene.admin, Method::PATCH, &path, bad).await.0, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(scene.ask(&scene.admin, Method::PATCH, &path, good).await.0, StatusCode::NO_CONTENT);
+    let (_, shown) = scene.ask(&scene.other, Method::GET, &path, Value::Null).await;
+    assert_eq!(shown["allowPasswordGrant"], true);
+    let (_, listed) = scene.ask(&scene.other, Method::GET, "/v1.0/organization", Value::Null).await;
+    assert_eq!(listed["value"][0]["verifiedDomains"][0]["name"], "portcullis.local");
+}
+
+#[tokio::test]
 async fn only_an_administrator_consents_for_everybody_and_may_take_it_back() {
     let scene = Scene::start().await;
     let path = "/v1.0/oauth2PermissionGrants";
