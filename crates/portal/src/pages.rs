@@ -5,6 +5,7 @@ pub(crate) mod device;
 pub(crate) mod home;
 mod next;
 pub(crate) mod password;
+mod permissions;
 pub(crate) mod sign_in;
 pub(crate) mod sign_out;
 

@@ -306,6 +306,32 @@ async fn programs_that_others_registered_need_consent_once() {
     assert!(!page.text.contains("It asks to"), "{page:?}");
 }
 
+/// A device's page says what a program of others asks for, services by their name; part of the installation asks for
+/// nothing.
+#[tokio::test]
+async fn a_device_of_others_says_what_it_asks_for() {
+    let world = World::new().await;
+    let make = async |name: &str, public: bool| {
+        let update = ApplicationUpdate { public_client: Some(public), ..ApplicationUpdate::default() };
+        let name = DisplayName::parse(name).unwrap();
+        world.app.create_application(&world.admin, name, update).await.unwrap().app_id.to_string()
+    };
+    let (program, service) = (make("Television", true).await, make("Film store", false).await);
+    let shown = async |client: &str, scope: &str| {
+        let started = world.start_device_for(client, scope).await;
+        let mut browser = Browser::default();
+        let path = format!("/devicelogin/confirm?code={}", started["user_code"].as_str().unwrap());
+        let page = browser.go(&world, &path).await;
+        sign_in(&world, &mut browser, &page, PASSWORD).await
+    };
+    let page = shown(&program, &format!("openid api://{service}/.default offline_access")).await;
+    for text in ["Television", "Act for you at Film store", "See who you are", "Keep this access"] {
+        assert!(page.text.contains(text), "{text}: {page:?}");
+    }
+    let page = shown(AZ, &format!("api://{service}/.default")).await;
+    assert!(page.text.contains("Azure CLI") && !page.text.contains("It asks to"), "{page:?}");
+}
+
 #[tokio::test]
 async fn the_account_page_shows_its_owner_and_signing_out_ends_it() {
     let world = World::new().await;

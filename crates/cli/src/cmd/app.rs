@@ -44,6 +44,9 @@ pub enum AppCommand {
         /// The service: `graph`, the object or application id of an application, or an address
         #[arg(long, default_value = "graph")]
         resource: String,
+        /// Take back everything that it may do for everybody
+        #[arg(long, conflicts_with = "resource")]
+        withdraw: bool,
     },
     /// Secrets and certificates of an application
     #[command(subcommand)]
@@ -108,11 +111,16 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             client.delete(&format!("/v1.0/applications/{}", text(&found, "id"))).await?;
             println!("Deleted {app}");
         }
-        AppCommand::Consent { app, resource } => {
+        AppCommand::Consent { app, resource, withdraw } => {
             let app_id = text(&find(&client, &app).await?, "appId");
             let path = format!("/v1.0/servicePrincipals?$filter=appId%20eq%20{}", quote(&app_id));
             let principals = client.list(&path).await?;
             let principal = principals.first().with_context(|| format!("{app} has no service principal"))?;
+            if withdraw {
+                client.delete(&format!("/v1.0/oauth2PermissionGrants/{}", text(principal, "id"))).await?;
+                println!("{app} may reach nothing on behalf of everybody any more");
+                return Ok(());
+            }
             let resource = if resource == "graph" { GRAPH } else { resource.as_str() };
             let body = json!({"clientId": text(principal, "id"), "consentType": "AllPrincipals",
                 "resourceId": resource, "scope": ".default"});

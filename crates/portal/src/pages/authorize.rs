@@ -11,7 +11,7 @@ use axum::{
 };
 use web::body::{Form, FormFields};
 
-use super::render;
+use super::{permissions::permissions, render};
 use crate::{browser::Browser, problem::Problem};
 
 #[derive(Template)]
@@ -42,7 +42,7 @@ pub(crate) async fn get(
     let authorization = &waiting.authorization;
     let client = app.find_client(authorization.client).map_err(|_| Problem::RequestGone)?;
     let permissions = match app.needs_consent(&session.signed_in, authorization).await? {
-        true => permissions(&authorization.scope),
+        true => permissions(&app, &session.signed_in, &authorization.scope),
         false => Vec::new(),
     };
     let page = render(&AuthorizePage {
@@ -73,21 +73,6 @@ pub(crate) async fn post(
         Some("decline") => browser.decline(&app, id).await,
         _ => Err(Problem::Malformed("the answer is neither allow nor decline".into())),
     }
-}
-
-/// What scopes mean, for people.
-fn permissions(scope: &str) -> Vec<String> {
-    let mut texts: Vec<String> = scope
-        .split(' ')
-        .filter(|each| !each.is_empty())
-        .map(|each| match each {
-            "openid" | "profile" | "email" => "See who you are".to_owned(),
-            "offline_access" => "Keep this access until you take it back".to_owned(),
-            other => format!("Act for you at {}", other.trim_end_matches("/.default")),
-        })
-        .collect();
-    texts.dedup();
-    texts
 }
 
 fn host(address: &str) -> String {

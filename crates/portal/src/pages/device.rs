@@ -12,7 +12,7 @@ use axum::{
 use http::StatusCode;
 use web::body::{Form, FormFields};
 
-use super::{next::encode, render};
+use super::{next::encode, permissions::permissions, render};
 use crate::{browser::Browser, problem::Problem};
 
 #[derive(Template)]
@@ -29,6 +29,8 @@ struct ConfirmPage<'a> {
     code: &'a str,
     client: String,
     name: &'a str,
+    /// Of what others have registered: what it may do then.
+    permissions: Vec<String>,
     other: String,
 }
 
@@ -71,11 +73,16 @@ pub(crate) async fn confirm(
         Err(error) => return wrong_code(&browser, error),
     };
     let client = app.find_client(device.client).map_err(|_| Problem::RequestGone)?;
+    let permissions = match client.is_first_party() {
+        true => Vec::new(),
+        false => permissions(&app, &session.signed_in, &device.scope),
+    };
     let page = render(&ConfirmPage {
         form: browser.form_token(),
         code: &device.user_code,
         client: client.name().to_owned(),
         name: &session.caller.name,
+        permissions,
         other: sign_in,
     })?;
     Ok(browser.show(page))

@@ -121,7 +121,11 @@ impl World {
     }
 
     pub(super) async fn start_device(&self, client: &str) -> Value {
-        let fields = [("client_id", client), ("scope", SCOPE)];
+        self.start_device_for(client, SCOPE).await
+    }
+
+    pub(super) async fn start_device_for(&self, client: &str, scope: &str) -> Value {
+        let fields = [("client_id", client), ("scope", scope)];
         let request = form("/organizations/oauth2/v2.0/devicecode", &fields);
         serde_json::from_str(&self.send(request).await.text).unwrap()
     }

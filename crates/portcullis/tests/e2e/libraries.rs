@@ -272,6 +272,9 @@ fn a_service_goes_on_behalf_of_its_callers() {
         );
         works(&journey, token);
     }
+    journey.portcullis("admin", &["app", "consent", "service", "--withdraw"], None).ok();
+    let refused = PYTHON.run(&journey, "msal-obo", &settings);
+    assert!(refused["error_description"].as_str().unwrap().contains("65001"), "{refused}");
 }
 
 /// A name and a password, only from a client that an administrator trusts with them.

@@ -1,0 +1,33 @@
+//! What a client asks for, in words for the person who is asked.
+
+use app::{
+    App,
+    login::SignedIn,
+    tokens::{audience::Resource, client_name},
+};
+
+/// One text for each thing that the scopes let a client do; services by the name that their owners gave them.
+pub(super) fn permissions(app: &App, person: &SignedIn, scope: &str) -> Vec<String> {
+    let mut texts: Vec<String> = scope
+        .split(' ')
+        .filter(|each| !each.is_empty())
+        .map(|each| match each {
+            "openid" | "profile" | "email" => "See who you are".to_owned(),
+            "offline_access" => "Keep this access until you take it back".to_owned(),
+            other => format!("Act for you at {}", service(app, person, other)),
+        })
+        .collect();
+    texts.dedup();
+    texts
+}
+
+fn service(app: &App, person: &SignedIn, scope: &str) -> String {
+    let plain = || scope.trim_end_matches("/.default").to_owned();
+    match app.resource_of_scopes(Some(person.tenant), &[scope]) {
+        Ok(Resource::Application { app_id, .. }) => {
+            client_name(&app.snapshot(), app_id).unwrap_or_else(plain)
+        }
+        Ok(Resource::Cluster) => "your clusters".to_owned(),
+        Ok(Resource::Management(_) | Resource::UserInfo) | Err(_) => plain(),
+    }
+}
