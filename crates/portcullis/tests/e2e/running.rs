@@ -62,6 +62,12 @@ impl Journey {
         journey
     }
 
+    /// Ends the server; its files stay.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }
@@ -182,8 +188,7 @@ impl Journey {
 
 impl Drop for Journey {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        self.stop();
     }
 }
 
