@@ -16,15 +16,16 @@ pub mod check;
 pub mod escalation;
 mod index;
 pub mod manifest;
+pub mod names;
 mod object;
 mod policy;
+pub mod problem;
 mod quote;
 pub mod reason;
 mod rule;
 
 pub use attributes::{Attributes, Target, User};
 pub use bootstrap::bootstrap_objects;
-pub use check::Problem;
 pub use escalation::Escalation;
 pub use manifest::Manifest;
 pub use object::{
@@ -32,6 +33,7 @@ pub use object::{
     Role, RoleKind, RoleRef, SelectorOperator, Subject, SubjectKind,
 };
 pub use policy::{Held, ObjectKey, Policy};
+pub use problem::Problem;
 pub use reason::{Grant, Reason, Unresolved};
 pub use rule::PolicyRule;
 

@@ -9,8 +9,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+use domain::kube::names;
+
 use crate::{
-    names,
     schema::{Message, schema},
     status::Problem,
     table::{Column, columns},

@@ -11,7 +11,6 @@ pub mod fields;
 pub mod json;
 pub mod kinds;
 pub mod lifecycle;
-pub mod names;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;

@@ -11,12 +11,13 @@ use domain::object::Object;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use domain::kube::names;
+
 use crate::{
     apply::{self, Manager},
     fields::{self, FieldValidation},
     json,
     kinds::{self, Kind},
-    names,
     protobuf::{self, DecodeError},
     request::MediaType,
     schema::Message,

@@ -123,7 +123,7 @@ impl RequestInfo {
                 let selector = query.get("fieldSelector");
                 if let Ok(selector) = crate::selectors::FieldSelector::parse(selector)
                     && let Some(only) = selector.name()
-                    && crate::names::check_path_segment(only).is_empty()
+                    && domain::kube::names::check_path_segment(only).is_empty()
                 {
                     only.clone_into(&mut name);
                 }

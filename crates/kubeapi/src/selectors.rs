@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::names;
+use domain::kube::names;
 
 /// All requirements must hold; none at all matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,14 +3,14 @@
 //! The texts are kube-apiserver's, because clients parse and people search for them. Nothing is decided here.
 //! `details.kind` is the plural resource, but the Kind in Invalid (that is how the real server does it).
 
-use std::fmt;
-
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+
+pub use domain::kube::Problem;
 
 use crate::{apply::Conflicts, kinds::Kind};
 
@@ -50,42 +50,6 @@ pub struct Cause {
     pub message: String,
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub field: String,
-}
-
-/// What is wrong with one field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// As in `spec.template.spec.containers[0].name`.
-    pub field: String,
-    pub fault: Fault,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// `value` as Go prints it: strings in quotes.
-    Invalid {
-        value: String,
-        detail: String,
-    },
-    Required {
-        detail: String,
-    },
-    NotSupported {
-        value: String,
-        supported: Vec<String>,
-    },
-    Duplicate {
-        value: String,
-    },
-    Forbidden {
-        detail: String,
-    },
-    TooLong {
-        maximum_bytes: usize,
-    },
-    NotFound {
-        value: String,
-    },
 }
 
 impl Status {
@@ -153,7 +117,7 @@ impl Status {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
         };
-        let causes = problems.iter().map(Problem::cause).collect();
+        let causes = problems.iter().map(cause).collect();
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "Invalid",
@@ -286,79 +250,9 @@ impl Details {
     }
 }
 
-impl Problem {
-    pub fn invalid(field: impl Into<String>, value: &str, detail: impl Into<String>) -> Self {
-        Self::invalid_printed(field, format!("{value:?}"), detail)
-    }
-
-    /// `value` is printed as it is.
-    pub fn invalid_printed(
-        field: impl Into<String>,
-        value: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> Self {
-        Self { field: field.into(), fault: Fault::Invalid { value: value.into(), detail: detail.into() } }
-    }
-
-    pub fn required(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: field.into(), fault: Fault::Required { detail: detail.into() } }
-    }
-
-    pub fn not_supported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
-        let supported = supported.iter().map(|each| (*each).to_owned()).collect();
-        Self { field: field.into(), fault: Fault::NotSupported { value: format!("{value:?}"), supported } }
-    }
-
-    pub fn duplicate(field: impl Into<String>, value: &str) -> Self {
-        Self { field: field.into(), fault: Fault::Duplicate { value: format!("{value:?}") } }
-    }
-
-    pub fn forbidden(field: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { field: field.into(), fault: Fault::Forbidden { detail: detail.into() } }
-    }
-
-    pub fn too_long(field: impl Into<String>, maximum_bytes: usize) -> Self {
-        Self { field: field.into(), fault: Fault::TooLong { maximum_bytes } }
-    }
-
-    fn cause(&self) -> Cause {
-        let reason = match self.fault {
-            Fault::Invalid { .. } => "FieldValueInvalid",
-            Fault::Required { .. } => "FieldValueRequired",
-            Fault::NotSupported { .. } => "FieldValueNotSupported",
-            Fault::Duplicate { .. } => "FieldValueDuplicate",
-            Fault::Forbidden { .. } => "FieldValueForbidden",
-            Fault::TooLong { .. } => "FieldValueTooLong",
-            Fault::NotFound { .. } => "FieldValueNotFound",
-        };
-        Cause { reason: reason.into(), message: self.fault.to_string(), field: self.field.clone() }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.fault)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid { value, detail } => write!(f, "Invalid value: {value}: {detail}"),
-            Self::Required { detail } if detail.is_empty() => f.write_str("Required value"),
-            Self::Required { detail } => write!(f, "Required value: {detail}"),
-            Self::NotSupported { value, supported } => {
-                let supported: Vec<_> = supported.iter().map(|each| format!("{each:?}")).collect();
-                write!(f, "Unsupported value: {value}: supported values: {}", supported.join(", "))
-            }
-            Self::Duplicate { value } => write!(f, "Duplicate value: {value}"),
-            Self::NotFound { value } => write!(f, "Not found: {value}"),
-            Self::Forbidden { detail } => write!(f, "Forbidden: {detail}"),
-            Self::TooLong { maximum_bytes } => {
-                write!(f, "Too long: may not be more than {maximum_bytes} bytes")
-            }
-        }
-    }
+fn cause(problem: &Problem) -> Cause {
+    let Problem { field, fault } = problem;
+    Cause { reason: fault.reason().into(), message: fault.to_string(), field: field.clone() }
 }
 
 impl Kind {

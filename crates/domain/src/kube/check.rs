@@ -4,66 +4,23 @@
 //! Rules about other objects and about the caller are elsewhere: whether the role exists (the application),
 //! whether the caller may grant so much (`escalation`).
 
-use std::fmt;
-
 use super::{
-    LabelSelector, Manifest, PolicyRule, RoleRef, SelectorOperator,
+    LabelSelector, Manifest, PolicyRule, Problem, SelectorOperator,
     manifest::{API_GROUP, Kind, WrittenRoleRef, WrittenSubject},
+    names,
     quote::Quoted,
 };
-
-/// One reason to refuse an object. `Display` is the server's text: `rules[0].verbs: Required value: ...`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Path of the field, such as `subjects[1].kind`.
-    pub field: String,
-    pub fault: Fault,
-    /// What is wrong; may be empty.
-    pub detail: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
-    Required,
-    /// With the value in Go's form.
-    Invalid(String),
-    /// With the value in Go's form.
-    NotSupported(String),
-    Forbidden,
-}
-
-impl Problem {
-    /// The reason in `details.causes` of a Status.
-    pub fn reason(&self) -> &'static str {
-        match self.fault {
-            Fault::Required => "FieldValueRequired",
-            Fault::Invalid(_) => "FieldValueInvalid",
-            Fault::NotSupported(_) => "FieldValueNotSupported",
-            Fault::Forbidden => "FieldValueForbidden",
-        }
-    }
-
-    /// The text without the field, the message in `details.causes` of a Status.
-    pub fn message(&self) -> String {
-        let fault = match &self.fault {
-            Fault::Required => "Required value".to_owned(),
-            Fault::Invalid(value) => format!("Invalid value: {value}"),
-            Fault::NotSupported(value) => format!("Unsupported value: {value}"),
-            Fault::Forbidden => "Forbidden".to_owned(),
-        };
-        if self.detail.is_empty() { fault } else { format!("{fault}: {}", self.detail) }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.message())
-    }
-}
 
 /// Everything that is wrong with `manifest`, an object of `kind`.
 pub fn check(manifest: &Manifest, kind: Kind) -> Vec<Problem> {
     let mut problems = check_metadata(manifest, kind);
+    problems.extend(check_content(manifest, kind));
+    problems
+}
+
+/// As [`check`], without the metadata, whose rules are those of every kind of object.
+pub fn check_content(manifest: &Manifest, kind: Kind) -> Vec<Problem> {
+    let mut problems = Vec::new();
     match kind {
         Kind::Role | Kind::ClusterRole => {
             check_absent(&mut problems, "subjects", manifest.subjects.is_some());
@@ -86,77 +43,99 @@ pub fn check(manifest: &Manifest, kind: Kind) -> Vec<Problem> {
 }
 
 /// The one thing that an update of a binding may not change.
-pub fn check_role_ref_kept(old: &RoleRef, new: &RoleRef) -> Option<Problem> {
-    let value = format!(
+pub fn check_role_ref_kept(old: &Manifest, new: &Manifest) -> Option<Problem> {
+    if old.role_ref == new.role_ref {
+        return None;
+    }
+    let nothing = WrittenRoleRef::default();
+    let new = new.role_ref.as_ref().unwrap_or(&nothing);
+    let printed = format!(
         "rbac.RoleRef{{APIGroup:{}, Kind:{}, Name:{}}}",
-        Quoted(API_GROUP),
-        Quoted(new.kind.as_str()),
+        Quoted(new.api_group.as_deref().unwrap_or(API_GROUP)),
+        Quoted(&new.kind),
         Quoted(&new.name)
     );
-    (old != new).then(|| problem("roleRef", Fault::Invalid(value), "cannot change roleRef"))
+    Some(Problem::invalid_printed("roleRef", printed, "cannot change roleRef"))
+}
+
+/// The rules of `meta.k8s.io/v1` for a selector that stands in `field`.
+pub fn check_selector(problems: &mut Vec<Problem>, field: &str, selector: &LabelSelector) {
+    for (key, value) in &selector.match_labels {
+        let field = format!("{field}.matchLabels");
+        refuse_all(problems, &field, key, names::check_qualified_name(key));
+        refuse_all(problems, &field, value, names::check_label_value(value));
+    }
+    for (position, requirement) in selector.match_expressions.iter().enumerate() {
+        let field = format!("{field}.matchExpressions[{position}]");
+        let no_values = requirement.values.is_empty();
+        match &requirement.operator {
+            SelectorOperator::In | SelectorOperator::NotIn if no_values => {
+                let detail = "must be specified when `operator` is 'In' or 'NotIn'";
+                problems.push(Problem::required(format!("{field}.values"), detail));
+            }
+            SelectorOperator::Exists | SelectorOperator::DoesNotExist if !no_values => {
+                let detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+                problems.push(Problem::forbidden(format!("{field}.values"), detail));
+            }
+            SelectorOperator::Other(operator) => {
+                let detail = "not a valid selector operator";
+                problems.push(Problem::invalid(format!("{field}.operator"), operator, detail));
+            }
+            _ => {}
+        }
+        let faults = names::check_qualified_name(&requirement.key);
+        refuse_all(problems, &format!("{field}.key"), &requirement.key, faults);
+    }
 }
 
 fn check_metadata(manifest: &Manifest, kind: Kind) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let name = &manifest.metadata.name;
     let namespace = manifest.metadata.namespace.as_deref().unwrap_or_default();
-    if manifest.metadata.name.is_empty() {
-        problems.push(problem("metadata.name", Fault::Required, "name or generateName is required"));
+    if name.is_empty() {
+        problems.push(Problem::required("metadata.name", "name or generateName is required"));
     }
-    check_name(&mut problems, "metadata.name", &manifest.metadata.name);
+    refuse_all(&mut problems, "metadata.name", name, names::check_path_segment(name));
     if kind.is_namespaced() && namespace.is_empty() {
-        problems.push(problem("metadata.namespace", Fault::Required, ""));
+        problems.push(Problem::required("metadata.namespace", ""));
     }
     if !kind.is_namespaced() && !namespace.is_empty() {
-        problems.push(problem("metadata.namespace", Fault::Forbidden, "not allowed on this type"));
+        problems.push(Problem::forbidden("metadata.namespace", "not allowed on this type"));
     }
     problems
 }
 
-/// Names in this group are segments of a path.
-fn check_name(problems: &mut Vec<Problem>, field: &str, name: &str) {
-    let mut refuse = |detail: String| {
-        problems.push(problem(field, Fault::Invalid(Quoted(name).to_string()), &detail));
-    };
-    if name == "." || name == ".." {
-        return refuse(format!("may not be '{name}'"));
-    }
-    for part in ["/", "%"] {
-        if name.contains(part) {
-            refuse(format!("may not contain '{part}'"));
-        }
-    }
+fn refuse_all(problems: &mut Vec<Problem>, field: &str, value: &str, faults: Vec<String>) {
+    problems.extend(faults.into_iter().map(|fault| Problem::invalid(field, value, fault)));
 }
 
 fn check_absent(problems: &mut Vec<Problem>, field: &str, present: bool) {
     if present {
-        problems.push(problem(field, Fault::Forbidden, "not a field of this kind"));
+        problems.push(Problem::forbidden(field, "not a field of this kind"));
     }
 }
 
 fn check_rule(problems: &mut Vec<Problem>, field: &str, rule: &PolicyRule, kind: Kind) {
-    let mut refuse = |part: &str, fault: Fault, detail: &str| {
-        problems.push(problem(&format!("{field}.{part}"), fault, detail));
+    let mut require = |part: &str, values: &[String], detail: &str| {
+        if values.is_empty() {
+            problems.push(Problem::required(format!("{field}.{part}"), detail));
+        }
     };
-    if rule.verbs.is_empty() {
-        refuse("verbs", Fault::Required, "verbs must contain at least one value");
-    }
+    require("verbs", &rule.verbs, "verbs must contain at least one value");
     if rule.non_resource_urls.is_empty() {
-        if rule.api_groups.is_empty() {
-            refuse("apiGroups", Fault::Required, "resource rules must supply at least one api group");
-        }
-        if rule.resources.is_empty() {
-            refuse("resources", Fault::Required, "resource rules must supply at least one resource");
-        }
+        require("apiGroups", &rule.api_groups, "resource rules must supply at least one api group");
+        require("resources", &rule.resources, "resource rules must supply at least one resource");
         return;
     }
-    let urls = go_strings(&rule.non_resource_urls);
+    let mut refuse = |detail: &str| {
+        let urls = go_strings(&rule.non_resource_urls);
+        problems.push(Problem::invalid_printed(format!("{field}.nonResourceURLs"), urls, detail));
+    };
     if kind.is_namespaced() {
-        let detail = "namespaced rules cannot apply to non-resource URLs";
-        refuse("nonResourceURLs", Fault::Invalid(urls.clone()), detail);
+        refuse("namespaced rules cannot apply to non-resource URLs");
     }
     if !(rule.api_groups.is_empty() && rule.resources.is_empty() && rule.resource_names.is_empty()) {
-        let detail = "rules cannot apply to both regular resources and non-resource URLs";
-        refuse("nonResourceURLs", Fault::Invalid(urls), detail);
+        refuse("rules cannot apply to both regular resources and non-resource URLs");
     }
 }
 
@@ -168,62 +147,47 @@ fn check_aggregation(problems: &mut Vec<Problem>, manifest: &Manifest, kind: Kin
     let field = "aggregationRule.clusterRoleSelectors";
     if aggregation.cluster_role_selectors.is_empty() {
         let detail = "at least one clusterRoleSelector required if aggregationRule is non-nil";
-        problems.push(problem(field, Fault::Required, detail));
+        problems.push(Problem::required(field, detail));
     }
     for (position, selector) in aggregation.cluster_role_selectors.iter().enumerate() {
         check_selector(problems, &format!("{field}[{position}]"), selector);
     }
 }
 
-fn check_selector(problems: &mut Vec<Problem>, field: &str, selector: &LabelSelector) {
-    for (position, requirement) in selector.match_expressions.iter().enumerate() {
-        let field = format!("{field}.matchExpressions[{position}].values");
-        let wants_values = matches!(requirement.operator, SelectorOperator::In | SelectorOperator::NotIn);
-        if wants_values && requirement.values.is_empty() {
-            let detail = "must be specified when `operator` is 'In' or 'NotIn'";
-            problems.push(problem(&field, Fault::Required, detail));
-        }
-        if !wants_values && !requirement.values.is_empty() {
-            let detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
-            problems.push(problem(&field, Fault::Forbidden, detail));
-        }
-    }
-}
-
 fn check_role_ref(problems: &mut Vec<Problem>, written: Option<&WrittenRoleRef>, kind: Kind) {
     let kinds: &[&str] = if kind == Kind::RoleBinding { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
-    let nothing = WrittenRoleRef { api_group: None, kind: String::new(), name: String::new() };
+    let nothing = WrittenRoleRef::default();
     let role_ref = written.unwrap_or(&nothing);
     check_api_group(problems, "roleRef.apiGroup", role_ref.api_group.as_deref(), API_GROUP);
     if !kinds.contains(&role_ref.kind.as_str()) {
-        problems.push(unsupported("roleRef.kind", &role_ref.kind, kinds));
+        problems.push(Problem::not_supported("roleRef.kind", &role_ref.kind, kinds));
     }
     if role_ref.name.is_empty() {
-        problems.push(problem("roleRef.name", Fault::Required, ""));
+        problems.push(Problem::required("roleRef.name", ""));
     }
-    check_name(problems, "roleRef.name", &role_ref.name);
+    refuse_all(problems, "roleRef.name", &role_ref.name, names::check_path_segment(&role_ref.name));
 }
 
 fn check_subject(problems: &mut Vec<Problem>, field: &str, subject: &WrittenSubject, kind: Kind) {
     let group = format!("{field}.apiGroup");
+    let name = format!("{field}.name");
     if subject.name.is_empty() {
-        problems.push(problem(&format!("{field}.name"), Fault::Required, ""));
+        problems.push(Problem::required(&name, ""));
     }
     match subject.kind.as_str() {
         "User" | "Group" => check_api_group(problems, &group, subject.api_group.as_deref(), API_GROUP),
         "ServiceAccount" => {
-            if !subject.name.is_empty() && !is_subdomain(&subject.name) {
-                let value = Quoted(&subject.name).to_string();
-                problems.push(problem(&format!("{field}.name"), Fault::Invalid(value), SUBDOMAIN));
+            if !subject.name.is_empty() {
+                refuse_all(problems, &name, &subject.name, names::check_subdomain(&subject.name));
             }
             check_api_group(problems, &group, subject.api_group.as_deref(), "");
-            let namespace = subject.namespace.as_deref().unwrap_or_default();
-            if !kind.is_namespaced() && namespace.is_empty() {
-                problems.push(problem(&format!("{field}.namespace"), Fault::Required, ""));
+            if !kind.is_namespaced() && subject.namespace.as_deref().unwrap_or_default().is_empty() {
+                problems.push(Problem::required(format!("{field}.namespace"), ""));
             }
         }
         other => {
-            problems.push(unsupported(&format!("{field}.kind"), other, &["ServiceAccount", "User", "Group"]));
+            let supported = ["ServiceAccount", "User", "Group"];
+            problems.push(Problem::not_supported(format!("{field}.kind"), other, &supported));
         }
     }
 }
@@ -232,30 +196,8 @@ fn check_subject(problems: &mut Vec<Problem>, field: &str, subject: &WrittenSubj
 fn check_api_group(problems: &mut Vec<Problem>, field: &str, group: Option<&str>, expected: &str) {
     let group = group.filter(|group| !group.is_empty()).unwrap_or(expected);
     if group != expected {
-        problems.push(unsupported(field, group, &[expected]));
+        problems.push(Problem::not_supported(field, group, &[expected]));
     }
-}
-
-/// A DNS subdomain, RFC 1123 §2.1 in lower case, at most 253 characters.
-fn is_subdomain(name: &str) -> bool {
-    let is_alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        bytes.iter().all(|byte| is_alphanumeric(*byte) || *byte == b'-')
-            && bytes.first().copied().is_some_and(is_alphanumeric)
-            && bytes.last().copied().is_some_and(is_alphanumeric)
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
-}
-
-fn unsupported(field: &str, value: &str, supported: &[&str]) -> Problem {
-    let supported: Vec<String> = supported.iter().map(|each| Quoted(each).to_string()).collect();
-    let detail = format!("supported values: {}", supported.join(", "));
-    problem(field, Fault::NotSupported(Quoted(value).to_string()), &detail)
-}
-
-fn problem(field: &str, fault: Fault, detail: &str) -> Problem {
-    Problem { field: field.to_owned(), fault, detail: detail.to_owned() }
 }
 
 /// A list as Go's `%#v` prints it.
@@ -263,7 +205,3 @@ fn go_strings(list: &[String]) -> String {
     let quoted: Vec<String> = list.iter().map(|each| Quoted(each).to_string()).collect();
     format!("[]string{{{}}}", quoted.join(", "))
 }
-
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or \
-                         '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used \
-                         for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";

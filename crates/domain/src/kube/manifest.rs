@@ -60,7 +60,7 @@ pub struct WrittenSubject {
     pub namespace: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WrittenRoleRef {
     #[serde(default)]

@@ -60,13 +60,16 @@ pub struct LabelSelectorRequirement {
     pub values: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SelectorOperator {
     In,
     /// Holds for objects without the label too.
     NotIn,
     Exists,
     DoesNotExist,
+    /// None of the above: written, refused by [`check`](super::check), and never true.
+    #[serde(untagged)]
+    Other(String),
 }
 
 /// Gives the rules of a role to subjects: a RoleBinding in its namespace, a ClusterRoleBinding everywhere.
@@ -144,6 +147,7 @@ impl LabelSelectorRequirement {
             SelectorOperator::NotIn => label.is_none_or(|value| !self.values.contains(value)),
             SelectorOperator::Exists => label.is_some(),
             SelectorOperator::DoesNotExist => label.is_none(),
+            SelectorOperator::Other(_) => false,
         }
     }
 }

@@ -51,7 +51,13 @@ fn deployments_get_the_defaults_of_kubernetes() {
 fn problems(group: &str, plural: &str, value: Value, old: Option<Value>) -> Vec<String> {
     let kind = find_stored(group, plural).unwrap();
     let mut found = Vec::new();
-    (kind.validate)(&value, old.as_ref(), &mut found);
+    let whole = |mut value: Value| {
+        value["kind"] = kind.kind.into();
+        value["apiVersion"] = format!("{group}/v1").into();
+        value["metadata"] = json!({"name": "a"});
+        value
+    };
+    (kind.validate)(&whole(value), old.map(whole).as_ref(), &mut found);
     found.iter().map(Problem::to_string).collect()
 }
 
@@ -105,12 +111,12 @@ fn the_role_of_a_binding_cannot_be_changed() {
 #[test]
 fn subjects_of_a_binding_are_validated() {
     let binding = json!({"roleRef": {"apiGroup": RBAC_GROUP, "kind": "Role", "name": "a"}, "subjects": [
-        {"kind": "User", "apiGroup": "", "name": "u"}, {"kind": "ServiceAccount", "name": "s"}, {"kind": "Robot"}]});
+        {"kind": "User", "apiGroup": "x", "name": "u"}, {"kind": "ServiceAccount", "name": "s"}, {"kind": "Robot"}]});
     assert_eq!(
         problems(RBAC_GROUP, "clusterrolebindings", binding, None),
         [
             "roleRef.kind: Unsupported value: \"Role\": supported values: \"ClusterRole\"",
-            "subjects[0].apiGroup: Unsupported value: \"\": supported values: \"rbac.authorization.k8s.io\"",
+            "subjects[0].apiGroup: Unsupported value: \"x\": supported values: \"rbac.authorization.k8s.io\"",
             "subjects[1].namespace: Required value",
             "subjects[2].name: Required value",
             "subjects[2].kind: Unsupported value: \"Robot\": supported values: \"ServiceAccount\", \"User\", \"Group\"",

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::{names, status::Problem};
+use domain::kube::{LabelSelector, check, names};
+use serde::Deserialize;
+
+use crate::status::Problem;
 
 pub(super) fn config_map(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
     let mut size = 0;
@@ -105,38 +108,9 @@ pub(super) fn service(value: &Value, _: Option<&Value>, problems: &mut Vec<Probl
 
 /// `matchLabels` and `matchExpressions`.
 pub(super) fn label_selector(selector: &Value, field: &str, problems: &mut Vec<Problem>) {
-    for (key, value) in entries(selector, "matchLabels") {
-        for fault in names::check_qualified_name(key) {
-            problems.push(Problem::invalid(format!("{field}.matchLabels"), key, fault));
-        }
-        let value = value.as_str().unwrap_or_default();
-        for fault in names::check_label_value(value) {
-            problems.push(Problem::invalid(format!("{field}.matchLabels"), value, fault));
-        }
-    }
-    for (index, expression) in items(selector, "matchExpressions").iter().enumerate() {
-        let field = format!("{field}.matchExpressions[{index}]");
-        let values = items(expression, "values");
-        match text(expression, "/operator") {
-            "In" | "NotIn" if values.is_empty() => problems.push(Problem::required(
-                format!("{field}.values"),
-                "must be specified when `operator` is 'In' or 'NotIn'",
-            )),
-            "Exists" | "DoesNotExist" if !values.is_empty() => problems.push(Problem::forbidden(
-                format!("{field}.values"),
-                "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-            )),
-            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
-            other => problems.push(Problem::invalid(
-                format!("{field}.operator"),
-                other,
-                "not a valid selector operator",
-            )),
-        }
-        let key = text(expression, "/key");
-        for fault in names::check_qualified_name(key) {
-            problems.push(Problem::invalid(format!("{field}.key"), key, fault));
-        }
+    match LabelSelector::deserialize(selector) {
+        Ok(selector) => check::check_selector(problems, field, &selector),
+        Err(error) => problems.push(Problem::invalid_printed(field, selector.to_string(), error.to_string())),
     }
 }
 
@@ -147,13 +121,6 @@ fn check_immutable(value: &Value, old: Option<&Value>, fields: &[&str], problems
             problems.push(Problem::forbidden(*field, "field is immutable when `immutable` is set"));
         }
     }
-}
-
-/// As Go prints a list of strings.
-pub(super) fn go_strings(list: &[Value]) -> String {
-    let printed: Vec<_> =
-        list.iter().map(|each| format!("{:?}", each.as_str().unwrap_or_default())).collect();
-    format!("[]string{{{}}}", printed.join(", "))
 }
 
 pub(super) fn items<'a>(value: &'a Value, field: &str) -> &'a [Value] {

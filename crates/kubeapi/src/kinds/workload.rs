@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::validate::{PROTOCOLS, entries, items, label_selector, text};
-use crate::{names, selectors::LabelSelector, status::Problem};
+use domain::kube::names;
+
+use crate::{selectors::LabelSelector, status::Problem};
 
 pub(super) fn pod(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
     let nothing = Value::Null;
@@ -159,7 +161,7 @@ fn check_container(container: &Value, field: &str, volumes: &BTreeSet<&str>, pro
         if !volumes.contains(name) {
             problems.push(Problem {
                 field: format!("{field}.volumeMounts[{index}].name"),
-                fault: crate::status::Fault::NotFound { value: format!("{name:?}") },
+                fault: domain::kube::problem::Fault::NotFound { value: format!("{name:?}") },
             });
         }
         if text(mount, "/mountPath").is_empty() {

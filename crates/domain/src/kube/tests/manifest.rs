@@ -72,7 +72,11 @@ fn refusals_are_worded_as_by_the_real_server() {
 
 #[test]
 fn a_binding_keeps_its_role() {
-    let role_ref = |name: &str| RoleRef { kind: RoleKind::Role, name: name.into() };
+    let role_ref = |name: &str| {
+        let mut binding = binding(|it| it["roleRef"]["name"] = name.into());
+        binding["apiVersion"] = super::super::manifest::API_VERSION.into();
+        Manifest::parse(&binding).unwrap()
+    };
     assert_eq!(check::check_role_ref_kept(&role_ref("lim"), &role_ref("lim")), None);
     assert_eq!(
         check::check_role_ref_kept(&role_ref("lim"), &role_ref("other")).unwrap().to_string(),
