@@ -39,6 +39,14 @@ pub(crate) struct Refused {
     description: String,
 }
 
+impl Refused {
+    /// Whether only the person, or the client's own credential, can help (RFC 6749 section 5.2, and OpenID Connect
+    /// Core section 3.1.2.6).
+    pub(crate) fn asks_for_sign_in(&self) -> bool {
+        matches!(self.error.as_str(), "invalid_grant" | "interaction_required" | "login_required")
+    }
+}
+
 #[derive(Deserialize)]
 struct ErrorBody {
     error: String,
@@ -96,6 +104,23 @@ impl Authority {
     /// Asks the token endpoint.
     pub(crate) async fn token(&self, form: &[(&str, &str)]) -> anyhow::Result<Tokens> {
         self.post("token", form).await
+    }
+
+    /// Asks for a token of the client's own, by what it shows in place of a secret (RFC 7523 section 2.2).
+    pub(crate) async fn by_assertion(
+        &self,
+        client_id: &str,
+        assertion: &str,
+        scope: &str,
+    ) -> anyhow::Result<Tokens> {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", client_id),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion),
+            ("scope", scope),
+        ];
+        self.token(&form).await
     }
 
     /// Shows a device code on standard error and waits until it is answered.

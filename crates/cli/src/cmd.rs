@@ -14,8 +14,9 @@ pub mod resource_group;
 pub mod role;
 pub mod session;
 pub mod user;
+pub mod version;
 
-pub use get_token::{GetTokenArgs, run as get_token};
+pub use get_token::GetTokenArgs;
 
 use std::{path::PathBuf, process::ExitCode};
 

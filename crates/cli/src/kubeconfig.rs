@@ -92,19 +92,23 @@ fn merge_list(
     Ok(())
 }
 
-/// The file that commands work on: the one given, the first of `$KUBECONFIG`, or `~/.kube/config`.
+/// The file that commands write to: the one given, the first of `$KUBECONFIG`, or `~/.kube/config`.
 pub(crate) fn default_path(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    default_paths(given)?.into_iter().next().context("no kubeconfig: give --file")
+}
+
+/// The files that kubectl reads: the one given, all of `$KUBECONFIG`, or `~/.kube/config`.
+pub(crate) fn default_paths(given: Option<&Path>) -> anyhow::Result<Vec<PathBuf>> {
     if let Some(path) = given {
-        return Ok(path.to_owned());
+        return Ok(vec![path.to_owned()]);
     }
-    let listed = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
-    if let Some(first) =
-        listed.and_then(|list| std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty()))
-    {
-        return Ok(first);
+    let listed = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let listed: Vec<_> = std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty()).collect();
+    if !listed.is_empty() {
+        return Ok(listed);
     }
-    let home = std::env::var_os("HOME").context("no home directory: give --file")?;
-    Ok(PathBuf::from(home).join(".kube/config"))
+    let home = std::env::var_os("HOME").context("no home directory: name the kubeconfig")?;
+    Ok(vec![PathBuf::from(home).join(".kube/config")])
 }
 
 fn v1() -> String {

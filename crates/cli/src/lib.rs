@@ -7,6 +7,7 @@ pub mod cmd;
 mod exec_credential;
 mod files;
 mod kubeconfig;
+pub mod kubelogin;
 pub mod login;
 pub mod output;
 mod session;
@@ -21,7 +22,8 @@ use cmd::{
     az_env::{self, AzEnvArgs},
     cluster,
     convert::{self, ConvertArgs},
-    group, resource_group, role, session as account, user,
+    get_token::{self, flags::Precedence},
+    group, resource_group, role, session as account, user, version,
 };
 
 #[derive(Debug, Subcommand)]
@@ -64,6 +66,8 @@ pub enum Command {
     AzEnv(AzEnvArgs),
     /// Rewrite the sign-in of a kubeconfig's users, as kubelogin does
     ConvertKubeconfig(Box<ConvertArgs>),
+    /// Show the version of this program
+    Version(output::OutputArgs),
 }
 
 /// Runs a command; errors are printed, with what to do next.
@@ -71,13 +75,19 @@ pub fn run(command: Command) -> ExitCode {
     if let Command::Eval(arguments) = command {
         return cmd::evaluate(&arguments);
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
-    };
-    match runtime.block_on(dispatch(command)) {
+    execute("portcullis", dispatch(command))
+}
+
+/// Does the work; an error is printed under the program's name.
+fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => {
+            eprintln!("{program}: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -94,14 +104,13 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Role(command) => role::run(command).await,
         Command::Assignment(command) => assignment::run(command).await,
         Command::Keys(command) => access::run(command).await,
-        Command::GetToken(arguments) => cmd::get_token(*arguments).await,
+        Command::GetToken(arguments) => get_token::run(*arguments, Precedence::Flag).await,
         Command::AzEnv(arguments) => az_env::run(&arguments),
-        Command::ConvertKubeconfig(arguments) => convert::run(&arguments),
+        Command::ConvertKubeconfig(arguments) => convert::run(&arguments, Precedence::Flag),
+        Command::Version(output) => {
+            version::run(&output);
+            Ok(())
+        }
         Command::Eval(_) => Ok(()),
     }
-}
-
-fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("portcullis: {error:#}");
-    ExitCode::FAILURE
 }

@@ -97,7 +97,7 @@ async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
     let scope = scope(&url);
     let Some(user) = &arguments.username else {
         let tokens = match arguments.browser {
-            true => browser::sign_in(&authority, CLIENT_ID, &scope).await?,
+            true => browser::sign_in(&authority, CLIENT_ID, &scope, browser::Place::default()).await?,
             false => authority.device_code(CLIENT_ID, &scope).await?,
         };
         return of_person(&url, pem, tenant, tokens);

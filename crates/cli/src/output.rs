@@ -1,5 +1,7 @@
 //! What commands print: tables for people, JSON for machines.
 
+use std::io::Write;
+
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
@@ -20,20 +22,28 @@ pub enum Output {
 /// A column: its heading, and where its value stands in the object (a JSON pointer).
 pub(crate) type Column = (&'static str, &'static str);
 
+/// Writes to standard output. A reader that has seen enough (`| head`) ends the program without a word.
+pub fn print(text: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(text).and_then(|()| out.flush()).is_err() {
+        std::process::exit(1);
+    }
+}
+
 impl OutputArgs {
     /// Prints a list.
     pub(crate) fn list(&self, columns: &[Column], objects: &[Value]) {
         match self.output {
-            Output::Json => println!("{:#}", Value::Array(objects.to_vec())),
-            Output::Table => print!("{}", table(columns, objects)),
+            Output::Json => print(format!("{:#}\n", Value::Array(objects.to_vec())).as_bytes()),
+            Output::Table => print(table(columns, objects).as_bytes()),
         }
     }
 
     /// Prints one object.
     pub(crate) fn one(&self, columns: &[Column], object: &Value) {
         match self.output {
-            Output::Json => println!("{object:#}"),
-            Output::Table => print!("{}", table(columns, std::slice::from_ref(object))),
+            Output::Json => print(format!("{object:#}\n").as_bytes()),
+            Output::Table => print(table(columns, std::slice::from_ref(object)).as_bytes()),
         }
     }
 }

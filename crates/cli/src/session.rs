@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authority::{Authority, CLIENT_ID, CLUSTER_SERVER_ID, Tokens, http_client},
+    authority::{Authority, CLIENT_ID, Tokens, http_client},
     files,
+    login::assertion,
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +36,7 @@ pub(crate) enum Credential {
     RefreshToken(String),
     ClientSecret { client_id: String, secret: String },
     Certificate { client_id: String, file: PathBuf },
+    FederatedToken { client_id: String, file: PathBuf },
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -132,7 +134,6 @@ impl Session {
 
     /// A token for clusters, with the moment of its end.
     pub(crate) async fn cluster_token(self, server_id: &str) -> anyhow::Result<(String, Timestamp)> {
-        let server_id = if server_id.is_empty() { CLUSTER_SERVER_ID } else { server_id };
         let scope = format!("{server_id}/.default");
         self.token(&scope).await.map(|(_, token, expires)| (token, expires))
     }
@@ -194,15 +195,12 @@ impl Session {
                 authority.token(&form).await.with_context(again)
             }
             Credential::Certificate { client_id, file } => {
-                let assertion = crate::login::assertion::sign(file, client_id, &authority.address("token"))?;
-                let form = [
-                    ("grant_type", "client_credentials"),
-                    ("client_id", client_id.as_str()),
-                    ("client_assertion_type", crate::login::assertion::TYPE),
-                    ("client_assertion", assertion.as_str()),
-                    ("scope", scope),
-                ];
-                authority.token(&form).await.with_context(again)
+                let assertion = assertion::sign(file, client_id, &authority.address("token"))?;
+                authority.by_assertion(client_id, &assertion, scope).await.with_context(again)
+            }
+            Credential::FederatedToken { client_id, file } => {
+                let token = assertion::federated(file)?;
+                authority.by_assertion(client_id, &token, scope).await.with_context(again)
             }
         }
     }

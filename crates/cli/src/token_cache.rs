@@ -69,6 +69,30 @@ impl CacheEntry {
     }
 }
 
+/// Deletes every token, in this place or the usual one; gives how many there were. Locks stay: somebody may hold one.
+pub(crate) fn remove(directory: Option<PathBuf>) -> anyhow::Result<usize> {
+    let directory = match directory {
+        Some(directory) => directory,
+        None => default_directory()?,
+    };
+    let entries = match std::fs::read_dir(&directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", directory.display())),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let path = entry.with_context(|| format!("reading {}", directory.display()))?.path();
+        let own =
+            path.file_stem().and_then(|name| name.to_str()).is_some_and(|name| Uuid::parse_str(name).is_ok());
+        if own && path.extension().is_some_and(|kind| kind == "json") {
+            std::fs::remove_file(&path).with_context(|| format!("deleting {}", path.display()))?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
 impl CachedToken {
     pub(crate) fn is_fresh(&self) -> bool {
         Timestamp::now().saturating_add(MARGIN).is_ok_and(|soon| soon < self.expires)
@@ -147,5 +171,27 @@ mod tests {
         assert_eq!(mode(&place), 0o700);
         assert_eq!(mode(&entry.path), 0o600);
         assert!(!entry.read().unwrap().is_fresh());
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_is_of_somebody_else_counts_as_nothing_and_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Some(directory.path().to_owned());
+        let path = {
+            let entry = CacheEntry::open(key("a", "b"), place.clone()).unwrap();
+            entry.write("token", Timestamp::now(), None).unwrap();
+            entry.path.clone()
+        };
+        let of_other =
+            std::fs::read_to_string(&path).unwrap().replace("\"tenant\":\"b\"", "\"tenant\":\"c\"");
+        for content in [&b""[..], b"{", b"\xff\xfe", b"[]", of_other.as_bytes()] {
+            std::fs::write(&path, content).unwrap();
+            let entry = CacheEntry::open(key("a", "b"), place.clone()).unwrap();
+            assert!(entry.read().is_none(), "{content:?}");
+            entry.write("again", Timestamp::now(), None).unwrap();
+            assert_eq!(entry.read().unwrap().access_token, "again");
+        }
+        assert_eq!(remove(place).unwrap(), 1);
+        assert!(!path.exists());
     }
 }

@@ -1,16 +1,16 @@
 //! The one binary: hands `serve` and `demo` to the server, everything else to the command line. Started under the name
-//! `kubelogin`, it answers with kubelogin's commands, which are among its own.
+//! `kubelogin`, it answers with kubelogin's commands.
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Access and identity for Kubernetes clusters, as AKS has them, in one program.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version, propagate_version = true)]
+#[command(name = "portcullis", version, after_help = FIRST_STEPS)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -19,19 +19,39 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the server; with no arguments at all it makes everything that it needs
+    #[command(after_help = SERVE_EXAMPLES)]
     Serve(server::ServeArgs),
     /// Show the whole product in one walk, in a temporary directory
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo(server::DemoArgs),
     #[command(flatten)]
     Client(cli::Command),
+    /// Print what a shell needs to complete commands and flags
+    Completion(CompletionArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = COMPLETION_EXAMPLES)]
+struct CompletionArgs {
+    #[arg(value_enum)]
+    shell: clap_complete::Shell,
 }
 
 fn main() -> ExitCode {
+    if std::env::args().next().is_some_and(|program| cli::kubelogin::is_asked_for(&program)) {
+        return cli::kubelogin::run();
+    }
     let Arguments { command } = Arguments::parse();
     match command {
         Command::Serve(arguments) => run(server::serve(arguments)),
         Command::Demo(arguments) => run(server::demo(arguments)),
         Command::Client(command) => cli::run(command),
+        Command::Completion(arguments) => {
+            let mut script = Vec::new();
+            clap_complete::generate(arguments.shell, &mut Arguments::command(), "portcullis", &mut script);
+            cli::output::print(&script);
+            ExitCode::SUCCESS
+        }
     }
 }
 
@@ -50,3 +70,30 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     eprintln!("portcullis: {error:#}");
     ExitCode::FAILURE
 }
+
+const FIRST_STEPS: &str = "\
+Examples:
+  portcullis serve
+  portcullis login --from portcullis-data/first-admin.json
+  portcullis cluster create c1 -g rg1
+  portcullis cluster credentials c1 -g rg1
+
+Then kubectl works: it signs in by `portcullis get-token`. Each command says more with --help.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  portcullis serve
+  portcullis serve --data-dir /var/lib/portcullis --listen 0.0.0.0:8443 --external-url https://access.example.org
+  portcullis serve --config /etc/portcullis.toml";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  portcullis demo
+  portcullis demo --check";
+
+const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  portcullis completion bash > ~/.local/share/bash-completion/completions/portcullis
+  portcullis completion zsh > ~/.zfunc/_portcullis
+  portcullis completion fish > ~/.config/fish/completions/portcullis.fish
+  portcullis completion powershell >> $PROFILE";

@@ -1,111 +1,156 @@
-//! `portcullis convert-kubeconfig`: changes how the users of a kubeconfig sign in, as kubelogin's command of
-//! that name does.
+//! `portcullis convert-kubeconfig`: changes how the users of kubeconfigs sign in, as kubelogin's command of that name
+//! does. Users that sign in by other means stay as they are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::bail;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use clap::Args;
+use serde_json::{Map, Value, json};
 
-use super::get_token::{CA_DATA, LoginMode};
+use super::get_token::{
+    CA_DATA,
+    flags::{LoginMode, Precedence, Secret, SignInArgs},
+};
 use crate::{
     authority::{CLUSTER_SERVER_ID, KUBELOGIN_CLIENT_ID},
-    kubeconfig::{Kubeconfig, Named, default_path},
+    kubeconfig::{Kubeconfig, Named, default_paths},
     session::Session,
 };
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct ConvertArgs {
-    /// How to sign in
-    #[arg(short, long, value_enum)]
-    login: LoginMode,
-    /// Kubeconfig to change [default: the first of $KUBECONFIG, or ~/.kube/config]
+    #[command(flatten)]
+    sign_in: SignInArgs,
+    /// Kubeconfig to change [default: those of $KUBECONFIG, or ~/.kube/config]
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// Change the user of this context alone
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     context: Option<String>,
-    #[arg(long)]
-    client_id: Option<String>,
-    #[arg(long)]
-    client_secret: Option<String>,
-    #[arg(long)]
-    client_certificate: Option<String>,
-    #[arg(long)]
-    username: Option<String>,
-    #[arg(long)]
-    password: Option<String>,
-    #[arg(long)]
-    tenant_id: Option<String>,
-    #[arg(long)]
-    server_id: Option<String>,
-    #[arg(long)]
-    authority_host: Option<String>,
-    #[arg(long)]
-    federated_token_file: Option<String>,
-    #[arg(long)]
-    token_cache_dir: Option<String>,
+    /// Configuration of az, for azurecli
+    #[arg(long, value_name = "DIR")]
+    azure_config_dir: Option<PathBuf>,
 }
 
-pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<()> {
-    let path = default_path(arguments.kubeconfig.as_deref())?;
-    let mut config = Kubeconfig::read(&path)?;
-    let only = arguments.context.as_ref().map(|wanted| {
-        let context = config.contexts.iter().flatten().find(|each| each.name == *wanted);
-        context
-            .and_then(|each| each.content.get("context")?.get("user")?.as_str())
-            .unwrap_or_default()
-            .to_owned()
-    });
-    let mut changed = 0;
-    for user in
-        config.users.iter_mut().flatten().filter(|user| only.as_ref().is_none_or(|only| user.name == *only))
-    {
-        changed += usize::from(convert(user, arguments));
+pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Result<()> {
+    let mut flags = arguments.sign_in.clone();
+    // Of the environment only the way counts here; the rest is read when kubectl signs in.
+    let way = |name: &str| std::env::var_os(name).filter(|_| name == "AAD_LOGIN_METHOD");
+    flags.read_environment(precedence, way)?;
+    flags.check()?;
+    let mut files = Vec::new();
+    for path in default_paths(arguments.kubeconfig.as_deref())? {
+        files.push((Kubeconfig::read(&path)?, path));
     }
-    config.write(&path)?;
-    println!("Changed {changed} users in {}", path.display());
+    let only = match &arguments.context {
+        None => None,
+        Some(wanted) => Some(user_of(wanted, &files)?),
+    };
+    let program = program(precedence);
+    for (config, path) in &mut files {
+        let users = config.users.iter_mut().flatten();
+        let mut changed = 0;
+        for user in users.filter(|user| only.as_ref().is_none_or(|only| user.name == *only)) {
+            changed += usize::from(convert(user, &flags, arguments.azure_config_dir.as_deref(), &program));
+        }
+        let shown = path.display();
+        match changed {
+            0 => {
+                println!("Changed nothing in {shown}: none of its users signs in by kubelogin or portcullis")
+            }
+            1 => println!("Changed 1 user in {shown}"),
+            more => println!("Changed {more} users in {shown}"),
+        }
+        if changed > 0 {
+            config.write(path)?;
+        }
+    }
     Ok(())
 }
 
+/// The user that a context names.
+fn user_of(context: &str, files: &[(Kubeconfig, PathBuf)]) -> anyhow::Result<String> {
+    let known: Vec<&Named> = files.iter().flat_map(|(config, _)| config.contexts.iter().flatten()).collect();
+    let found = known.iter().find(|each| each.name == context);
+    match found.and_then(|each| each.content.get("context")?.get("user")?.as_str()) {
+        Some(user) => Ok(user.to_owned()),
+        None => {
+            let names: Vec<&str> = known.iter().map(|each| each.name.as_str()).collect();
+            bail!("--context: no context is named \"{context}\": there are {}", names.join(", "))
+        }
+    }
+}
+
 /// Changes an entry that signs in by a credential plugin of ours or kubelogin's; others stay.
-fn convert(user: &mut Named, arguments: &ConvertArgs) -> bool {
+fn convert(user: &mut Named, flags: &SignInArgs, azure_config: Option<&Path>, program: &str) -> bool {
     let old = arguments_of(user);
     if !old.iter().any(|each| each == "get-token") {
         return false;
     }
-    let kept =
-        |flag: &str| old.iter().position(|each| each == flag).and_then(|place| old.get(place + 1).cloned());
-    let login =
-        arguments.login.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let mut args = vec!["get-token".to_owned(), "--login".to_owned(), login];
-    let own_client = matches!(arguments.login, LoginMode::Spn | LoginMode::Workloadidentity);
-    let client = arguments.client_id.clone().or_else(|| kept("--client-id").filter(|_| !own_client));
-    for (flag, value) in [
-        ("--server-id", arguments.server_id.clone().or_else(|| kept("--server-id"))),
-        ("--client-id", client),
-        ("--tenant-id", arguments.tenant_id.clone().or_else(|| kept("--tenant-id"))),
-        ("--authority-host", arguments.authority_host.clone().or_else(|| kept("--authority-host"))),
-        ("--client-secret", arguments.client_secret.clone()),
-        ("--client-certificate", arguments.client_certificate.clone()),
-        ("--username", arguments.username.clone()),
-        ("--password", arguments.password.clone()),
-        ("--federated-token-file", arguments.federated_token_file.clone()),
-        ("--token-cache-dir", arguments.token_cache_dir.clone()),
-    ] {
-        if let Some(value) = value {
-            args.extend([flag.to_owned(), value]);
-        }
-    }
-    if let Some(exec) = exec_of(user) {
-        exec.insert("args".into(), json!(args));
-        exec.insert("command".into(), program().into());
+    let Some(exec) = exec_of(user) else { return false };
+    exec.insert("args".into(), json!(plugin_arguments(flags, &old)));
+    exec.insert("command".into(), program.into());
+    if let (LoginMode::Azurecli, Some(directory)) = (flags.mode(), azure_config) {
+        set_variable(exec, "AZURE_CONFIG_DIR", &directory.to_string_lossy());
     }
     true
 }
 
+/// What the plugin is called with: what it was called with before, as far as the new way of signing in needs it, and
+/// what is given now. Secrets of the old way are not kept.
+fn plugin_arguments(flags: &SignInArgs, old: &[String]) -> Vec<String> {
+    let kept = |flag: &str| old.iter().skip_while(|each| *each != flag).nth(1).cloned();
+    let either = |given: &Option<String>, flag: &str| given.clone().or_else(|| kept(flag));
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let mode = flags.mode();
+    let own_client = matches!(mode, LoginMode::Spn | LoginMode::Workloadidentity);
+    // The client of kubelogin itself has no secret and is no workload.
+    let client = either(&flags.client_id, "--client-id")
+        .filter(|client| !(own_client && client.eq_ignore_ascii_case(KUBELOGIN_CLIENT_ID)));
+    // az is signed in to a tenant already, and as some identities it takes no other.
+    let of_az = mode == LoginMode::Azurecli;
+    let tenant = if of_az { flags.tenant_id.clone() } else { either(&flags.tenant_id, "--tenant-id") };
+    let only = |wanted: LoginMode, value: Option<String>| value.filter(|_| mode == wanted);
+    let cache =
+        text(&flags.token_cache_dir).or_else(|| kept("--token-cache-dir")).or_else(|| kept("--cache-dir"));
+    let login = mode.name().unwrap_or_default();
+    let mut arguments = vec!["get-token".to_owned(), "--login".to_owned(), login];
+    for (flag, value) in [
+        ("--server-id", either(&flags.server_id, "--server-id")),
+        ("--client-id", client.filter(|_| !of_az)),
+        ("--tenant-id", tenant),
+        // Kept for every way, so that the next conversion finds it.
+        ("--authority-host", either(&flags.authority_host, "--authority-host")),
+        ("--token-cache-dir", cache),
+        ("--client-secret", only(LoginMode::Spn, secret(&flags.client_secret))),
+        ("--client-certificate", only(LoginMode::Spn, text(&flags.client_certificate))),
+        ("--username", only(LoginMode::Ropc, flags.username.clone())),
+        ("--password", only(LoginMode::Ropc, secret(&flags.password))),
+        ("--federated-token-file", only(LoginMode::Workloadidentity, text(&flags.federated_token_file))),
+        ("--redirect-url", only(LoginMode::Interactive, either(&flags.redirect_url, "--redirect-url"))),
+        ("--login-hint", only(LoginMode::Interactive, either(&flags.login_hint, "--login-hint"))),
+        ("--timeout", only(LoginMode::Azurecli, flags.timeout.clone())),
+    ] {
+        if let Some(value) = value {
+            arguments.extend([flag.to_owned(), value]);
+        }
+    }
+    for (flag, given) in [
+        ("--disable-environment-override", flags.disable_environment_override),
+        ("--use-azurerm-env-vars", flags.use_azurerm_env_vars),
+    ] {
+        if given || old.iter().any(|each| each == flag) {
+            arguments.push(flag.to_owned());
+        }
+    }
+    arguments
+}
+
 /// Makes an entry sign in by the session of this program.
-pub(crate) fn use_session(user: &mut Named, session: &Session) -> anyhow::Result<()> {
+pub(crate) fn use_session(user: &mut Named, session: &Session) {
     let args = [
         "get-token",
         "--login",
@@ -123,14 +168,13 @@ pub(crate) fn use_session(user: &mut Named, session: &Session) -> anyhow::Result
     let env = ca.map(|ca| json!([{"name": CA_DATA, "value": ca}])).unwrap_or(Value::Null);
     let exec = json!({
         "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "command": program(),
+        "command": program(Precedence::Flag),
         "args": args,
         "env": env,
         "interactiveMode": "IfAvailable",
         "provideClusterInfo": false,
     });
     user.content.insert("user".into(), json!({"exec": exec}));
-    Ok(())
 }
 
 fn arguments_of(user: &Named) -> Vec<String> {
@@ -138,21 +182,47 @@ fn arguments_of(user: &Named) -> Vec<String> {
     args.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn exec_of(user: &mut Named) -> Option<&mut serde_json::Map<String, Value>> {
+fn exec_of(user: &mut Named) -> Option<&mut Map<String, Value>> {
     user.content.get_mut("user")?.get_mut("exec")?.as_object_mut()
 }
 
-/// How kubectl is to call this program: by its name, where that leads here, else by its place.
-fn program() -> String {
-    let own = std::env::current_exe().and_then(|path| path.canonicalize());
-    let Ok(own) = own else { return NAME.to_owned() };
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let first =
-        std::env::split_paths(&path).map(|place| place.join(NAME)).find(|candidate| candidate.is_file());
-    match first.and_then(|found| found.canonicalize().ok()) {
-        Some(found) if found == own => NAME.to_owned(),
-        _ => own.to_string_lossy().into_owned(),
-    }
+fn set_variable(exec: &mut Map<String, Value>, name: &str, value: &str) {
+    let mut variables = exec.get("env").and_then(Value::as_array).cloned().unwrap_or_default();
+    variables.retain(|each| each.get("name").and_then(Value::as_str) != Some(name));
+    variables.push(json!({"name": name, "value": value}));
+    exec.insert("env".into(), Value::Array(variables));
 }
 
-const NAME: &str = "portcullis";
+/// How kubectl is to call this program: by its name, where that leads here, else by its place. The name stays the one
+/// that it was started under, because it says what the environment counts for.
+fn program(precedence: Precedence) -> String {
+    let name = match precedence {
+        Precedence::Flag => "portcullis",
+        Precedence::Environment => "kubelogin",
+    };
+    let own = std::env::current_exe().and_then(|path| path.canonicalize());
+    let Ok(own) = own else { return name.to_owned() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let first =
+        std::env::split_paths(&path).map(|place| place.join(name)).find(|candidate| candidate.is_file());
+    if first.and_then(|found| found.canonicalize().ok()).is_some_and(|found| found == own) {
+        return name.to_owned();
+    }
+    let started = std::env::args_os().next().map(PathBuf::from);
+    let started = started.filter(|started| started.file_name().is_some_and(|last| last == name));
+    let absolute = started.and_then(|started| std::path::absolute(started).ok());
+    let absolute = absolute.filter(|place| place.canonicalize().is_ok_and(|found| found == own));
+    absolute.unwrap_or(own).to_string_lossy().into_owned()
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis convert-kubeconfig --login azurecli
+  portcullis convert-kubeconfig --login spn --client-id ID --kubeconfig build.yaml
+  portcullis convert-kubeconfig --login portcullis --context c1
+
+Secrets are better given in the environment when kubectl runs (AAD_SERVICE_PRINCIPAL_CLIENT_SECRET,
+AAD_USER_PRINCIPAL_PASSWORD) than written into the file.";
+
+#[cfg(test)]
+mod tests;

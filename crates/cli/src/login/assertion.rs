@@ -1,4 +1,5 @@
-//! A client's assertion (RFC 7523): signed with the key in a PEM file that holds the certificate as well.
+//! A client's assertion (RFC 7523): signed with the key in a PEM file that holds the certificate as well, or the token
+//! of a workload, which somebody else signed.
 
 use std::path::Path;
 
@@ -13,9 +14,6 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::json;
-
-/// Of `client_assertion_type`.
-pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Signs an assertion that is good for ten minutes at the given token endpoint.
 pub(crate) fn sign(file: &Path, client_id: &str, audience: &str) -> anyhow::Result<String> {
@@ -47,4 +45,15 @@ pub(crate) fn sign(file: &Path, client_id: &str, audience: &str) -> anyhow::Resu
     key.sign(&RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature)
         .map_err(|_| anyhow::anyhow!("the assertion could not be signed"))?;
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// The token of a workload, as its file has it now: it is replaced while the workload runs.
+pub(crate) fn federated(file: &Path) -> anyhow::Result<String> {
+    let token = std::fs::read_to_string(file)
+        .with_context(|| format!("reading the token of the workload in {}", file.display()))?;
+    let token = token.trim();
+    if token.split('.').count() != 3 {
+        bail!("{} holds no token: expected the three parts of a JWT", file.display());
+    }
+    Ok(token.to_owned())
 }

@@ -19,15 +19,35 @@ use crate::{
     client::encode,
 };
 
-pub(crate) async fn sign_in(authority: &Authority, client_id: &str, scope: &str) -> anyhow::Result<Tokens> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.context("listening for the browser's answer")?;
-    let redirect_uri = format!("http://localhost:{}", listener.local_addr()?.port());
+/// Where the browser comes back to, and whom the page proposes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place<'a> {
+    /// A loopback address with a port; a free port where there is none.
+    pub(crate) redirect: Option<&'a str>,
+    pub(crate) login_hint: Option<&'a str>,
+}
+
+pub(crate) async fn sign_in(
+    authority: &Authority,
+    client_id: &str,
+    scope: &str,
+    place: Place<'_>,
+) -> anyhow::Result<Tokens> {
+    let port = place.redirect.map_or(Ok(0), loopback_port)?;
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .with_context(|| format!("listening for the browser's answer on port {port} of 127.0.0.1"))?;
+    let redirect_uri = match place.redirect {
+        Some(given) => given.to_owned(),
+        None => format!("http://localhost:{}", listener.local_addr()?.port()),
+    };
     let verifier = random_text()?;
     let state = random_text()?;
     let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+    let hint = place.login_hint.map(|hint| format!("&login_hint={}", encode(hint))).unwrap_or_default();
     let address = format!(
         "{}?response_type=code&client_id={client_id}&redirect_uri={}&scope={}&state={state}\
-         &code_challenge={challenge}&code_challenge_method=S256&response_mode=form_post",
+         &code_challenge={challenge}&code_challenge_method=S256&response_mode=form_post{hint}",
         authority.address("authorize"),
         encode(&redirect_uri),
         encode(scope)
@@ -45,6 +65,15 @@ pub(crate) async fn sign_in(authority: &Authority, client_id: &str, scope: &str)
         ("scope", scope),
     ];
     authority.token(&form).await
+}
+
+/// The port of an address that only this machine can be reached at (RFC 8252 section 7.3).
+fn loopback_port(address: &str) -> anyhow::Result<u16> {
+    let wrong =
+        || format!("--redirect-url: \"{address}\": expected an address such as http://localhost:8400");
+    let url = reqwest::Url::parse(address).with_context(wrong)?;
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1")) && url.scheme() == "http";
+    url.port().filter(|_| local).with_context(wrong)
 }
 
 /// Waits for the request that carries our state; others are told that they are wrong here.
@@ -161,5 +190,13 @@ mod tests {
         let parsed = parameters("code=a%2Bb&state=x+y&empty=");
         assert_eq!(parsed["code"], "a+b");
         assert_eq!(parsed["state"], "x y");
+    }
+
+    #[test]
+    fn answers_are_taken_at_a_loopback_address_alone() {
+        assert_eq!(loopback_port("http://localhost:8400/").unwrap(), 8400);
+        for wrong in ["https://localhost:8400", "http://example.org:8400", "http://localhost", "8400"] {
+            assert!(loopback_port(wrong).unwrap_err().to_string().contains(wrong), "{wrong}");
+        }
     }
 }

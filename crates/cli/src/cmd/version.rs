@@ -1,0 +1,14 @@
+//! `portcullis version`: which program this is, for people and for scripts.
+
+use serde_json::json;
+
+use crate::output::OutputArgs;
+
+pub(crate) fn run(output: &OutputArgs) {
+    let version = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "os": std::env::consts::OS,
+        "architecture": std::env::consts::ARCH,
+    });
+    output.one(&[("VERSION", "/version"), ("OS", "/os"), ("ARCHITECTURE", "/architecture")], &version);
+}
