@@ -66,9 +66,16 @@ impl Client {
             let page = self.get(&next).await?;
             all.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
             let link = page.get("@odata.nextLink").or_else(|| page.get("nextLink")).and_then(Value::as_str);
-            match link.and_then(|link| link.strip_prefix(&self.session.url)) {
-                Some(link) => next = link.to_owned(),
+            match link {
                 None => return Ok(all),
+                // A list that goes on elsewhere is not complete.
+                Some(link) => match link.strip_prefix(&self.session.url) {
+                    Some(path) => next = path.to_owned(),
+                    None => bail!(
+                        "the list goes on at {link}, not at {}: sign in again with the server's own address",
+                        self.session.url
+                    ),
+                },
             }
         }
     }

@@ -24,6 +24,7 @@ use clap::Args;
 
 /// Arguments of `portcullis eval`.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EVAL_EXAMPLES)]
 pub struct EvalArgs {
     /// World files: access rules, and questions with the answers that are expected
     #[arg(required = true, value_name = "FILE")]
@@ -37,3 +38,10 @@ pub(crate) fn evaluate(arguments: &EvalArgs) -> ExitCode {
     let json = arguments.output.output == crate::output::Output::Json;
     ExitCode::from(eval::run(&arguments.files, json))
 }
+
+const EVAL_EXAMPLES: &str = "\
+Examples:
+  portcullis eval access.yaml
+  portcullis eval tests/*.yaml -o json
+
+It exits with 0 if every expectation held, 1 if one did not, 2 if a file could not be read.";

@@ -4,6 +4,7 @@
 mod authority;
 mod client;
 pub mod cmd;
+mod confirm;
 mod exec_credential;
 mod files;
 mod kubeconfig;
@@ -30,9 +31,14 @@ use cmd::{
 pub enum Command {
     /// Sign in to a server, and remember the session
     Login(login::LoginArgs),
-    /// Forget the session
+    /// Forget the session, and every token that is kept for kubectl
+    #[command(after_help = "Examples:
+  portcullis logout")]
     Logout,
     /// Show who is signed in, and where
+    #[command(after_help = "Examples:
+  portcullis whoami
+  portcullis whoami -o json")]
     Whoami(output::OutputArgs),
     /// Clusters, and kubeconfigs for them
     #[command(subcommand)]
@@ -67,6 +73,9 @@ pub enum Command {
     /// Rewrite the sign-in of a kubeconfig's users, as kubelogin does
     ConvertKubeconfig(Box<ConvertArgs>),
     /// Show the version of this program
+    #[command(after_help = "Examples:
+  portcullis version
+  portcullis version -o json")]
     Version(output::OutputArgs),
 }
 

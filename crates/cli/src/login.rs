@@ -19,6 +19,7 @@ use crate::{
 };
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct LoginArgs {
     /// Address of the server, such as https://localhost:8443
     #[arg(long, required_unless_present = "from")]
@@ -47,6 +48,14 @@ pub struct LoginArgs {
     /// Certificate and private key of the application (PEM)
     #[arg(long, value_name = "FILE", requires = "service_principal", conflicts_with = "password_stdin")]
     certificate: Option<PathBuf>,
+    /// Token of a workload that the application trusts; it is read again at each renewal
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "service_principal",
+        conflicts_with_all = ["password_stdin", "certificate"]
+    )]
+    federated_token_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -103,12 +112,13 @@ async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
         return of_person(&url, pem, tenant, tokens);
     };
     if arguments.service_principal {
-        let credential = match &arguments.certificate {
-            Some(file) => {
-                let file = file.canonicalize().with_context(|| format!("opening {}", file.display()))?;
-                Credential::Certificate { client_id: user.clone(), file }
-            }
-            None => Credential::ClientSecret { client_id: user.clone(), secret: read_secret(arguments)? },
+        let client_id = user.clone();
+        let absolute =
+            |file: &Path| file.canonicalize().with_context(|| format!("opening {}", file.display()));
+        let credential = match (&arguments.certificate, &arguments.federated_token_file) {
+            (Some(file), _) => Credential::Certificate { client_id, file: absolute(file)? },
+            (None, Some(file)) => Credential::FederatedToken { client_id, file: absolute(file)? },
+            (None, None) => Credential::ClientSecret { client_id, secret: read_secret(arguments)? },
         };
         let session = Session::new(&url, pem, tenant.to_owned(), user.clone(), credential);
         session.save()?;
@@ -163,7 +173,7 @@ fn scope(url: &str) -> String {
 fn read_secret(arguments: &LoginArgs) -> anyhow::Result<String> {
     if !arguments.password_stdin {
         bail!(
-            "--username needs --password-stdin, so that no password stands in the list of processes (or --certificate FILE)"
+            "--username needs --password-stdin, so that no password stands in the list of processes (for a service principal --certificate or --federated-token-file do as well)"
         );
     }
     read_stdin()
@@ -191,3 +201,14 @@ fn token_claim(token: &str, name: &str) -> Option<String> {
     let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
     claims.get(name)?.as_str().map(str::to_owned)
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis login --from portcullis-data/first-admin.json
+  portcullis login --url https://localhost:8443 --ca-file ca.crt
+  portcullis login --url https://localhost:8443 --ca-file ca.crt --browser
+  portcullis login --url https://localhost:8443 --username alice@example.org --password-stdin < password.txt
+  portcullis login --url https://localhost:8443 --service-principal --username ID --certificate build.pem
+
+Without more it shows a code to enter in any browser. The session is kept in PORTCULLIS_CONFIG_DIR, or
+~/.config/portcullis, and renewed by itself.";

@@ -71,10 +71,8 @@ impl CacheEntry {
 
 /// Deletes every token, in this place or the usual one; gives how many there were. Locks stay: somebody may hold one.
 pub(crate) fn remove(directory: Option<PathBuf>) -> anyhow::Result<usize> {
-    let directory = match directory {
-        Some(directory) => directory,
-        None => default_directory()?,
-    };
+    // Where there is no place, nothing was kept.
+    let Some(directory) = directory.or_else(|| default_directory().ok()) else { return Ok(0) };
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),

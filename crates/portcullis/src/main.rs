@@ -33,6 +33,7 @@ enum Command {
 #[derive(Args, Debug)]
 #[command(after_help = COMPLETION_EXAMPLES)]
 struct CompletionArgs {
+    /// The shell that completes
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }
@@ -97,3 +98,6 @@ Examples:
   portcullis completion zsh > ~/.zfunc/_portcullis
   portcullis completion fish > ~/.config/fish/completions/portcullis.fish
   portcullis completion powershell >> $PROFILE";
+
+#[cfg(test)]
+mod tests;

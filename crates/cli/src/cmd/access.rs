@@ -8,6 +8,8 @@ use crate::{client::Client, output::OutputArgs};
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
     /// Sign with a new key from now on; tokens that are valid stay valid
+    #[command(after_help = "Examples:
+  portcullis keys rotate")]
     Rotate(OutputArgs),
 }
 

@@ -1,22 +1,31 @@
-//! `portcullis app`: applications, their service principals and secrets.
+//! `portcullis app`: applications and their service principals.
 
-use std::path::PathBuf;
+mod credential;
+mod federated;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     client::{Client, quote},
+    confirm::ConfirmArgs,
     output::{Column, OutputArgs},
 };
+pub use credential::CredentialCommand;
+pub use federated::FederatedCommand;
 
 #[derive(Debug, Subcommand)]
 pub enum AppCommand {
     /// Make an application with a service principal and a secret, which is printed once
+    #[command(after_help = "Examples:
+  portcullis app create build
+  portcullis app create dashboard --redirect-uri https://dashboard.example.org/callback
+  portcullis app create tool --public-client")]
     Create {
+        /// Name that people read
         name: String,
-        /// Addresses that sign-in may lead back to
+        /// Address that sign-in may lead back to; may be given several times
         #[arg(long = "redirect-uri", value_name = "URL")]
         redirect_uris: Vec<String>,
         /// The application cannot keep a secret: no secret is made
@@ -29,17 +38,53 @@ pub enum AppCommand {
         output: OutputArgs,
     },
     /// List applications
+    #[command(after_help = "Examples:
+  portcullis app list")]
     List(OutputArgs),
-    /// Show one application, by its application id, object id or name
+    /// Show one application
+    #[command(after_help = "Examples:
+  portcullis app show build -o json")]
     Show {
+        /// Application id, object id or name
         app: String,
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Change an application
+    #[command(after_help = "Examples:
+  portcullis app update build --name build-farm
+  portcullis app update dashboard --redirect-uri https://dashboard.example.org/new")]
+    Update {
+        /// Application id, object id or name
+        app: String,
+        /// New name
+        #[arg(long)]
+        name: Option<String>,
+        /// Address that sign-in may lead back to; replaces those before; may be given several times
+        #[arg(long = "redirect-uri", value_name = "URL")]
+        redirect_uris: Vec<String>,
+        /// Let the application send user names and passwords
+        #[arg(long, conflicts_with = "refuse_password_grant")]
+        allow_password_grant: bool,
+        /// Let the application send user names and passwords no more
+        #[arg(long)]
+        refuse_password_grant: bool,
+    },
     /// Delete an application and its service principal
-    Delete { app: String },
+    #[command(after_help = "Examples:
+  portcullis app delete build --yes")]
+    Delete {
+        /// Application id, object id or name
+        app: String,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+    },
     /// Let an application reach a service on behalf of everybody in the tenant, without asking each
+    #[command(after_help = "Examples:
+  portcullis app consent dashboard
+  portcullis app consent dashboard --withdraw")]
     Consent {
+        /// Application id, object id or name
         app: String,
         /// The service: `graph`, the object or application id of an application, or an address
         #[arg(long, default_value = "graph")]
@@ -51,29 +96,9 @@ pub enum AppCommand {
     /// Secrets and certificates of an application
     #[command(subcommand)]
     Credential(CredentialCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub enum CredentialCommand {
-    /// Make a secret, which is printed once, or add a certificate
-    Add {
-        app: String,
-        #[arg(long)]
-        display_name: Option<String>,
-        /// Certificate (PEM) whose key signs the application's assertions; replaces the ones before
-        #[arg(long, value_name = "FILE")]
-        certificate: Option<PathBuf>,
-        #[command(flatten)]
-        output: OutputArgs,
-    },
-    /// Delete a secret
-    Remove { app: String, key_id: String },
-    /// List secrets
-    List {
-        app: String,
-        #[command(flatten)]
-        output: OutputArgs,
-    },
+    /// Tokens of workloads that are as good as a secret of an application
+    #[command(subcommand)]
+    FederatedCredential(FederatedCommand),
 }
 
 pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
@@ -106,8 +131,32 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
         }
         AppCommand::List(output) => output.list(&COLUMNS, &client.list("/v1.0/applications").await?),
         AppCommand::Show { app, output } => output.one(&COLUMNS, &find(&client, &app).await?),
-        AppCommand::Delete { app } => {
+        AppCommand::Update { app, name, redirect_uris, allow_password_grant, refuse_password_grant } => {
             let found = find(&client, &app).await?;
+            let mut body = Map::new();
+            if let Some(name) = name {
+                body.insert("displayName".into(), name.into());
+            }
+            if !redirect_uris.is_empty() {
+                body.insert("web".into(), json!({"redirectUris": redirect_uris}));
+            }
+            if allow_password_grant || refuse_password_grant {
+                body.insert("allowPasswordGrant".into(), allow_password_grant.into());
+            }
+            if body.is_empty() {
+                bail!(
+                    "say what to change of {app}: --name, --redirect-uri, --allow-password-grant or \
+                     --refuse-password-grant"
+                );
+            }
+            let path = format!("/v1.0/applications/{}", text(&found, "id"));
+            client.patch(&path, &Value::Object(body)).await?;
+            println!("Changed {app}");
+        }
+        AppCommand::Delete { app, confirm } => {
+            let found = find(&client, &app).await?;
+            confirm
+                .ask(&format!("Delete the application {app} with its service principal and its rights?"))?;
             client.delete(&format!("/v1.0/applications/{}", text(&found, "id"))).await?;
             println!("Deleted {app}");
         }
@@ -127,53 +176,13 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             client.post("/v1.0/oauth2PermissionGrants", &body).await?;
             println!("{app} may reach {resource} on behalf of everybody now");
         }
-        AppCommand::Credential(command) => credential(&client, command).await?,
+        AppCommand::Credential(command) => credential::run(&client, command).await?,
+        AppCommand::FederatedCredential(command) => federated::run(&client, command).await?,
     }
     Ok(())
 }
 
-async fn credential(client: &Client, command: CredentialCommand) -> anyhow::Result<()> {
-    match command {
-        CredentialCommand::Add { app, display_name, certificate: None, output } => {
-            let id = text(&find(client, &app).await?, "id");
-            let body = json!({"passwordCredential": {"displayName": display_name}});
-            let secret = client.post(&format!("/v1.0/applications/{id}/addPassword"), &body).await?;
-            output.one(&[("KEY", "/keyId"), ("EXPIRES", "/endDateTime"), ("SECRET", "/secretText")], &secret);
-        }
-        CredentialCommand::Add { app, display_name, certificate: Some(file), .. } => {
-            let id = text(&find(client, &app).await?, "id");
-            let pem =
-                std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
-            let body = pem
-                .split_once("-----BEGIN CERTIFICATE-----")
-                .and_then(|(_, rest)| rest.split_once("-----END CERTIFICATE-----"))
-                .map(|(body, _)| body.to_owned());
-            let body =
-                body.with_context(|| format!("{} holds no certificate in PEM form", file.display()))?;
-            let key = json!({"key": body, "type": "AsymmetricX509Cert", "usage": "Verify", "displayName": display_name});
-            client.patch(&format!("/v1.0/applications/{id}"), &json!({"keyCredentials": [key]})).await?;
-            println!("{app} may sign its assertions with the key of {} now", file.display());
-        }
-        CredentialCommand::Remove { app, key_id } => {
-            let id = text(&find(client, &app).await?, "id");
-            client
-                .post(&format!("/v1.0/applications/{id}/removePassword"), &json!({"keyId": key_id}))
-                .await?;
-            println!("Deleted the secret {key_id}");
-        }
-        CredentialCommand::List { app, output } => {
-            let found = find(client, &app).await?;
-            let secrets =
-                found.get("passwordCredentials").and_then(Value::as_array).cloned().unwrap_or_default();
-            let columns =
-                [("KEY", "/keyId"), ("NAME", "/displayName"), ("HINT", "/hint"), ("EXPIRES", "/endDateTime")];
-            output.list(&columns, &secrets);
-        }
-    }
-    Ok(())
-}
-
-async fn find(client: &Client, app: &str) -> anyhow::Result<Value> {
+pub(crate) async fn find(client: &Client, app: &str) -> anyhow::Result<Value> {
     let by_id = domain::id::ObjectId::parse(app).is_ok();
     if by_id && let Some(found) = client.find(&format!("/v1.0/applications/{app}")).await? {
         return Ok(found);
@@ -182,12 +191,12 @@ async fn find(client: &Client, app: &str) -> anyhow::Result<Value> {
     let found = client.list(&format!("/v1.0/applications?$filter={field}%20eq%20{}", quote(app))).await?;
     match found.as_slice() {
         [one] => Ok(one.clone()),
-        [] => bail!("no application is known by \"{app}\""),
+        [] => bail!("no application is known by \"{app}\": `portcullis app list` shows them"),
         several => bail!("{} applications are named \"{app}\": give the application id", several.len()),
     }
 }
 
-fn text(object: &Value, member: &str) -> String {
+pub(crate) fn text(object: &Value, member: &str) -> String {
     object.get(member).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 

@@ -14,6 +14,10 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum AssignmentCommand {
     /// Give somebody a role at a scope, and everywhere below it
+    #[command(after_help = "Examples:
+  portcullis assignment create --assignee alice@example.org --role Reader
+  portcullis assignment create --assignee sre --role 'Azure Kubernetes Service RBAC Writer' --cluster c1 --namespace web
+  portcullis assignment create --assignee ID --role Contributor -g rg1 --description 'build'")]
     Create {
         /// Principal name, group name, object id or application id
         #[arg(long)]
@@ -24,14 +28,19 @@ pub enum AssignmentCommand {
         #[command(flatten)]
         place: PlaceArgs,
         /// Condition, version 2.0
-        #[arg(long)]
+        #[arg(long, value_name = "TEXT")]
         condition: Option<String>,
-        #[arg(long)]
+        /// Why it was given
+        #[arg(long, value_name = "TEXT")]
         description: Option<String>,
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// List assignments
+    /// List assignments at a scope and above it, or below it in a subscription
+    #[command(after_help = "Examples:
+  portcullis assignment list
+  portcullis assignment list --assignee alice@example.org
+  portcullis assignment list --cluster c1")]
     List {
         #[command(flatten)]
         place: PlaceArgs,
@@ -41,10 +50,46 @@ pub enum AssignmentCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Take an assignment away, at once
-    Delete {
+    /// Show one assignment
+    #[command(after_help = "Examples:
+  portcullis assignment show /subscriptions/SUBSCRIPTION/providers/Microsoft.Authorization/roleAssignments/ID -o json")]
+    Show {
         /// The whole resource id, as `list` shows it
         id: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Change why, or under which condition, a role was given; who, which role and where stay
+    #[command(after_help = "Examples:
+  portcullis assignment update ID --description 'until the migration is over'")]
+    Update {
+        /// The whole resource id, as `list` shows it
+        id: String,
+        /// Condition, version 2.0; empty for none
+        #[arg(long, value_name = "TEXT")]
+        condition: Option<String>,
+        /// Why it was given
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Take an assignment away, at once
+    #[command(after_help = "Examples:
+  portcullis assignment delete /subscriptions/SUBSCRIPTION/providers/Microsoft.Authorization/roleAssignments/ID
+  portcullis assignment delete --assignee alice@example.org --role Reader -g rg1")]
+    Delete {
+        /// The whole resource id, as `list` shows it
+        #[arg(required_unless_present = "assignee", conflicts_with_all = ["assignee", "role"])]
+        id: Option<String>,
+        /// Principal name, group name, object id or application id
+        #[arg(long, requires = "role")]
+        assignee: Option<String>,
+        /// Name or id of the role
+        #[arg(long, requires = "assignee")]
+        role: Option<String>,
+        #[command(flatten)]
+        place: PlaceArgs,
     },
 }
 
@@ -99,17 +144,78 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             name_them(&client, &scope, &mut found).await?;
             output.list(&LIST_COLUMNS, &found);
         }
-        AssignmentCommand::Delete { id } => {
-            if !id.to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
-                bail!(
-                    "\"{id}\" is not the resource id of an assignment: `portcullis assignment list` shows them"
-                );
+        AssignmentCommand::Show { id, output } => {
+            let found = client.get(&path(&id)?).await?;
+            let scope = scope_of(&found);
+            let mut found = [found];
+            name_them(&client, &scope, &mut found).await?;
+            let [found] = found;
+            output.one(&LIST_COLUMNS, &found);
+        }
+        AssignmentCommand::Update { id, condition, description, output } => {
+            if condition.is_none() && description.is_none() {
+                bail!("say what to change of {id}: --condition or --description");
             }
-            client.delete(&format!("{id}?{ROLES}")).await?;
+            let path = path(&id)?;
+            let mut known = client.get(&path).await?;
+            if let Some(members) = known.get_mut("properties").and_then(Value::as_object_mut) {
+                if let Some(condition) = condition {
+                    let version = if condition.is_empty() { Value::Null } else { "2.0".into() };
+                    members.insert("conditionVersion".into(), version);
+                    members
+                        .insert("condition".into(), Some(condition).filter(|text| !text.is_empty()).into());
+                }
+                if let Some(description) = description {
+                    members.insert("description".into(), description.into());
+                }
+            }
+            output.one(&COLUMNS, &client.put(&path, &known).await?);
+        }
+        AssignmentCommand::Delete { id: Some(id), .. } => {
+            client.delete(&path(&id)?).await?;
+            println!("Deleted {id}");
+        }
+        AssignmentCommand::Delete { id: None, assignee, role, place } => {
+            let (assignee, role) = (assignee.unwrap_or_default(), role.unwrap_or_default());
+            let scope = place.scope(&client).await?;
+            let id = find(&client, &scope, &assignee, &role).await?;
+            client.delete(&path(&id)?).await?;
             println!("Deleted {id}");
         }
     }
     Ok(())
+}
+
+/// The assignment of a role to a principal itself, not through its groups, at exactly this scope.
+async fn find(client: &Client, scope: &str, assignee: &str, role: &str) -> anyhow::Result<String> {
+    let principal = principal(client, assignee).await?;
+    let definition = role::find(client, scope, role).await?;
+    let filter = encode(&format!("principalId eq '{principal}'"));
+    let known = client.list(&format!("{}?{ROLES}&$filter={filter}", assignments(scope))).await?;
+    let wanted = definition.get("name").and_then(Value::as_str).unwrap_or_default();
+    let id = known.iter().find(|each| {
+        let text = |pointer: &str| each.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        // The same definition has an id at every scope; its name is one.
+        let role = text("/properties/roleDefinitionId").rsplit('/').next().unwrap_or_default();
+        role.eq_ignore_ascii_case(wanted) && text("/properties/scope").eq_ignore_ascii_case(scope)
+    });
+    let id = id.and_then(|found| found.get("id")).and_then(Value::as_str);
+    let id = id.with_context(|| {
+        format!("{assignee} has no assignment of \"{role}\" at {scope}: `portcullis assignment list` shows those there are")
+    })?;
+    Ok(id.to_owned())
+}
+
+fn path(id: &str) -> anyhow::Result<String> {
+    if !id.to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
+        bail!("\"{id}\" is not the resource id of an assignment: `portcullis assignment list` shows them");
+    }
+    Ok(format!("{id}?{ROLES}"))
+}
+
+fn scope_of(assignment: &Value) -> String {
+    let scope = assignment.pointer("/properties/scope").and_then(Value::as_str);
+    scope.unwrap_or("/").to_owned()
 }
 
 impl PlaceArgs {

@@ -18,7 +18,9 @@ use crate::{
 };
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct AttachArgs {
+    /// Name of the cluster
     name: String,
     /// Address of the cluster's API server
     #[arg(long, value_name = "URL")]
@@ -32,6 +34,7 @@ pub struct AttachArgs {
     /// Resource group; made if there is none
     #[arg(short = 'g', long, default_value = GROUP)]
     resource_group: String,
+    /// Where it is; a word of your own
     #[arg(long, default_value = resource_group::LOCATION)]
     location: String,
     #[command(flatten)]
@@ -43,7 +46,7 @@ pub(crate) async fn run(client: &Client, arguments: AttachArgs) -> anyhow::Resul
     resource_group::ensure(client, &arguments.resource_group, &arguments.location).await?;
     let subscription = client.subscription().await?;
     let path = cluster_path(&subscription, &arguments.resource_group, &arguments.name);
-    let mut properties = arguments.access.properties();
+    let mut properties = arguments.access.properties(client).await?;
     if let Some(members) = properties.as_object_mut() {
         let attached = json!({"server": arguments.server, "certificateAuthorityData": STANDARD.encode(&ca)});
         members.insert("attached".into(), attached);
@@ -129,6 +132,14 @@ fn readme(name: &str) -> String {
          - `portcullis cluster credentials {name}` writes a kubeconfig for this server.\n"
     )
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis cluster attach prod -g rg1 --server https://kube.example.org:6443 --ca kube-ca.crt --out prod-files
+  portcullis cluster attach prod -g rg1 --server https://kube.example.org:6443 --ca kube-ca.crt --out prod-files \\
+    --azure-rbac
+
+The directory gets two webhook kubeconfigs and a README.md with the flags for that API server.";
 
 const AUTHENTICATION: &str = "authentication-webhook.yaml";
 const AUTHORIZATION: &str = "authorization-webhook.yaml";

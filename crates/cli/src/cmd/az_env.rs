@@ -19,6 +19,7 @@ use crate::{
 };
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct AzEnvArgs {
     /// Address of the server [default: that of the session]
     #[arg(long, value_name = "URL")]
@@ -142,3 +143,10 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
+
+const EXAMPLES: &str = "\
+Examples:
+  portcullis az-env
+  portcullis az-env --url https://localhost:8443 --ca-file portcullis-data/ca.crt
+
+In a shell: eval \"$(portcullis az-env)\", then az login, az aks get-credentials, kubectl.";

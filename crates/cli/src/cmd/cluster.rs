@@ -1,27 +1,35 @@
 //! `portcullis cluster`: clusters, kubeconfigs for them, administrator certificates.
 
-use std::path::{Path, PathBuf};
+mod credentials;
 
-use anyhow::{Context, bail};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use std::path::PathBuf;
+
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::{attach, convert, resource_group};
+use super::{attach, group, resource_group};
 use crate::{
     client::{CLUSTERS, Client, encode},
-    kubeconfig::{Kubeconfig, default_path},
+    confirm::ConfirmArgs,
+    kubeconfig::default_path,
     output::{Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
     /// Make a cluster that this server serves itself
+    #[command(after_help = "Examples:
+  portcullis cluster create c1 -g rg1
+  portcullis cluster create c1 -g rg1 --azure-rbac
+  portcullis cluster create c1 -g rg1 --admin-group sre")]
     Create {
+        /// Name of the cluster
         name: String,
         /// Resource group; made if there is none
         #[arg(short = 'g', long, default_value = GROUP)]
         resource_group: String,
+        /// Where it is; a word of your own
         #[arg(long, default_value = resource_group::LOCATION)]
         location: String,
         #[command(flatten)]
@@ -32,13 +40,19 @@ pub enum ClusterCommand {
     /// Connect a cluster whose API server runs elsewhere
     Attach(attach::AttachArgs),
     /// List the clusters that you may see
+    #[command(after_help = "Examples:
+  portcullis cluster list
+  portcullis cluster list -g rg1 -o json")]
     List {
+        /// Only those of one resource group
         #[arg(short = 'g', long)]
         resource_group: Option<String>,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// Show one cluster
+    #[command(after_help = "Examples:
+  portcullis cluster show c1")]
     Show {
         #[command(flatten)]
         cluster: ClusterArgs,
@@ -46,6 +60,11 @@ pub enum ClusterCommand {
         output: OutputArgs,
     },
     /// Change how people get access to a cluster
+    #[command(after_help = "Examples:
+  portcullis cluster update c1 --azure-rbac
+  portcullis cluster update c1 --disable-local-accounts
+
+What is not named stays as it is.")]
     Update {
         #[command(flatten)]
         cluster: ClusterArgs,
@@ -54,6 +73,9 @@ pub enum ClusterCommand {
         /// Turn Azure RBAC off
         #[arg(long, conflicts_with = "azure_rbac")]
         no_azure_rbac: bool,
+        /// Leave no group that administers the cluster
+        #[arg(long, conflicts_with = "admin_groups")]
+        no_admin_groups: bool,
         /// Allow administrator certificates again
         #[arg(long, conflicts_with = "disable_local_accounts")]
         enable_local_accounts: bool,
@@ -61,11 +83,21 @@ pub enum ClusterCommand {
         output: OutputArgs,
     },
     /// Delete a cluster with everything in it
+    #[command(after_help = "Examples:
+  portcullis cluster delete c1 --yes")]
     Delete {
         #[command(flatten)]
         cluster: ClusterArgs,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
     },
     /// Write a kubeconfig for a cluster
+    #[command(after_help = "Examples:
+  portcullis cluster credentials c1
+  portcullis cluster credentials c1 --file ./c1.yaml
+  portcullis cluster credentials c1 --admin
+
+The entries are added to the kubeconfig; those of others stay. Without --admin it holds no secret.")]
     Credentials {
         #[command(flatten)]
         cluster: ClusterArgs,
@@ -83,6 +115,8 @@ pub enum ClusterCommand {
         overwrite_existing: bool,
     },
     /// List the administrator certificates of a cluster
+    #[command(after_help = "Examples:
+  portcullis cluster certificates c1")]
     Certificates {
         #[command(flatten)]
         cluster: ClusterArgs,
@@ -90,23 +124,31 @@ pub enum ClusterCommand {
         output: OutputArgs,
     },
     /// Revoke one administrator certificate, at once
+    #[command(after_help = "Examples:
+  portcullis cluster revoke c1 SERIAL")]
     Revoke {
         #[command(flatten)]
         cluster: ClusterArgs,
+        /// Serial number, as `certificates` shows it
         serial: String,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// Make a new certificate authority: every administrator certificate stops to count
+    #[command(after_help = "Examples:
+  portcullis cluster rotate-certificates c1 --yes")]
     RotateCertificates {
         #[command(flatten)]
         cluster: ClusterArgs,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
     },
 }
 
 /// Which cluster.
 #[derive(Args, Clone, Debug)]
 pub struct ClusterArgs {
+    /// Name of the cluster
     name: String,
     /// Resource group; may be left out where the name is the only one
     #[arg(short = 'g', long)]
@@ -118,18 +160,28 @@ pub struct AccessArgs {
     /// Let Azure RBAC decide beside Kubernetes RBAC
     #[arg(long)]
     pub(crate) azure_rbac: bool,
-    /// Group, by object id, whose members administer the cluster while Azure RBAC is off
-    #[arg(long = "admin-group", value_name = "ID")]
+    /// Group, by name or object id, whose members administer the cluster while Azure RBAC is off; may be given
+    /// several times
+    #[arg(long = "admin-group", value_name = "GROUP")]
     pub(crate) admin_groups: Vec<String>,
     /// Refuse administrator certificates
     #[arg(long)]
     disable_local_accounts: bool,
 }
 
+/// What an update names.
+#[derive(Debug, Default, PartialEq)]
+struct Changes {
+    azure_rbac: Option<bool>,
+    disable_local_accounts: Option<bool>,
+    admin_groups: Option<Vec<String>>,
+}
+
 pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
     let client = Client::open().await?;
     match command {
         ClusterCommand::Create { name, resource_group, location, access, output } => {
+            let properties = access.properties(&client).await?;
             resource_group::ensure(&client, &resource_group, &location).await?;
             let subscription = client.subscription().await?;
             let path = cluster_path(&subscription, &resource_group, &name);
@@ -139,7 +191,7 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
                 );
             }
             let body = json!({"location": location, "identity": {"type": "SystemAssigned"},
-                "properties": access.properties()});
+                "properties": properties});
             output.one(&COLUMNS, &client.put(&format!("{path}?{CLUSTERS}"), &body).await?);
         }
         ClusterCommand::Attach(arguments) => attach::run(&client, arguments).await?,
@@ -150,23 +202,43 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
             let path = cluster.path(&client).await?;
             output.one(&COLUMNS, &client.get(&format!("{path}?{CLUSTERS}")).await?);
         }
-        ClusterCommand::Update { cluster, access, no_azure_rbac, enable_local_accounts, output } => {
+        ClusterCommand::Update {
+            cluster,
+            access,
+            no_azure_rbac,
+            no_admin_groups,
+            enable_local_accounts,
+            output,
+        } => {
+            let changes = Changes {
+                azure_rbac: (access.azure_rbac || no_azure_rbac).then_some(access.azure_rbac),
+                disable_local_accounts: (access.disable_local_accounts || enable_local_accounts)
+                    .then_some(access.disable_local_accounts),
+                admin_groups: (no_admin_groups || !access.admin_groups.is_empty())
+                    .then_some(access.group_ids(&client).await?),
+            };
+            if changes == Changes::default() {
+                bail!(
+                    "say what to change of {}: `portcullis cluster update --help` lists what there is",
+                    cluster.name
+                );
+            }
             let path = format!("{}?{CLUSTERS}", cluster.path(&client).await?);
             let mut object = client.get(&path).await?;
-            access.change(&mut object, no_azure_rbac, enable_local_accounts);
+            changes.apply(&mut object);
             output.one(&COLUMNS, &client.put(&path, &object).await?);
         }
-        ClusterCommand::Delete { cluster } => {
+        ClusterCommand::Delete { cluster, confirm } => {
+            confirm.ask(&format!("Delete the cluster {} with everything in it?", cluster.name))?;
             let path = cluster.path(&client).await?;
             client.delete(&format!("{path}?{CLUSTERS}")).await?;
             println!("Deleted {}", cluster.name);
         }
         ClusterCommand::Credentials { cluster, admin, file, context, overwrite_existing } => {
             let path = cluster.path(&client).await?;
-            let mut config = credentials(&client, &path, admin).await?;
-            name_context(&mut config, &cluster.name, admin, context);
-            let file = default_path(file.as_deref())?;
-            write(&config, &file, overwrite_existing)?;
+            let mut config = credentials::pull(&client, &path, admin).await?;
+            credentials::name_context(&mut config, &cluster.name, admin, context);
+            credentials::write(config, &default_path(file.as_deref())?, overwrite_existing)?;
         }
         ClusterCommand::Certificates { cluster, output } => {
             let path = cluster.path(&client).await?;
@@ -178,7 +250,11 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
             let path = format!("{path}/adminCertificates/{}/revoke?{CLUSTERS}", encode(&serial));
             output.one(&CERTIFICATE_COLUMNS, &client.post(&path, &json!({})).await?);
         }
-        ClusterCommand::RotateCertificates { cluster } => {
+        ClusterCommand::RotateCertificates { cluster, confirm } => {
+            confirm.ask(&format!(
+                "End every administrator certificate of the cluster {}? Its kubeconfigs must be written anew.",
+                cluster.name
+            ))?;
             let path = cluster.path(&client).await?;
             client.post(&format!("{path}/rotateClusterCertificates?{CLUSTERS}"), &json!({})).await?;
             println!("The certificates of {} were rotated: write new kubeconfigs", cluster.name);
@@ -213,30 +289,41 @@ impl ClusterArgs {
 }
 
 impl AccessArgs {
-    pub(crate) fn properties(&self) -> Value {
-        json!({
+    pub(crate) async fn properties(&self, client: &Client) -> anyhow::Result<Value> {
+        Ok(json!({
             "enableRBAC": true,
             "disableLocalAccounts": self.disable_local_accounts,
             "aadProfile": {
                 "managed": true,
                 "enableAzureRBAC": self.azure_rbac,
-                "adminGroupObjectIDs": self.admin_groups,
+                "adminGroupObjectIDs": self.group_ids(client).await?,
             },
-        })
+        }))
     }
 
-    fn change(&self, object: &mut Value, no_azure_rbac: bool, enable_local_accounts: bool) {
+    async fn group_ids(&self, client: &Client) -> anyhow::Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for group in &self.admin_groups {
+            ids.push(group::find(client, group).await?);
+        }
+        Ok(ids)
+    }
+}
+
+impl Changes {
+    /// What is not named stays as it is.
+    fn apply(self, object: &mut Value) {
         let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else { return };
-        if self.disable_local_accounts || enable_local_accounts {
-            properties.insert("disableLocalAccounts".into(), self.disable_local_accounts.into());
+        if let Some(disable) = self.disable_local_accounts {
+            properties.insert("disableLocalAccounts".into(), disable.into());
         }
         let profile = properties.entry("aadProfile").or_insert_with(|| Value::Object(Map::new()));
         let Some(profile) = profile.as_object_mut() else { return };
-        if self.azure_rbac || no_azure_rbac {
-            profile.insert("enableAzureRBAC".into(), self.azure_rbac.into());
+        if let Some(azure_rbac) = self.azure_rbac {
+            profile.insert("enableAzureRBAC".into(), azure_rbac.into());
         }
-        if !self.admin_groups.is_empty() {
-            profile.insert("adminGroupObjectIDs".into(), json!(self.admin_groups));
+        if let Some(groups) = self.admin_groups {
+            profile.insert("adminGroupObjectIDs".into(), json!(groups));
         }
     }
 }
@@ -255,41 +342,6 @@ async fn list(client: &Client, group: Option<&str>) -> anyhow::Result<Vec<Value>
     client
         .list(&format!("/subscriptions/{subscription}{group}/providers/Microsoft.ContainerService/managedClusters?{CLUSTERS}"))
         .await
-}
-
-/// The server's kubeconfig; for a person with this program as its credential plugin.
-async fn credentials(client: &Client, path: &str, admin: bool) -> anyhow::Result<Kubeconfig> {
-    let action = if admin { "listClusterAdminCredential" } else { "listClusterUserCredential" };
-    let answer = client.post(&format!("{path}/{action}?{CLUSTERS}"), &json!({})).await?;
-    let value = answer.pointer("/kubeconfigs/0/value").and_then(Value::as_str);
-    let bytes = STANDARD
-        .decode(value.context("the server gave no kubeconfig")?)
-        .context("the server's kubeconfig is not base64")?;
-    let mut config =
-        Kubeconfig::parse(std::str::from_utf8(&bytes).context("the server's kubeconfig is not UTF-8")?)?;
-    if !admin {
-        for user in config.users.iter_mut().flatten() {
-            convert::use_session(user, &client.session);
-        }
-    }
-    Ok(config)
-}
-
-/// Names the context as asked; for administrators with `-admin` at its end, as az does.
-fn name_context(config: &mut Kubeconfig, cluster: &str, admin: bool, context: Option<String>) {
-    let wanted = context.unwrap_or_else(|| format!("{cluster}{}", if admin { "-admin" } else { "" }));
-    if let Some(first) = config.contexts.iter_mut().flatten().next() {
-        first.name.clone_from(&wanted);
-        config.current_context = wanted;
-    }
-}
-
-fn write(config: &Kubeconfig, file: &Path, overwrite: bool) -> anyhow::Result<()> {
-    let mut merged = Kubeconfig::read(file)?;
-    merged.merge(config.clone(), overwrite)?;
-    merged.write(file)?;
-    println!("Merged \"{}\" as current context in {}", merged.current_context, file.display());
-    Ok(())
 }
 
 pub(crate) const GROUP: &str = "default";

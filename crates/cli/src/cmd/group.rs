@@ -2,33 +2,63 @@
 
 use anyhow::bail;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     client::{Client, encode, quote},
+    confirm::ConfirmArgs,
     output::{Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
 pub enum GroupCommand {
     /// Make a group
+    #[command(after_help = "Examples:
+  portcullis group create sre --description 'Who is on call'")]
     Create {
+        /// Name that people read
         name: String,
-        #[arg(long)]
+        /// What the group is for
+        #[arg(long, value_name = "TEXT")]
         description: Option<String>,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// List groups
+    #[command(after_help = "Examples:
+  portcullis group list")]
     List(OutputArgs),
-    /// Show one group, by name or object id
+    /// Show one group
+    #[command(after_help = "Examples:
+  portcullis group show sre")]
     Show {
+        /// Name or object id
         group: String,
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// Change a group
+    #[command(after_help = "Examples:
+  portcullis group update sre --name site-reliability")]
+    Update {
+        /// Name or object id
+        group: String,
+        /// New name
+        #[arg(long)]
+        name: Option<String>,
+        /// New description
+        #[arg(long, value_name = "TEXT")]
+        description: Option<String>,
+    },
     /// Delete a group
-    Delete { group: String },
+    #[command(after_help = "Examples:
+  portcullis group delete sre --yes")]
+    Delete {
+        /// Name or object id
+        group: String,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+    },
     /// Who is in a group
     #[command(subcommand)]
     Member(MemberCommand),
@@ -40,25 +70,73 @@ pub enum GroupCommand {
 #[derive(Debug, Subcommand)]
 pub enum MemberCommand {
     /// Add a user, group or service principal
-    Add { group: String, member: String },
-    /// Take somebody out; their access by this group ends at once
-    Remove { group: String, member: String },
-    /// List direct members
-    List {
+    #[command(after_help = "Examples:
+  portcullis group member add sre alice@example.org
+  portcullis group member add sre on-call")]
+    Add {
+        /// Name or object id of the group
         group: String,
+        /// Principal name, name of a group, object id or application id
+        member: String,
+    },
+    /// Take somebody out; their access by this group ends at once
+    #[command(after_help = "Examples:
+  portcullis group member remove sre alice@example.org")]
+    Remove {
+        /// Name or object id of the group
+        group: String,
+        /// Principal name, name of a group, object id or application id
+        member: String,
+    },
+    /// List members
+    #[command(after_help = "Examples:
+  portcullis group member list sre
+  portcullis group member list sre --transitive")]
+    List {
+        /// Name or object id of the group
+        group: String,
+        /// Members of groups within it too
+        #[arg(long)]
+        transitive: bool,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// Say whether somebody is in a group, nested groups included
-    Check { group: String, member: String },
+    #[command(after_help = "Examples:
+  portcullis group member check sre alice@example.org")]
+    Check {
+        /// Name or object id of the group
+        group: String,
+        /// Principal name, name of a group, object id or application id
+        member: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub enum OwnerCommand {
-    /// Add an owner
-    Add { group: String, owner: String },
+    /// Let somebody change the group
+    #[command(after_help = "Examples:
+  portcullis group owner add sre alice@example.org")]
+    Add {
+        /// Name or object id of the group
+        group: String,
+        /// Principal name, object id or application id
+        owner: String,
+    },
+    /// Let somebody change the group no more
+    #[command(after_help = "Examples:
+  portcullis group owner remove sre alice@example.org")]
+    Remove {
+        /// Name or object id of the group
+        group: String,
+        /// Principal name, object id or application id
+        owner: String,
+    },
     /// List owners
+    #[command(after_help = "Examples:
+  portcullis group owner list sre")]
     List {
+        /// Name or object id of the group
         group: String,
         #[command(flatten)]
         output: OutputArgs,
@@ -79,8 +157,21 @@ pub(crate) async fn run(command: GroupCommand) -> anyhow::Result<()> {
             let id = find(&client, &group).await?;
             output.one(&COLUMNS, &client.get(&format!("/v1.0/groups/{id}")).await?);
         }
-        GroupCommand::Delete { group } => {
+        GroupCommand::Update { group, name, description } => {
             let id = find(&client, &group).await?;
+            let changes = [("displayName", name), ("description", description)];
+            let changes =
+                changes.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
+            let body: Map<String, Value> = changes.collect();
+            if body.is_empty() {
+                bail!("say what to change of {group}: --name or --description");
+            }
+            client.patch(&format!("/v1.0/groups/{id}"), &Value::Object(body)).await?;
+            println!("Changed {group}");
+        }
+        GroupCommand::Delete { group, confirm } => {
+            let id = find(&client, &group).await?;
+            confirm.ask(&format!("Delete the group {group}, and with it what its members have by it?"))?;
             client.delete(&format!("/v1.0/groups/{id}")).await?;
             println!("Deleted {group}");
         }
@@ -102,9 +193,10 @@ async fn member(client: &Client, command: MemberCommand) -> anyhow::Result<()> {
             client.delete(&format!("/v1.0/groups/{id}/members/{object}/$ref")).await?;
             println!("Removed {member} from {group}");
         }
-        MemberCommand::List { group, output } => {
+        MemberCommand::List { group, transitive, output } => {
             let id = find(client, &group).await?;
-            output.list(&MEMBER_COLUMNS, &client.list(&format!("/v1.0/groups/{id}/members")).await?);
+            let which = if transitive { "transitiveMembers" } else { "members" };
+            output.list(&MEMBER_COLUMNS, &client.list(&format!("/v1.0/groups/{id}/{which}")).await?);
         }
         MemberCommand::Check { group, member } => {
             let (id, object) = (find(client, &group).await?, principal(client, &member).await?);
@@ -124,6 +216,11 @@ async fn owner(client: &Client, command: OwnerCommand) -> anyhow::Result<()> {
             client.post(&format!("/v1.0/groups/{id}/owners/$ref"), &reference(client, &object)).await?;
             println!("{owner} may change {group} now");
         }
+        OwnerCommand::Remove { group, owner } => {
+            let (id, object) = (find(client, &group).await?, principal(client, &owner).await?);
+            client.delete(&format!("/v1.0/groups/{id}/owners/{object}/$ref")).await?;
+            println!("{owner} may change {group} no more");
+        }
         OwnerCommand::List { group, output } => {
             let id = find(client, &group).await?;
             output.list(&MEMBER_COLUMNS, &client.list(&format!("/v1.0/groups/{id}/owners")).await?);
@@ -138,7 +235,7 @@ pub(crate) async fn principal(client: &Client, name: &str) -> anyhow::Result<Str
         let user = client.find(&format!("/v1.0/users/{}", encode(name))).await?;
         match user.as_ref().and_then(|user| user.get("id")).and_then(Value::as_str) {
             Some(id) => return Ok(id.to_owned()),
-            None => bail!("no user is named \"{name}\""),
+            None => bail!("no user is named \"{name}\": `portcullis user list` shows them"),
         }
     }
     if is_id(name) {
@@ -156,14 +253,14 @@ pub(crate) async fn principal(client: &Client, name: &str) -> anyhow::Result<Str
 }
 
 /// The object id of a group by its id or name.
-async fn find(client: &Client, group: &str) -> anyhow::Result<String> {
+pub(crate) async fn find(client: &Client, group: &str) -> anyhow::Result<String> {
     if is_id(group) {
         return Ok(group.to_owned());
     }
     let found = client.list(&format!("/v1.0/groups?$filter=displayName%20eq%20{}", quote(group))).await?;
     match found.as_slice() {
         [one] => Ok(one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()),
-        [] => bail!("no group is named \"{group}\""),
+        [] => bail!("no group is named \"{group}\": `portcullis group list` shows them"),
         several => bail!("{} groups are named \"{group}\": give the object id", several.len()),
     }
 }

@@ -9,51 +9,81 @@ use uuid::Uuid;
 
 use crate::{
     client::{Client, ROLES, quote},
-    output::{Column, OutputArgs},
+    output::{Column, Output, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
 pub enum RoleCommand {
     /// List roles
-    List(OutputArgs),
-    /// Show one role, by name or id
+    #[command(after_help = "Examples:
+  portcullis role list
+  portcullis role list --custom")]
+    List {
+        /// Only those that somebody here has made
+        #[arg(long)]
+        custom: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Show one role, with what it allows
+    #[command(after_help = "Examples:
+  portcullis role show 'Azure Kubernetes Service RBAC Reader'
+  portcullis role show Owner -o json")]
     Show {
+        /// Name or id
         role: String,
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Make a custom role from a JSON file (roleName, assignableScopes, permissions)
+    /// Make a custom role from a JSON file
+    #[command(after_help = EXAMPLE_FILE)]
     Create {
+        /// The role: roleName, description, assignableScopes, permissions
         #[arg(long, value_name = "JSON")]
         file: PathBuf,
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Change a custom role
+    /// Change a custom role: the file says all of it
+    #[command(after_help = "Examples:
+  portcullis role update 'Pod reader' --file role.json")]
     Update {
+        /// Name or id
         role: String,
+        /// The role: roleName, description, assignableScopes, permissions
         #[arg(long, value_name = "JSON")]
         file: PathBuf,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// Delete a custom role that nobody has
-    Delete { role: String },
+    #[command(after_help = "Examples:
+  portcullis role delete 'Pod reader'")]
+    Delete {
+        /// Name or id
+        role: String,
+    },
 }
 
 pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
     let client = Client::open().await?;
     match command {
-        RoleCommand::List(output) => {
+        RoleCommand::List { custom, output } => {
             let scope = scope(&client).await?;
-            let roles = client
+            let mut roles = client
                 .list(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions?{ROLES}"))
                 .await?;
+            let is_custom = |role: &Value| role.pointer("/properties/type") == Some(&"CustomRole".into());
+            roles.retain(|role| !custom || is_custom(role));
             output.list(&COLUMNS, &roles);
         }
         RoleCommand::Show { role, output } => {
             let scope = scope(&client).await?;
-            output.one(&COLUMNS, &find(&client, &scope, &role).await?);
+            let found = find(&client, &scope, &role).await?;
+            match output.output {
+                Output::Json => output.one(&COLUMNS, &found),
+                Output::Table => output.list(&RULE_COLUMNS, &rules(&found)),
+            }
         }
         RoleCommand::Create { file, output } => {
             let scope = scope(&client).await?;
@@ -108,9 +138,36 @@ async fn scope(client: &Client) -> anyhow::Result<String> {
     Ok(format!("/subscriptions/{}", client.subscription().await?))
 }
 
+/// A line for each thing that a role allows, or takes out of it again.
+fn rules(role: &Value) -> Vec<Value> {
+    let permissions = role.pointer("/properties/permissions").and_then(Value::as_array);
+    let mut lines = Vec::new();
+    for permission in permissions.into_iter().flatten() {
+        for kind in ["actions", "notActions", "dataActions", "notDataActions"] {
+            for action in permission.get(kind).and_then(Value::as_array).into_iter().flatten() {
+                let role = role.pointer("/properties/roleName");
+                lines.push(serde_json::json!({"role": role, "kind": kind, "action": action}));
+            }
+        }
+    }
+    lines
+}
+
 fn name(role: &Value) -> String {
     role.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 const COLUMNS: [Column; 3] =
     [("ROLE", "/properties/roleName"), ("KIND", "/properties/type"), ("ID", "/name")];
+const RULE_COLUMNS: [Column; 3] = [("ROLE", "/role"), ("KIND", "/kind"), ("ACTION", "/action")];
+
+const EXAMPLE_FILE: &str = r#"Examples:
+  portcullis role create --file role.json
+
+with role.json:
+  {
+    "roleName": "Pod reader",
+    "description": "Sees pods and nothing else",
+    "assignableScopes": ["/subscriptions/SUBSCRIPTION"],
+    "permissions": [{"dataActions": ["Microsoft.ContainerService/managedClusters/pods/read"]}]
+  }"#;

@@ -1,5 +1,6 @@
 //! `portcullis user`: people of the directory.
 
+use anyhow::bail;
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Subcommand;
@@ -7,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     client::{Client, encode},
+    confirm::ConfirmArgs,
     login::read_stdin,
     output::{Column, OutputArgs},
 };
@@ -14,30 +16,59 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
     /// Make a user; without --password-stdin a password is made and printed once
+    #[command(after_help = "Examples:
+  portcullis user create alice@example.org --display-name 'Alice Ash'
+  portcullis user create bob@example.org --password-stdin < password.txt")]
     Create {
         /// User principal name, such as alice@example.org
         upn: String,
         /// Name that people read (the part of the principal name before the @ by default)
-        #[arg(long)]
+        #[arg(long, value_name = "NAME")]
         display_name: Option<String>,
+        /// Read the password from standard input
         #[arg(long)]
         password_stdin: bool,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// List users
+    #[command(after_help = "Examples:
+  portcullis user list
+  portcullis user list -o json")]
     List(OutputArgs),
-    /// Show one user, by principal name or object id
+    /// Show one user
+    #[command(after_help = "Examples:
+  portcullis user show alice@example.org")]
     Show {
+        /// User principal name or object id
+        user: String,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// List the groups that a user is in directly
+    #[command(after_help = "Examples:
+  portcullis user groups alice@example.org")]
+    Groups {
+        /// User principal name or object id
         user: String,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// Change a user
+    #[command(after_help = "Examples:
+  portcullis user update alice@example.org --display-name 'Alice Beech'
+  portcullis user update alice@example.org --disable
+
+A user who is disabled is refused everywhere at once, whatever tokens there are.")]
     Update {
+        /// User principal name or object id
         user: String,
-        #[arg(long)]
+        /// Name that people read
+        #[arg(long, value_name = "NAME")]
         display_name: Option<String>,
+        /// New user principal name
+        #[arg(long, value_name = "UPN")]
+        upn: Option<String>,
         /// Let the user sign in again
         #[arg(long, conflicts_with = "disable")]
         enable: bool,
@@ -48,20 +79,46 @@ pub enum UserCommand {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Set a new password, which is made and printed once; the user changes it at the next sign-in
+    #[command(after_help = "Examples:
+  portcullis user reset-password alice@example.org
+  portcullis user reset-password alice@example.org --password-stdin < password.txt")]
+    ResetPassword {
+        /// User principal name or object id
+        user: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+        /// The new password stays: the user need not change it
+        #[arg(long)]
+        keep: bool,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
     /// Delete a user
-    Delete { user: String },
+    #[command(after_help = "Examples:
+  portcullis user delete alice@example.org
+  portcullis user delete alice@example.org --yes")]
+    Delete {
+        /// User principal name or object id
+        user: String,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
+    },
     /// End every session of a user, at once
-    RevokeSessions { user: String },
+    #[command(after_help = "Examples:
+  portcullis user revoke-sessions alice@example.org")]
+    RevokeSessions {
+        /// User principal name or object id
+        user: String,
+    },
 }
 
 pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
     let client = Client::open().await?;
     match command {
         UserCommand::Create { upn, display_name, password_stdin, output } => {
-            let (password, generated) = match password_stdin {
-                true => (read_stdin()?, false),
-                false => (random_password()?, true),
-            };
+            let (password, generated) = new_password(password_stdin)?;
             let local = upn.split('@').next().unwrap_or_default().to_owned();
             let body = json!({
                 "userPrincipalName": upn,
@@ -80,10 +137,16 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::List(output) => output.list(&COLUMNS, &client.list("/v1.0/users").await?),
         UserCommand::Show { user, output } => output.one(&COLUMNS, &client.get(&path(&user)).await?),
-        UserCommand::Update { user, display_name, enable, disable, password_stdin } => {
+        UserCommand::Groups { user, output } => {
+            output.list(&GROUP_COLUMNS, &client.list(&format!("{}/memberOf", path(&user))).await?);
+        }
+        UserCommand::Update { user, display_name, upn, enable, disable, password_stdin } => {
             let mut body = Map::new();
             if let Some(name) = display_name {
                 body.insert("displayName".into(), name.into());
+            }
+            if let Some(upn) = upn {
+                body.insert("userPrincipalName".into(), upn.into());
             }
             if enable || disable {
                 body.insert("accountEnabled".into(), enable.into());
@@ -91,10 +154,28 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             if password_stdin {
                 body.insert("passwordProfile".into(), json!({"password": read_stdin()?}));
             }
+            if body.is_empty() {
+                bail!(
+                    "say what to change of {user}: --display-name, --upn, --enable, --disable or --password-stdin"
+                );
+            }
             client.patch(&path(&user), &Value::Object(body)).await?;
             println!("Changed {user}");
         }
-        UserCommand::Delete { user } => {
+        UserCommand::ResetPassword { user, password_stdin, keep, output } => {
+            let (password, generated) = new_password(password_stdin)?;
+            let profile = json!({"password": password, "forceChangePasswordNextSignIn": !keep});
+            client.patch(&path(&user), &json!({"passwordProfile": profile})).await?;
+            match generated {
+                true => output.one(
+                    &[("USER", "/user"), ("PASSWORD", "/password")],
+                    &json!({"user": user, "password": password}),
+                ),
+                false => println!("{user} has a new password"),
+            }
+        }
+        UserCommand::Delete { user, confirm } => {
+            confirm.ask(&format!("Delete the user {user} with every right that was given to them?"))?;
             client.delete(&path(&user)).await?;
             println!("Deleted {user}");
         }
@@ -110,10 +191,14 @@ fn path(user: &str) -> String {
     format!("/v1.0/users/{}", encode(user))
 }
 
-fn random_password() -> anyhow::Result<String> {
+/// A password, and whether it was made here.
+fn new_password(from_input: bool) -> anyhow::Result<(String, bool)> {
+    if from_input {
+        return Ok((read_stdin()?, false));
+    }
     let mut bytes = [0; 15];
     SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow::anyhow!("the system gives no random bytes"))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok((URL_SAFE_NO_PAD.encode(bytes), true))
 }
 
 const COLUMNS: [Column; 4] = [
@@ -122,3 +207,4 @@ const COLUMNS: [Column; 4] = [
     ("ENABLED", "/accountEnabled"),
     ("ID", "/id"),
 ];
+const GROUP_COLUMNS: [Column; 2] = [("NAME", "/displayName"), ("ID", "/id")];

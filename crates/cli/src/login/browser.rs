@@ -52,7 +52,7 @@ pub(crate) async fn sign_in(
         encode(&redirect_uri),
         encode(scope)
     );
-    eprintln!("Sign in with your browser. If it does not open, go to:\n{address}");
+    eprintln!("Sign in with your browser. If it does not open, go to {address}");
     open(&address);
     let code = tokio::time::timeout(WAIT, answer(&listener, &state)).await;
     let code = code.context("nobody signed in within ten minutes: start again")??;

@@ -11,6 +11,7 @@ mod journey;
 mod libraries;
 mod overage;
 mod person;
+mod plugin;
 mod running;
 mod ways;
 mod webdriver;

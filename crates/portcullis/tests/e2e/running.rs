@@ -24,6 +24,7 @@ pub(crate) struct Journey {
     server: Child,
     place: tempfile::TempDir,
     pub(crate) url: String,
+    metrics: String,
 }
 
 /// What a program said.
@@ -49,14 +50,20 @@ impl Journey {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut first = String::new();
         let mut out = BufReader::new(server.stdout.take().unwrap());
-        out.read_line(&mut first).unwrap();
-        let url = first.trim().rsplit(' ').next().unwrap().to_owned();
-        assert!(url.starts_with("https://localhost:"), "the server said {first:?}");
+        let mut said = |before: &str| {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+            assert!(address.starts_with(before), "the server said {line:?}");
+            address
+        };
+        let url = said("https://localhost:");
+        said("https://localhost:");
+        let metrics = said("http://127.0.0.1:");
         // Its further lines are read, so that it never waits for a reader.
         std::thread::spawn(move || out.lines().for_each(drop));
-        let journey = Self { server, place, url };
+        let journey = Self { server, place, url, metrics };
         let file = journey.path("data/first-admin.json");
         journey.portcullis("admin", &["login", "--from", file.to_str().unwrap()], None).ok();
         journey
@@ -87,6 +94,16 @@ impl Journey {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap()
+    }
+
+    /// How many requests one of the server's surfaces has answered.
+    pub(crate) fn answered(&self, surface: &str) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let text = runtime
+            .block_on(async { self.http().get(&self.metrics).send().await.unwrap().text().await.unwrap() });
+        let start = format!("portcullis_requests_total{{surface=\"{surface}\"");
+        let lines = text.lines().filter(|line| line.starts_with(&start));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
     }
 
     pub(crate) fn portcullis(&self, who: &str, arguments: &[&str], input: Option<&str>) -> Said {

@@ -1,0 +1,33 @@
+//! Asking before something goes that cannot be brought back. Scripts say `--yes`.
+
+use std::io::{BufRead, IsTerminal};
+
+use anyhow::bail;
+use clap::Args;
+
+#[derive(Args, Clone, Copy, Debug)]
+pub struct ConfirmArgs {
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl ConfirmArgs {
+    /// Goes on if the person agrees; `question` says what would happen.
+    pub(crate) fn ask(self, question: &str) -> anyhow::Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        let input = std::io::stdin();
+        if !input.is_terminal() {
+            bail!("{question} Nobody can be asked here: give --yes");
+        }
+        eprint!("{question} (y/N) ");
+        let mut answer = String::new();
+        input.lock().read_line(&mut answer)?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => bail!("nothing was changed"),
+        }
+    }
+}
