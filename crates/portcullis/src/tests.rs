@@ -1,5 +1,4 @@
 //! What every command says of itself: what it does, what each argument is, and examples that can be typed as they stand.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
 
 use super::*;
 
