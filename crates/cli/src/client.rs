@@ -113,8 +113,8 @@ impl Client {
             return Ok(parsed);
         }
         let message = parsed.pointer("/error/message").and_then(Value::as_str);
-        let message =
-            message.map_or_else(|| format!("{} answered {status}", self.session.url), str::to_owned);
+        let message = message
+            .map_or_else(|| format!("{} answered {status} to {path}", self.session.url), str::to_owned);
         Err(Refused { status, message }.into())
     }
 }

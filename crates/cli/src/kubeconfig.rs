@@ -57,7 +57,9 @@ impl Kubeconfig {
             std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
         }
         let text = serde_saphyr::to_string(self).map_err(|error| anyhow::anyhow!("writing YAML: {error}"))?;
-        files::replace_private(path, text.as_bytes())
+        // Where the file is a link, what it leads to is replaced, and the link stays.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        files::replace_private(&path, text.as_bytes())
     }
 
     /// Takes the entries of `new` in and makes its context the current one. An entry of another content under

@@ -120,19 +120,8 @@ async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
             (None, Some(file)) => Credential::FederatedToken { client_id, file: absolute(file)? },
             (None, None) => Credential::ClientSecret { client_id, secret: read_secret(arguments)? },
         };
-        let session = Session::new(&url, pem, tenant.to_owned(), user.clone(), credential);
-        session.save()?;
-        // A token shows at once whether the credential is right, and names the tenant.
-        let (mut session, token) = match Session::management_token().await {
-            Ok(found) => found,
-            Err(error) => {
-                Session::forget()?;
-                return Err(error);
-            }
-        };
-        if let Some(id) = token_claim(&token, "tid") {
-            session.tenant = id;
-        }
+        let mut session = Session::new(&url, pem, tenant.to_owned(), user.clone(), credential);
+        session.prove().await?;
         return Ok(session);
     }
     let secret = read_secret(arguments)?;
@@ -193,13 +182,6 @@ pub(crate) fn read_stdin() -> anyhow::Result<String> {
 fn read_pem(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file)
         .with_context(|| format!("reading the certificate authority {}", file.display()))
-}
-
-fn token_claim(token: &str, name: &str) -> Option<String> {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
-    claims.get(name)?.as_str().map(str::to_owned)
 }
 
 const EXAMPLES: &str = "\

@@ -138,6 +138,17 @@ impl Session {
         self.token(&scope).await.map(|(_, token, expires)| (token, expires))
     }
 
+    /// Shows at once whether the credential of an application is right; its token names the tenant.
+    pub(crate) async fn prove(&mut self) -> anyhow::Result<()> {
+        let scope = self.management_scope();
+        let tokens = self.sign_in(&scope).await?;
+        if let Some(tenant) = tokens.claim("tid") {
+            self.tenant = tenant;
+        }
+        self.keep(&scope, &tokens);
+        Ok(())
+    }
+
     async fn token(self, scope: &str) -> anyhow::Result<(Self, String, Timestamp)> {
         if let Some(kept) = self.kept(scope) {
             return Ok((self, kept.token, kept.expires));
@@ -167,13 +178,16 @@ impl Session {
     }
 
     async fn renew(&self, scope: &str) -> anyhow::Result<Tokens> {
-        let authority = Authority::new(self.http()?, &self.url, &self.tenant);
-        let again = || {
+        self.sign_in(scope).await.with_context(|| {
             format!(
                 "the session of {} cannot be renewed: sign in again with `portcullis login --url {}`",
                 self.account, self.url
             )
-        };
+        })
+    }
+
+    async fn sign_in(&self, scope: &str) -> anyhow::Result<Tokens> {
+        let authority = Authority::new(self.http()?, &self.url, &self.tenant);
         match &self.credential {
             Credential::RefreshToken(token) => {
                 let scope = format!("{scope} openid profile offline_access");
@@ -183,7 +197,7 @@ impl Session {
                     ("refresh_token", token.as_str()),
                     ("scope", scope.as_str()),
                 ];
-                authority.token(&form).await.with_context(again)
+                authority.token(&form).await
             }
             Credential::ClientSecret { client_id, secret } => {
                 let form = [
@@ -192,15 +206,14 @@ impl Session {
                     ("client_secret", secret.as_str()),
                     ("scope", scope),
                 ];
-                authority.token(&form).await.with_context(again)
+                authority.token(&form).await
             }
             Credential::Certificate { client_id, file } => {
                 let assertion = assertion::sign(file, client_id, &authority.address("token"))?;
-                authority.by_assertion(client_id, &assertion, scope).await.with_context(again)
+                authority.by_assertion(client_id, &assertion, scope).await
             }
             Credential::FederatedToken { client_id, file } => {
-                let token = assertion::federated(file)?;
-                authority.by_assertion(client_id, &token, scope).await.with_context(again)
+                authority.by_assertion(client_id, &assertion::federated(file)?, scope).await
             }
         }
     }

@@ -230,7 +230,7 @@ impl PlaceArgs {
             return Ok(format!("/subscriptions/{subscription}{}", group.unwrap_or_default()));
         };
         let id = match &self.resource_group {
-            Some(group) => cluster_path(&subscription, group, cluster),
+            Some(group) => cluster_path(&subscription, group, cluster)?,
             None => {
                 let path = format!(
                     "/subscriptions/{subscription}/providers/Microsoft.ContainerService/managedClusters?{CLUSTERS}"

@@ -43,9 +43,8 @@ pub struct AttachArgs {
 
 pub(crate) async fn run(client: &Client, arguments: AttachArgs) -> anyhow::Result<()> {
     let ca = std::fs::read(&arguments.ca).with_context(|| format!("reading {}", arguments.ca.display()))?;
+    let path = cluster_path(&client.subscription().await?, &arguments.resource_group, &arguments.name)?;
     resource_group::ensure(client, &arguments.resource_group, &arguments.location).await?;
-    let subscription = client.subscription().await?;
-    let path = cluster_path(&subscription, &arguments.resource_group, &arguments.name);
     let mut properties = arguments.access.properties(client).await?;
     if let Some(members) = properties.as_object_mut() {
         let attached = json!({"server": arguments.server, "certificateAuthorityData": STANDARD.encode(&ca)});

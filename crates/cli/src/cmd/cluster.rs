@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
+use domain::name::ResourceName;
 use serde_json::{Map, Value, json};
 
 use super::{attach, group, resource_group};
@@ -182,9 +183,8 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
     match command {
         ClusterCommand::Create { name, resource_group, location, access, output } => {
             let properties = access.properties(&client).await?;
+            let path = cluster_path(&client.subscription().await?, &resource_group, &name)?;
             resource_group::ensure(&client, &resource_group, &location).await?;
-            let subscription = client.subscription().await?;
-            let path = cluster_path(&subscription, &resource_group, &name);
             if client.find(&format!("{path}?{CLUSTERS}")).await?.is_some() {
                 bail!(
                     "a cluster named \"{name}\" is in resource group \"{resource_group}\" already: change it with `portcullis cluster update`"
@@ -267,7 +267,7 @@ impl ClusterArgs {
     /// The resource id; found by the name alone where no group is given.
     pub(crate) async fn path(&self, client: &Client) -> anyhow::Result<String> {
         if let Some(group) = &self.resource_group {
-            return Ok(cluster_path(&client.subscription().await?, group, &self.name));
+            return cluster_path(&client.subscription().await?, group, &self.name);
         }
         let all = list(client, None).await?;
         let named: Vec<&Value> = all
@@ -328,12 +328,14 @@ impl Changes {
     }
 }
 
-pub(crate) fn cluster_path(subscription: &str, group: &str, name: &str) -> String {
-    format!(
+/// The resource id of a cluster; names that cannot be names are refused here, where they can be told apart.
+pub(crate) fn cluster_path(subscription: &str, group: &str, name: &str) -> anyhow::Result<String> {
+    let (group, name) = (ResourceName::parse(group)?, ResourceName::parse(name)?);
+    Ok(format!(
         "/subscriptions/{subscription}/resourceGroups/{}/providers/Microsoft.ContainerService/managedClusters/{}",
-        encode(group),
-        encode(name)
-    )
+        encode(group.as_str()),
+        encode(name.as_str())
+    ))
 }
 
 async fn list(client: &Client, group: Option<&str>) -> anyhow::Result<Vec<Value>> {

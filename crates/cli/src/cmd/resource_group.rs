@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use clap::Subcommand;
+use domain::name::ResourceName;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -115,8 +116,8 @@ fn read_tags(tags: &[String]) -> anyhow::Result<Map<String, Value>> {
 }
 
 async fn path(client: &Client, name: &str) -> anyhow::Result<String> {
-    let subscription = client.subscription().await?;
-    Ok(format!("/subscriptions/{subscription}/resourcegroups/{}?{GROUPS}", encode(name)))
+    let (subscription, name) = (client.subscription().await?, ResourceName::parse(name)?);
+    Ok(format!("/subscriptions/{subscription}/resourcegroups/{}?{GROUPS}", encode(name.as_str())))
 }
 
 pub(crate) const LOCATION: &str = "local";

@@ -30,6 +30,7 @@ pub(crate) struct Journey {
 /// What a program said.
 pub(crate) struct Said {
     pub(crate) success: bool,
+    pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) error: String,
 }
@@ -130,7 +131,9 @@ impl Journey {
         child.stdin.take().unwrap().write_all(input.unwrap_or_default().as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Said { success: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+        let status = output.status;
+        let (out, error) = (text(output.stdout), text(output.stderr));
+        Said { success: status.success(), code: status.code(), out, error }
     }
 
     /// Runs a command that asks its person for something: what follows `mark` on its standard error is handed to
@@ -170,8 +173,8 @@ impl Journey {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let mut out = String::new();
         child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-        let success = child.wait().unwrap().success();
-        Said { success, out, error: reader.join().unwrap() }
+        let status = child.wait().unwrap();
+        Said { success: status.success(), code: status.code(), out, error: reader.join().unwrap() }
     }
 
     /// Makes a person who signs in, and may pull user kubeconfigs in the resource group.

@@ -1,0 +1,361 @@
+//! The nouns of the command line, each with its verbs, against one server: tables for people, JSON for programs, and
+//! what is said when something is wrong.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use serde_json::{Value, json};
+
+use crate::running::{Journey, PASSWORD, Said};
+
+/// The first administrator at the command line.
+struct Admin(Journey);
+
+impl Admin {
+    fn begin() -> Self {
+        Self(Journey::begin())
+    }
+
+    fn say(&self, line: &[&str]) -> Said {
+        self.0.portcullis("admin", line, None)
+    }
+
+    /// The answer of a command that succeeds, for a program.
+    #[track_caller]
+    fn json(&self, line: &[&str]) -> Value {
+        let out = self.say(&[line, &["-o", "json"]].concat()).ok();
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{line:?}: {error}: {out}"))
+    }
+
+    /// The lines of a table under its headings.
+    #[track_caller]
+    fn table(&self, headings: &str, line: &[&str]) -> Vec<String> {
+        let out = self.say(line).ok();
+        let mut lines = out.lines();
+        assert_eq!(lines.next().unwrap().split_whitespace().collect::<Vec<_>>().join(" "), headings);
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Refused by the server or before, with the status of a failure, not of a wrong command line.
+    #[track_caller]
+    fn refused(&self, line: &[&str], because: &str) {
+        let said = self.say(line);
+        assert_eq!(said.code, Some(1), "{line:?}: {}{}", said.out, said.error);
+        assert!(said.error.starts_with("portcullis: "), "{}", said.error);
+        said.refused(because);
+    }
+}
+
+fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {object}"))
+}
+
+#[test]
+fn users_and_groups() {
+    let admin = Admin::begin();
+    let alice = "alice@portcullis.local";
+    let made = admin.json(&["user", "create", alice, "--display-name", "Alice Ash"]);
+    assert_eq!(text(&made, "/displayName"), "Alice Ash");
+    assert!(text(&made, "/password").len() >= 16);
+    let listed = admin.table("PRINCIPAL NAME DISPLAY NAME ENABLED ID", &["user", "list"]);
+    assert!(listed.iter().any(|line| line.contains(alice) && line.contains("yes")), "{listed:?}");
+    assert_eq!(admin.json(&["user", "show", alice])["id"], made["id"]);
+    assert_eq!(admin.json(&["user", "show", text(&made, "/id")])["userPrincipalName"], alice);
+    admin.refused(&["user", "create", alice], alice);
+    admin.refused(&["user", "create", "no-domain"], "no-domain");
+    admin.refused(&["user", "show", "nobody@portcullis.local"], "nobody@portcullis.local");
+    admin.refused(&["user", "update", alice], "say what to change");
+
+    // A password that somebody else set is changed at the next sign-in, unless it shall stay.
+    let sign_in = |password: &str| {
+        let authority = admin.0.path("data/ca.crt");
+        let start = ["login", "--url", &admin.0.url, "--ca-file", authority.to_str().unwrap()];
+        let line = [&start[..], &["--username", alice, "--password-stdin"]].concat();
+        admin.0.portcullis("alice", &line, Some(password))
+    };
+    sign_in(text(&made, "/password")).ok();
+    let reset = admin.json(&["user", "reset-password", alice]);
+    sign_in(text(&made, "/password")).refused("AADSTS50126");
+    sign_in(text(&reset, "/password")).refused("AADSTS50055");
+    let reset = ["user", "reset-password", alice, "--keep", "--password-stdin"];
+    admin.0.portcullis("admin", &reset, Some(PASSWORD)).ok();
+    sign_in(PASSWORD).ok();
+    admin.say(&["user", "update", alice, "--disable", "--display-name", "Alice Beech"]).ok();
+    sign_in(PASSWORD).refused("AADSTS50126");
+    let shown = admin.json(&["user", "show", alice]);
+    assert_eq!((&shown["accountEnabled"], &shown["displayName"]), (&json!(false), &json!("Alice Beech")));
+    admin.say(&["user", "update", alice, "--enable"]).ok();
+    sign_in(PASSWORD).ok();
+    admin.0.portcullis("alice", &["user", "delete", alice, "--yes"], None).refused("Insufficient privileges");
+
+    let sre = admin.json(&["group", "create", "sre", "--description", "on call"]);
+    assert_eq!(text(&sre, "/description"), "on call");
+    admin.json(&["group", "create", "night"]);
+    admin.say(&["group", "member", "add", "sre", "night"]).ok();
+    admin.say(&["group", "member", "add", "night", alice]).ok();
+    admin.refused(&["group", "member", "add", "night", alice], "already exist");
+    admin.refused(
+        &["group", "member", "add", "dawn", alice],
+        "no group is named \"dawn\": `portcullis group list`",
+    );
+    admin.refused(&["group", "member", "add", "night", "bob@portcullis.local"], "no user is named \"bob@");
+    let headings = "NAME PRINCIPAL NAME KIND ID";
+    assert_eq!(admin.table(headings, &["group", "member", "list", "sre"]).len(), 1);
+    assert_eq!(admin.table(headings, &["group", "member", "list", "sre", "--transitive"]).len(), 2);
+    assert_eq!(admin.say(&["group", "member", "check", "sre", alice]).ok().trim(), "yes");
+    assert!(admin.say(&["user", "groups", alice]).ok().contains("night"));
+    admin.say(&["group", "member", "remove", "night", alice]).ok();
+    assert_eq!(admin.say(&["group", "member", "check", "sre", alice]).ok().trim(), "no");
+    admin.say(&["group", "owner", "add", "sre", alice]).ok();
+    admin.0.portcullis("alice", &["group", "update", "sre", "--name", "reliability"], None).ok();
+    admin.say(&["group", "owner", "remove", "reliability", alice]).ok();
+    assert!(admin.table(headings, &["group", "owner", "list", "reliability"]).is_empty());
+    admin
+        .0
+        .portcullis("alice", &["group", "update", "reliability", "--name", "x"], None)
+        .refused("Insufficient");
+    admin.refused(&["group", "update", "night"], "--name or --description");
+    assert!(admin.say(&["group", "list"]).ok().contains("reliability"));
+
+    for (line, name) in [(["group", "delete", "night"], "night"), (["user", "delete", alice], alice)] {
+        admin.refused(&line, "give --yes");
+        assert!(admin.say(&[&line[..], &["--yes"]].concat()).ok().contains(name));
+        admin.refused(&[&line[..], &["--yes"]].concat(), name);
+    }
+}
+
+#[test]
+fn applications() {
+    let admin = Admin::begin();
+    let uri = "https://dashboard.example.org/callback";
+    let made = admin.json(&["app", "create", "dashboard", "--redirect-uri", uri]);
+    assert!(!text(&made, "/secret").is_empty() && !text(&made, "/servicePrincipalId").is_empty());
+    let public = admin.json(&["app", "create", "tool", "--public-client"]);
+    assert!(public.get("secret").is_none());
+    assert_eq!(admin.table("NAME APPLICATION ID OBJECT ID", &["app", "list"]).len(), 2);
+    for known in ["dashboard", text(&made, "/appId"), text(&made, "/id")] {
+        assert_eq!(admin.json(&["app", "show", known])["id"], made["id"]);
+    }
+    let new = "https://dashboard.example.org/new";
+    admin.say(&["app", "update", "dashboard", "--name", "board", "--redirect-uri", new]).ok();
+    let shown = admin.json(&["app", "show", "board"]);
+    assert_eq!(shown["web"]["redirectUris"], json!([new]));
+    admin.refused(&["app", "update", "board"], "say what to change of board");
+    admin.refused(
+        &["app", "show", "dashboard"],
+        "no application is known by \"dashboard\": `portcullis app list`",
+    );
+    admin.refused(&["app", "update", "board", "--redirect-uri", "not an address"], "not an address");
+
+    let key = admin.json(&["app", "credential", "add", "board", "--display-name", "2027"]);
+    assert!(!text(&key, "/secretText").is_empty());
+    let listed = admin.table("KEY NAME HINT EXPIRES", &["app", "credential", "list", "board"]);
+    assert_eq!(listed.len(), 2);
+    assert!(!listed.concat().contains(text(&key, "/secretText")));
+    admin.say(&["app", "credential", "remove", "board", text(&key, "/keyId")]).ok();
+    assert_eq!(admin.table("KEY NAME HINT EXPIRES", &["app", "credential", "list", "board"]).len(), 1);
+    admin.say(&["app", "consent", "board"]).ok();
+    admin.say(&["app", "consent", "board", "--withdraw"]).ok();
+    admin.refused(&["app", "delete", "board"], "give --yes");
+    admin.say(&["app", "delete", "board", "-y"]).ok();
+    admin.refused(&["app", "show", "board"], "board");
+}
+
+#[test]
+fn roles_and_assignments() {
+    let admin = Admin::begin();
+    admin.say(&["cluster", "create", "c1", "-g", "rg"]).ok();
+    admin.say(&["user", "create", "alice@portcullis.local"]).ok();
+    let subscription = format!("/subscriptions/{}", admin.0.first("subscriptionId"));
+    let file = admin.0.path("role.json");
+    let write = |actions: Value| {
+        let role = json!({"roleName": "Pod reader", "description": "sees pods", "assignableScopes": [subscription],
+            "permissions": [{"dataActions": actions}]});
+        std::fs::write(&file, role.to_string()).unwrap();
+    };
+    let path = file.to_str().unwrap();
+    let read = "Microsoft.ContainerService/managedClusters/pods/read";
+    write(json!([read]));
+    let made = admin.json(&["role", "create", "--file", path]);
+    admin.refused(&["role", "create", "--file", path], "Pod reader");
+    let shown = admin.table("ROLE KIND ACTION", &["role", "show", "Pod reader"]);
+    assert_eq!(shown.len(), 1);
+    assert!(shown[0].contains("dataActions") && shown[0].ends_with(read));
+    let custom = admin.table("ROLE KIND ID", &["role", "list", "--custom"]);
+    assert!(custom.len() == 1 && custom[0].contains(text(&made, "/name")));
+    assert!(admin.say(&["role", "list"]).ok().contains("Azure Kubernetes Service RBAC Reader"));
+    write(json!([read, "Microsoft.ContainerService/managedClusters/pods/write"]));
+    admin.say(&["role", "update", "Pod reader", "--file", path]).ok();
+    assert_eq!(admin.table("ROLE KIND ACTION", &["role", "show", text(&made, "/name")]).len(), 2);
+    std::fs::write(&file, "{").unwrap();
+    admin.refused(&["role", "create", "--file", path], "role.json is not JSON");
+    admin.refused(&["role", "show", "Owned"], "no role is named \"Owned\": `portcullis role list`");
+
+    let give = |more: &[&str]| {
+        let start = ["assignment", "create", "--assignee", "alice@portcullis.local", "--role"];
+        admin.say(&[&start, more].concat())
+    };
+    give(&["Pod reader", "--cluster", "c1", "--namespace", "web", "--description", "why"]).ok();
+    give(&["Pod reader", "--cluster", "c1", "--namespace", "web"]).refused("already exists");
+    give(&["Pod reader", "-g", "rg"]).ok();
+    give(&["Nothing", "-g", "rg"]).refused("no role is named \"Nothing\"");
+    give(&["Reader", "--cluster", "c9"]).refused("no cluster named \"c9\"");
+    give(&["Reader", "-g", "nowhere"]).refused("nowhere");
+    give(&["Reader", "-g", "rg", "--condition", "@Resource[x"]).refused("condition");
+    assert_eq!(give(&["Reader", "--namespace", "web"]).code, Some(2));
+    let headings = "PRINCIPAL ROLE SCOPE ID";
+    let at = ["assignment", "list", "--cluster", "c1", "--assignee", "alice@portcullis.local"];
+    let listed = admin.table(headings, &at);
+    assert!(listed.iter().all(|line| line.contains("alice@portcullis.local") && line.contains("Pod reader")));
+    let below = ["assignment", "list", "--assignee", "alice@portcullis.local"];
+    assert_eq!(admin.table(headings, &below).len(), 2);
+    let all = admin.json(&below);
+    let id = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|each| text(each, "/properties/scope").contains("namespaces"))
+        .unwrap();
+    let id = text(id, "/id");
+    assert!(admin.table(headings, &["assignment", "show", id])[0].contains("Pod reader"));
+    admin.say(&["assignment", "update", id, "--description", "because"]).ok();
+    assert_eq!(text(&admin.json(&["assignment", "show", id]), "/properties/description"), "because");
+    admin.refused(&["assignment", "update", id], "--condition or --description");
+    admin.refused(&["assignment", "delete", "x"], "\"x\" is not the resource id of an assignment");
+    admin.refused(&["role", "delete", "Pod reader"], "assign");
+    admin.say(&["assignment", "delete", id]).ok();
+    let by_name = ["assignment", "delete", "--assignee", "alice@portcullis.local", "--role", "Pod reader"];
+    admin.refused(&by_name, "has no assignment of \"Pod reader\" at /subscriptions/");
+    admin.say(&[&by_name[..], &["-g", "rg"]].concat()).ok();
+    assert!(admin.table(headings, &below).is_empty());
+    assert_eq!(admin.say(&["assignment", "delete"]).code, Some(2));
+    admin.say(&["role", "delete", "Pod reader"]).ok();
+}
+
+#[test]
+fn clusters_and_resource_groups() {
+    let admin = Admin::begin();
+    let made = admin.json(&["resource-group", "create", "rg", "--tag", "team=sre"]);
+    assert_eq!(made["tags"], json!({"team": "sre"}));
+    let changed = admin.json(&["resource-group", "update", "rg", "--tag", "a=b"]);
+    assert_eq!((&changed["tags"], &changed["location"]), (&json!({"a": "b"}), &made["location"]));
+    admin.refused(
+        &["resource-group", "create", "rg2", "--tag", "team"],
+        "--tag: \"team\": expected NAME=VALUE",
+    );
+    admin.refused(&["resource-group", "show", "none"], "none");
+    assert_eq!(admin.table("NAME LOCATION ID", &["resource-group", "list"]).len(), 1);
+
+    let sre = admin.json(&["group", "create", "sre"]);
+    let made = admin.json(&["cluster", "create", "c1", "-g", "rg", "--admin-group", "sre"]);
+    assert_eq!(made["properties"]["aadProfile"]["adminGroupObjectIDs"], json!([sre["id"]]));
+    admin.refused(&["cluster", "create", "c1", "-g", "rg"], "portcullis cluster update");
+    admin.refused(
+        &["cluster", "create", "c2", "-g", "rg", "--admin-group", "dawn"],
+        "no group is named \"dawn\"",
+    );
+    for wrong in ["no/slash", "no space", "..", ""] {
+        admin.refused(&["cluster", "create", "-g", "rg", wrong], &format!("\"{wrong}\""));
+    }
+    let headings = "NAME LOCATION AZURE RBAC ADMIN GROUPS STATE ID";
+    assert_eq!(admin.table(headings, &["cluster", "list"]).len(), 1);
+    let changed = admin.json(&["cluster", "update", "c1", "--azure-rbac", "--no-admin-groups"]);
+    let profile = &changed["properties"]["aadProfile"];
+    assert_eq!((&profile["enableAzureRBAC"], &profile["adminGroupObjectIDs"]), (&json!(true), &json!([])));
+    let changed = admin.json(&["cluster", "update", "c1", "--disable-local-accounts"]);
+    assert_eq!(changed["properties"]["disableLocalAccounts"], true);
+    assert_eq!(changed["properties"]["aadProfile"]["enableAzureRBAC"], true);
+    admin.say(&["cluster", "update", "c1", "--enable-local-accounts"]).ok();
+    admin.refused(&["cluster", "update", "c1"], "say what to change of c1");
+    admin.refused(&["cluster", "show", "c9"], "no cluster named \"c9\"");
+    admin.refused(&["cluster", "show", "c9", "-g", "rg"], "c9");
+
+    // Certificates are personal, on record, and revoked one by one.
+    let (one, two) = (admin.0.credentials("admin", "c1", &["--admin"]), admin.0.path("two"));
+    admin.say(&["cluster", "credentials", "c1", "--admin", "--file", two.to_str().unwrap()]).ok();
+    let listed = admin.json(&["cluster", "certificates", "c1"]);
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    let get = ["get", "namespaces"];
+    let works = |config: &str| admin.0.kubectl("admin", config, &get).success;
+    assert!(works(&one) && works("two"));
+    let revoked = admin.json(&["cluster", "revoke", "c1", text(&listed, "/0/serialNumber")]);
+    assert!(revoked["revokedAt"].is_string());
+    assert_ne!(works(&one), works("two"));
+    admin.refused(&["cluster", "revoke", "c1", "00"], "00");
+    admin.refused(&["cluster", "rotate-certificates", "c1"], "give --yes");
+    admin.say(&["cluster", "rotate-certificates", "c1", "--yes"]).ok();
+    assert!(!works(&one) && !works("two"));
+
+    admin.refused(&["cluster", "delete", "c1"], "give --yes");
+    admin.refused(&["resource-group", "delete", "rg", "--yes"], "rg");
+    admin.say(&["cluster", "delete", "c1", "--yes"]).ok();
+    admin.say(&["resource-group", "delete", "rg", "--yes"]).ok();
+    assert!(admin.table("NAME LOCATION ID", &["resource-group", "list"]).is_empty());
+}
+
+#[test]
+fn kubeconfigs_are_merged() {
+    let admin = Admin::begin();
+    for name in ["c1", "c2"] {
+        admin.say(&["cluster", "create", name, "-g", "rg"]).ok();
+    }
+    let (real, link) = (admin.0.path("real"), admin.0.path("config"));
+    let others = "apiVersion: v1\nkind: Config\npreferences: {colors: true}\nclusters:\n\
+        - {name: other, cluster: {server: 'https://other.example:6443', insecure-skip-tls-verify: true}}\n\
+        users:\n- {name: other, user: {token: '0123'}}\n\
+        contexts:\n- {name: other, context: {cluster: other, user: other, namespace: web}}\ncurrent-context: other\n";
+    std::fs::write(&real, others).unwrap();
+    std::fs::set_permissions(&real, PermissionsExt::from_mode(0o644)).unwrap();
+    symlink(&real, &link).unwrap();
+    let pull = |name: &str, more: &[&str]| {
+        let line = ["cluster", "credentials", name, "-g", "rg", "--file", link.to_str().unwrap()];
+        admin.say(&[&line, more].concat())
+    };
+    pull("c1", &[]).ok();
+    pull("c2", &["--admin", "--context", "two"]).ok();
+    // Through the link, for the owner alone; what others wrote is as it was, as kubectl reads it.
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o600);
+    let kubectl = |line: &[&str]| admin.0.kubectl("admin", "config", line);
+    let view: Value =
+        serde_json::from_str(&kubectl(&["config", "view", "--raw", "-o", "json"]).ok()).unwrap();
+    let named = |list: &str, name: &str| {
+        let found = view[list].as_array().unwrap().iter().find(|each| each["name"] == name);
+        found.unwrap_or_else(|| panic!("no {name} among the {list}: {view}")).clone()
+    };
+    assert_eq!(named("users", "other")["user"], json!({"token": "0123"}));
+    assert_eq!(named("clusters", "other")["cluster"]["insecure-skip-tls-verify"], true);
+    assert_eq!(named("contexts", "other")["context"]["namespace"], "web");
+    assert_eq!(view["preferences"], json!({"colors": true}));
+    assert_eq!(view["current-context"], "two");
+    kubectl(&["get", "namespaces"]).ok();
+    assert!(kubectl(&["--context", "c1", "auth", "whoami"]).ok().contains("admin@portcullis.local"));
+    // Again: the same is no conflict; another cluster under a name that is taken is.
+    pull("c1", &[]).ok();
+    let before = std::fs::read(&real).unwrap();
+    pull("c2", &["--context", "c1"]).refused("--overwrite-existing");
+    assert_eq!(std::fs::read(&real).unwrap(), before);
+    pull("c2", &["--context", "c1", "--overwrite-existing"]).ok();
+    assert!(kubectl(&["--context", "c1", "config", "view", "--minify"]).ok().contains("cluster: c2"));
+    // A file that is none is named, and stays.
+    std::fs::write(&real, "clusters: [").unwrap();
+    pull("c1", &[]).refused("config: not a kubeconfig");
+    assert_eq!(std::fs::read(&real).unwrap(), b"clusters: [");
+}
+
+#[test]
+fn the_program_tells_its_version_and_completes_in_every_shell() {
+    let admin = Admin::begin();
+    let version = text(&admin.json(&["version"]), "/version").to_owned();
+    assert_eq!(admin.say(&["--version"]).ok().trim(), format!("portcullis {version}"));
+    assert!(admin.say(&["version"]).ok().contains(&version));
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let script = admin.say(&["completion", shell]).ok();
+        assert!(script.contains("convert-kubeconfig") && script.contains("admin-group"), "{shell}");
+    }
+    let said = admin.say(&["completion", "tcsh"]);
+    assert_eq!(said.code, Some(2));
+    said.refused("'tcsh'");
+    let said = admin.say(&["clutser", "list"]);
+    assert_eq!(said.code, Some(2));
+    said.refused("'cluster'");
+}
