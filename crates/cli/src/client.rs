@@ -115,7 +115,14 @@ impl Client {
         let message = parsed.pointer("/error/message").and_then(Value::as_str);
         let message = message
             .map_or_else(|| format!("{} answered {status} to {path}", self.session.url), str::to_owned);
-        Err(Refused { status, message }.into())
+        let refused = anyhow::Error::from(Refused { status, message });
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(refused.context(format!(
+                "the session of {} has ended: sign in again with `portcullis login --url {}`",
+                self.session.account, self.session.url
+            )));
+        }
+        Err(refused)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Kubeconfig files: read, merged and written. What is not known stays as it is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -8,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::files;
 
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Kubeconfig {
     #[serde(rename = "apiVersion", default = "v1")]
@@ -28,7 +31,7 @@ pub(crate) struct Kubeconfig {
 }
 
 /// An entry of one of the lists.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Named {
     pub(crate) name: String,
     #[serde(flatten)]
@@ -52,14 +55,33 @@ impl Kubeconfig {
         }
     }
 
-    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+    /// Reads a file, changes it and writes it, while no other program does.
+    pub(crate) fn change<T>(
+        path: &Path,
+        change: impl FnOnce(&mut Self) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
         }
-        let text = serde_saphyr::to_string(self).map_err(|error| anyhow::anyhow!("writing YAML: {error}"))?;
         // Where the file is a link, what it leads to is replaced, and the link stays.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        files::replace_private(&path, text.as_bytes())
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let _lock = Lock::take(path)?;
+        let known = Self::read(path)?;
+        let mut config = known.clone();
+        let done = change(&mut config)?;
+        // What has not changed keeps its comments too.
+        if config != known {
+            config.write(path)?;
+        }
+        Ok(done)
+    }
+
+    pub(crate) fn render(&self) -> anyhow::Result<String> {
+        serde_saphyr::to_string(self).map_err(|error| anyhow::anyhow!("writing YAML: {error}"))
+    }
+
+    fn write(&self, path: &Path) -> anyhow::Result<()> {
+        files::replace_private(path, self.render()?.as_bytes())
     }
 
     /// Takes the entries of `new` in and makes its context the current one. An entry of another content under
@@ -70,6 +92,37 @@ impl Kubeconfig {
         merge_list("context", &mut self.contexts, new.contexts, overwrite)?;
         self.current_context = new.current_context;
         Ok(())
+    }
+}
+
+/// The lock that kubectl takes as well: a file beside the kubeconfig that is there while one program changes it.
+#[derive(Debug)]
+struct Lock(PathBuf);
+
+impl Lock {
+    fn take(kubeconfig: &Path) -> anyhow::Result<Self> {
+        let mut name = kubeconfig.as_os_str().to_owned();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        for _ in 0..TRIES {
+            match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(_) => return Ok(Self(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => std::thread::sleep(PAUSE),
+                Err(error) => return Err(error).with_context(|| format!("making {}", path.display())),
+            }
+        }
+        bail!(
+            "{} is there: another program is changing the kubeconfig, or was ended while it did; delete the file if \
+             none is",
+            path.display()
+        )
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // If it stays, the next program says so.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -121,6 +174,9 @@ fn config() -> String {
     "Config".into()
 }
 
+const PAUSE: Duration = Duration::from_millis(20);
+const TRIES: u32 = 500;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,5 +195,26 @@ mod tests {
         assert_eq!(names, ["a", "012"]);
         assert_eq!(again.current_context, "012");
         assert!(text.contains("extensions"), "{text}");
+    }
+
+    #[test]
+    fn of_those_who_change_a_file_at_once_nobody_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/config");
+        std::thread::scope(|scope| {
+            for each in 0..20 {
+                let path = &path;
+                scope.spawn(move || {
+                    Kubeconfig::change(path, |config| {
+                        let entry = Named { name: each.to_string(), content: Map::new() };
+                        config.users.get_or_insert_default().push(entry);
+                        Ok(())
+                    })
+                    .unwrap();
+                });
+            }
+        });
+        assert_eq!(Kubeconfig::read(&path).unwrap().users.unwrap().len(), 20);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 }

@@ -105,7 +105,7 @@ The entries are added to the kubeconfig; those of others stay. Without --admin i
         /// An administrator certificate in place of your own sign-in
         #[arg(long)]
         admin: bool,
-        /// Kubeconfig to write to [default: the first of $KUBECONFIG, or ~/.kube/config]
+        /// Kubeconfig to add to, - for standard output [default: the first of $KUBECONFIG, or ~/.kube/config]
         #[arg(short, long, value_name = "KUBECONFIG")]
         file: Option<PathBuf>,
         /// Name of the context [default: the cluster's, with -admin after it for --admin]

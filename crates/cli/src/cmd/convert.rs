@@ -40,21 +40,19 @@ pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Re
     let way = |name: &str| std::env::var_os(name).filter(|_| name == "AAD_LOGIN_METHOD");
     flags.read_environment(precedence, way)?;
     flags.check()?;
-    let mut files = Vec::new();
-    for path in default_paths(arguments.kubeconfig.as_deref())? {
-        files.push((Kubeconfig::read(&path)?, path));
-    }
+    let files = default_paths(arguments.kubeconfig.as_deref())?;
     let only = match &arguments.context {
         None => None,
         Some(wanted) => Some(user_of(wanted, &files)?),
     };
     let program = program(precedence);
-    for (config, path) in &mut files {
-        let users = config.users.iter_mut().flatten();
-        let mut changed = 0;
-        for user in users.filter(|user| only.as_ref().is_none_or(|only| user.name == *only)) {
-            changed += usize::from(convert(user, &flags, arguments.azure_config_dir.as_deref(), &program));
-        }
+    for path in &files {
+        let changed = Kubeconfig::change(path, |config| {
+            let users = config.users.iter_mut().flatten();
+            let wanted = users.filter(|user| only.as_ref().is_none_or(|only| user.name == *only));
+            let convert = |user| convert(user, &flags, arguments.azure_config_dir.as_deref(), &program);
+            Ok(wanted.map(convert).filter(|changed| *changed).count())
+        })?;
         let shown = path.display();
         match changed {
             0 => {
@@ -63,16 +61,16 @@ pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Re
             1 => println!("Changed 1 user in {shown}"),
             more => println!("Changed {more} users in {shown}"),
         }
-        if changed > 0 {
-            config.write(path)?;
-        }
     }
     Ok(())
 }
 
 /// The user that a context names.
-fn user_of(context: &str, files: &[(Kubeconfig, PathBuf)]) -> anyhow::Result<String> {
-    let known: Vec<&Named> = files.iter().flat_map(|(config, _)| config.contexts.iter().flatten()).collect();
+fn user_of(context: &str, files: &[PathBuf]) -> anyhow::Result<String> {
+    let mut known: Vec<Named> = Vec::new();
+    for path in files {
+        known.extend(Kubeconfig::read(path)?.contexts.into_iter().flatten());
+    }
     let found = known.iter().find(|each| each.name == context);
     match found.and_then(|each| each.content.get("context")?.get("user")?.as_str()) {
         Some(user) => Ok(user.to_owned()),

@@ -1,11 +1,14 @@
 //! The nouns of the command line, each with its verbs, against one server: tables for people, JSON for programs, and
 //! what is said when something is wrong.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::{
+    os::unix::fs::{PermissionsExt, symlink},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 
-use crate::running::{Journey, PASSWORD, Said};
+use crate::running::{Journey, PASSWORD, PROGRAM, Said, kubectl};
 
 /// The first administrator at the command line.
 struct Admin(Journey);
@@ -336,9 +339,13 @@ fn kubeconfigs_are_merged() {
     assert_eq!(std::fs::read(&real).unwrap(), before);
     pull("c2", &["--context", "c1", "--overwrite-existing"]).ok();
     assert!(kubectl(&["--context", "c1", "config", "view", "--minify"]).ok().contains("cluster: c2"));
+    let out = ["cluster", "credentials", "c1", "-g", "rg", "--file", "-"];
+    assert!(admin.say(&out).ok().starts_with("apiVersion"));
+    // kubectl may write it as well: no lock is left behind.
+    kubectl(&["config", "set-context", "other", "--namespace=shop"]).ok();
     // A file that is none is named, and stays.
     std::fs::write(&real, "clusters: [").unwrap();
-    pull("c1", &[]).refused("config: not a kubeconfig");
+    pull("c1", &[]).refused("real: not a kubeconfig");
     assert_eq!(std::fs::read(&real).unwrap(), b"clusters: [");
 }
 
@@ -352,6 +359,12 @@ fn the_program_tells_its_version_and_completes_in_every_shell() {
         let script = admin.say(&["completion", shell]).ok();
         assert!(script.contains("convert-kubeconfig") && script.contains("admin-group"), "{shell}");
     }
+    // kubectl finds it as a plugin of its own by its name.
+    std::fs::create_dir_all(admin.0.path("bin")).unwrap();
+    symlink(PROGRAM, admin.0.path("bin/kubectl-portcullis")).unwrap();
+    let mut command = Command::new(kubectl());
+    command.args(["portcullis", "whoami"]).env("PATH", admin.0.path("bin"));
+    assert!(admin.0.run("admin", command, None).ok().contains("admin@portcullis.local"));
     let said = admin.say(&["completion", "tcsh"]);
     assert_eq!(said.code, Some(2));
     said.refused("'tcsh'");

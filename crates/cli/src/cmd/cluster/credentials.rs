@@ -10,6 +10,7 @@ use crate::{
     client::{CLUSTERS, Client},
     cmd::convert,
     kubeconfig::Kubeconfig,
+    output,
 };
 
 /// The server's kubeconfig; for a person with this program as its credential plugin.
@@ -39,11 +40,14 @@ pub(super) fn name_context(config: &mut Kubeconfig, cluster: &str, admin: bool, 
     }
 }
 
-/// Adds the entries to a file; the others in it stay.
+/// Adds the entries to a file; the others in it stay. `-` is standard output.
 pub(super) fn write(config: Kubeconfig, file: &Path, overwrite: bool) -> anyhow::Result<()> {
-    let mut merged = Kubeconfig::read(file)?;
-    merged.merge(config, overwrite)?;
-    merged.write(file)?;
-    println!("Merged \"{}\" as current context in {}", merged.current_context, file.display());
+    if file == Path::new("-") {
+        output::print(config.render()?.as_bytes());
+        return Ok(());
+    }
+    let context = config.current_context.clone();
+    Kubeconfig::change(file, |known| known.merge(config, overwrite))?;
+    println!("Merged \"{context}\" as current context in {}", file.display());
     Ok(())
 }

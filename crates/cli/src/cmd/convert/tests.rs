@@ -52,7 +52,9 @@ fn each_way_keeps_what_it_needs_and_no_secret_of_another() {
 #[test]
 fn a_context_that_is_not_there_is_named_with_those_that_are() {
     let text = "contexts:\n- name: a\n  context: {user: u}\n- name: b\n  context: {user: v}\n";
-    let files = [(Kubeconfig::parse(text).unwrap(), PathBuf::from("k"))];
+    let directory = tempfile::tempdir().unwrap();
+    let files = [directory.path().join("none"), directory.path().join("config")];
+    std::fs::write(&files[1], text).unwrap();
     assert_eq!(user_of("b", &files).unwrap(), "v");
     let error = user_of("c", &files).unwrap_err().to_string();
     assert!(error.contains("\"c\"") && error.contains("a, b"), "{error}");
