@@ -13,6 +13,7 @@ pub mod group;
 pub mod resource_group;
 pub mod role;
 pub mod session;
+pub mod tenant;
 pub mod user;
 pub mod version;
 

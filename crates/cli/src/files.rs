@@ -5,6 +5,8 @@ use std::{
     io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
+    sync::mpsc,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -38,6 +40,18 @@ pub(crate) fn lock(path: &Path) -> anyhow::Result<File> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("opening the lock {}", path.display()))?;
-    file.lock().with_context(|| format!("waiting for the lock {}", path.display()))?;
+    // A person may be signing in elsewhere: whoever waits for long is told why.
+    let (held, wait) = mpsc::channel::<()>();
+    let place = path.to_owned();
+    std::thread::spawn(move || {
+        if wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("Another program is signing in: waiting for it ({} is locked)", place.display());
+        }
+    });
+    let locked = file.lock();
+    drop(held);
+    locked.with_context(|| format!("waiting for the lock {}", path.display()))?;
     Ok(file)
 }
+
+const PATIENCE: Duration = Duration::from_secs(3);

@@ -24,7 +24,7 @@ use cmd::{
     cluster,
     convert::{self, ConvertArgs},
     get_token::{self, flags::Precedence},
-    group, resource_group, role, session as account, user, version,
+    group, resource_group, role, session as account, tenant, user, version,
 };
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +61,9 @@ pub enum Command {
     /// Role assignments: who has which role where
     #[command(subcommand)]
     Assignment(assignment::AssignmentCommand),
+    /// What holds for everybody in the directory
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
     /// The server's signing keys
     #[command(subcommand)]
     Keys(access::KeysCommand),
@@ -112,6 +115,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::App(command) => app::run(command).await,
         Command::Role(command) => role::run(command).await,
         Command::Assignment(command) => assignment::run(command).await,
+        Command::Tenant(command) => tenant::run(command).await,
         Command::Keys(command) => access::run(command).await,
         Command::GetToken(arguments) => get_token::run(*arguments, Precedence::Flag).await,
         Command::AzEnv(arguments) => az_env::run(&arguments),

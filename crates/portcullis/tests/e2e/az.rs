@@ -33,7 +33,17 @@ fn a_service_principal_makes_a_cluster_and_works_on_it() {
     journey.assign(&application.principal, "Azure Kubernetes Service RBAC Cluster Admin");
     azure.kubectl(&config, &["create", "namespace", "shop"]).ok();
     assert!(azure.kubectl(&config, &["get", "namespaces"]).ok().contains("shop"));
-    assert!(azure.kubectl(&config, &["auth", "whoami"]).ok().contains(&application.principal));
+    // In both versions of the credential plugin's answer.
+    for version in ["v1beta1", "v1"] {
+        let path = journey.path(&config);
+        let written = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(
+            &path,
+            written.replace("authentication.k8s.io/v1beta1", &format!("authentication.k8s.io/{version}")),
+        )
+        .unwrap();
+        assert!(azure.kubectl(&config, &["auth", "whoami"]).ok().contains(&application.principal));
+    }
 }
 
 /// The pages themselves, in a real browser: the code that a device shows, and the address that `az` opens, whose answer

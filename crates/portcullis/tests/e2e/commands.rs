@@ -164,6 +164,20 @@ fn applications() {
 }
 
 #[test]
+fn the_tenant() {
+    let admin = Admin::begin();
+    let shown = admin.table("NAME DOMAIN PASSWORDS FROM PROGRAMS ID", &["tenant", "show"]);
+    assert!(shown.len() == 1 && shown[0].contains("portcullis.local"), "{shown:?}");
+    assert_eq!(admin.json(&["tenant", "update", "--allow-password-grant"])["allowPasswordGrant"], true);
+    assert_eq!(admin.json(&["tenant", "update", "--refuse-password-grant"])["allowPasswordGrant"], false);
+    assert_eq!(admin.say(&["tenant", "update"]).code, Some(2));
+    let rotated = admin.json(&["keys", "rotate"]);
+    assert!(!text(&rotated, "/keyId").is_empty());
+    // What was signed before is good still.
+    admin.say(&["tenant", "show"]).ok();
+}
+
+#[test]
 fn roles_and_assignments() {
     let admin = Admin::begin();
     admin.say(&["cluster", "create", "c1", "-g", "rg"]).ok();
