@@ -75,6 +75,8 @@ fn table(columns: &[Column], objects: &[Value]) -> String {
 fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::Array(values)) if values.is_empty() => "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
@@ -93,8 +95,12 @@ mod tests {
 
     #[test]
     fn tables_are_aligned_and_say_nothing_as_a_dash() {
-        let objects = [json!({"name": "alice", "on": true}), json!({"name": "bo\u{1b}b", "on": null})];
+        let objects = [
+            json!({"name": "alice", "on": true}),
+            json!({"name": "bo\u{1b}b", "on": null}),
+            json!({"name": "", "on": []}),
+        ];
         let text = table(&[("NAME", "/name"), ("ENABLED", "/on")], &objects);
-        assert_eq!(text, "NAME    ENABLED\nalice   yes\nbo b    -\n");
+        assert_eq!(text, "NAME    ENABLED\nalice   yes\nbo b    -\n-       -\n");
     }
 }

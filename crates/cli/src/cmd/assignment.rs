@@ -52,18 +52,18 @@ pub enum AssignmentCommand {
     },
     /// Show one assignment
     #[command(after_help = "Examples:
-  portcullis assignment show /subscriptions/SUBSCRIPTION/providers/Microsoft.Authorization/roleAssignments/ID -o json")]
+  portcullis assignment show NAME -o json")]
     Show {
-        /// The whole resource id, as `list` shows it
+        /// Name, as `list` shows it, or the whole resource id
         id: String,
         #[command(flatten)]
         output: OutputArgs,
     },
     /// Change why, or under which condition, a role was given; who, which role and where stay
     #[command(after_help = "Examples:
-  portcullis assignment update ID --description 'until the migration is over'")]
+  portcullis assignment update NAME --description 'until the migration is over'")]
     Update {
-        /// The whole resource id, as `list` shows it
+        /// Name, as `list` shows it, or the whole resource id
         id: String,
         /// Condition, version 2.0; empty for none
         #[arg(long, value_name = "TEXT")]
@@ -76,10 +76,10 @@ pub enum AssignmentCommand {
     },
     /// Take an assignment away, at once
     #[command(after_help = "Examples:
-  portcullis assignment delete /subscriptions/SUBSCRIPTION/providers/Microsoft.Authorization/roleAssignments/ID
+  portcullis assignment delete NAME
   portcullis assignment delete --assignee alice@example.org --role Reader -g rg1")]
     Delete {
-        /// The whole resource id, as `list` shows it
+        /// Name, as `list` shows it, or the whole resource id
         #[arg(required_unless_present = "assignee", conflicts_with_all = ["assignee", "role"])]
         id: Option<String>,
         /// Principal name, group name, object id or application id
@@ -145,7 +145,7 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             output.list(&LIST_COLUMNS, &found);
         }
         AssignmentCommand::Show { id, output } => {
-            let found = client.get(&path(&id)?).await?;
+            let found = client.get(&path(&client, &id).await?).await?;
             let scope = scope_of(&found);
             let mut found = [found];
             name_them(&client, &scope, &mut found).await?;
@@ -156,7 +156,7 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             if condition.is_none() && description.is_none() {
                 bail!("say what to change of {id}: --condition or --description");
             }
-            let path = path(&id)?;
+            let path = path(&client, &id).await?;
             let mut known = client.get(&path).await?;
             if let Some(members) = known.get_mut("properties").and_then(Value::as_object_mut) {
                 if let Some(condition) = condition {
@@ -172,14 +172,14 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             output.one(&COLUMNS, &client.put(&path, &known).await?);
         }
         AssignmentCommand::Delete { id: Some(id), .. } => {
-            client.delete(&path(&id)?).await?;
+            client.delete(&path(&client, &id).await?).await?;
             println!("Deleted {id}");
         }
         AssignmentCommand::Delete { id: None, assignee, role, place } => {
             let (assignee, role) = (assignee.unwrap_or_default(), role.unwrap_or_default());
             let scope = place.scope(&client).await?;
             let id = find(&client, &scope, &assignee, &role).await?;
-            client.delete(&path(&id)?).await?;
+            client.delete(&path(&client, &id).await?).await?;
             println!("Deleted {id}");
         }
     }
@@ -206,11 +206,26 @@ async fn find(client: &Client, scope: &str, assignee: &str, role: &str) -> anyho
     Ok(id.to_owned())
 }
 
-fn path(id: &str) -> anyhow::Result<String> {
-    if !id.to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
-        bail!("\"{id}\" is not the resource id of an assignment: `portcullis assignment list` shows them");
+/// The address of an assignment: of its whole resource id, or of its name, looked for in the subscription.
+async fn path(client: &Client, id: &str) -> anyhow::Result<String> {
+    if id.to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
+        return Ok(format!("{id}?{ROLES}"));
     }
-    Ok(format!("{id}?{ROLES}"))
+    if Uuid::parse_str(id).is_err() {
+        bail!(
+            "\"{id}\" is not the name or resource id of an assignment: `portcullis assignment list` shows them"
+        );
+    }
+    let scope = format!("/subscriptions/{}", client.subscription().await?);
+    let known = client.list(&format!("{}?{ROLES}", assignments(&scope))).await?;
+    let text = |each: &Value, member: &str| each.get(member).and_then(Value::as_str).map(str::to_owned);
+    let named =
+        known.iter().find(|each| text(each, "name").is_some_and(|name| name.eq_ignore_ascii_case(id)));
+    let found = named.and_then(|each| text(each, "id"));
+    let found = found.with_context(|| {
+        format!("no assignment that you may see has the name {id}: give its whole resource id (`-o json` shows it)")
+    })?;
+    Ok(format!("{found}?{ROLES}"))
 }
 
 fn scope_of(assignment: &Value) -> String {
@@ -280,6 +295,10 @@ fn assignments(scope: &str) -> String {
 }
 
 const COLUMNS: [Column; 3] =
-    [("PRINCIPAL", "/properties/principalId"), ("SCOPE", "/properties/scope"), ("ID", "/id")];
-const LIST_COLUMNS: [Column; 4] =
-    [("PRINCIPAL", "/principalName"), ("ROLE", "/roleName"), ("SCOPE", "/properties/scope"), ("ID", "/id")];
+    [("PRINCIPAL", "/properties/principalId"), ("SCOPE", "/properties/scope"), ("NAME", "/name")];
+const LIST_COLUMNS: [Column; 4] = [
+    ("PRINCIPAL", "/principalName"),
+    ("ROLE", "/roleName"),
+    ("SCOPE", "/properties/scope"),
+    ("NAME", "/name"),
+];

@@ -219,7 +219,7 @@ fn roles_and_assignments() {
     give(&["Reader", "-g", "nowhere"]).refused("nowhere");
     give(&["Reader", "-g", "rg", "--condition", "@Resource[x"]).refused("condition");
     assert_eq!(give(&["Reader", "--namespace", "web"]).code, Some(2));
-    let headings = "PRINCIPAL ROLE SCOPE ID";
+    let headings = "PRINCIPAL ROLE SCOPE NAME";
     let at = ["assignment", "list", "--cluster", "c1", "--assignee", "alice@portcullis.local"];
     let listed = admin.table(headings, &at);
     assert!(listed.iter().all(|line| line.contains("alice@portcullis.local") && line.contains("Pod reader")));
@@ -232,14 +232,18 @@ fn roles_and_assignments() {
         .iter()
         .find(|each| text(each, "/properties/scope").contains("namespaces"))
         .unwrap();
-    let id = text(id, "/id");
-    assert!(admin.table(headings, &["assignment", "show", id])[0].contains("Pod reader"));
+    let (id, name) = (text(id, "/id"), text(id, "/name"));
+    for known in [id, name] {
+        assert!(admin.table(headings, &["assignment", "show", known])[0].contains("Pod reader"));
+    }
+    let unknown = admin.0.first("subscriptionId");
+    admin.refused(&["assignment", "show", &unknown], &unknown);
     admin.say(&["assignment", "update", id, "--description", "because"]).ok();
     assert_eq!(text(&admin.json(&["assignment", "show", id]), "/properties/description"), "because");
     admin.refused(&["assignment", "update", id], "--condition or --description");
-    admin.refused(&["assignment", "delete", "x"], "\"x\" is not the resource id of an assignment");
+    admin.refused(&["assignment", "delete", "x"], "\"x\" is not the name or resource id");
     admin.refused(&["role", "delete", "Pod reader"], "assign");
-    admin.say(&["assignment", "delete", id]).ok();
+    admin.say(&["assignment", "delete", name]).ok();
     let by_name = ["assignment", "delete", "--assignee", "alice@portcullis.local", "--role", "Pod reader"];
     admin.refused(&by_name, "has no assignment of \"Pod reader\" at /subscriptions/");
     admin.say(&[&by_name[..], &["-g", "rg"]].concat()).ok();
