@@ -97,7 +97,9 @@ fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> Exi
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{program}: {error:#}");
+            // What others have named does not reach the terminal as commands.
+            let told = format!("{error:#}").replace(|each: char| each.is_control() && each != '\n', " ");
+            eprintln!("{program}: {told}");
             ExitCode::FAILURE
         }
     }

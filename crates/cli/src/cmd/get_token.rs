@@ -51,14 +51,14 @@ async fn token(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
         .authority_host
         .as_deref()
         .context("give the address of the authority with --authority-host or AZURE_AUTHORITY_HOST")?;
-    let authority =
-        Authority::new(http_client(authority_certificate()?.as_deref())?, base, arguments.tenant());
     let client = arguments.client()?;
     let entry = CacheEntry::open(cache_key(arguments, base, client), arguments.token_cache_dir.clone())?;
     let cached = entry.read();
     if let Some(cached) = cached.as_ref().filter(|cached| cached.is_fresh()) {
         return Ok((cached.access_token.clone(), cached.expires));
     }
+    let http = http_client(authority_certificate()?.as_deref())?;
+    let authority = Authority::new(http, base, arguments.tenant());
     let tokens = match cached.and_then(|cached| cached.refresh_token) {
         None => flows::sign_in(arguments, &authority, client).await?,
         Some(refresh) => match flows::renew(arguments, &authority, client, &refresh).await {

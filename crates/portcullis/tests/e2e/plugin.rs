@@ -2,9 +2,12 @@
 //! and flags, and the tokens that it keeps. The way by `az` is tried where `az` is.
 
 use std::{
+    io::{BufRead, BufReader},
     os::unix::fs::{PermissionsExt, symlink},
     path::PathBuf,
     process::{Command, Stdio},
+    sync::mpsc,
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -131,6 +134,47 @@ fn twenty_at_once_make_one_request() {
         let token = holder.kept_token();
         assert!(token["access_token"] != old && token["refresh_token"] != renewed_by);
     }
+}
+
+/// Who is ended while a person signs in holds up nobody; who waits is told.
+#[test]
+fn the_next_one_signs_in_when_the_first_is_ended() {
+    let journey = Journey::begin();
+    journey.portcullis("admin", &["resource-group", "create", "rg"], None).ok();
+    journey.person("alice");
+    let begin = || {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(["get-token", "--login", "devicecode", "--authority-host", &journey.url])
+            .args(["--token-cache-dir", journey.path("cache").to_str().unwrap()])
+            .env("SSL_CERT_FILE", journey.path("data/ca.crt"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (said, lines) = mpsc::channel();
+        let errors = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
+        (child, lines)
+    };
+    let wait_for = |lines: &mpsc::Receiver<String>, mark: &str| {
+        loop {
+            let line = lines.recv_timeout(Duration::from_secs(60)).unwrap();
+            if let Some((_, rest)) = line.split_once(mark) {
+                return rest.split([' ', '.']).next().unwrap().to_owned();
+            }
+        }
+    };
+    let (mut first, of_first) = begin();
+    wait_for(&of_first, ENTER);
+    let (second, of_second) = begin();
+    wait_for(&of_second, "Another program is signing in");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let code = wait_for(&of_second, ENTER);
+    Person::new(&journey, ALICE, PASSWORD).approve(&code);
+    let output = second.wait_with_output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(claims(answer["status"]["token"].as_str().unwrap())["upn"], ALICE);
 }
 
 #[test]
@@ -275,6 +319,10 @@ fn under_the_name_of_kubelogin_it_is_kubelogin() {
     kubelogin(&["get-token"], &[("AAD_LOGIN_METHOD", "magic")]).refused("AAD_LOGIN_METHOD: \"magic\"");
     kubelogin(&["convert-kubeconfig", "--kubeconfig", config, "--context", "c2"], &[])
         .refused("there are c1");
+    let both = std::env::join_paths([&holder.path("none"), &holder.path("config")]).unwrap();
+    let said = kubelogin(&["convert-kubeconfig"], &[("KUBECONFIG", both.to_str().unwrap())]).ok();
+    assert!(said.contains("Changed nothing in") && said.contains("Changed 1 user in"), "{said}");
+    assert!(!holder.path("none").exists());
     let convert = ["convert-kubeconfig", "-l", "spn", "--client-id", "not-this", "--kubeconfig", config];
     assert!(kubelogin(&convert, &[]).ok().contains("Changed 1 user"));
     let written = std::fs::read_to_string(config).unwrap();
