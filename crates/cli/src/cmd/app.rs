@@ -53,6 +53,7 @@ pub enum AppCommand {
     /// Change an application
     #[command(after_help = "Examples:
   portcullis app update build --name build-farm
+  portcullis app update build --disable
   portcullis app update dashboard --redirect-uri https://dashboard.example.org/new")]
     Update {
         /// Application id, object id or name
@@ -69,6 +70,12 @@ pub enum AppCommand {
         /// Let the application send user names and passwords no more
         #[arg(long)]
         refuse_password_grant: bool,
+        /// Let the application sign in again
+        #[arg(long, conflicts_with = "disable")]
+        enable: bool,
+        /// Refuse the application everywhere, at once
+        #[arg(long)]
+        disable: bool,
     },
     /// Delete an application and its service principal
     #[command(after_help = "Examples:
@@ -131,7 +138,15 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
         }
         AppCommand::List(output) => output.list(&COLUMNS, &client.list("/v1.0/applications").await?),
         AppCommand::Show { app, output } => output.one(&COLUMNS, &find(&client, &app).await?),
-        AppCommand::Update { app, name, redirect_uris, allow_password_grant, refuse_password_grant } => {
+        AppCommand::Update {
+            app,
+            name,
+            redirect_uris,
+            allow_password_grant,
+            refuse_password_grant,
+            enable,
+            disable,
+        } => {
             let found = find(&client, &app).await?;
             let mut body = Map::new();
             if let Some(name) = name {
@@ -143,14 +158,21 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             if allow_password_grant || refuse_password_grant {
                 body.insert("allowPasswordGrant".into(), allow_password_grant.into());
             }
-            if body.is_empty() {
+            if body.is_empty() && !enable && !disable {
                 bail!(
-                    "say what to change of {app}: --name, --redirect-uri, --allow-password-grant or \
-                     --refuse-password-grant"
+                    "say what to change of {app}: --name, --redirect-uri, --enable, --disable, \
+                     --allow-password-grant or --refuse-password-grant"
                 );
             }
-            let path = format!("/v1.0/applications/{}", text(&found, "id"));
-            client.patch(&path, &Value::Object(body)).await?;
+            if enable || disable {
+                let principal = service_principal(&client, &app, &found).await?;
+                let path = format!("/v1.0/servicePrincipals/{}", text(&principal, "id"));
+                client.patch(&path, &json!({"accountEnabled": enable})).await?;
+            }
+            if !body.is_empty() {
+                let path = format!("/v1.0/applications/{}", text(&found, "id"));
+                client.patch(&path, &Value::Object(body)).await?;
+            }
             println!("Changed {app}");
         }
         AppCommand::Delete { app, confirm } => {
@@ -161,17 +183,14 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             println!("Deleted {app}");
         }
         AppCommand::Consent { app, resource, withdraw } => {
-            let app_id = text(&find(&client, &app).await?, "appId");
-            let path = format!("/v1.0/servicePrincipals?$filter=appId%20eq%20{}", quote(&app_id));
-            let principals = client.list(&path).await?;
-            let principal = principals.first().with_context(|| format!("{app} has no service principal"))?;
+            let principal = service_principal(&client, &app, &find(&client, &app).await?).await?;
             if withdraw {
-                client.delete(&format!("/v1.0/oauth2PermissionGrants/{}", text(principal, "id"))).await?;
+                client.delete(&format!("/v1.0/oauth2PermissionGrants/{}", text(&principal, "id"))).await?;
                 println!("{app} may reach nothing on behalf of everybody any more");
                 return Ok(());
             }
             let resource = if resource == "graph" { GRAPH } else { resource.as_str() };
-            let body = json!({"clientId": text(principal, "id"), "consentType": "AllPrincipals",
+            let body = json!({"clientId": text(&principal, "id"), "consentType": "AllPrincipals",
                 "resourceId": resource, "scope": ".default"});
             client.post("/v1.0/oauth2PermissionGrants", &body).await?;
             println!("{app} may reach {resource} on behalf of everybody now");
@@ -194,6 +213,13 @@ pub(crate) async fn find(client: &Client, app: &str) -> anyhow::Result<Value> {
         [] => bail!("no application is known by \"{app}\": `portcullis app list` shows them"),
         several => bail!("{} applications are named \"{app}\": give the application id", several.len()),
     }
+}
+
+/// What an application is in this tenant.
+async fn service_principal(client: &Client, app: &str, found: &Value) -> anyhow::Result<Value> {
+    let filter = quote(&text(found, "appId"));
+    let principals = client.list(&format!("/v1.0/servicePrincipals?$filter=appId%20eq%20{filter}")).await?;
+    principals.into_iter().next().with_context(|| format!("{app} has no service principal"))
 }
 
 pub(crate) fn text(object: &Value, member: &str) -> String {

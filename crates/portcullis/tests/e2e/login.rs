@@ -109,6 +109,13 @@ fn programs_sign_in_by_secret_certificate_and_federated_token() {
     with("secret", &["--password-stdin"], "not the secret").refused("AADSTS7000215");
     login.works("secret", &application.app_id);
 
+    // Who is disabled is out at once, with the token too that there is.
+    journey.portcullis("admin", &["app", "update", "build", "--disable"], None).ok();
+    assert!(!journey.portcullis("secret", &["cluster", "list"], None).success);
+    with("other", &["--password-stdin"], &application.secret).refused("AADSTS7000");
+    journey.portcullis("admin", &["app", "update", "build", "--enable"], None).ok();
+    with("secret", &["--password-stdin"], &application.secret).ok();
+
     let (public, both) = certificate(&journey);
     with("certificate", &["--certificate", &both], "").refused("AADSTS700027");
     with("certificate", &["--certificate", &public], "").refused("client.crt holds no private key");
