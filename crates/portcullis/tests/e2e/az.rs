@@ -8,7 +8,7 @@ use crate::{
     azure::Azure,
     libraries::{NODE, PYTHON, certificate, claims, token},
     person::Person,
-    running::{Journey, OPENED, PASSWORD, PROGRAM, tool},
+    running::{ENTER, Journey, OPENED, PASSWORD, PROGRAM, tool},
     webdriver::Browser,
 };
 
@@ -272,6 +272,17 @@ fn a_person_signs_in_with_a_browser_or_a_device_code() {
     alice.login_with_device_code(&[], approve).ok();
     assert_eq!(alice.json(&["account", "show"])["user"]["name"], "alice@portcullis.local");
     alice.az(&["group", "list"]).ok();
+    // The kubeconfig as `az` writes it: kubectl itself asks her to sign in, once.
+    admin.az(&["aks", "create", "-g", "rg", "-n", "c1", "--no-ssh-key", "--enable-aad"]).ok();
+    let config = journey.path("as-written");
+    alice.az(&["aks", "get-credentials", "-g", "rg", "-n", "c1", "-f", config.to_str().unwrap()]).ok();
+    let said =
+        journey.talk("az-alice", alice.kubectl_command("as-written", &["auth", "whoami"]), ENTER, |rest| {
+            approve(rest.split([' ', '.']).next().unwrap());
+            String::new()
+        });
+    assert!(said.ok().contains("alice@portcullis.local"));
+    alice.kubectl("as-written", &["get", "pods"]).refused("cannot list resource \"pods\"");
     journey.portcullis("admin", &["user", "update", "alice@portcullis.local", "--disable"], None).ok();
     assert!(!alice.az(&["group", "list"]).success);
 }

@@ -133,10 +133,14 @@ impl<'a> Azure<'a> {
 
     /// kubectl, with the credential plugin and `az` in its path.
     pub(crate) fn kubectl(&self, kubeconfig: &str, arguments: &[&str]) -> Said {
+        self.journey.run(&self.who, self.kubectl_command(kubeconfig, arguments), None)
+    }
+
+    pub(crate) fn kubectl_command(&self, kubeconfig: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(kubectl());
         command.args(arguments).env("KUBECONFIG", self.journey.path(kubeconfig));
         self.environment(&mut command);
-        self.journey.run(&self.who, command, None)
+        command
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
