@@ -1,6 +1,6 @@
 //! `/applications`: registrations of programs.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
     App,
@@ -14,6 +14,8 @@ use axum::{
 use domain::{
     application::Application,
     credential::{ClientCertificate, ClientSecret},
+    directory::Directory,
+    id::{ObjectId, TenantId},
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -23,12 +25,16 @@ use uuid::Uuid;
 
 use crate::{
     call::{Authenticated, Body},
+    collection::Kind,
     error::GraphError,
-    filter::{Field, Filter},
+    filter::Field,
     groups::parse,
     page::{ListQuery, single},
     users::{parse_display_name, required},
 };
+
+/// The collection.
+pub(crate) struct Applications;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -82,25 +88,6 @@ pub(crate) struct RemovePassword {
     key_id: Uuid,
 }
 
-pub(crate) async fn list(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, GraphError> {
-    let filter = Filter::parse(query.filter.as_deref(), &["id", "appId", "displayName", "identifierUris"])?;
-    let after = query.after()?;
-    let snapshot = app.snapshot();
-    let mut applications: Vec<_> = snapshot
-        .directory()
-        .applications()
-        .filter(|each| each.tenant == caller.tenant && after.is_none_or(|after| each.id > after))
-        .filter(|each| filter.holds(|name| field(each, name)))
-        .collect();
-    applications.sort_by_key(|each| each.id);
-    let objects = applications.into_iter().map(|each| (each.id, render(each)));
-    Ok(Json(query.page(&app, "applications", objects)?).into_response())
-}
-
 pub(crate) async fn create(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
@@ -115,11 +102,12 @@ pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
+    Query(query): Query<ListQuery>,
 ) -> Result<Response, GraphError> {
     let snapshot = app.snapshot();
     let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
     let found = found.ok_or_else(|| GraphError::not_found(&id))?;
-    Ok(Json(single(&app, "applications", render(found))).into_response())
+    Ok(Json(single(&app, "applications", query.selected(render(found)))).into_response())
 }
 
 pub(crate) async fn update(
@@ -259,12 +247,30 @@ fn kept(other: BTreeMap<String, Value>) -> Map<String, Value> {
     other.into_iter().filter(|(name, _)| !ours.contains(&name.as_str()) && !name.starts_with('@')).collect()
 }
 
-fn field(application: &Application, name: &str) -> Field {
-    match name {
-        "id" => Field::Text(application.id.to_string()),
-        "appId" => Field::Text(application.app_id.to_string()),
-        "displayName" => Field::Text(application.display_name.to_string()),
-        "identifierUris" => Field::List(application.identifier_uris.clone()),
-        _ => Field::Null,
+impl Kind for Applications {
+    type Record = Application;
+    const PATH: &'static str = "applications";
+    const PROPERTIES: &'static [&'static str] = &["id", "appId", "displayName", "identifierUris"];
+
+    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<Application>> {
+        directory.applications()
+    }
+
+    fn key(application: &Application) -> (TenantId, ObjectId) {
+        (application.tenant, application.id)
+    }
+
+    fn field(application: &Application, name: &str) -> Field {
+        match name {
+            "id" => Field::Text(application.id.to_string()),
+            "appId" => Field::Text(application.app_id.to_string()),
+            "displayName" => Field::Text(application.display_name.to_string()),
+            "identifierUris" => Field::List(application.identifier_uris.clone()),
+            _ => Field::Null,
+        }
+    }
+
+    fn render(application: &Application) -> Value {
+        render(application)
     }
 }

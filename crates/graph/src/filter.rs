@@ -1,28 +1,38 @@
-//! The part of OData's `$filter` that directory clients use: `eq`, `startswith`, `f/any(c:c eq '...')`, and
-//! `and` between them. What is not understood is an error, never ignored: clients take the first match of a
-//! look-up for the principal that they meant.
+//! The part of OData's `$filter` that directory clients use: `eq`, `ne`, `in`, `startswith`, `endswith`,
+//! `f/any(c:c eq '...')` and `f/any(c:startswith(c,'...'))`, joined by `and`, `or`, `not` and brackets. What is not
+//! understood is an error, never ignored: clients take the first match of a look-up for the principal that they
+//! meant.
 
 use crate::error::GraphError;
 
-/// All of these must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filter(Vec<Term>);
-
+/// A condition on one object; without text it holds for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Term {
-    Equals(String, Literal),
-    StartsWith(String, String),
-    /// Some element of the list equals.
-    Any(String, String),
+pub(crate) enum Filter {
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    Not(Box<Filter>),
+    Term { field: String, test: Test },
+}
+
+/// What is asked about a field. Of a list, some element must pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Test {
+    Is(Literal),
+    StartsWith(String),
+    EndsWith(String),
+    /// Some element of the list passes.
+    Element(Box<Test>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Literal {
+pub(crate) enum Literal {
     Text(String),
     Bool(bool),
+    Null,
 }
 
 /// What a filter looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Text(String),
     Bool(bool),
@@ -34,81 +44,172 @@ pub(crate) enum Field {
 impl Filter {
     /// `known` are the fields that may be named, compared without regard to case.
     pub(crate) fn parse(text: Option<&str>, known: &[&str]) -> Result<Self, GraphError> {
-        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(Self::default()) };
-        let mut parser = Parser { rest: text.trim(), known };
-        let mut terms = vec![parser.term()?];
-        while !parser.rest.is_empty() {
-            parser.word("and")?;
-            if terms.len() >= MOST_TERMS {
-                return Err(parser.error());
-            }
-            terms.push(parser.term()?);
-        }
-        Ok(Self(terms))
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+            return Ok(Self::All(Vec::new()));
+        };
+        let mut parser = Parser { rest: text.trim(), known, left: MOST_TERMS };
+        let filter = parser.any_of(MOST_DEPTH)?;
+        if parser.rest.is_empty() { Ok(filter) } else { Err(parser.error()) }
     }
 
-    pub(crate) fn holds(&self, field: impl Fn(&str) -> Field) -> bool {
-        self.0.iter().all(|term| match term {
-            Term::Equals(name, Literal::Text(wanted)) => match field(name) {
-                Field::Text(value) => value.eq_ignore_ascii_case(wanted),
-                Field::Bool(_) | Field::List(_) | Field::Null => false,
-            },
-            Term::Equals(name, Literal::Bool(wanted)) => {
-                matches!(field(name), Field::Bool(value) if value == *wanted)
-            }
-            Term::StartsWith(name, start) => match field(name) {
-                Field::Text(value) => value.to_lowercase().starts_with(&start.to_lowercase()),
-                Field::Bool(_) | Field::List(_) | Field::Null => false,
-            },
-            Term::Any(name, wanted) => match field(name) {
-                Field::List(values) => values.iter().any(|value| value.eq_ignore_ascii_case(wanted)),
-                Field::Text(_) | Field::Bool(_) | Field::Null => false,
-            },
-        })
+    pub(crate) fn holds(&self, field: &impl Fn(&str) -> Field) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.holds(field)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(field)),
+            Self::Not(part) => !part.holds(field),
+            Self::Term { field: name, test } => test.passes(&field(name)),
+        }
     }
+}
+
+impl Test {
+    fn passes(&self, value: &Field) -> bool {
+        match (self, value) {
+            (Self::Is(Literal::Text(wanted)), Field::Text(value)) => same(value, wanted),
+            (Self::Is(Literal::Bool(wanted)), Field::Bool(value)) => value == wanted,
+            (Self::Is(Literal::Null), Field::Null) => true,
+            (Self::StartsWith(start), Field::Text(value)) => {
+                value.to_lowercase().starts_with(&start.to_lowercase())
+            }
+            (Self::EndsWith(end), Field::Text(value)) => value.to_lowercase().ends_with(&end.to_lowercase()),
+            (Self::Element(test), Field::List(values)) => {
+                values.iter().any(|value| test.passes(&Field::Text(value.clone())))
+            }
+            (Self::Is(_) | Self::StartsWith(_) | Self::EndsWith(_) | Self::Element(_), _) => false,
+        }
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 
 struct Parser<'a> {
     rest: &'a str,
     known: &'a [&'a str],
+    /// Terms that may still come.
+    left: usize,
 }
 
 impl Parser<'_> {
-    fn term(&mut self) -> Result<Term, GraphError> {
-        let name = self.name()?;
-        if name.eq_ignore_ascii_case("startswith") {
+    /// `a or b`; `depth` brackets may still open.
+    fn any_of(&mut self, depth: usize) -> Result<Filter, GraphError> {
+        let mut parts = vec![self.all_of(depth)?];
+        while self.take_word("or") {
+            parts.push(self.all_of(depth)?);
+        }
+        Ok(Filter::Any(parts))
+    }
+
+    fn all_of(&mut self, depth: usize) -> Result<Filter, GraphError> {
+        let mut parts = vec![self.negated(depth)?];
+        while self.take_word("and") {
+            parts.push(self.negated(depth)?);
+        }
+        Ok(Filter::All(parts))
+    }
+
+    fn negated(&mut self, depth: usize) -> Result<Filter, GraphError> {
+        let Some(depth) = depth.checked_sub(1) else { return Err(self.error()) };
+        if self.take_word("not") {
+            return Ok(Filter::Not(Box::new(self.negated(depth)?)));
+        }
+        if self.rest.starts_with('(') {
             self.symbol('(')?;
-            let field = self.field()?;
-            self.symbol(',')?;
-            let start = self.text()?;
+            let filter = self.any_of(depth)?;
             self.symbol(')')?;
-            return Ok(Term::StartsWith(field, start));
+            return Ok(filter);
+        }
+        self.term()
+    }
+
+    fn term(&mut self) -> Result<Filter, GraphError> {
+        let Some(left) = self.left.checked_sub(1) else { return Err(self.error()) };
+        self.left = left;
+        let name = self.name()?;
+        if self.rest.starts_with('(') {
+            self.symbol('(')?;
+            let field = self.name()?;
+            let field = self.check(&field)?;
+            let test = self.function(&name)?;
+            return Ok(Filter::Term { field, test });
         }
         let field = self.check(&name)?;
-        if self.rest.starts_with("/any(") {
-            self.rest = self.rest.get("/any(".len()..).unwrap_or_default();
-            let variable = self.name()?;
-            self.symbol(':')?;
-            self.word(&variable)?;
-            self.word("eq")?;
-            let wanted = self.text()?;
-            self.symbol(')')?;
-            return Ok(Term::Any(field, wanted));
+        if let Some(rest) = self.rest.strip_prefix("/any(") {
+            self.rest = rest.trim_start();
+            let test = self.element()?;
+            return Ok(Filter::Term { field, test: Test::Element(Box::new(test)) });
         }
-        self.word("eq")?;
-        if self.rest.starts_with('\'') {
-            return Ok(Term::Equals(field, Literal::Text(self.text()?)));
-        }
+        let is = |literal| Filter::Term { field: field.clone(), test: Test::Is(literal) };
         match self.name()?.as_str() {
-            "true" => Ok(Term::Equals(field, Literal::Bool(true))),
-            "false" => Ok(Term::Equals(field, Literal::Bool(false))),
+            "eq" => Ok(is(self.literal()?)),
+            "ne" => Ok(Filter::Not(Box::new(is(self.literal()?)))),
+            "in" => {
+                self.symbol('(')?;
+                let mut values = vec![is(self.literal()?)];
+                while self.rest.starts_with(',') && values.len() < MOST_VALUES {
+                    self.symbol(',')?;
+                    values.push(is(self.literal()?));
+                }
+                self.symbol(')')?;
+                Ok(Filter::Any(values))
+            }
             _ => Err(self.error()),
         }
     }
 
-    fn field(&mut self) -> Result<String, GraphError> {
+    /// After `any(`: `c:c eq 'x'` or `c:startswith(c,'x')`.
+    fn element(&mut self) -> Result<Test, GraphError> {
+        let variable = self.name()?;
+        self.symbol(':')?;
         let name = self.name()?;
-        self.check(&name)
+        let test = if self.rest.starts_with('(') {
+            self.symbol('(')?;
+            self.word(&variable)?;
+            self.function(&name)?
+        } else if name == variable {
+            self.word("eq")?;
+            Test::Is(Literal::Text(self.text()?))
+        } else {
+            return Err(self.error());
+        };
+        self.symbol(')')?;
+        Ok(test)
+    }
+
+    /// After the function's first argument.
+    fn function(&mut self, name: &str) -> Result<Test, GraphError> {
+        self.symbol(',')?;
+        let text = self.text()?;
+        self.symbol(')')?;
+        match name.to_ascii_lowercase().as_str() {
+            "startswith" => Ok(Test::StartsWith(text)),
+            "endswith" => Ok(Test::EndsWith(text)),
+            _ => Err(GraphError::bad(format!(
+                "Invalid filter clause: '{name}' is not a function that is known here, expected startswith or endswith."
+            ))),
+        }
+    }
+
+    fn literal(&mut self) -> Result<Literal, GraphError> {
+        if self.rest.starts_with('\'') {
+            return Ok(Literal::Text(self.text()?));
+        }
+        match self.name()?.as_str() {
+            "true" => Ok(Literal::Bool(true)),
+            "false" => Ok(Literal::Bool(false)),
+            "null" => Ok(Literal::Null),
+            _ => Err(self.error()),
+        }
+    }
+
+    fn take_word(&mut self, word: &str) -> bool {
+        let Some(rest) = self.rest.strip_prefix(word) else { return false };
+        let ends = rest.starts_with([' ', '(']);
+        if ends {
+            self.rest = rest.trim_start();
+        }
+        ends
     }
 
     fn check(&self, name: &str) -> Result<String, GraphError> {
@@ -165,12 +266,14 @@ impl Parser<'_> {
     fn error(&self) -> GraphError {
         let rest: String = self.rest.chars().take(60).collect();
         GraphError::bad(format!(
-            "Invalid filter clause near '{rest}': expected \"property eq 'value'\", startswith(property,'value') or property/any(c:c eq 'value'), joined by and."
+            "Invalid filter clause near '{rest}': expected \"property eq 'value'\" (or ne, in), startswith(property,'value'), endswith(property,'value') or property/any(c:c eq 'value'), joined by and, or, not."
         ))
     }
 }
 
-const MOST_TERMS: usize = 16;
+const MOST_TERMS: usize = 32;
+const MOST_VALUES: usize = 32;
+const MOST_DEPTH: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -178,7 +281,7 @@ mod tests {
 
     fn holds(text: &str) -> Option<bool> {
         let filter = Filter::parse(Some(text), &["displayName", "accountEnabled", "names"]).ok()?;
-        Some(filter.holds(|name| match name {
+        Some(filter.holds(&|name: &str| match name {
             "displayName" => Field::Text("O'Neil Team".into()),
             "accountEnabled" => Field::Bool(true),
             _ => Field::List(vec!["a".into(), "b".into()]),
@@ -193,19 +296,43 @@ mod tests {
         assert_eq!(holds("names/any(c:c eq 'b')"), Some(true));
         assert_eq!(holds("names/any(x:x eq 'c')"), Some(false));
         assert_eq!(holds(""), Some(true));
+        assert_eq!(holds("displayName ne 'x'"), Some(true));
+        assert_eq!(holds("accountEnabled ne true"), Some(false));
+        assert_eq!(holds("displayName eq 'x' or displayName eq 'o''neil team'"), Some(true));
+        assert_eq!(holds("displayName in ('x', 'O''Neil Team')"), Some(true));
+        assert_eq!(holds("displayName in ('x')"), Some(false));
+        assert_eq!(holds("displayName eq null"), Some(false));
+        assert_eq!(holds("endswith(displayName,'team')"), Some(true));
+        assert_eq!(holds("names/any(n:startswith(n,'b'))"), Some(true));
+        // `and` binds before `or`, and `not` before both.
+        assert_eq!(
+            holds("accountEnabled eq true or accountEnabled eq true and accountEnabled eq false"),
+            Some(true)
+        );
+        assert_eq!(
+            holds("(accountEnabled eq true or accountEnabled eq true) and not (accountEnabled eq true)"),
+            Some(false)
+        );
+        assert_eq!(holds("not startswith(displayName,'x') and accountEnabled eq true"), Some(true));
     }
 
     #[test]
     fn what_is_not_understood_is_refused() {
         for text in [
             "secret eq 'x'",
-            "displayName ne 'x'",
+            "displayName gt 'x'",
+            "displayName in ()",
+            "displayName eq 'x' or",
+            "not",
+            "contains(displayName,'x')",
+            "names/any(c:startswith(d,'b'))",
             "displayName eq 'x",
-            "displayName eq 'x' or displayName eq 'y'",
+            "displayName eq 'x' xor displayName eq 'y'",
             "displayName eq 'x' displayName eq 'x'",
             "names/any(c:d eq 'b')",
             "startswith(displayName)",
-            "(displayName eq 'x')",
+            "(displayName eq 'x'",
+            "((((((((((displayName eq 'x'))))))))))",
             "'",
         ] {
             assert_eq!(holds(text), None, "{text}");

@@ -1,5 +1,7 @@
 //! `/groups`: groups, their members and owners.
 
+use std::sync::Arc;
+
 use app::{
     App,
     groups::{GroupUpdate, NewGroup},
@@ -9,19 +11,27 @@ use axum::{
     extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
-use domain::{group::Group, id::ObjectId};
+use domain::{
+    directory::Directory,
+    group::Group,
+    id::{ObjectId, TenantId},
+};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     call::{Authenticated, Body},
+    collection::Kind,
     directory_objects,
     error::GraphError,
-    filter::{Field, Filter},
+    filter::Field,
     page::{ListQuery, single},
     users::{parse_display_name, required},
 };
+
+/// The collection.
+pub(crate) struct Groups;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,26 +46,6 @@ pub(crate) struct GroupForm {
 pub(crate) struct Reference {
     #[serde(rename = "@odata.id")]
     id: String,
-}
-
-pub(crate) async fn list(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, GraphError> {
-    let filter =
-        Filter::parse(query.filter.as_deref(), &["id", "displayName", "mailNickname", "securityEnabled"])?;
-    let after = query.after()?;
-    let snapshot = app.snapshot();
-    let mut groups: Vec<_> = snapshot
-        .directory()
-        .groups()
-        .filter(|group| group.tenant == caller.tenant && after.is_none_or(|after| group.id > after))
-        .filter(|group| filter.holds(|name| field(group, name)))
-        .collect();
-    groups.sort_by_key(|group| group.id);
-    let objects = groups.into_iter().map(|group| (group.id, render(group)));
-    Ok(Json(query.page(&app, "groups", objects)?).into_response())
 }
 
 pub(crate) async fn create(
@@ -116,7 +106,7 @@ pub(crate) async fn members(
     let snapshot = app.snapshot();
     let members = snapshot.directory().members_after(group.id, query.after()?);
     let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
-    Ok(Json(query.page(&app, &format!("groups/{}/members", group.id), objects)?).into_response())
+    Ok(Json(query.page(&app, &format!("groups/{}/members", group.id), None, objects)?).into_response())
 }
 
 pub(crate) async fn transitive_members(
@@ -136,7 +126,8 @@ pub(crate) async fn transitive_members(
     let after = query.after()?;
     let members = found.into_iter().filter(|id| after.is_none_or(|after| *id > after));
     let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
-    Ok(Json(query.page(&app, &format!("groups/{}/transitiveMembers", group.id), objects)?).into_response())
+    Ok(Json(query.page(&app, &format!("groups/{}/transitiveMembers", group.id), None, objects)?)
+        .into_response())
 }
 
 pub(crate) async fn add_member(
@@ -169,7 +160,7 @@ pub(crate) async fn owners(
     let after = query.after()?;
     let owners = group.owners.iter().copied().filter(|id| after.is_none_or(|after| *id > after));
     let objects = owners.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
-    Ok(Json(query.page(&app, &format!("groups/{}/owners", group.id), objects)?).into_response())
+    Ok(Json(query.page(&app, &format!("groups/{}/owners", group.id), None, objects)?).into_response())
 }
 
 pub(crate) async fn add_owner(
@@ -215,12 +206,30 @@ pub(crate) fn parse(text: &str) -> Result<ObjectId, GraphError> {
     ObjectId::parse(text).map_err(|_| GraphError::not_found(text))
 }
 
-fn field(group: &Group, name: &str) -> Field {
-    match name {
-        "id" => Field::Text(group.id.to_string()),
-        "displayName" => Field::Text(group.display_name.to_string()),
-        "mailNickname" => Field::Text(group.mail_nickname.clone()),
-        "securityEnabled" => Field::Bool(true),
-        _ => Field::Null,
+impl Kind for Groups {
+    type Record = Group;
+    const PATH: &'static str = "groups";
+    const PROPERTIES: &'static [&'static str] = &["id", "displayName", "mailNickname", "securityEnabled"];
+
+    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<Group>> {
+        directory.groups()
+    }
+
+    fn key(group: &Group) -> (TenantId, ObjectId) {
+        (group.tenant, group.id)
+    }
+
+    fn field(group: &Group, name: &str) -> Field {
+        match name {
+            "id" => Field::Text(group.id.to_string()),
+            "displayName" => Field::Text(group.display_name.to_string()),
+            "mailNickname" => Field::Text(group.mail_nickname.clone()),
+            "securityEnabled" => Field::Bool(true),
+            _ => Field::Null,
+        }
+    }
+
+    fn render(group: &Group) -> Value {
+        render(group)
     }
 }

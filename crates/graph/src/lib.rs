@@ -5,6 +5,7 @@
 
 mod applications;
 mod call;
+mod collection;
 mod directory_objects;
 mod error;
 mod federated_credentials;

@@ -1,11 +1,11 @@
-//! Lists: `$filter`, `$top`, `$select`, and pages that follow each other by `@odata.nextLink`.
+//! Lists: `$filter`, `$search`, `$top`, `$select`, `$count`, and pages that follow each other by `@odata.nextLink`.
 
 use app::App;
 use domain::id::ObjectId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::error::GraphError;
+use crate::{error::GraphError, filter::Field};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct ListQuery {
@@ -19,6 +19,35 @@ pub(crate) struct ListQuery {
     skip_token: Option<String>,
     #[serde(rename = "$count")]
     count: Option<bool>,
+    #[serde(rename = "$search")]
+    search: Option<String>,
+    #[serde(rename = "$orderby")]
+    orderby: Option<String>,
+    #[serde(rename = "$expand")]
+    expand: Option<String>,
+    #[serde(rename = "$skip")]
+    skip: Option<String>,
+}
+
+/// One clause of `$search`: a property with a word in it that begins so.
+#[derive(Debug)]
+pub(crate) struct Search {
+    property: String,
+    text: String,
+}
+
+impl Search {
+    pub(crate) fn finds(&self, field: &impl Fn(&str) -> Field) -> bool {
+        let Field::Text(value) = field(&self.property) else { return false };
+        let value = value.to_lowercase();
+        let begins = |(place, _): (usize, &str)| {
+            !value
+                .get(..place)
+                .and_then(|before| before.chars().next_back())
+                .is_some_and(char::is_alphanumeric)
+        };
+        value.match_indices(&self.text).any(begins)
+    }
 }
 
 impl ListQuery {
@@ -32,13 +61,37 @@ impl ListQuery {
             .transpose()
     }
 
-    /// Renders a page of objects that come in order of their id.
+    /// `$search="property:text"`; `known` are the properties that may be named.
+    pub(crate) fn search(&self, known: &[&str]) -> Result<Option<Search>, GraphError> {
+        let Some(text) = &self.search else { return Ok(None) };
+        let clause = text.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let parts = clause.and_then(|clause| clause.split_once(':')).filter(|(_, text)| !text.is_empty());
+        let (name, wanted) = parts.filter(|(_, text)| !text.contains('"')).ok_or_else(|| {
+            GraphError::bad(format!("$search is '{}', expected '\"property:text\"'.", cut(text)))
+        })?;
+        let property = known.iter().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
+            GraphError::bad(format!("$search: '{}' is not a property that can be searched.", cut(name)))
+        })?;
+        Ok(Some(Search { property: (*property).to_owned(), text: wanted.to_lowercase() }))
+    }
+
+    /// Renders a page of objects that come in order of their id. `total` is how many there are on all pages, where
+    /// that is known.
     pub(crate) fn page(
         &self,
         app: &App,
         path: &str,
+        total: Option<usize>,
         objects: impl Iterator<Item = (ObjectId, Value)>,
     ) -> Result<Value, GraphError> {
+        for (name, value) in [("$orderby", &self.orderby), ("$expand", &self.expand), ("$skip", &self.skip)] {
+            if let Some(value) = value {
+                return Err(GraphError::bad(format!(
+                    "{name} is '{}', and is not supported here.",
+                    cut(value)
+                )));
+            }
+        }
         let top = self.top.unwrap_or(100);
         if top == 0 || top > MOST_ON_A_PAGE {
             return Err(GraphError::bad(format!("$top is {top}, expected 1 to {MOST_ON_A_PAGE}.")));
@@ -49,8 +102,9 @@ impl ListQuery {
         let base = &app.settings().external_url;
         let mut answer = Map::new();
         answer.insert("@odata.context".into(), format!("{base}/v1.0/$metadata#{path}").into());
-        if self.count == Some(true) && !more && self.skip_token.is_none() {
-            answer.insert("@odata.count".into(), page.len().into());
+        let total = total.or_else(|| (!more && self.skip_token.is_none()).then_some(page.len()));
+        if let Some(total) = total.filter(|_| self.count == Some(true)) {
+            answer.insert("@odata.count".into(), total.into());
         }
         if let Some((last, _)) = page.last().filter(|_| more) {
             answer.insert("@odata.nextLink".into(), self.next(base, path, *last).into());
@@ -84,13 +138,22 @@ impl ListQuery {
         if let Some(top) = self.top {
             link.push_str(&format!("&$top={top}"));
         }
-        for (name, value) in [("$filter", &self.filter), ("$select", &self.select)] {
+        let kept = [("$filter", &self.filter), ("$select", &self.select), ("$search", &self.search)];
+        for (name, value) in kept {
             if let Some(value) = value {
                 link.push_str(&format!("&{name}={}", encode(value)));
             }
         }
+        if self.count == Some(true) {
+            link.push_str("&$count=true");
+        }
         link
     }
+}
+
+/// Enough of a text to know it again.
+fn cut(text: &str) -> String {
+    text.chars().take(120).collect()
 }
 
 /// A single object with its context.

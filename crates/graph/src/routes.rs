@@ -8,8 +8,13 @@ use axum::{
 };
 
 use crate::{
-    applications, directory_objects, federated_credentials, groups, me, organization, permission_grants,
-    service_principals, users,
+    applications::{self, Applications},
+    collection::{count, list},
+    directory_objects, federated_credentials,
+    groups::{self, Groups},
+    me, organization, permission_grants,
+    service_principals::{self, ServicePrincipals},
+    users::{self, Users},
 };
 
 pub fn routes() -> Router<App> {
@@ -20,13 +25,15 @@ fn version() -> Router<App> {
     Router::new()
         .route("/me", get(me::show))
         .route("/me/getMemberGroups", post(me::get_member_groups))
-        .route("/users", get(users::list).post(users::create))
+        .route("/users", get(list::<Users>).post(users::create))
+        .route("/users/$count", get(count::<Users>))
         .route("/users/{user}", get(users::show).patch(users::update).delete(users::delete))
         .route("/users/{user}/memberOf", get(users::member_of))
         .route("/users/{user}/getMemberGroups", post(users::get_member_groups))
         .route("/users/{user}/getMemberObjects", post(users::get_member_groups))
         .route("/users/{user}/revokeSignInSessions", post(users::revoke_sign_in_sessions))
-        .route("/groups", get(groups::list).post(groups::create))
+        .route("/groups", get(list::<Groups>).post(groups::create))
+        .route("/groups/$count", get(count::<Groups>))
         .route("/groups/{group}", get(groups::show).patch(groups::update).delete(groups::delete))
         .route("/groups/{group}/members", get(groups::members))
         .route("/groups/{group}/transitiveMembers", get(groups::transitive_members))
@@ -35,7 +42,8 @@ fn version() -> Router<App> {
         .route("/groups/{group}/owners", get(groups::owners))
         .route("/groups/{group}/owners/$ref", post(groups::add_owner))
         .route("/groups/{group}/owners/{owner}/$ref", delete(groups::remove_owner))
-        .route("/applications", get(applications::list).post(applications::create))
+        .route("/applications", get(list::<Applications>).post(applications::create))
+        .route("/applications/$count", get(count::<Applications>))
         .route(
             "/applications/{application}",
             get(applications::show).patch(applications::update).delete(applications::delete),
@@ -52,7 +60,8 @@ fn version() -> Router<App> {
         )
         .route("/applications/{application}/addPassword", post(applications::add_password))
         .route("/applications/{application}/removePassword", post(applications::remove_password))
-        .route("/servicePrincipals", get(service_principals::list).post(service_principals::create))
+        .route("/servicePrincipals", get(list::<ServicePrincipals>).post(service_principals::create))
+        .route("/servicePrincipals/$count", get(count::<ServicePrincipals>))
         .route(
             "/servicePrincipals/{principal}",
             get(service_principals::show)

@@ -1,5 +1,7 @@
 //! `/servicePrincipals`: what applications and managed identities are in the tenant.
 
+use std::sync::Arc;
+
 use app::App;
 use axum::{
     Json,
@@ -8,7 +10,8 @@ use axum::{
 };
 use domain::{
     application::{ServicePrincipal, ServicePrincipalKind},
-    id::AppId,
+    directory::Directory,
+    id::{AppId, ObjectId, TenantId},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -17,11 +20,15 @@ use serde_json::{Value, json};
 use crate::{
     applications::{render_certificate, render_secret},
     call::{Authenticated, Body},
+    collection::Kind,
     error::GraphError,
-    filter::{Field, Filter},
+    filter::Field,
     groups::parse,
     page::{ListQuery, single},
 };
+
+/// The collection.
+pub(crate) struct ServicePrincipals;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,27 +40,6 @@ pub(crate) struct NewPrincipal {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PrincipalForm {
     account_enabled: Option<bool>,
-}
-
-pub(crate) async fn list(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, GraphError> {
-    let known =
-        ["id", "appId", "displayName", "servicePrincipalNames", "accountEnabled", "servicePrincipalType"];
-    let filter = Filter::parse(query.filter.as_deref(), &known)?;
-    let after = query.after()?;
-    let snapshot = app.snapshot();
-    let mut principals: Vec<_> = snapshot
-        .directory()
-        .service_principals()
-        .filter(|each| each.tenant == caller.tenant && after.is_none_or(|after| each.id > after))
-        .filter(|each| filter.holds(|name| field(each, name)))
-        .collect();
-    principals.sort_by_key(|each| each.id);
-    let objects = principals.into_iter().map(|each| (each.id, render(each)));
-    Ok(Json(query.page(&app, "servicePrincipals", objects)?).into_response())
 }
 
 pub(crate) async fn create(
@@ -69,12 +55,13 @@ pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
+    Query(query): Query<ListQuery>,
 ) -> Result<Response, GraphError> {
     let snapshot = app.snapshot();
     let found =
         snapshot.directory().service_principal(parse(&id)?).filter(|each| each.tenant == caller.tenant);
     let found = found.ok_or_else(|| GraphError::not_found(&id))?;
-    Ok(Json(single(&app, "servicePrincipals", render(found))).into_response())
+    Ok(Json(single(&app, "servicePrincipals", query.selected(render(found)))).into_response())
 }
 
 pub(crate) async fn update(
@@ -122,14 +109,33 @@ fn kind(principal: &ServicePrincipal) -> &'static str {
     }
 }
 
-fn field(principal: &ServicePrincipal, name: &str) -> Field {
-    match name {
-        "id" => Field::Text(principal.id.to_string()),
-        "appId" => Field::Text(principal.app_id.to_string()),
-        "displayName" => Field::Text(principal.display_name.to_string()),
-        "servicePrincipalNames" => Field::List(vec![principal.app_id.to_string()]),
-        "accountEnabled" => Field::Bool(principal.enabled),
-        "servicePrincipalType" => Field::Text(kind(principal).to_owned()),
-        _ => Field::Null,
+impl Kind for ServicePrincipals {
+    type Record = ServicePrincipal;
+    const PATH: &'static str = "servicePrincipals";
+    const PROPERTIES: &'static [&'static str] =
+        &["id", "appId", "displayName", "servicePrincipalNames", "accountEnabled", "servicePrincipalType"];
+
+    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<ServicePrincipal>> {
+        directory.service_principals()
+    }
+
+    fn key(principal: &ServicePrincipal) -> (TenantId, ObjectId) {
+        (principal.tenant, principal.id)
+    }
+
+    fn field(principal: &ServicePrincipal, name: &str) -> Field {
+        match name {
+            "id" => Field::Text(principal.id.to_string()),
+            "appId" => Field::Text(principal.app_id.to_string()),
+            "displayName" => Field::Text(principal.display_name.to_string()),
+            "servicePrincipalNames" => Field::List(vec![principal.app_id.to_string()]),
+            "accountEnabled" => Field::Bool(principal.enabled),
+            "servicePrincipalType" => Field::Text(kind(principal).to_owned()),
+            _ => Field::Null,
+        }
+    }
+
+    fn render(principal: &ServicePrincipal) -> Value {
+        render(principal)
     }
 }

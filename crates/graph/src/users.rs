@@ -1,5 +1,7 @@
 //! `/users`: people.
 
+use std::sync::Arc;
+
 use app::{
     App, Secret,
     users::{NewUser, UserUpdate},
@@ -10,6 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
+    directory::Directory,
+    id::{ObjectId, TenantId},
     name::{DisplayName, Upn},
     user::User,
 };
@@ -19,11 +23,15 @@ use serde_json::{Value, json};
 
 use crate::{
     call::{Authenticated, Body},
+    collection::Kind,
     directory_objects,
     error::GraphError,
-    filter::{Field, Filter},
+    filter::Field,
     page::{ListQuery, single},
 };
+
+/// The collection.
+pub(crate) struct Users;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -49,28 +57,6 @@ pub(crate) struct UserForm {
     surname: Option<Option<String>>,
     #[serde(default, deserialize_with = "present")]
     job_title: Option<Option<String>>,
-}
-
-pub(crate) async fn list(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, GraphError> {
-    let filter = Filter::parse(
-        query.filter.as_deref(),
-        &["id", "userPrincipalName", "displayName", "mail", "mailNickname", "accountEnabled"],
-    )?;
-    let after = query.after()?;
-    let snapshot = app.snapshot();
-    let mut users: Vec<_> = snapshot
-        .directory()
-        .users()
-        .filter(|user| user.tenant == caller.tenant && after.is_none_or(|after| user.id > after))
-        .filter(|user| filter.holds(|name| field(user, name)))
-        .collect();
-    users.sort_by_key(|user| user.id);
-    let objects = users.into_iter().map(|user| (user.id, render(user)));
-    Ok(Json(query.page(&app, "users", objects)?).into_response())
 }
 
 pub(crate) async fn create(
@@ -166,7 +152,7 @@ pub(crate) async fn member_of(
     let groups =
         snapshot.directory().direct_groups(user.id).filter(|id| after.is_none_or(|after| *id > after));
     let objects = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
-    Ok(Json(query.page(&app, &format!("users/{}/memberOf", user.id), objects)?).into_response())
+    Ok(Json(query.page(&app, &format!("users/{}/memberOf", user.id), None, objects)?).into_response())
 }
 
 pub(crate) async fn get_member_groups(
@@ -198,16 +184,35 @@ pub(crate) fn render(user: &User) -> Value {
     })
 }
 
-fn field(user: &User, name: &str) -> Field {
-    let optional = |value: &Option<String>| value.clone().map_or(Field::Null, Field::Text);
-    match name {
-        "id" => Field::Text(user.id.to_string()),
-        "userPrincipalName" => Field::Text(user.upn.to_string()),
-        "displayName" => Field::Text(user.display_name.to_string()),
-        "mail" => optional(&user.mail),
-        "mailNickname" => optional(&user.mail_nickname),
-        "accountEnabled" => Field::Bool(user.enabled),
-        _ => Field::Null,
+impl Kind for Users {
+    type Record = User;
+    const PATH: &'static str = "users";
+    const PROPERTIES: &'static [&'static str] =
+        &["id", "userPrincipalName", "displayName", "mail", "mailNickname", "accountEnabled"];
+
+    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<User>> {
+        directory.users()
+    }
+
+    fn key(user: &User) -> (TenantId, ObjectId) {
+        (user.tenant, user.id)
+    }
+
+    fn field(user: &User, name: &str) -> Field {
+        let optional = |value: &Option<String>| value.clone().map_or(Field::Null, Field::Text);
+        match name {
+            "id" => Field::Text(user.id.to_string()),
+            "userPrincipalName" => Field::Text(user.upn.to_string()),
+            "displayName" => Field::Text(user.display_name.to_string()),
+            "mail" => optional(&user.mail),
+            "mailNickname" => optional(&user.mail_nickname),
+            "accountEnabled" => Field::Bool(user.enabled),
+            _ => Field::Null,
+        }
+    }
+
+    fn render(user: &User) -> Value {
+        render(user)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole servers in this process, asked over TLS.
 
 mod consent;
+mod directory;
 mod foreign;
 mod outside;
 mod site;
