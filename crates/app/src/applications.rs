@@ -209,6 +209,48 @@ impl App {
         .await
     }
 
+    /// Gives a service principal a secret of its own. A managed identity has none: nobody is to know one.
+    pub async fn add_service_principal_secret(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        new: NewSecret,
+    ) -> Result<IssuedSecret, Error> {
+        let issued = self.issue_secret(new)?;
+        self.transact(|tx| {
+            let mut principal = owned_service_principal(tx, caller, id, PRINCIPAL_CREDENTIALS)?;
+            if let ServicePrincipalKind::ManagedIdentity(_) = principal.kind {
+                let name = &principal.display_name;
+                return Err(Error::invalid(
+                    "passwordCredential",
+                    format!("\"{name}\" is a managed identity, which cannot have a secret"),
+                ));
+            }
+            principal.secrets.push(issued.record.clone());
+            tx.put(&Record::ServicePrincipal(principal))
+        })
+        .await?;
+        Ok(issued)
+    }
+
+    pub async fn remove_service_principal_secret(
+        &self,
+        caller: &Caller,
+        id: ObjectId,
+        key_id: Uuid,
+    ) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut principal = owned_service_principal(tx, caller, id, PRINCIPAL_CREDENTIALS)?;
+            let before = principal.secrets.len();
+            principal.secrets.retain(|secret| secret.key_id != key_id);
+            if principal.secrets.len() == before {
+                return Err(Error::not_found("password credential", key_id));
+            }
+            tx.put(&Record::ServicePrincipal(principal))
+        })
+        .await
+    }
+
     pub async fn delete_service_principal(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
         self.transact(|tx| {
             owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/delete")?;
@@ -344,4 +386,5 @@ fn require_owner(tx: &Tx, caller: &Caller, owner: bool, id: ObjectId, action: &s
 }
 
 const CREDENTIALS: &str = "microsoft.directory/applications/credentials/update";
+const PRINCIPAL_CREDENTIALS: &str = "microsoft.directory/servicePrincipals/credentials/update";
 const DEFAULT_LIFE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 365);

@@ -135,7 +135,8 @@ impl App {
     pub async fn add_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
         self.transact(|tx| {
             let mut record = owned_group(tx, caller, group, "microsoft.directory/groups/owners/update")?;
-            match tx.snapshot().directory().principal(owner) {
+            let principal = tx.snapshot().directory().principal(owner);
+            match principal.filter(|principal| principal.tenant() == caller.tenant) {
                 Some(Principal::User(_) | Principal::ServicePrincipal(_)) => {}
                 Some(Principal::Group(_)) => {
                     return Err(Error::invalid("owners", "a group cannot own a group"));

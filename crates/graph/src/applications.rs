@@ -26,6 +26,7 @@ use uuid::Uuid;
 use crate::{
     call::{Authenticated, Body},
     collection::Kind,
+    directory_objects,
     error::GraphError,
     filter::Field,
     groups::parse,
@@ -85,7 +86,7 @@ struct PasswordForm {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RemovePassword {
-    key_id: Uuid,
+    pub(crate) key_id: Uuid,
 }
 
 pub(crate) async fn create(
@@ -129,16 +130,26 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
+pub(crate) async fn owners(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let snapshot = app.snapshot();
+    let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
+    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
+    let path = format!("applications/{}/owners", found.id);
+    Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &found.owners)?).into_response())
+}
+
 pub(crate) async fn add_password(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
     Body(form): Body<AddPassword>,
 ) -> Result<Response, GraphError> {
-    let form = form.password_credential.unwrap_or_default();
-    let new =
-        NewSecret { display_name: form.display_name, start: form.start_date_time, end: form.end_date_time };
-    let issued = app.add_application_secret(&caller, parse(&id)?, new).await?;
+    let issued = app.add_application_secret(&caller, parse(&id)?, form.read()).await?;
     Ok(Json(render_issued(&issued)).into_response())
 }
 
@@ -150,6 +161,13 @@ pub(crate) async fn remove_password(
 ) -> Result<Response, GraphError> {
     app.remove_application_secret(&caller, parse(&id)?, form.key_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl AddPassword {
+    pub(crate) fn read(self) -> NewSecret {
+        let form = self.password_credential.unwrap_or_default();
+        NewSecret { display_name: form.display_name, start: form.start_date_time, end: form.end_date_time }
+    }
 }
 
 impl ApplicationForm {
@@ -221,7 +239,7 @@ pub(crate) fn render_secret(secret: &ClientSecret) -> Value {
     })
 }
 
-fn render_issued(issued: &IssuedSecret) -> Value {
+pub(crate) fn render_issued(issued: &IssuedSecret) -> Value {
     let mut object = render_secret(&issued.record);
     if let Value::Object(members) = &mut object {
         members.insert("secretText".into(), issued.text.expose().as_str().into());

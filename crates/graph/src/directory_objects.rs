@@ -1,5 +1,7 @@
 //! `/directoryObjects`: any principal by its id.
 
+use std::collections::BTreeSet;
+
 use app::App;
 use axum::{
     Json,
@@ -15,6 +17,7 @@ use crate::{
     call::{Authenticated, Body},
     error::GraphError,
     groups::{self, parse},
+    page::ListQuery,
     service_principals, users,
 };
 
@@ -84,6 +87,20 @@ pub(crate) async fn check_member_groups(
     let held: Vec<ObjectId> =
         form.group_ids.into_iter().filter(|group| groups.binary_search(group).is_ok()).collect();
     Ok(Json(json!({"value": held})).into_response())
+}
+
+/// A page of objects that are named by their ids.
+pub(crate) fn page(
+    app: &App,
+    snapshot: &Snapshot,
+    query: &ListQuery,
+    path: &str,
+    ids: &BTreeSet<ObjectId>,
+) -> Result<Value, GraphError> {
+    let after = query.after()?;
+    let left = ids.iter().copied().filter(|id| after.is_none_or(|after| *id > after));
+    let objects = left.filter_map(|id| Some((id, render(snapshot, id)?)));
+    query.page(app, path, Some(ids.len()), objects)
 }
 
 pub(crate) fn render(snapshot: &Snapshot, id: ObjectId) -> Option<Value> {

@@ -3,12 +3,18 @@
 use app::{App, Caller, CallerKind};
 use axum::{
     Json,
-    extract::State,
+    extract::{Query, State},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
-use crate::{call::Authenticated, error::GraphError, page::single, users};
+use crate::{
+    call::Authenticated,
+    directory_objects,
+    error::GraphError,
+    page::{ListQuery, single},
+    users,
+};
 
 pub(crate) async fn show(
     State(app): State<App>,
@@ -17,6 +23,23 @@ pub(crate) async fn show(
     require_person(&caller)?;
     let user = app.find_user(&caller, &caller.object_id.to_string())?;
     Ok(Json(single(&app, "users", users::render(&user))).into_response())
+}
+
+/// What the person may change as its owner.
+pub(crate) async fn owned_objects(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    require_person(&caller)?;
+    let snapshot = app.snapshot();
+    let directory = snapshot.directory();
+    let id = caller.object_id;
+    let groups = directory.groups().filter(|each| each.owners.contains(&id)).map(|each| each.id);
+    let applications = directory.applications().filter(|each| each.owners.contains(&id)).map(|each| each.id);
+    let principals = directory.service_principals().filter(|each| each.owners.contains(&id));
+    let owned = groups.chain(applications).chain(principals.map(|each| each.id)).collect();
+    Ok(Json(directory_objects::page(&app, &snapshot, &query, "me/ownedObjects", &owned)?).into_response())
 }
 
 /// All groups that the person is in, nested ones too, by object id.

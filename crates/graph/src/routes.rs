@@ -24,6 +24,7 @@ pub fn routes() -> Router<App> {
 fn version() -> Router<App> {
     Router::new()
         .route("/me", get(me::show))
+        .route("/me/ownedObjects", get(me::owned_objects))
         .route("/me/getMemberGroups", post(me::get_member_groups))
         .route("/users", get(list::<Users>).post(users::create))
         .route("/users/$count", get(count::<Users>))
@@ -58,6 +59,7 @@ fn version() -> Router<App> {
                 .patch(federated_credentials::update)
                 .delete(federated_credentials::delete),
         )
+        .route("/applications/{application}/owners", get(applications::owners))
         .route("/applications/{application}/addPassword", post(applications::add_password))
         .route("/applications/{application}/removePassword", post(applications::remove_password))
         .route("/servicePrincipals", get(list::<ServicePrincipals>).post(service_principals::create))
@@ -68,6 +70,9 @@ fn version() -> Router<App> {
                 .patch(service_principals::update)
                 .delete(service_principals::delete),
         )
+        .route("/servicePrincipals/{principal}/owners", get(service_principals::owners))
+        .route("/servicePrincipals/{principal}/addPassword", post(service_principals::add_password))
+        .route("/servicePrincipals/{principal}/removePassword", post(service_principals::remove_password))
         .route("/directoryObjects/getByIds", post(directory_objects::get_by_ids))
         .route("/directoryObjects/{object}", get(directory_objects::show))
         .route("/directoryObjects/{object}/getMemberGroups", post(directory_objects::get_member_groups))

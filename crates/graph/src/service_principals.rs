@@ -18,9 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    applications::{render_certificate, render_secret},
+    applications::{AddPassword, RemovePassword, render_certificate, render_issued, render_secret},
     call::{Authenticated, Body},
     collection::Kind,
+    directory_objects,
     error::GraphError,
     filter::Field,
     groups::parse,
@@ -82,6 +83,40 @@ pub(crate) async fn delete(
     Path(id): Path<String>,
 ) -> Result<Response, GraphError> {
     app.delete_service_principal(&caller, parse(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn owners(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, GraphError> {
+    let snapshot = app.snapshot();
+    let found =
+        snapshot.directory().service_principal(parse(&id)?).filter(|each| each.tenant == caller.tenant);
+    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
+    let path = format!("servicePrincipals/{}/owners", found.id);
+    Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &found.owners)?).into_response())
+}
+
+pub(crate) async fn add_password(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(form): Body<AddPassword>,
+) -> Result<Response, GraphError> {
+    let issued = app.add_service_principal_secret(&caller, parse(&id)?, form.read()).await?;
+    Ok(Json(render_issued(&issued)).into_response())
+}
+
+pub(crate) async fn remove_password(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(form): Body<RemovePassword>,
+) -> Result<Response, GraphError> {
+    app.remove_service_principal_secret(&caller, parse(&id)?, form.key_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

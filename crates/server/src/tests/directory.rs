@@ -118,3 +118,52 @@ async fn pages_follow_each_other_while_the_list_changes() {
     seen.sort_unstable();
     assert_eq!(seen, stay);
 }
+
+/// The secret of a service principal is shown once, works at the token endpoint, and is gone when it is removed.
+#[tokio::test]
+async fn a_service_principal_has_secrets_of_its_own() {
+    let scene = Scene::start().await;
+    let site = &scene.site;
+    let app = site.post("/v1.0/applications", &json!({"displayName": "till"})).await;
+    let principal = site.post("/v1.0/servicePrincipals", &json!({"appId": app["appId"]})).await;
+    let path = format!("/v1.0/servicePrincipals/{}", principal["id"].as_str().unwrap());
+    site.user("other@portcullis.local").await;
+    let other = site.token("other@portcullis.local", &format!("{}/.default", site.running.url)).await;
+    let add = |who: &str| {
+        site.http.post(site.url(&format!("{path}/addPassword"))).bearer_auth(who).json(&json!({}))
+    };
+    assert_eq!(site.send(add("x")).await.0, StatusCode::UNAUTHORIZED);
+    let (status, refused) = site.send(add(&other)).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(refused["error"]["code"], "Authorization_RequestDenied");
+    let (status, issued) = site.send(add(&scene.admin)).await;
+    assert_eq!(status, StatusCode::OK, "{issued}");
+    let secret = issued["secretText"].as_str().unwrap().to_owned();
+    let (_, shown) = scene.get(&path, &[]).await;
+    assert_eq!(shown["passwordCredentials"][0]["keyId"], issued["keyId"]);
+    assert!(!shown.to_string().contains(&secret), "{shown}");
+    let (_, owners) = scene.get(&format!("{path}/owners"), &[]).await;
+    assert_eq!(owners["value"][0]["userPrincipalName"], site.admin.name.as_str());
+    let (_, owned) = scene.get("/v1.0/me/ownedObjects", &[]).await;
+    assert_eq!(owned["value"].as_array().unwrap().len(), 2, "{owned}");
+
+    let scope = format!("{}/.default", site.running.url);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", app["appId"].as_str().unwrap()),
+        ("client_secret", &secret),
+        ("scope", &scope),
+    ];
+    let tenant = shown["appOwnerOrganizationId"].as_str().unwrap();
+    let address = site.url(&format!("/{tenant}/oauth2/v2.0/token"));
+    let sign_in = || site.http.post(&address).form(&form);
+    assert_eq!(site.send(sign_in()).await.0, StatusCode::OK);
+    let remove = |who: &str| {
+        let request = site.http.post(site.url(&format!("{path}/removePassword"))).bearer_auth(who);
+        request.json(&json!({"keyId": issued["keyId"]}))
+    };
+    assert_eq!(site.send(remove(&other)).await.0, StatusCode::FORBIDDEN);
+    assert!(remove(&scene.admin).send().await.unwrap().status().is_success());
+    assert_eq!(site.send(remove(&scene.admin)).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(site.send(sign_in()).await.0, StatusCode::UNAUTHORIZED);
+}
