@@ -8,6 +8,7 @@ mod attach;
 mod az;
 mod azure;
 mod commands;
+mod directory;
 mod journey;
 mod libraries;
 mod login;
