@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use app::{App, Caller};
+use app::{App, Caller, clusters::ClusterName};
 use axum::{body::Bytes, extract::rejection::BytesRejection};
-use http::{HeaderMap, StatusCode, Uri};
+use domain::{
+    id::{Id, SubscriptionId},
+    name::ResourceName,
+    scope::Scope,
+};
+use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::error::ArmError;
+use crate::{error::ArmError, path::Names};
 
 pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
-    pub(crate) path: &'a str,
     pub(crate) caller: Caller,
+    pub(crate) names: Names,
     query: BTreeMap<String, String>,
     body: Bytes,
 }
@@ -20,7 +25,6 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn read(
         app: &'a App,
-        uri: &'a Uri,
         query: Option<&str>,
         headers: &HeaderMap,
         body: Result<Bytes, BytesRejection>,
@@ -55,7 +59,7 @@ impl<'a> Call<'a> {
             ),
             _ => ArmError::bad("InvalidRequestContent", "The request content could not be read."),
         })?;
-        Ok(Self { app, path: uri.path(), caller, query, body })
+        Ok(Self { app, caller, names: Names::default(), query, body })
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
@@ -64,6 +68,49 @@ impl<'a> Call<'a> {
                 "InvalidRequestContent",
                 format!("The request content was invalid and could not be deserialized: '{error}'."),
             )
+        })
+    }
+
+    /// What the path has where its template has `{name}`.
+    pub(crate) fn name(&self, name: &str) -> &str {
+        self.names.get(name)
+    }
+
+    pub(crate) fn subscription(&self) -> Result<SubscriptionId, ArmError> {
+        let text = self.name("subscription");
+        SubscriptionId::parse(text).map_err(|_| {
+            let text: String = text.chars().take(60).collect();
+            ArmError::bad(
+                "InvalidSubscriptionId",
+                format!("The provided subscription identifier '{text}' is malformed or invalid."),
+            )
+        })
+    }
+
+    pub(crate) fn resource_name(&self, name: &str) -> Result<ResourceName, ArmError> {
+        ResourceName::parse(self.name(name))
+            .map_err(|error| ArmError::bad("InvalidResourceName", error.to_string()))
+    }
+
+    pub(crate) fn cluster(&self) -> Result<ClusterName, ArmError> {
+        Ok(ClusterName {
+            subscription: self.subscription()?,
+            resource_group: self.resource_name("group")?,
+            name: self.resource_name("cluster")?,
+        })
+    }
+
+    /// The resource id before the provider that is asked.
+    pub(crate) fn scope(&self) -> Result<Scope, ArmError> {
+        Scope::parse(self.name("scope")).map_err(|error| ArmError::bad("InvalidScope", error.to_string()))
+    }
+
+    /// A GUID in the path; `code` says what kind of id is wrong.
+    pub(crate) fn id<K>(&self, name: &str, code: &'static str) -> Result<Id<K>, ArmError> {
+        let text = self.name(name);
+        Id::parse(text).map_err(|_| {
+            let text: String = text.chars().take(60).collect();
+            ArmError::bad(code, format!("'{text}' is not a valid id. Expected a GUID."))
         })
     }
 

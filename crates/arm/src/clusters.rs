@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::{
-    assignments::Written,
-    clusters::{ClusterName, NewCluster},
-};
+use app::{assignments::Written, clusters::NewCluster};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -13,7 +10,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
     cluster::{Cluster, Serving},
-    id::{ObjectId, SubscriptionId},
+    id::ObjectId,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -55,22 +52,19 @@ struct AttachedForm {
     certificate_authority_data: String,
 }
 
-pub(crate) fn list(
-    call: &Call<'_>,
-    subscription: SubscriptionId,
-    group: Option<&str>,
-) -> Result<Response, ArmError> {
-    let clusters = call.app.list_clusters(&call.caller, subscription, group)?;
+/// Of a subscription, or of one resource group in it.
+pub(crate) fn list(call: &Call<'_>, group: Option<&str>) -> Result<Response, ArmError> {
+    let clusters = call.app.list_clusters(&call.caller, call.subscription()?, group)?;
     let value: Vec<Value> = clusters.iter().map(|cluster| render(call, cluster)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
-pub(crate) fn show(call: &Call<'_>, name: &ClusterName) -> Result<Response, ArmError> {
-    let cluster = call.app.find_cluster(&call.caller, name)?;
+pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
+    let cluster = call.app.find_cluster(&call.caller, &call.cluster()?)?;
     Ok(Json(render(call, &cluster)).into_response())
 }
 
-pub(crate) async fn put(call: &Call<'_>, name: &ClusterName) -> Result<Response, ArmError> {
+pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: ClusterForm = call.json()?;
     let known: Known = serde_json::from_value(Value::Object(form.properties.clone()))
         .map_err(|error| ArmError::bad("InvalidParameter", format!("properties: {error}.")))?;
@@ -88,13 +82,13 @@ pub(crate) async fn put(call: &Call<'_>, name: &ClusterName) -> Result<Response,
         local_accounts_disabled: known.disable_local_accounts.unwrap_or(false),
         properties: form.properties,
     };
-    let (cluster, written) = call.app.put_cluster(&call.caller, name, new).await?;
+    let (cluster, written) = call.app.put_cluster(&call.caller, &call.cluster()?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &cluster))).into_response())
 }
 
-pub(crate) async fn delete(call: &Call<'_>, name: &ClusterName) -> Result<Response, ArmError> {
-    match call.app.delete_cluster(&call.caller, name).await {
+pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
+    match call.app.delete_cluster(&call.caller, &call.cluster()?).await {
         Ok(()) => Ok(StatusCode::OK.into_response()),
         Err(app::Error::NotFound { kind: "managed cluster", .. }) => {
             Ok(StatusCode::NO_CONTENT.into_response())

@@ -28,6 +28,15 @@ impl ArmError {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", text)
     }
 
+    pub(crate) fn unknown_path(path: &str) -> Self {
+        let path: String = path.chars().take(300).collect();
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "InvalidResourceType",
+            format!("The resource type could not be found in the path '{path}'."),
+        )
+    }
+
     pub(crate) fn unauthenticated(text: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailed", text)
     }

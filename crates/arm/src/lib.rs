@@ -17,4 +17,4 @@ mod role_definitions;
 mod routes;
 mod subscriptions;
 
-pub use routes::routes;
+pub use routes::{routes, surface};

@@ -7,8 +7,8 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use domain::{id::SubscriptionId, name::ResourceName, subscription::ResourceGroup};
-use http::{Method, StatusCode};
+use domain::{name::ResourceName, subscription::ResourceGroup};
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -21,50 +21,38 @@ struct GroupForm {
     tags: Option<BTreeMap<String, String>>,
 }
 
-pub(crate) fn list(call: &Call<'_>, subscription: SubscriptionId) -> Result<Response, ArmError> {
-    let groups = call.app.list_resource_groups(&call.caller, subscription)?;
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
+    let groups = call.app.list_resource_groups(&call.caller, call.subscription()?)?;
     let value: Vec<Value> = groups.iter().map(|group| render(group)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
-pub(crate) fn show(
-    call: &Call<'_>,
-    subscription: SubscriptionId,
-    name: &str,
-    method: &Method,
-) -> Result<Response, ArmError> {
-    let found = call.app.find_resource_group(&call.caller, subscription, name);
-    if method == Method::HEAD {
-        return match found {
-            Ok(_) => Ok(StatusCode::NO_CONTENT.into_response()),
-            Err(app::Error::NotFound { .. }) => Ok(StatusCode::NOT_FOUND.into_response()),
-            Err(error) => Err(error.into()),
-        };
-    }
-    Ok(Json(render(&*found?)).into_response())
+pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
+    let found = call.app.find_resource_group(&call.caller, call.subscription()?, call.name("group"))?;
+    Ok(Json(render(&found)).into_response())
 }
 
-pub(crate) async fn put(
-    call: &Call<'_>,
-    subscription: SubscriptionId,
-    name: &str,
-) -> Result<Response, ArmError> {
+pub(crate) fn exists(call: &Call<'_>) -> Result<Response, ArmError> {
+    match call.app.find_resource_group(&call.caller, call.subscription()?, call.name("group")) {
+        Ok(_) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(app::Error::NotFound { .. }) => Ok(StatusCode::NOT_FOUND.into_response()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: GroupForm = call.json()?;
-    let name = ResourceName::parse(name)
+    let name = ResourceName::parse(call.name("group"))
         .map_err(|error| ArmError::bad("InvalidResourceGroup", error.to_string()))?;
     let tags = form.tags.unwrap_or_default();
-    let put = call.app.put_resource_group(&call.caller, subscription, &name, &form.location, tags);
+    let put = call.app.put_resource_group(&call.caller, call.subscription()?, &name, &form.location, tags);
     let (group, written) = put.await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&group))).into_response())
 }
 
-pub(crate) async fn delete(
-    call: &Call<'_>,
-    subscription: SubscriptionId,
-    name: &str,
-) -> Result<Response, ArmError> {
-    call.app.delete_resource_group(&call.caller, subscription, name).await?;
+pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
+    call.app.delete_resource_group(&call.caller, call.subscription()?, call.name("group")).await?;
     Ok(StatusCode::OK.into_response())
 }
 

@@ -11,7 +11,6 @@ use domain::{
     assignment::{PrincipalKind, RoleAssignment},
     condition::Condition,
     id::{AssignmentId, ObjectId, RoleId},
-    scope::Scope,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -49,7 +48,7 @@ enum Filter {
     AssignedTo(ObjectId),
 }
 
-pub(crate) fn list(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError> {
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let filter = Filter::parse(call.parameter("$filter").unwrap_or_default())?;
     let listed = if matches!(filter, Filter::AtScope) { Listed::AtScope } else { Listed::All };
     let snapshot = call.app.snapshot();
@@ -60,7 +59,7 @@ pub(crate) fn list(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError>
             Some(snapshot.directory().transitive_groups(id).iter().copied().chain([id]).collect())
         }
     };
-    let mut found = call.app.list_assignments(&call.caller, scope, listed)?;
+    let mut found = call.app.list_assignments(&call.caller, &call.scope()?, listed)?;
     if let Some(principals) = principals {
         found.retain(|each: &Arc<RoleAssignment>| principals.contains(&each.principal));
     }
@@ -68,30 +67,37 @@ pub(crate) fn list(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError>
     Ok(Json(json!({"value": value})).into_response())
 }
 
-pub(crate) fn show(call: &Call<'_>, scope: &Scope, id: AssignmentId) -> Result<Response, ArmError> {
-    Ok(Json(render(&*call.app.find_assignment(&call.caller, scope, id)?)).into_response())
+pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
+    let found = call.app.find_assignment(&call.caller, &call.scope()?, assignment(call)?)?;
+    Ok(Json(render(&found)).into_response())
 }
 
-pub(crate) async fn put(call: &Call<'_>, scope: &Scope, id: AssignmentId) -> Result<Response, ArmError> {
+pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let AssignmentForm { properties } = call.json()?;
     let new = properties.read()?;
-    let (assignment, written) = call.app.put_assignment(&call.caller, id, scope, new).await?;
+    let put = call.app.put_assignment(&call.caller, assignment(call)?, &call.scope()?, new).await?;
+    let (assignment, written) = put;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&assignment))).into_response())
 }
 
-pub(crate) async fn delete(call: &Call<'_>, scope: &Scope, id: AssignmentId) -> Result<Response, ArmError> {
-    Ok(match call.app.delete_assignment(&call.caller, scope, id).await? {
+pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
+    let deleted = call.app.delete_assignment(&call.caller, &call.scope()?, assignment(call)?).await?;
+    Ok(match deleted {
         Some(assignment) => Json(render(&assignment)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }
 
 /// What the caller's roles permit at a scope.
-pub(crate) fn permissions(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError> {
+pub(crate) fn permissions(call: &Call<'_>) -> Result<Response, ArmError> {
     let snapshot = call.app.snapshot();
-    let permissions = snapshot.azure().permissions(&call.caller.in_azure(&snapshot), scope);
+    let permissions = snapshot.azure().permissions(&call.caller.in_azure(&snapshot), &call.scope()?);
     Ok(Json(json!({"value": permissions})).into_response())
+}
+
+fn assignment(call: &Call<'_>) -> Result<AssignmentId, ArmError> {
+    call.id("assignment", "InvalidRoleAssignmentId")
 }
 
 impl Properties {

@@ -31,23 +31,23 @@ struct Properties {
     permissions: Vec<Permission>,
 }
 
-pub(crate) fn list(call: &Call<'_>, scope: &Scope) -> Result<Response, ArmError> {
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let name = match call.parameter("$filter") {
         None | Some("") => None,
         Some(filter) => Some(name_filter(filter)?),
     };
-    let roles = call.app.list_roles(&call.caller, scope)?;
+    let roles = call.app.list_roles(&call.caller, &call.scope()?)?;
     let wanted =
         |role: &&std::sync::Arc<RoleDefinition>| name.as_deref().is_none_or(|name| role.is_named(name));
     let value: Vec<Value> = roles.iter().filter(wanted).map(|role| render(role)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
-pub(crate) fn show(call: &Call<'_>, scope: &Scope, id: RoleId) -> Result<Response, ArmError> {
-    Ok(Json(render(&*call.app.find_role(&call.caller, scope, id)?)).into_response())
+pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
+    Ok(Json(render(&*call.app.find_role(&call.caller, &call.scope()?, role(call)?)?)).into_response())
 }
 
-pub(crate) async fn put(call: &Call<'_>, _: &Scope, id: RoleId) -> Result<Response, ArmError> {
+pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let RoleForm { properties } = call.json()?;
     let new = NewRole {
         name: properties.role_name,
@@ -55,16 +55,20 @@ pub(crate) async fn put(call: &Call<'_>, _: &Scope, id: RoleId) -> Result<Respon
         assignable_scopes: properties.assignable_scopes,
         permissions: properties.permissions,
     };
-    let (role, written) = call.app.put_role(&call.caller, id, new).await?;
+    let (role, written) = call.app.put_role(&call.caller, role(call)?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&role))).into_response())
 }
 
-pub(crate) async fn delete(call: &Call<'_>, scope: &Scope, id: RoleId) -> Result<Response, ArmError> {
-    Ok(match call.app.delete_role(&call.caller, scope, id).await? {
+pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
+    Ok(match call.app.delete_role(&call.caller, &call.scope()?, role(call)?).await? {
         Some(role) => Json(render(&role)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
+}
+
+fn role(call: &Call<'_>) -> Result<RoleId, ArmError> {
+    call.id("role", "InvalidRoleDefinitionId")
 }
 
 fn render(role: &RoleDefinition) -> Value {

@@ -1,5 +1,7 @@
-//! The URL surface. Resource ids have any depth and any case, so one handler takes them apart
-//! ([`Named`]) and hands them on by noun and method.
+//! The URL surface, as a table. Resource ids have any depth and any case, so paths are compared with
+//! [`templates`](crate::path) here and not by the web framework. The first row that fits a path counts.
+
+use std::pin::Pin;
 
 use app::App;
 use axum::{
@@ -12,9 +14,20 @@ use axum::{
 use http::{HeaderMap, Method, Uri};
 
 use crate::{
-    call::Call, clusters, credentials, error::ArmError, metadata, path::Named, resource_groups,
+    call::Call, clusters, credentials, error::ArmError, metadata, path::Segments, resource_groups,
     role_assignments, role_definitions, subscriptions,
 };
+
+/// Where something is asked for, and what answers it.
+struct Route {
+    method: &'static str,
+    base: &'static str,
+    rest: &'static str,
+    answer: Handler,
+}
+
+type Handler = for<'a> fn(&'a Call<'a>) -> Answer<'a>;
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response, ArmError>> + Send + 'a>>;
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -26,6 +39,11 @@ pub fn routes() -> Router<App> {
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
 }
 
+/// Every route that needs a caller: its method, and its path with `{name}` for what varies.
+pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
+    ROUTES.iter().map(|route| (route.method, format!("{}{}", route.base, route.rest)))
+}
+
 async fn handle(
     State(app): State<App>,
     method: Method,
@@ -34,42 +52,81 @@ async fn handle(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let answer = match Call::read(&app, &uri, query.as_deref(), &headers, body) {
-        Ok(call) => dispatch(&call, &method).await,
+    let answer = match Call::read(&app, query.as_deref(), &headers, body) {
+        Ok(call) => dispatch(call, &method, uri.path()).await,
         Err(error) => Err(error),
     };
     answer.unwrap_or_else(|error| error.respond())
 }
 
-async fn dispatch(call: &Call<'_>, method: &Method) -> Result<Response, ArmError> {
-    let resource = Named::parse(call.path)?;
-    match (method.as_str(), &resource) {
-        ("GET", Named::Tenants) => subscriptions::tenants(call),
-        ("GET", Named::Subscriptions) => subscriptions::list(call),
-        ("GET", Named::Subscription(id)) => subscriptions::show(call, *id),
-        ("GET", Named::Locations(id)) => subscriptions::locations(call, *id),
-        ("GET", Named::ResourceGroups(id)) => resource_groups::list(call, *id),
-        ("GET" | "HEAD", Named::ResourceGroup(id, name)) => resource_groups::show(call, *id, name, method),
-        ("PUT", Named::ResourceGroup(id, name)) => resource_groups::put(call, *id, name).await,
-        ("DELETE", Named::ResourceGroup(id, name)) => resource_groups::delete(call, *id, name).await,
-        ("GET", Named::Clusters(id, group)) => clusters::list(call, *id, group.as_deref()),
-        ("GET", Named::Cluster(name)) => clusters::show(call, name),
-        ("PUT", Named::Cluster(name)) => clusters::put(call, name).await,
-        ("DELETE", Named::Cluster(name)) => clusters::delete(call, name).await,
-        ("POST", Named::ClusterAction(name, action)) => credentials::act(call, name, action).await,
-        ("GET", Named::AdminCertificates(name)) => credentials::list_certificates(call, name),
-        ("POST", Named::RevokeCertificate(name, serial)) => credentials::revoke(call, name, serial).await,
-        ("GET", Named::RoleDefinitions(scope)) => role_definitions::list(call, scope),
-        ("GET", Named::RoleDefinition(scope, id)) => role_definitions::show(call, scope, *id),
-        ("PUT", Named::RoleDefinition(scope, id)) => role_definitions::put(call, scope, *id).await,
-        ("DELETE", Named::RoleDefinition(scope, id)) => role_definitions::delete(call, scope, *id).await,
-        ("GET", Named::RoleAssignments(scope)) => role_assignments::list(call, scope),
-        ("GET", Named::RoleAssignment(scope, id)) => role_assignments::show(call, scope, *id),
-        ("PUT", Named::RoleAssignment(scope, id)) => role_assignments::put(call, scope, *id).await,
-        ("DELETE", Named::RoleAssignment(scope, id)) => role_assignments::delete(call, scope, *id).await,
-        ("GET", Named::Permissions(scope)) => role_assignments::permissions(call, scope),
-        _ => Err(ArmError::method_not_allowed(method)),
+async fn dispatch(mut call: Call<'_>, method: &Method, path: &str) -> Result<Response, ArmError> {
+    let segments = Segments::parse(path)?;
+    let mut known = false;
+    for route in ROUTES {
+        let Some(names) = segments.matching(route.base, route.rest) else { continue };
+        known = true;
+        if route.method == method.as_str() {
+            call.names = names;
+            return (route.answer)(&call).await;
+        }
     }
+    Err(if known { ArmError::method_not_allowed(method) } else { ArmError::unknown_path(path) })
 }
+
+const fn route(method: &'static str, base: &'static str, rest: &'static str, answer: Handler) -> Route {
+    Route { method, base, rest, answer }
+}
+
+const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
+const GROUP: &str = "/subscriptions/{subscription}/resourceGroups/{group}";
+const CLUSTERS: &str = "/providers/Microsoft.ContainerService/managedClusters";
+const CLUSTER: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerService/managedClusters/{cluster}";
+const AUTHORIZATION: &str = "{scope}/providers/Microsoft.Authorization";
+
+const ROUTES: &[Route] = &[
+    route("GET", "/tenants", "", |call| Box::pin(async { subscriptions::tenants(call) })),
+    route("GET", "/subscriptions", "", |call| Box::pin(async { subscriptions::list(call) })),
+    route("GET", SUBSCRIPTION, "", |call| Box::pin(async { subscriptions::show(call) })),
+    route("GET", SUBSCRIPTION, "/locations", |call| Box::pin(async { subscriptions::locations(call) })),
+    route("GET", SUBSCRIPTION, "/resourceGroups", |call| Box::pin(async { resource_groups::list(call) })),
+    route("GET", GROUP, "", |call| Box::pin(async { resource_groups::show(call) })),
+    route("HEAD", GROUP, "", |call| Box::pin(async { resource_groups::exists(call) })),
+    route("PUT", GROUP, "", |call| Box::pin(resource_groups::put(call))),
+    route("DELETE", GROUP, "", |call| Box::pin(resource_groups::delete(call))),
+    route("GET", SUBSCRIPTION, CLUSTERS, |call| Box::pin(async { clusters::list(call, None) })),
+    route("GET", GROUP, CLUSTERS, |call| Box::pin(async { clusters::list(call, Some(call.name("group"))) })),
+    route("GET", CLUSTER, "", |call| Box::pin(async { clusters::show(call) })),
+    route("PUT", CLUSTER, "", |call| Box::pin(clusters::put(call))),
+    route("DELETE", CLUSTER, "", |call| Box::pin(clusters::delete(call))),
+    route("POST", CLUSTER, "/listClusterUserCredential", |call| Box::pin(async { credentials::user(call) })),
+    route("POST", CLUSTER, "/listClusterAdminCredential", |call| Box::pin(credentials::admin(call))),
+    route("POST", CLUSTER, "/listWebhookCredential", |call| Box::pin(credentials::webhook(call))),
+    route("POST", CLUSTER, "/rotateClusterCertificates", |call| Box::pin(credentials::rotate(call))),
+    route("GET", CLUSTER, "/adminCertificates", |call| {
+        Box::pin(async { credentials::list_certificates(call) })
+    }),
+    route("POST", CLUSTER, "/adminCertificates/{serial}/revoke", |call| Box::pin(credentials::revoke(call))),
+    route("GET", AUTHORIZATION, "/roleDefinitions", |call| Box::pin(async { role_definitions::list(call) })),
+    route("GET", AUTHORIZATION, "/roleDefinitions/{role}", |call| {
+        Box::pin(async { role_definitions::show(call) })
+    }),
+    route("PUT", AUTHORIZATION, "/roleDefinitions/{role}", |call| Box::pin(role_definitions::put(call))),
+    route("DELETE", AUTHORIZATION, "/roleDefinitions/{role}", |call| {
+        Box::pin(role_definitions::delete(call))
+    }),
+    route("GET", AUTHORIZATION, "/roleAssignments", |call| Box::pin(async { role_assignments::list(call) })),
+    route("GET", AUTHORIZATION, "/roleAssignments/{assignment}", |call| {
+        Box::pin(async { role_assignments::show(call) })
+    }),
+    route("PUT", AUTHORIZATION, "/roleAssignments/{assignment}", |call| {
+        Box::pin(role_assignments::put(call))
+    }),
+    route("DELETE", AUTHORIZATION, "/roleAssignments/{assignment}", |call| {
+        Box::pin(role_assignments::delete(call))
+    }),
+    route("GET", AUTHORIZATION, "/permissions", |call| {
+        Box::pin(async { role_assignments::permissions(call) })
+    }),
+];
 
 const MOST_BODY_BYTES: usize = 1024 * 1024;

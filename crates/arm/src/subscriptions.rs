@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use domain::{id::SubscriptionId, subscription::Subscription};
+use domain::subscription::Subscription;
 use serde_json::{Value, json};
 
 use crate::{call::Call, error::ArmError};
@@ -35,12 +35,13 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(Json(json!({"count": {"type": "Total", "value": value.len()}, "value": value})).into_response())
 }
 
-pub(crate) fn show(call: &Call<'_>, id: SubscriptionId) -> Result<Response, ArmError> {
-    Ok(Json(render(&*call.app.find_subscription(&call.caller, id)?)).into_response())
+pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
+    Ok(Json(render(&*call.app.find_subscription(&call.caller, call.subscription()?)?)).into_response())
 }
 
 /// There is one place: where this program runs.
-pub(crate) fn locations(call: &Call<'_>, id: SubscriptionId) -> Result<Response, ArmError> {
+pub(crate) fn locations(call: &Call<'_>) -> Result<Response, ArmError> {
+    let id = call.subscription()?;
     call.app.find_subscription(&call.caller, id)?;
     let local = json!({
         "id": format!("/subscriptions/{id}/locations/local"),
