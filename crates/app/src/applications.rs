@@ -253,7 +253,14 @@ impl App {
 
     pub async fn delete_service_principal(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
         self.transact(|tx| {
-            owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/delete")?;
+            let principal =
+                owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/delete")?;
+            if let ServicePrincipalKind::ManagedIdentity(resource) = &principal.kind {
+                return Err(Error::Conflict(format!(
+                    "the managed identity \"{}\" goes with its resource only: delete {resource}",
+                    principal.display_name
+                )));
+            }
             delete_memberships_of(tx, id);
             tx.delete(&RecordKey::ServicePrincipal(id));
             Ok(())

@@ -169,6 +169,13 @@ fn authorize_write(tx: &Tx, caller: &Caller, scope: &Scope, new: &NewAssignment)
     tx.authorize_access(caller, WRITE, &access).map(drop)
 }
 
+/// Whether the caller may give a principal a role at a scope.
+pub(crate) fn may_assign(tx: &Tx, caller: &Caller, scope: &Scope, role: RoleId, principal: ObjectId) -> bool {
+    let mut access = Access::control_plane(scope.clone(), WRITE);
+    access.attributes.request = attributes(tx.snapshot(), role, principal);
+    tx.authorize_access(caller, WRITE, &access).is_ok()
+}
+
 fn authorize_delete(tx: &Tx, caller: &Caller, found: &RoleAssignment) -> Result<(), Error> {
     let mut access = Access::control_plane(found.scope.clone(), DELETE);
     access.attributes.resource = attributes(tx.snapshot(), found.role, found.principal);

@@ -3,6 +3,12 @@
 //! Every write is itself decided by the Azure engine at the cluster's scope. What runs inside an embedded
 //! cluster is the business of `objects`.
 
+pub mod agent_pools;
+pub(crate) mod identities;
+mod power;
+pub mod preflight;
+pub mod trusted_access;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
@@ -15,7 +21,8 @@ use domain::{
 };
 
 use crate::{
-    App, Caller, Error, Tx, assignments::Written, authorize, objects, subscriptions::delete_assignments_below,
+    App, Caller, Error, Tx, assignments::Written, authorize, identities::Fresh, objects,
+    subscriptions::delete_assignments_below,
 };
 
 /// Which cluster is meant: as in a resource id, compared without regard to case.
@@ -35,7 +42,42 @@ pub struct NewCluster {
     pub azure_rbac: bool,
     pub admin_groups: Vec<ObjectId>,
     pub local_accounts_disabled: bool,
+    /// What the control plane acts as; `None`: as it is, in a new cluster one of its own.
+    pub identity: Option<IdentityWanted>,
+    /// A user-assigned identity for the nodes in place of one of the cluster's own.
+    pub kubelet_identity: Option<Scope>,
+    /// Else the cluster names it.
+    pub node_resource_group: Option<ResourceName>,
     pub properties: serde_json::Map<String, serde_json::Value>,
+    /// Members beside `properties`.
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityWanted {
+    /// One of the cluster's own, which comes and goes with it.
+    System,
+    /// A user-assigned one.
+    User(Scope),
+}
+
+impl NewCluster {
+    /// One for which nothing further is said.
+    pub fn new(serving: Serving, location: &str) -> Self {
+        Self {
+            serving,
+            location: location.to_owned(),
+            tags: BTreeMap::new(),
+            azure_rbac: false,
+            admin_groups: Vec::new(),
+            local_accounts_disabled: false,
+            identity: None,
+            kubelet_identity: None,
+            node_resource_group: None,
+            properties: serde_json::Map::new(),
+            other: serde_json::Map::new(),
+        }
+    }
 }
 
 impl ClusterName {
@@ -73,40 +115,48 @@ impl App {
             Some(_) => None,
             None => Some(self.make_cluster_keys(&name.name).await?),
         };
+        let ids = self.fresh_ids(identities::MOST_IDS)?;
         self.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(name.subscription, name.resource_group.as_str());
             let group = group.ok_or_else(|| Error::not_found("resource group", &name.resource_group))?;
             check_admin_groups(snapshot, &new.admin_groups)?;
-            let (cluster, written) = match (name.find(snapshot), &keys) {
-                (Some(old), _) => (changed(old, &new, tx.now())?, Written::Changed),
-                (None, Some(keys)) => {
-                    let cluster = Cluster {
-                        id: keys.id,
-                        tenant: caller.tenant,
-                        subscription: name.subscription,
-                        resource_group: group.name.clone(),
-                        name: name.name.clone(),
-                        serving: new.serving.clone(),
-                        location: new.location.clone(),
-                        tags: new.tags.clone(),
-                        azure_rbac: new.azure_rbac,
-                        admin_groups: new.admin_groups.clone(),
-                        local_accounts_disabled: new.local_accounts_disabled,
-                        properties: new.properties.clone(),
-                        authority: keys.authority.clone(),
-                        service_account_key: keys.service_account_key.clone(),
-                        webhook_certificate: None,
-                        created: tx.now(),
-                        updated: tx.now(),
-                    };
-                    (cluster, Written::Created)
-                }
+            let old = name.find(snapshot).cloned();
+            let mut cluster = match (&old, &keys) {
+                (Some(old), _) => changed(old, &new, tx.now())?,
+                (None, Some(keys)) => Cluster {
+                    id: keys.id,
+                    tenant: caller.tenant,
+                    subscription: name.subscription,
+                    resource_group: group.name.clone(),
+                    name: name.name.clone(),
+                    serving: new.serving.clone(),
+                    location: new.location.clone(),
+                    tags: new.tags.clone(),
+                    azure_rbac: new.azure_rbac,
+                    admin_groups: new.admin_groups.clone(),
+                    local_accounts_disabled: new.local_accounts_disabled,
+                    properties: new.properties.clone(),
+                    other: new.other.clone(),
+                    identities: BTreeMap::new(),
+                    node_resource_group: None,
+                    stopped: false,
+                    trusted_access: BTreeMap::new(),
+                    authority: keys.authority.clone(),
+                    service_account_key: keys.service_account_key.clone(),
+                    webhook_certificate: None,
+                    created: tx.now(),
+                    updated: tx.now(),
+                },
                 (None, None) => {
                     return Err(Error::Conflict("the cluster was deleted meanwhile: try again".into()));
                 }
             };
+            agent_pools::check(&agent_pools::pools(&cluster))?;
+            self.check_creator(tx, caller, &cluster, old.as_deref())?;
+            identities::keep(tx, caller, &mut cluster, &new, &mut Fresh::new(&ids))?;
+            let written = if old.is_some() { Written::Changed } else { Written::Created };
             if written == Written::Created {
                 let folded = scope.folded().to_owned();
                 tx.take_name("cluster", &folded);
@@ -116,8 +166,26 @@ impl App {
             } else if cluster.is_embedded() {
                 objects::keep_admin_group_binding(tx, &cluster)?;
             }
-            tx.put(&Record::Cluster(cluster.clone()))?;
+            tx.put(&Record::Cluster(Box::new(cluster.clone())))?;
             Ok((Arc::new(cluster), written))
+        })
+        .await
+    }
+
+    pub async fn set_cluster_tags(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        tags: BTreeMap<String, String>,
+    ) -> Result<Arc<Cluster>, Error> {
+        let scope = name.scope()?;
+        self.transact(|tx| {
+            tx.authorize(caller, WRITE, &scope)?;
+            let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
+            cluster.tags = tags.clone();
+            cluster.updated = tx.now();
+            tx.put(&Record::Cluster(Box::new(cluster.clone())))?;
+            Ok(Arc::new(cluster))
         })
         .await
     }
@@ -157,11 +225,7 @@ impl App {
         self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
             let cluster = name.require(tx.snapshot())?.clone();
-            delete_contents(tx, cluster.id);
-            delete_assignments_below(tx, &scope);
-            tx.release_name("cluster", scope.folded());
-            tx.delete(&RecordKey::Cluster(cluster.id));
-            Ok(())
+            delete(tx, &cluster)
         })
         .await
     }
@@ -183,7 +247,7 @@ impl App {
             cluster.authority = Authority { generation, ..fresh.clone() };
             cluster.webhook_certificate = None;
             cluster.updated = tx.now();
-            tx.put(&Record::Cluster(cluster))
+            tx.put(&Record::Cluster(Box::new(cluster)))
         })
         .await
     }
@@ -209,6 +273,7 @@ fn changed(old: &Cluster, new: &NewCluster, now: jiff::Timestamp) -> Result<Clus
         admin_groups: new.admin_groups.clone(),
         local_accounts_disabled: new.local_accounts_disabled,
         properties: new.properties.clone(),
+        other: new.other.clone(),
         updated: now,
         ..old.clone()
     })
@@ -237,6 +302,17 @@ fn check_admin_groups(snapshot: &Snapshot, groups: &[ObjectId]) -> Result<(), Er
     }
 }
 
+/// Deletes a cluster with everything in it and about it.
+pub(crate) fn delete(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
+    let scope = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
+    delete_contents(tx, cluster.id);
+    delete_assignments_below(tx, &scope);
+    identities::remove(tx, cluster)?;
+    tx.release_name("cluster", scope.folded());
+    tx.delete(&RecordKey::Cluster(cluster.id));
+    Ok(())
+}
+
 fn delete_contents(tx: &mut Tx, cluster: ClusterId) {
     let objects: Vec<_> = tx.snapshot().cluster_objects(cluster).map(|object| object.key.clone()).collect();
     for key in objects {
@@ -249,6 +325,8 @@ fn delete_contents(tx: &mut Tx, cluster: ClusterId) {
     }
 }
 
+/// The release of Kubernetes whose API embedded clusters serve.
+pub const KUBERNETES_VERSION: &str = "1.37.0";
 const READ: &str = "Microsoft.ContainerService/managedClusters/read";
 const WRITE: &str = "Microsoft.ContainerService/managedClusters/write";
 const DELETE: &str = "Microsoft.ContainerService/managedClusters/delete";

@@ -30,18 +30,32 @@ pub struct IssuedCertificate {
     pub record: Option<AdminCertificate>,
 }
 
+/// Which kubeconfig of a person is asked for. They say the same; the rights to pull them differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    User,
+    MonitoringUser,
+}
+
 impl App {
     /// Where the cluster's API is, for a person who signs in with the directory.
     pub fn user_endpoint(
         &self,
         caller: &Caller,
         name: &ClusterName,
+        credential: Credential,
     ) -> Result<(Arc<Cluster>, Endpoint), Error> {
         let snapshot = self.snapshot();
-        authorize::control_plane(&snapshot, caller, USER, &name.scope()?, self.now())?;
+        authorize::control_plane(&snapshot, caller, credential.action(), &name.scope()?, self.now())?;
         let cluster = name.require(&snapshot)?.clone();
         let endpoint = self.endpoint(&cluster);
         Ok((cluster, endpoint))
+    }
+
+    /// Refuses whoever may not ask for credentials in their older form.
+    pub fn require_access_profile(&self, caller: &Caller, name: &ClusterName) -> Result<(), Error> {
+        authorize::control_plane(&self.snapshot(), caller, ACCESS_PROFILE, &name.scope()?, self.now())
+            .map(drop)
     }
 
     /// Issues an administrator certificate: personal, good for eight hours, on record.
@@ -158,7 +172,7 @@ impl App {
                 ));
             }
             current.webhook_certificate = Some(issued.thumbprint.clone());
-            tx.put(&Record::Cluster(current))
+            tx.put(&Record::Cluster(Box::new(current)))
         })
         .await?;
         let certificate = IssuedCertificate {
@@ -177,6 +191,17 @@ impl App {
             },
             Serving::Attached { server, certificate_authority } => {
                 Endpoint { server: server.clone(), certificate_authority: certificate_authority.clone() }
+            }
+        }
+    }
+}
+
+impl Credential {
+    fn action(self) -> &'static str {
+        match self {
+            Self::User => "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
+            Self::MonitoringUser => {
+                "Microsoft.ContainerService/managedClusters/listClusterMonitoringUserCredential/action"
             }
         }
     }
@@ -215,7 +240,8 @@ fn check_local_accounts(cluster: &Cluster) -> Result<(), Error> {
     Ok(())
 }
 
-const USER: &str = "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action";
+const ACCESS_PROFILE: &str =
+    "Microsoft.ContainerService/managedClusters/accessProfiles/listCredential/action";
 const ADMIN: &str = "Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action";
 const ADMIN_LIFE: SignedDuration = SignedDuration::from_hours(8);
 const WEBHOOK_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);

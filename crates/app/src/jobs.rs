@@ -15,6 +15,7 @@ use crate::{
         refresh::Family,
     },
     login::{attempts::Attempts, session::Session},
+    operations::Operation,
 };
 
 /// A record that counts no longer after some time.
@@ -67,6 +68,7 @@ impl App {
         self.forget::<UserCode>().await?;
         self.forget::<Family>().await?;
         self.forget::<Pending>().await?;
+        self.forget::<Operation>().await?;
         let status = self.store().status().await?;
         let through = status.revision.0.saturating_sub(KEPT_REVISIONS);
         if through > status.compacted.0 {
@@ -123,6 +125,11 @@ impl Expires for UserCode {
     }
 }
 impl Expires for Family {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+impl Expires for Operation {
     fn expires(&self) -> Timestamp {
         self.expires
     }

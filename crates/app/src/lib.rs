@@ -18,6 +18,7 @@ pub mod federated;
 pub mod foreign;
 pub mod grants;
 pub mod groups;
+pub mod identities;
 mod install;
 mod issuers;
 mod jobs;
@@ -25,8 +26,10 @@ mod keys;
 mod live;
 pub mod login;
 pub mod objects;
+pub mod operations;
 pub mod outside;
 mod passwords;
+pub mod resources;
 pub mod reviews;
 pub mod roles;
 mod sealed;
@@ -44,6 +47,7 @@ use crypto::{random::Random, seal::Sealer};
 use domain::{
     azure::{BuiltIn, Operations, Policy},
     id::Id,
+    preflight::Needs,
     snapshot::Snapshot,
 };
 use jiff::Timestamp;
@@ -84,6 +88,7 @@ struct Inner {
     /// Permits for password computations.
     hashing: Arc<tokio::sync::Semaphore>,
     operations: Arc<Operations>,
+    needs: Needs,
     stale: std::sync::atomic::AtomicBool,
 }
 
@@ -114,6 +119,7 @@ impl App {
     ) -> Result<(Self, impl Future<Output = Result<(), Error>> + Send + use<>), Error> {
         let built_in = BuiltIn::load().map_err(Error::internal)?;
         let operations = Operations::published().map_err(Error::internal)?;
+        let needs = Needs::load().map_err(Error::internal)?;
         let snapshot = Snapshot::new(Policy::new(&built_in, &operations));
         let seal = Arc::new(sealed::Seal::new(parts.sealer, Arc::clone(&parts.random)));
         let (live, events) = live::Live::load(&*parts.store, snapshot, Arc::clone(&seal)).await?;
@@ -133,6 +139,7 @@ impl App {
             outside: std::sync::OnceLock::new(),
             hashing: Arc::new(tokio::sync::Semaphore::new(cores)),
             operations: Arc::new(operations),
+            needs,
             stale: std::sync::atomic::AtomicBool::new(false),
         };
         let app = Self { inner: Arc::new(inner) };
@@ -206,6 +213,11 @@ impl App {
     /// The data actions that are known, for translating requests of Kubernetes.
     pub fn operations(&self) -> &Operations {
         &self.inner.operations
+    }
+
+    /// What the identities of clusters need.
+    pub fn needs(&self) -> &Needs {
+        &self.inner.needs
     }
 
     /// Where the store stands.

@@ -13,7 +13,7 @@ use domain::{
     subscription::{ResourceGroup, Subscription},
 };
 
-use crate::{App, Caller, Error, assignments::Written, authorize};
+use crate::{App, Caller, Error, assignments::Written, authorize, clusters, identities};
 
 impl App {
     /// Subscriptions in which the caller has any right, at whatever scope.
@@ -68,6 +68,7 @@ impl App {
                 name: old.map_or_else(|| name.clone(), |old| old.name.clone()),
                 location: location.to_owned(),
                 tags: tags.clone(),
+                managed_by: old.and_then(|old| old.managed_by.clone()),
                 created: old.map_or(tx.now(), |old| old.created),
             };
             let written = if old.is_some() { Written::Changed } else { Written::Created };
@@ -110,7 +111,7 @@ impl App {
         Ok(snapshot.resource_groups(subscription).filter(readable).cloned().collect())
     }
 
-    /// Deletes an empty resource group; its role assignments go with it.
+    /// Deletes a resource group with everything in it. One that belongs to a cluster goes with the cluster only.
     pub async fn delete_resource_group(
         &self,
         caller: &Caller,
@@ -122,21 +123,28 @@ impl App {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/delete", &scope)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(subscription, name);
-            let key = Record::ResourceGroup(ResourceGroup::clone(
-                group.ok_or_else(|| Error::not_found("resource group", name))?,
-            ))
-            .key();
-            let inside = snapshot
-                .clusters()
-                .find(|cluster| cluster.subscription == subscription && cluster.resource_group.matches(name));
-            if let Some(cluster) = inside {
+            let group = group.ok_or_else(|| Error::not_found("resource group", name))?.clone();
+            if let Some(cluster) = &group.managed_by {
                 return Err(Error::Conflict(format!(
-                    "resource group \"{name}\" still holds {}: delete it first",
-                    cluster.resource_id()
+                    "resource group \"{}\" belongs to {cluster} and goes with it: delete that",
+                    group.name
                 )));
             }
+            let clusters: Vec<_> = snapshot
+                .clusters()
+                .filter(|cluster| {
+                    cluster.subscription == subscription && cluster.resource_group.matches(name)
+                })
+                .cloned()
+                .collect();
+            let resources: Vec<_> = snapshot.resources_below(&scope).cloned().collect();
+            for resource in &resources {
+                identities::refuse_in_use_outside(snapshot, &resource.id, &group)?;
+            }
+            clusters.iter().try_for_each(|cluster| clusters::delete(tx, cluster))?;
+            resources.iter().for_each(|resource| identities::delete(tx, resource));
             delete_assignments_below(tx, &scope);
-            tx.delete(&key);
+            tx.delete(&RecordKey::ResourceGroup(subscription, group.name.folded()));
             Ok(())
         })
         .await

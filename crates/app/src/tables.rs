@@ -55,6 +55,7 @@ pub(crate) fn key(key: &RecordKey) -> Bytes {
         RecordKey::ResourceGroup(subscription, name) => {
             format!("{ACCESS}resource-group/{subscription}/{name}")
         }
+        RecordKey::Resource(id) => format!("{ACCESS}resource{id}"),
         RecordKey::Role(id) => format!("{ACCESS}role/{id}"),
         RecordKey::Assignment(id) => format!("{ACCESS}assignment/{id}"),
         RecordKey::DenyAssignment(id) => format!("{ACCESS}deny-assignment/{id}"),
@@ -142,6 +143,10 @@ fn parse_object_key(place: &str) -> Option<ObjectKey> {
 
 fn parse_record_key(place: &str) -> Option<RecordKey> {
     let (kind, id) = place.split_once('/')?;
+    if kind == "resource" {
+        // The id of a resource begins with the slash itself.
+        return Some(RecordKey::Resource(format!("/{id}")));
+    }
     fn parse<K>(id: &str) -> Option<Id<K>> {
         Id::parse(id).ok()
     }

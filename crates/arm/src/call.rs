@@ -100,6 +100,16 @@ impl<'a> Call<'a> {
         })
     }
 
+    pub(crate) fn subscription_scope(&self) -> Result<Scope, ArmError> {
+        Ok(Scope::subscription(self.subscription()?))
+    }
+
+    pub(crate) fn group_scope(&self) -> Result<Scope, ArmError> {
+        let name = self.resource_name("group")?;
+        Scope::parse(&format!("/subscriptions/{}/resourceGroups/{name}", self.subscription()?))
+            .map_err(|error| ArmError::bad("InvalidResourceId", error.to_string()))
+    }
+
     /// The resource id before the provider that is asked.
     pub(crate) fn scope(&self) -> Result<Scope, ArmError> {
         Scope::parse(self.name("scope")).map_err(|error| ArmError::bad("InvalidScope", error.to_string()))

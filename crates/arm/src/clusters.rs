@@ -1,22 +1,31 @@
 //! Managed clusters (`Microsoft.ContainerService/managedClusters`, 2024-02-01 and later).
+//!
+//! What has no meaning here is kept and given back as it came: az changes one member of what it read and writes the
+//! whole again, so a member that is lost would be lost by every change.
 
 use std::collections::BTreeMap;
 
-use app::{assignments::Written, clusters::NewCluster};
+use app::{
+    assignments::Written,
+    clusters::{IdentityWanted, KUBERNETES_VERSION, NewCluster},
+};
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
-    cluster::{Cluster, Serving},
+    cluster::{Cluster, IdentityUse, Serving},
     id::ObjectId,
+    name::ResourceName,
+    resource::ManagedIdentity,
+    scope::Scope,
 };
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{agent_pools, call::Call, error::ArmError};
 
 #[derive(Deserialize)]
 struct ClusterForm {
@@ -24,7 +33,26 @@ struct ClusterForm {
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
     #[serde(default)]
-    properties: Map<String, Value>,
+    identity: Option<IdentityForm>,
+    #[serde(default)]
+    properties: Option<Map<String, Value>>,
+    #[serde(flatten)]
+    other: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct TagsForm {
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IdentityForm {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    user_assigned_identities: Option<Map<String, Value>>,
 }
 
 /// The members of `properties` that have a meaning here.
@@ -33,6 +61,9 @@ struct ClusterForm {
 struct Known {
     aad_profile: Option<AadProfile>,
     disable_local_accounts: Option<bool>,
+    kubernetes_version: Option<String>,
+    node_resource_group: Option<String>,
+    identity_profile: Option<BTreeMap<String, ProfileIdentity>>,
     attached: Option<AttachedForm>,
 }
 
@@ -43,6 +74,13 @@ struct AadProfile {
     enable_azure_rbac: Option<bool>,
     #[serde(rename = "adminGroupObjectIDs")]
     admin_group_object_ids: Option<Vec<ObjectId>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProfileIdentity {
+    #[serde(default)]
+    resource_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -65,35 +103,94 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: ClusterForm = call.json()?;
-    let known: Known = serde_json::from_value(Value::Object(form.properties.clone()))
-        .map_err(|error| ArmError::bad("InvalidParameter", format!("properties: {error}.")))?;
-    let serving = match known.attached {
-        None => Serving::Embedded,
-        Some(attached) => attached.read()?,
-    };
-    let profile = known.aad_profile.unwrap_or_default();
-    let new = NewCluster {
-        serving,
-        location: form.location,
-        tags: form.tags.unwrap_or_default(),
-        azure_rbac: profile.enable_azure_rbac.unwrap_or(false),
-        admin_groups: profile.admin_group_object_ids.unwrap_or_default(),
-        local_accounts_disabled: known.disable_local_accounts.unwrap_or(false),
-        properties: form.properties,
-    };
+    let new = call.json::<ClusterForm>()?.read()?;
     let (cluster, written) = call.app.put_cluster(&call.caller, &call.cluster()?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &cluster))).into_response())
 }
 
+/// Changes the tags; a request to change anything else this way is refused, as AKS refuses it.
+pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
+    let form: TagsForm = call.json()?;
+    let tags = form.tags.unwrap_or_default();
+    let cluster = call.app.set_cluster_tags(&call.caller, &call.cluster()?, tags).await?;
+    Ok(Json(render(call, &cluster)).into_response())
+}
+
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     match call.app.delete_cluster(&call.caller, &call.cluster()?).await {
-        Ok(()) => Ok(StatusCode::OK.into_response()),
+        Ok(()) => call.accepted().await,
         Err(app::Error::NotFound { kind: "managed cluster", .. }) => {
             Ok(StatusCode::NO_CONTENT.into_response())
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) async fn start(call: &Call<'_>) -> Result<Response, ArmError> {
+    call.app.start_cluster(&call.caller, &call.cluster()?).await?;
+    call.accepted().await
+}
+
+pub(crate) async fn stop(call: &Call<'_>) -> Result<Response, ArmError> {
+    call.app.stop_cluster(&call.caller, &call.cluster()?).await?;
+    call.accepted().await
+}
+
+impl ClusterForm {
+    fn read(self) -> Result<NewCluster, ArmError> {
+        let properties = self.properties.unwrap_or_default();
+        let known: Known = serde_json::from_value(Value::Object(properties.clone()))
+            .map_err(|error| ArmError::bad("InvalidParameter", format!("properties: {error}.")))?;
+        check_version(known.kubernetes_version.as_deref())?;
+        let serving = match known.attached {
+            None => Serving::Embedded,
+            Some(attached) => attached.read()?,
+        };
+        let node_resource_group = known.node_resource_group.filter(|name| !name.is_empty());
+        let node_resource_group =
+            node_resource_group.map(|name| ResourceName::parse(&name)).transpose().map_err(|error| {
+                ArmError::bad("InvalidParameter", format!("properties.nodeResourceGroup: {error}."))
+            })?;
+        let kubelet = known.identity_profile.unwrap_or_default().remove("kubeletidentity");
+        let kubelet_identity =
+            kubelet.and_then(|profile| profile.resource_id).map(|id| identity_id(&id)).transpose()?;
+        let profile = known.aad_profile.unwrap_or_default();
+        let mut other = self.other;
+        for read_only in ["id", "name", "type", "systemData", "eTag"] {
+            other.remove(read_only);
+        }
+        Ok(NewCluster {
+            tags: self.tags.unwrap_or_default(),
+            azure_rbac: profile.enable_azure_rbac.unwrap_or(false),
+            admin_groups: profile.admin_group_object_ids.unwrap_or_default(),
+            local_accounts_disabled: known.disable_local_accounts.unwrap_or(false),
+            identity: self.identity.map(IdentityForm::read).transpose()?,
+            kubelet_identity,
+            node_resource_group,
+            properties,
+            other,
+            ..NewCluster::new(serving, &self.location)
+        })
+    }
+}
+
+impl IdentityForm {
+    fn read(self) -> Result<IdentityWanted, ArmError> {
+        let users = self.user_assigned_identities.unwrap_or_default();
+        let mut users = users.keys();
+        match (self.kind.to_ascii_lowercase().as_str(), users.next(), users.next()) {
+            ("systemassigned", ..) => Ok(IdentityWanted::System),
+            ("userassigned", Some(id), None) => Ok(IdentityWanted::User(identity_id(id)?)),
+            ("userassigned", ..) => Err(ArmError::bad(
+                "InvalidParameter",
+                "identity.userAssignedIdentities: expected exactly one identity.",
+            )),
+            _ => Err(ArmError::bad(
+                "InvalidParameter",
+                format!("identity.type '{}': expected 'SystemAssigned' or 'UserAssigned'.", self.kind),
+            )),
+        }
     }
 }
 
@@ -108,50 +205,115 @@ impl AttachedForm {
     }
 }
 
+fn identity_id(text: &str) -> Result<Scope, ArmError> {
+    Scope::parse(text).map_err(|error| ArmError::bad("InvalidParameter", format!("identity: {error}.")))
+}
+
+/// One release is served; a client may name it, or its minor release, or nothing.
+fn check_version(version: Option<&str>) -> Result<(), ArmError> {
+    let version = version.unwrap_or_default();
+    let minor = KUBERNETES_VERSION.rsplit_once('.').map_or("", |(minor, _)| minor);
+    if version.is_empty() || version == KUBERNETES_VERSION || version == minor {
+        return Ok(());
+    }
+    let version: String = version.chars().take(40).collect();
+    Err(ArmError::bad(
+        "K8sVersionNotSupported",
+        format!(
+            "Managed cluster is on version {KUBERNETES_VERSION}; version '{version}' is not supported. Supported versions: {KUBERNETES_VERSION}."
+        ),
+    ))
+}
+
 /// The properties as clients wrote them, with those on top that are known here or that clients need.
 fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     let mut properties = cluster.properties.clone();
-    let mut profile = match properties.remove("aadProfile") {
-        Some(Value::Object(profile)) => profile,
+    let member = |properties: &mut Map<String, Value>, name: &str| match properties.remove(name) {
+        Some(Value::Object(member)) => member,
         _ => Map::new(),
     };
+    let mut profile = member(&mut properties, "aadProfile");
     profile.insert("managed".into(), true.into());
     profile.insert("enableAzureRBAC".into(), cluster.azure_rbac.into());
     profile.insert("adminGroupObjectIDs".into(), json!(cluster.admin_groups));
     profile.insert("tenantID".into(), json!(cluster.tenant));
+    let mut addons = member(&mut properties, "addonProfiles");
+    for (used_for, name) in ADDONS {
+        if let (Some(identity), Some(Value::Object(addon))) =
+            (cluster.identities.get(&used_for), addons.get_mut(name))
+        {
+            addon.insert("identity".into(), profile_of(identity));
+        }
+    }
+    let mut identities = member(&mut properties, "identityProfile");
+    if let Some(kubelet) = cluster.identities.get(&IdentityUse::Kubelet) {
+        identities.insert("kubeletidentity".into(), profile_of(kubelet));
+    }
+    let pools = properties.remove("agentPoolProfiles");
+    let pools: Vec<Value> =
+        pools.iter().filter_map(Value::as_array).flatten().map(agent_pools::complete).collect();
     let host = call.app.settings().external_url.split("://").nth(1).unwrap_or_default();
     let fqdn = match &cluster.serving {
         Serving::Embedded => format!("{host}/clusters/{}", cluster.id),
         Serving::Attached { server, .. } => server.trim_start_matches("https://").to_owned(),
     };
+    let power = if cluster.stopped { "Stopped" } else { "Running" };
     let fixed = json!({
         "aadProfile": profile,
+        "addonProfiles": addons,
+        "agentPoolProfiles": pools,
+        "identityProfile": identities,
         "disableLocalAccounts": cluster.local_accounts_disabled,
         "enableRBAC": true,
         "provisioningState": "Succeeded",
-        "powerState": {"code": "Running"},
-        "kubernetesVersion": "1.37.0",
-        "currentKubernetesVersion": "1.37.0",
+        "powerState": {"code": power},
+        "kubernetesVersion": KUBERNETES_VERSION,
+        "currentKubernetesVersion": KUBERNETES_VERSION,
         "fqdn": fqdn,
         "clusterId": cluster.id,
-        "nodeResourceGroup": format!("MC_{}_{}_{}", cluster.resource_group, cluster.name, cluster.location),
+        "resourceUID": cluster.id,
+        "nodeResourceGroup": cluster.node_resource_group,
+        "servicePrincipalProfile": {"clientId": "msi"},
     });
     if let Value::Object(fixed) = fixed {
         properties.extend(fixed);
     }
-    for (name, default) in
-        [("agentPoolProfiles", json!([])), ("networkProfile", json!({})), ("identityProfile", json!({}))]
-    {
-        properties.entry(name).or_insert(default);
-    }
-    json!({
-        "id": cluster.resource_id(),
-        "name": cluster.name,
-        "type": "Microsoft.ContainerService/ManagedClusters",
-        "location": cluster.location,
-        "tags": cluster.tags,
-        "sku": {"name": "Base", "tier": "Free"},
-        "properties": properties,
-        "systemData": {"createdAt": cluster.created, "lastModifiedAt": cluster.updated},
-    })
+    properties.entry("networkProfile").or_insert_with(|| json!({}));
+    let mut body = cluster.other.clone();
+    body.entry("sku").or_insert_with(|| json!({"name": "Base", "tier": "Free"}));
+    body.insert("id".into(), cluster.resource_id().into());
+    body.insert("name".into(), json!(cluster.name));
+    body.insert("type".into(), "Microsoft.ContainerService/ManagedClusters".into());
+    body.insert("location".into(), cluster.location.as_str().into());
+    body.insert("tags".into(), json!(cluster.tags));
+    body.insert("identity".into(), identity(cluster));
+    body.insert("properties".into(), properties.into());
+    body.insert(
+        "systemData".into(),
+        json!({"createdAt": cluster.created, "lastModifiedAt": cluster.updated}),
+    );
+    body.into()
 }
+
+/// What the control plane acts as.
+fn identity(cluster: &Cluster) -> Value {
+    let Some(identity) = cluster.identities.get(&IdentityUse::Cluster) else { return Value::Null };
+    let ManagedIdentity { resource, object_id, client_id } = identity;
+    if resource.as_str().eq_ignore_ascii_case(&cluster.resource_id()) {
+        return json!({"type": "SystemAssigned", "principalId": object_id, "tenantId": cluster.tenant});
+    }
+    let users =
+        Map::from_iter([(resource.to_string(), json!({"principalId": object_id, "clientId": client_id}))]);
+    json!({"type": "UserAssigned", "userAssignedIdentities": users})
+}
+
+fn profile_of(identity: &ManagedIdentity) -> Value {
+    let ManagedIdentity { resource, object_id, client_id } = identity;
+    json!({"resourceId": resource, "clientId": client_id, "objectId": object_id})
+}
+
+/// Add-ons that have an identity of their own, with their member of `addonProfiles`.
+const ADDONS: [(IdentityUse, &str); 2] = [
+    (IdentityUse::HttpApplicationRouting, "httpApplicationRouting"),
+    (IdentityUse::ContainerInsights, "omsagent"),
+];

@@ -1,30 +1,64 @@
 //! What opens a cluster: kubeconfigs for people and administrators, administrator certificates on record,
 //! and the credentials of an attached cluster's webhooks.
 
+use app::credentials::Credential;
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::cluster::AdminCertificate;
-use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{call::Call, error::ArmError, kubeconfig};
 
 /// `listClusterUserCredential`: for people who sign in with the directory.
 pub(crate) fn user(call: &Call<'_>) -> Result<Response, ArmError> {
-    let (cluster, endpoint) = call.app.user_endpoint(&call.caller, &call.cluster()?)?;
-    let text = kubeconfig::for_person(call.app, &cluster, &endpoint);
-    Ok(kubeconfigs("clusterUser", &text))
+    Ok(kubeconfigs("clusterUser", &user_kubeconfig(call, Credential::User)?))
+}
+
+/// `listClusterMonitoringUserCredential`: the same sign-in, for whoever may pull only this.
+pub(crate) fn monitoring_user(call: &Call<'_>) -> Result<Response, ArmError> {
+    Ok(kubeconfigs("clusterMonitoringUser", &user_kubeconfig(call, Credential::MonitoringUser)?))
+}
+
+/// `accessProfiles/{profile}/listCredential`: the older form. It asks for the right to the credential itself too.
+pub(crate) async fn access_profile(call: &Call<'_>) -> Result<Response, ArmError> {
+    call.app.require_access_profile(&call.caller, &call.cluster()?)?;
+    let profile = call.name("profile");
+    let (name, text) = match profile.to_ascii_lowercase().as_str() {
+        "clusteruser" => ("clusterUser", user_kubeconfig(call, Credential::User)?),
+        "clusteradmin" => ("clusterAdmin", admin_kubeconfig(call).await?),
+        _ => return Err(app::Error::not_found("access profile", profile).into()),
+    };
+    let cluster = call.cluster()?;
+    let found = call.app.snapshot();
+    let found =
+        found.cluster_by_name(cluster.subscription, cluster.resource_group.as_str(), cluster.name.as_str());
+    Ok(Json(json!({
+        "id": format!("{}/accessProfiles/{name}", cluster.scope()?),
+        "name": name,
+        "type": "Microsoft.ContainerService/ManagedClusters/AccessProfiles",
+        "location": found.map(|found| found.location.clone()),
+        "properties": {"kubeConfig": STANDARD.encode(text)},
+    }))
+    .into_response())
+}
+
+fn user_kubeconfig(call: &Call<'_>, credential: Credential) -> Result<String, ArmError> {
+    let (cluster, endpoint) = call.app.user_endpoint(&call.caller, &call.cluster()?, credential)?;
+    Ok(kubeconfig::for_person(call.app, &cluster, &endpoint))
+}
+
+async fn admin_kubeconfig(call: &Call<'_>) -> Result<String, ArmError> {
+    let (cluster, endpoint, issued) =
+        call.app.issue_admin_certificate(&call.caller, &call.cluster()?).await?;
+    Ok(kubeconfig::for_administrator(&cluster, &endpoint, &issued))
 }
 
 /// `listClusterAdminCredential`: with a fresh certificate of the caller's own.
 pub(crate) async fn admin(call: &Call<'_>) -> Result<Response, ArmError> {
-    let (cluster, endpoint, issued) =
-        call.app.issue_admin_certificate(&call.caller, &call.cluster()?).await?;
-    let text = kubeconfig::for_administrator(&cluster, &endpoint, &issued);
-    Ok(kubeconfigs("clusterAdmin", &text))
+    Ok(kubeconfigs("clusterAdmin", &admin_kubeconfig(call).await?))
 }
 
 /// What an attached cluster's API server is given to call the webhooks with.
@@ -45,7 +79,7 @@ pub(crate) async fn webhook(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn rotate(call: &Call<'_>) -> Result<Response, ArmError> {
     call.app.rotate_cluster_certificates(&call.caller, &call.cluster()?).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    call.accepted().await
 }
 
 pub(crate) fn list_certificates(call: &Call<'_>) -> Result<Response, ArmError> {

@@ -5,6 +5,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
+use domain::decision::Reason;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
@@ -102,6 +103,11 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
             "ResourceNotFound",
             format!("The Resource 'Microsoft.ContainerService/managedClusters/{id}' was not found."),
         ),
+        Error::NotFound { kind: "resource type", id } => (
+            StatusCode::NOT_FOUND,
+            "InvalidResourceType",
+            format!("The resource type '{id}' could not be found."),
+        ),
         Error::NotFound { .. } => (StatusCode::NOT_FOUND, "ResourceNotFound", message),
         Error::AlreadyExists { kind: "role assignment", id } => (
             StatusCode::CONFLICT,
@@ -121,6 +127,14 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
         Error::AlreadyExists { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "Conflict", message),
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest", message),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "AuthenticationFailed", message),
+        Error::Forbidden(refusal) if matches!(refusal.reason, Reason::Preflight(_)) => (
+            StatusCode::FORBIDDEN,
+            "LinkedAuthorizationFailed",
+            format!(
+                "The client '{}' with object id '{}' has permission to perform action '{}' on scope '{}'; however, it does not have permission to perform what the cluster's features need on the linked scopes: {}. `portcullis preflight` shows all of it.",
+                refusal.caller, refusal.object_id, refusal.action, refusal.scope, refusal.reason
+            ),
+        ),
         Error::Forbidden(refusal) => (
             StatusCode::FORBIDDEN,
             "AuthorizationFailed",

@@ -53,7 +53,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     call.app.delete_resource_group(&call.caller, call.subscription()?, call.name("group")).await?;
-    Ok(StatusCode::OK.into_response())
+    call.accepted().await
 }
 
 fn render(group: &ResourceGroup) -> Value {
@@ -63,6 +63,7 @@ fn render(group: &ResourceGroup) -> Value {
         "type": "Microsoft.Resources/resourceGroups",
         "location": group.location,
         "tags": group.tags,
+        "managedBy": group.managed_by,
         "properties": {"provisioningState": "Succeeded"},
     })
 }

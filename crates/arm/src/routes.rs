@@ -14,8 +14,9 @@ use axum::{
 use http::{HeaderMap, Method, Uri};
 
 use crate::{
-    call::Call, clusters, credentials, error::ArmError, metadata, path::Segments, resource_groups,
-    role_assignments, role_definitions, subscriptions,
+    agent_pools, call::Call, clusters, credentials, error::ArmError, identities, metadata, operations,
+    path::Segments, preflight, resource_groups, resources, role_assignments, role_definitions, subscriptions,
+    trusted_access,
 };
 
 /// Where something is asked for, and what answers it.
@@ -81,6 +82,12 @@ const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
 const GROUP: &str = "/subscriptions/{subscription}/resourceGroups/{group}";
 const CLUSTERS: &str = "/providers/Microsoft.ContainerService/managedClusters";
 const CLUSTER: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerService/managedClusters/{cluster}";
+const LOCATION: &str =
+    "/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/{location}";
+const IDENTITIES: &str = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities";
+const IDENTITY: &str = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{identity}";
+const RESOURCE: &str =
+    "/subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/{type}/{name}";
 const AUTHORIZATION: &str = "{scope}/providers/Microsoft.Authorization";
 
 const ROUTES: &[Route] = &[
@@ -97,15 +104,68 @@ const ROUTES: &[Route] = &[
     route("GET", GROUP, CLUSTERS, |call| Box::pin(async { clusters::list(call, Some(call.name("group"))) })),
     route("GET", CLUSTER, "", |call| Box::pin(async { clusters::show(call) })),
     route("PUT", CLUSTER, "", |call| Box::pin(clusters::put(call))),
+    route("PATCH", CLUSTER, "", |call| Box::pin(clusters::patch(call))),
     route("DELETE", CLUSTER, "", |call| Box::pin(clusters::delete(call))),
     route("POST", CLUSTER, "/listClusterUserCredential", |call| Box::pin(async { credentials::user(call) })),
     route("POST", CLUSTER, "/listClusterAdminCredential", |call| Box::pin(credentials::admin(call))),
+    route("POST", CLUSTER, "/listClusterMonitoringUserCredential", |call| {
+        Box::pin(async { credentials::monitoring_user(call) })
+    }),
+    route("POST", CLUSTER, "/accessProfiles/{profile}/listCredential", |call| {
+        Box::pin(credentials::access_profile(call))
+    }),
     route("POST", CLUSTER, "/listWebhookCredential", |call| Box::pin(credentials::webhook(call))),
     route("POST", CLUSTER, "/rotateClusterCertificates", |call| Box::pin(credentials::rotate(call))),
     route("GET", CLUSTER, "/adminCertificates", |call| {
         Box::pin(async { credentials::list_certificates(call) })
     }),
     route("POST", CLUSTER, "/adminCertificates/{serial}/revoke", |call| Box::pin(credentials::revoke(call))),
+    route("POST", CLUSTER, "/start", |call| Box::pin(clusters::start(call))),
+    route("POST", CLUSTER, "/stop", |call| Box::pin(clusters::stop(call))),
+    route("POST", CLUSTER, "/preflight", |call| Box::pin(async { preflight::report(call) })),
+    route("GET", CLUSTER, "/upgradeProfiles/default", |call| Box::pin(async { agent_pools::upgrades(call) })),
+    route("GET", CLUSTER, "/agentPools", |call| Box::pin(async { agent_pools::list(call) })),
+    route("GET", CLUSTER, "/agentPools/{pool}", |call| Box::pin(async { agent_pools::show(call) })),
+    route("PUT", CLUSTER, "/agentPools/{pool}", |call| Box::pin(agent_pools::put(call))),
+    route("DELETE", CLUSTER, "/agentPools/{pool}", |call| Box::pin(agent_pools::delete(call))),
+    route("GET", CLUSTER, "/trustedAccessRoleBindings", |call| {
+        Box::pin(async { trusted_access::list(call) })
+    }),
+    route("GET", CLUSTER, "/trustedAccessRoleBindings/{binding}", |call| {
+        Box::pin(async { trusted_access::show(call) })
+    }),
+    route("PUT", CLUSTER, "/trustedAccessRoleBindings/{binding}", |call| Box::pin(trusted_access::put(call))),
+    route("DELETE", CLUSTER, "/trustedAccessRoleBindings/{binding}", |call| {
+        Box::pin(trusted_access::delete(call))
+    }),
+    route("GET", LOCATION, "/trustedAccessRoles", |call| Box::pin(async { trusted_access::roles(call) })),
+    route("GET", LOCATION, "/kubernetesVersions", |call| Box::pin(async { agent_pools::versions(call) })),
+    route("GET", LOCATION, "/operations/{operation}", |call| Box::pin(operations::status(call))),
+    route("GET", LOCATION, "/operationresults/{operation}", |call| Box::pin(operations::result(call))),
+    route("GET", SUBSCRIPTION, IDENTITIES, |call| {
+        Box::pin(async { identities::list(call, &call.subscription_scope()?) })
+    }),
+    route("GET", GROUP, IDENTITIES, |call| Box::pin(async { identities::list(call, &call.group_scope()?) })),
+    route("GET", IDENTITY, "", |call| Box::pin(async { identities::show(call) })),
+    route("PUT", IDENTITY, "", |call| Box::pin(identities::put(call))),
+    route("PATCH", IDENTITY, "", |call| Box::pin(identities::patch(call))),
+    route("DELETE", IDENTITY, "", |call| Box::pin(identities::delete(call))),
+    route("GET", IDENTITY, "/federatedIdentityCredentials", |call| {
+        Box::pin(async { identities::list_credentials(call) })
+    }),
+    route("GET", IDENTITY, "/federatedIdentityCredentials/{credential}", |call| {
+        Box::pin(async { identities::show_credential(call) })
+    }),
+    route("PUT", IDENTITY, "/federatedIdentityCredentials/{credential}", |call| {
+        Box::pin(identities::put_credential(call))
+    }),
+    route("DELETE", IDENTITY, "/federatedIdentityCredentials/{credential}", |call| {
+        Box::pin(identities::delete_credential(call))
+    }),
+    route("GET", SUBSCRIPTION, "/resources", |call| {
+        Box::pin(async { resources::list(call, &call.subscription_scope()?) })
+    }),
+    route("GET", GROUP, "/resources", |call| Box::pin(async { resources::list(call, &call.group_scope()?) })),
     route("GET", AUTHORIZATION, "/roleDefinitions", |call| Box::pin(async { role_definitions::list(call) })),
     route("GET", AUTHORIZATION, "/roleDefinitions/{role}", |call| {
         Box::pin(async { role_definitions::show(call) })
@@ -127,6 +187,13 @@ const ROUTES: &[Route] = &[
     route("GET", AUTHORIZATION, "/permissions", |call| {
         Box::pin(async { role_assignments::permissions(call) })
     }),
+    // Whatever no row above names.
+    route("GET", RESOURCE, "", |call| Box::pin(async { resources::show(call) })),
+    route("PUT", RESOURCE, "", |call| Box::pin(resources::put(call))),
+    route("DELETE", RESOURCE, "", |call| Box::pin(resources::delete(call))),
+    route("GET", RESOURCE, "/{childType}/{child}", |call| Box::pin(async { resources::show(call) })),
+    route("PUT", RESOURCE, "/{childType}/{child}", |call| Box::pin(resources::put(call))),
+    route("DELETE", RESOURCE, "/{childType}/{child}", |call| Box::pin(resources::delete(call))),
 ];
 
 const MOST_BODY_BYTES: usize = 1024 * 1024;

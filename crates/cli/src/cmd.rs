@@ -10,6 +10,7 @@ pub mod convert;
 pub mod eval;
 pub mod get_token;
 pub mod group;
+pub mod preflight;
 pub mod resource_group;
 pub mod role;
 pub mod session;

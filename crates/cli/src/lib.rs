@@ -24,7 +24,7 @@ use cmd::{
     cluster,
     convert::{self, ConvertArgs},
     get_token::{self, flags::Precedence},
-    group, resource_group, role, session as account, tenant, user, version,
+    group, preflight, resource_group, role, session as account, tenant, user, version,
 };
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +61,8 @@ pub enum Command {
     /// Role assignments: who has which role where
     #[command(subcommand)]
     Assignment(assignment::AssignmentCommand),
+    /// What the identities around a cluster need, hold and lack
+    Preflight(preflight::PreflightArgs),
     /// What holds for everybody in the directory
     #[command(subcommand)]
     Tenant(tenant::TenantCommand),
@@ -117,6 +119,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::App(command) => app::run(command).await,
         Command::Role(command) => role::run(command).await,
         Command::Assignment(command) => assignment::run(command).await,
+        Command::Preflight(arguments) => preflight::run(arguments).await,
         Command::Tenant(command) => tenant::run(command).await,
         Command::Keys(command) => access::run(command).await,
         Command::GetToken(arguments) => get_token::run(*arguments, Precedence::Flag).await,

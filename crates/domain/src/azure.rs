@@ -25,6 +25,7 @@ mod operations;
 mod reason;
 mod roles;
 pub(crate) mod text;
+mod whole;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub use hierarchy::ManagementGroup;
 pub use list::Held;
 pub use operations::{KnownResource, Operations};
 pub use reason::{Grant, Lack, Reason, Refusal, UnmetCondition};
+pub use whole::role_grants_whole;
 
 use crate::{
     assignment::{DenyAssignment, RoleAssignment},

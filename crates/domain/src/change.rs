@@ -12,6 +12,7 @@ use crate::{
     key::SigningKey,
     management_group::ManagementGroup,
     object::{Object, ObjectKey},
+    resource::Resource,
     role::RoleDefinition,
     subscription::{ResourceGroup, Subscription},
     tenant::Tenant,
@@ -31,10 +32,11 @@ pub enum Record {
     ManagementGroup(ManagementGroup),
     Subscription(Subscription),
     ResourceGroup(ResourceGroup),
+    Resource(Resource),
     Role(RoleDefinition),
     Assignment(RoleAssignment),
     DenyAssignment(DenyAssignment),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
     AdminCertificate(AdminCertificate),
     SigningKey(SigningKey),
     /// Stored as its bare value; its place is in the key.
@@ -56,6 +58,8 @@ pub enum RecordKey {
     Subscription(SubscriptionId),
     /// Name in lower case.
     ResourceGroup(SubscriptionId, String),
+    /// Resource id in lower case.
+    Resource(String),
     Role(RoleId),
     Assignment(AssignmentId),
     DenyAssignment(AssignmentId),
@@ -66,7 +70,6 @@ pub enum RecordKey {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every change is a put, and none is kept for long")]
 pub enum Change {
     Put(Record),
     Delete(RecordKey),
@@ -86,6 +89,7 @@ impl Record {
             Self::ResourceGroup(record) => {
                 RecordKey::ResourceGroup(record.subscription, record.name.folded())
             }
+            Self::Resource(record) => RecordKey::Resource(record.id.folded().to_owned()),
             Self::Role(record) => RecordKey::Role(record.id),
             Self::Assignment(record) => RecordKey::Assignment(record.id),
             Self::DenyAssignment(record) => RecordKey::DenyAssignment(record.id),

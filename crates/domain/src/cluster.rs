@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{ClusterId, ObjectId, SubscriptionId, TenantId},
     name::ResourceName,
+    resource::ManagedIdentity,
+    scope::Scope,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,21 @@ pub struct Cluster {
     pub local_accounts_disabled: bool,
     /// What clients wrote that has no meaning of its own here; given back as it came.
     pub properties: serde_json::Map<String, serde_json::Value>,
+    /// Members beside `properties` that clients wrote: `sku`, `kind`; given back as they came.
+    #[serde(default)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+    /// Who acts for the cluster (P2, P3).
+    #[serde(default)]
+    pub identities: BTreeMap<IdentityUse, ManagedIdentity>,
+    /// The resource group that belongs to the cluster. Absent in clusters older than this member.
+    #[serde(default)]
+    pub node_resource_group: Option<ResourceName>,
+    /// Its API server answers nothing until it is started again.
+    #[serde(default)]
+    pub stopped: bool,
+    /// Resources that others let into the cluster, by the name of the binding in lower case.
+    #[serde(default)]
+    pub trusted_access: BTreeMap<String, TrustedAccess>,
     /// Signs administrators' and webhook client certificates of this cluster.
     pub authority: Authority,
     /// Signs the tokens of this cluster's service accounts.
@@ -36,6 +53,30 @@ pub struct Cluster {
     pub webhook_certificate: Option<String>,
     pub created: Timestamp,
     pub updated: Timestamp,
+}
+
+/// What an identity of a cluster is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum IdentityUse {
+    /// The control plane acts as it.
+    Cluster,
+    /// Nodes pull images as it.
+    Kubelet,
+    /// Writes the DNS records of the add-on of that name.
+    HttpApplicationRouting,
+    /// Sends logs to the workspace of the monitoring add-on.
+    ContainerInsights,
+}
+
+/// `trustedAccessRoleBindings`: a resource whose identity may use the cluster's API in the roles that are named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustedAccess {
+    /// As written.
+    pub name: String,
+    pub source: Scope,
+    /// `Provider/type/role`.
+    pub roles: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -23,6 +23,8 @@ pub enum Reason {
     NotAdministrator,
     Kube(crate::kube::Reason),
     Azure(crate::azure::Reason),
+    /// The creator of a cluster lacks what its features need.
+    Preflight(Box<crate::preflight::Shortfall>),
     /// The directory no longer stands behind the identity.
     Identity(crate::review::IdentityRefusal),
 }
@@ -49,6 +51,7 @@ impl fmt::Display for Reason {
             ),
             Self::Kube(reason) => reason.fmt(f),
             Self::Azure(reason) => reason.fmt(f),
+            Self::Preflight(shortfall) => shortfall.fmt(f),
             Self::Identity(refusal) => refusal.fmt(f),
         }
     }

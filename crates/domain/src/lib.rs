@@ -20,6 +20,8 @@ pub mod kube;
 pub mod management_group;
 pub mod name;
 pub mod object;
+pub mod preflight;
+pub mod resource;
 pub mod review;
 pub mod role;
 pub mod scope;

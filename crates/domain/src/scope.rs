@@ -126,6 +126,13 @@ impl Scope {
         if is_group { segments.next() } else { None }
     }
 
+    /// The scope of the resource group that this is, or is in.
+    pub fn resource_group(&self) -> Option<Self> {
+        let name = self.resource_group_name()?;
+        let subscription = self.subscription_name()?;
+        Self::parse(&format!("/subscriptions/{subscription}/resourceGroups/{name}")).ok()
+    }
+
     /// Provider and type of the resource, without names: `Microsoft.ContainerService/managedClusters`, and
     /// with `/namespaces` after it for a namespace of a cluster. The innermost provider counts.
     pub fn resource_type(&self) -> Option<String> {

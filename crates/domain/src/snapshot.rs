@@ -18,6 +18,8 @@ use crate::{
     kube,
     management_group::ManagementGroup,
     object::{Object, ObjectKey, RBAC_GROUP},
+    resource::Resource,
+    scope::Scope,
     subscription::{ResourceGroup, Subscription},
 };
 
@@ -29,6 +31,7 @@ pub struct Snapshot {
     management_groups: HashMap<String, Arc<ManagementGroup>>,
     subscriptions: OrdMap<SubscriptionId, Arc<Subscription>>,
     resource_groups: OrdMap<(SubscriptionId, String), Arc<ResourceGroup>>,
+    resources: OrdMap<String, Arc<Resource>>,
     clusters: HashMap<ClusterId, Arc<Cluster>>,
     admin_certificates: OrdMap<(ClusterId, String), Arc<AdminCertificate>>,
     signing_keys: OrdMap<String, Arc<SigningKey>>,
@@ -46,6 +49,7 @@ impl Snapshot {
             management_groups: HashMap::new(),
             subscriptions: OrdMap::new(),
             resource_groups: OrdMap::new(),
+            resources: OrdMap::new(),
             clusters: HashMap::new(),
             admin_certificates: OrdMap::new(),
             signing_keys: OrdMap::new(),
@@ -93,6 +97,25 @@ impl Snapshot {
     pub fn resource_groups(&self, subscription: SubscriptionId) -> impl Iterator<Item = &Arc<ResourceGroup>> {
         let groups = self.resource_groups.range((subscription, String::new())..);
         groups.take_while(move |((each, _), _)| *each == subscription).map(|(_, group)| group)
+    }
+
+    /// A resource that is neither a cluster nor a resource group.
+    pub fn resource(&self, id: &Scope) -> Option<&Arc<Resource>> {
+        self.resources.get(id.folded())
+    }
+
+    /// Those at and below a resource group or subscription, in the order of their ids.
+    pub fn resources_below(&self, scope: &Scope) -> impl Iterator<Item = &Arc<Resource>> {
+        let scope = scope.clone();
+        let start = scope.folded().to_owned();
+        self.resources
+            .range(start..)
+            .map(|(_, resource)| resource)
+            .take_while({
+                let scope = scope.clone();
+                move |resource| resource.id.folded().starts_with(scope.folded())
+            })
+            .filter(move |resource| scope.contains(&resource.id))
     }
 
     pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
@@ -237,12 +260,15 @@ impl Snapshot {
             Record::ResourceGroup(record) => {
                 self.resource_groups.insert((record.subscription, record.name.folded()), Arc::new(record));
             }
+            Record::Resource(record) => {
+                self.resources.insert(record.id.folded().to_owned(), Arc::new(record));
+            }
             Record::Role(record) => self.azure.put_role(record),
             Record::Assignment(record) => self.azure.put_assignment(record),
             Record::DenyAssignment(record) => self.azure.put_deny(record),
             Record::Cluster(record) => {
                 self.rbac.entry(record.id).or_default();
-                self.clusters.insert(record.id, Arc::new(record));
+                self.clusters.insert(record.id, Arc::from(record));
             }
             Record::AdminCertificate(record) => {
                 self.admin_certificates.insert((record.cluster, record.serial.clone()), Arc::new(record));
@@ -287,6 +313,9 @@ impl Snapshot {
             }
             RecordKey::ResourceGroup(subscription, name) => {
                 self.resource_groups.remove(&(*subscription, name.clone()));
+            }
+            RecordKey::Resource(id) => {
+                self.resources.remove(id);
             }
             RecordKey::Role(id) => self.azure.remove_role(*id),
             RecordKey::Assignment(id) => self.azure.remove_assignment(*id),

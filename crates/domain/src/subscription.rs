@@ -24,5 +24,8 @@ pub struct ResourceGroup {
     pub name: ResourceName,
     pub location: String,
     pub tags: BTreeMap<String, String>,
+    /// Resource id of the cluster that it belongs to and goes with.
+    #[serde(default)]
+    pub managed_by: Option<String>,
     pub created: Timestamp,
 }

@@ -57,7 +57,7 @@ pub fn document(group: &str, version: &str) -> Option<Value> {
     }
     Some(json!({
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1.37.0+portcullis"},
+        "info": {"title": "Kubernetes", "version": format!("v{}+portcullis", app::clusters::KUBERNETES_VERSION)},
         "paths": paths,
         "components": {"schemas": schemas},
     }))

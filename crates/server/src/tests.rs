@@ -1,5 +1,6 @@
 //! Whole servers in this process, asked over TLS.
 
+mod clusters;
 mod consent;
 mod directory;
 mod foreign;

@@ -171,7 +171,7 @@ fn complete(cluster: ClusterId, mut value: Value, now: Timestamp) -> Result<(Obj
 }
 
 /// Gives an object that the server makes by itself its identity.
-pub(super) fn stamp(value: &mut Value, key: &ObjectKey, now: Timestamp) {
+pub(crate) fn stamp(value: &mut Value, key: &ObjectKey, now: Timestamp) {
     let place = format!("{}/{}/{}/{}/{}", key.cluster, key.group, key.resource, key.namespace, key.name);
     let uid = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, place.as_bytes());
     if let Some(Value::Object(metadata)) = value.get_mut("metadata") {

@@ -207,13 +207,9 @@ async fn admin_groups_count_while_azure_rbac_is_off() {
     let who = world.token(dora).await;
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::FORBIDDEN);
     let change = |azure_rbac, groups: Vec<_>| app::clusters::NewCluster {
-        serving: domain::cluster::Serving::Embedded,
-        location: "local".into(),
-        tags: Default::default(),
         azure_rbac,
         admin_groups: groups,
-        local_accounts_disabled: false,
-        properties: Default::default(),
+        ..app::clusters::NewCluster::new(domain::cluster::Serving::Embedded, "local")
     };
     let name = world.name();
     let put = |new| world.app.put_cluster(&world.admin, &name, new);

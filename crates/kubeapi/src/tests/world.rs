@@ -94,15 +94,7 @@ impl World {
         app.put_resource_group(&admin, installed.subscription, &group, "local", BTreeMap::new())
             .await
             .unwrap();
-        let mut new = NewCluster {
-            serving: Serving::Embedded,
-            location: "local".into(),
-            tags: BTreeMap::new(),
-            azure_rbac: false,
-            admin_groups: Vec::new(),
-            local_accounts_disabled: false,
-            properties: serde_json::Map::new(),
-        };
+        let mut new = NewCluster::new(Serving::Embedded, "local");
         change(&mut new);
         let router = crate::routes().with_state(app.clone());
         let name = cluster_name(installed.subscription, "c1");

@@ -1,0 +1,159 @@
+//! Pools of nodes, as the resource describes them: how many there should be, and of which kind. No node runs here;
+//! what a pool says counts for what identities need (P1 to P3) and is given back as it was written.
+
+use domain::{change::Record, cluster::Cluster, scope::Scope};
+use serde_json::{Map, Value, json};
+
+use super::ClusterName;
+use crate::{App, Caller, Error, assignments::Written, authorize};
+
+impl App {
+    pub fn list_agent_pools(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+    ) -> Result<Vec<Map<String, Value>>, Error> {
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, READ, &name.scope()?, self.now())?;
+        Ok(pools(name.require(&snapshot)?))
+    }
+
+    pub fn find_agent_pool(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        pool: &str,
+    ) -> Result<Map<String, Value>, Error> {
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, READ, &pool_scope(name, pool)?, self.now())?;
+        let found = pools(name.require(&snapshot)?).into_iter().find(|each| is_named(each, pool));
+        found.ok_or_else(|| Error::not_found("agent pool", pool))
+    }
+
+    /// Makes a pool, or brings it to the given state.
+    pub async fn put_agent_pool(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        pool: &str,
+        new: &Map<String, Value>,
+    ) -> Result<(Map<String, Value>, Written), Error> {
+        let scope = pool_scope(name, pool)?;
+        self.transact(|tx| {
+            tx.authorize(caller, WRITE, &scope)?;
+            let old = name.require(tx.snapshot())?.clone();
+            let mut cluster = Cluster::clone(&old);
+            let mut list = pools(&cluster);
+            let mut new = new.clone();
+            new.insert("name".into(), pool.into());
+            let written = match list.iter_mut().find(|each| is_named(each, pool)) {
+                Some(known) => {
+                    *known = new.clone();
+                    Written::Changed
+                }
+                None => {
+                    list.push(new.clone());
+                    Written::Created
+                }
+            };
+            check(&list)?;
+            cluster.properties.insert("agentPoolProfiles".into(), json!(list));
+            cluster.updated = tx.now();
+            self.check_creator(tx, caller, &cluster, Some(&old))?;
+            tx.put(&Record::Cluster(Box::new(cluster)))?;
+            Ok((new, written))
+        })
+        .await
+    }
+
+    /// `false`: there was none.
+    pub async fn delete_agent_pool(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        pool: &str,
+    ) -> Result<bool, Error> {
+        let scope = pool_scope(name, pool)?;
+        self.transact(|tx| {
+            tx.authorize(caller, DELETE, &scope)?;
+            let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
+            let mut list = pools(&cluster);
+            let before = list.len();
+            list.retain(|each| !is_named(each, pool));
+            if list.len() == before {
+                return Ok(false);
+            }
+            if !list.iter().any(is_system) {
+                return Err(Error::Conflict(format!(
+                    "the pool \"{pool}\" is the last of mode System, of which a cluster needs one: add another first"
+                )));
+            }
+            cluster.properties.insert("agentPoolProfiles".into(), json!(list));
+            cluster.updated = tx.now();
+            tx.put(&Record::Cluster(Box::new(cluster)))?;
+            Ok(true)
+        })
+        .await
+    }
+}
+
+/// Refuses pools that AKS would refuse: names, numbers and modes.
+pub(super) fn check(pools: &[Map<String, Value>]) -> Result<(), Error> {
+    let mut names = std::collections::BTreeSet::new();
+    for pool in pools {
+        let name = pool.get("name").and_then(Value::as_str).unwrap_or_default();
+        let letters = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        if !(1..=12).contains(&name.len())
+            || !letters
+            || !name.starts_with(|first: char| first.is_ascii_lowercase())
+        {
+            return Err(Error::invalid(
+                "agentPoolProfiles.name",
+                format!(
+                    "\"{}\": expected a lower-case letter, then up to 11 lower-case letters and digits",
+                    name.escape_debug()
+                ),
+            ));
+        }
+        if !names.insert(name) {
+            return Err(Error::invalid("agentPoolProfiles.name", format!("\"{name}\" stands there twice")));
+        }
+        let count = pool.get("count").filter(|count| !count.is_null());
+        if count.is_some_and(|count| count.as_u64().is_none_or(|count| count > MOST_NODES)) {
+            return Err(Error::invalid(
+                "agentPoolProfiles.count",
+                format!("{}: expected a number from 0 to {MOST_NODES}", count.unwrap_or(&Value::Null)),
+            ));
+        }
+        let mode = pool.get("mode").and_then(Value::as_str).unwrap_or("System");
+        if !["System", "User", "Gateway", "Machines"].iter().any(|known| mode.eq_ignore_ascii_case(known)) {
+            return Err(Error::invalid(
+                "agentPoolProfiles.mode",
+                format!("\"{mode}\": expected System or User"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn pools(cluster: &Cluster) -> Vec<Map<String, Value>> {
+    let list = cluster.properties.get("agentPoolProfiles").and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(|pool| pool.as_object().cloned()).collect()
+}
+
+fn pool_scope(name: &ClusterName, pool: &str) -> Result<Scope, Error> {
+    name.scope()?.child("agentPools", pool).map_err(|error| Error::invalid("name", error))
+}
+
+fn is_named(pool: &Map<String, Value>, name: &str) -> bool {
+    pool.get("name").and_then(Value::as_str).is_some_and(|own| own.eq_ignore_ascii_case(name))
+}
+
+fn is_system(pool: &Map<String, Value>) -> bool {
+    pool.get("mode").and_then(Value::as_str).is_none_or(|mode| mode.eq_ignore_ascii_case("System"))
+}
+
+const MOST_NODES: u64 = 1000;
+const READ: &str = "Microsoft.ContainerService/managedClusters/agentPools/read";
+const WRITE: &str = "Microsoft.ContainerService/managedClusters/agentPools/write";
+const DELETE: &str = "Microsoft.ContainerService/managedClusters/agentPools/delete";

@@ -1,0 +1,306 @@
+//! User-assigned managed identities (`Microsoft.ManagedIdentity/userAssignedIdentities`): a resource, and the
+//! service principal that it is. Nobody holds a secret of one; workloads speak for it by federated credentials.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use domain::{
+    application::{ServicePrincipal, ServicePrincipalKind},
+    change::{Record, RecordKey},
+    cluster::Cluster,
+    credential::FederatedCredential,
+    id::{AppId, ObjectId, TenantId},
+    name::DisplayName,
+    resource::{ManagedIdentity, Resource, USER_ASSIGNED_IDENTITY},
+    scope::Scope,
+    snapshot::Snapshot,
+    subscription::ResourceGroup,
+};
+use uuid::Uuid;
+
+use crate::{
+    App, Caller, Error, Tx,
+    assignments::{Written, require_place},
+    authorize,
+    federated::{self, NewFederatedCredential, Write},
+    subscriptions::delete_assignments_below,
+    users::delete_memberships_of,
+};
+
+/// Ids for what a transaction makes, drawn before it, because its body may run again.
+pub(crate) struct Fresh {
+    ids: Vec<Uuid>,
+    used: usize,
+}
+
+impl App {
+    /// Makes the identity, or changes its tags. Whoever it is stays the same.
+    pub async fn put_identity(
+        &self,
+        caller: &Caller,
+        id: &Scope,
+        location: String,
+        tags: BTreeMap<String, String>,
+    ) -> Result<(Arc<Resource>, Written), Error> {
+        let ids = self.fresh_ids(2)?;
+        self.transact(|tx| {
+            tx.authorize(caller, WRITE, id)?;
+            require_place(tx.snapshot(), id)?;
+            if let Some(old) = tx.snapshot().resource(id) {
+                let resource = Resource { tags: tags.clone(), updated: tx.now(), ..Resource::clone(old) };
+                tx.put(&Record::Resource(resource.clone()))?;
+                return Ok((Arc::new(resource), Written::Changed));
+            }
+            let mut fresh = Fresh::new(&ids);
+            let place = (location.clone(), tags.clone());
+            let resource = create(tx, caller.tenant, id, place, &mut fresh)?;
+            Ok((Arc::new(resource), Written::Created))
+        })
+        .await
+    }
+
+    pub fn find_identity(&self, caller: &Caller, id: &Scope) -> Result<Arc<Resource>, Error> {
+        let snapshot = self.snapshot();
+        allowed(&snapshot, caller, "read", id, self.now())?;
+        require(&snapshot, id).cloned()
+    }
+
+    /// Identities at and below a subscription or resource group that the caller may read.
+    pub fn list_identities(&self, caller: &Caller, below: &Scope) -> Result<Vec<Arc<Resource>>, Error> {
+        let snapshot = self.snapshot();
+        require_place(&snapshot, below)?;
+        let now = self.now();
+        let shown = |resource: &&Arc<Resource>| {
+            resource.is_of_type(USER_ASSIGNED_IDENTITY)
+                && allowed(&snapshot, caller, "read", &resource.id, now).is_ok()
+        };
+        Ok(snapshot.resources_below(below).filter(shown).cloned().collect())
+    }
+
+    /// Deletes an identity that no cluster uses; `false`: there was none.
+    pub async fn delete_identity(&self, caller: &Caller, id: &Scope) -> Result<bool, Error> {
+        self.transact(|tx| {
+            tx.authorize(caller, DELETE, id)?;
+            let Some(resource) = tx.snapshot().resource(id).cloned() else { return Ok(false) };
+            refuse_in_use(tx.snapshot(), id)?;
+            delete(tx, &resource);
+            Ok(true)
+        })
+        .await
+    }
+
+    pub fn identity_credentials(
+        &self,
+        caller: &Caller,
+        id: &Scope,
+    ) -> Result<Vec<FederatedCredential>, Error> {
+        let snapshot = self.snapshot();
+        authorize::control_plane(&snapshot, caller, CREDENTIAL_READ, id, self.now())?;
+        Ok(principal(&snapshot, id)?.federated.clone())
+    }
+
+    pub async fn put_identity_credential(
+        &self,
+        caller: &Caller,
+        id: &Scope,
+        new: NewFederatedCredential,
+    ) -> Result<(FederatedCredential, Written), Error> {
+        let ids = self.fresh_ids(1)?;
+        self.transact(|tx| {
+            tx.authorize(caller, CREDENTIAL_WRITE, id)?;
+            let mut principal = principal(tx.snapshot(), id)?;
+            let known = principal.federated.iter().any(|each| each.name == new.name);
+            let (write, written) = match known {
+                true => (Write::Update, Written::Changed),
+                false => (Write::Create, Written::Created),
+            };
+            let fresh = Fresh::new(&ids).next()?;
+            let made = federated::put(&mut principal.federated, &new, fresh, write)?;
+            tx.put(&Record::ServicePrincipal(principal))?;
+            Ok((made, written))
+        })
+        .await
+    }
+
+    /// `false`: there was none.
+    pub async fn delete_identity_credential(
+        &self,
+        caller: &Caller,
+        id: &Scope,
+        named: &str,
+    ) -> Result<bool, Error> {
+        self.transact(|tx| {
+            tx.authorize(caller, CREDENTIAL_DELETE, id)?;
+            let mut principal = principal(tx.snapshot(), id)?;
+            let before = principal.federated.len();
+            principal.federated.retain(|each| !federated::is_named(each, named));
+            if principal.federated.len() == before {
+                return Ok(false);
+            }
+            tx.put(&Record::ServicePrincipal(principal))?;
+            Ok(true)
+        })
+        .await
+    }
+
+    pub(crate) fn fresh_ids(&self, count: usize) -> Result<Vec<Uuid>, Error> {
+        (0..count).map(|_| Ok(self.new_id::<domain::id::kind::Object>()?.uuid())).collect()
+    }
+}
+
+impl Fresh {
+    pub(crate) fn new(ids: &[Uuid]) -> Self {
+        Self { ids: ids.to_vec(), used: 0 }
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Uuid, Error> {
+        let id = self.ids.get(self.used).copied();
+        self.used += 1;
+        id.ok_or_else(|| Error::internal("a transaction makes more than it has ids for"))
+    }
+}
+
+/// Writes a user-assigned identity with its service principal. `place`: location and tags.
+pub(crate) fn create(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: &Scope,
+    place: (String, BTreeMap<String, String>),
+    fresh: &mut Fresh,
+) -> Result<Resource, Error> {
+    let identity = create_principal(tx, tenant, id, id.name(), fresh)?;
+    let (location, tags) = place;
+    let resource = Resource {
+        id: id.clone(),
+        location: Some(location),
+        tags,
+        identity: Some(identity),
+        other: serde_json::Map::new(),
+        created: tx.now(),
+        updated: tx.now(),
+    };
+    tx.create(&Record::Resource(resource.clone()))?;
+    Ok(resource)
+}
+
+/// Writes the service principal of a managed identity.
+pub(crate) fn create_principal(
+    tx: &mut Tx,
+    tenant: TenantId,
+    resource: &Scope,
+    name: &str,
+    fresh: &mut Fresh,
+) -> Result<ManagedIdentity, Error> {
+    let identity = ManagedIdentity {
+        resource: resource.clone(),
+        object_id: ObjectId::new(fresh.next()?),
+        client_id: AppId::new(fresh.next()?),
+    };
+    tx.create(&Record::ServicePrincipal(ServicePrincipal {
+        id: identity.object_id,
+        tenant,
+        app_id: identity.client_id,
+        display_name: DisplayName::parse(name)?,
+        kind: ServicePrincipalKind::ManagedIdentity(resource.to_string()),
+        enabled: true,
+        secrets: Vec::new(),
+        certificates: Vec::new(),
+        federated: Vec::new(),
+        owners: [].into(),
+        tokens_valid_after: tx.now(),
+        created: tx.now(),
+    }))?;
+    Ok(identity)
+}
+
+/// Deletes a resource with the service principal that is its own, and the role assignments at it.
+pub(crate) fn delete(tx: &mut Tx, resource: &Resource) {
+    if let Some(identity) = resource.identity.as_ref().filter(|identity| identity.resource == resource.id) {
+        delete_principal(tx, identity.object_id);
+    }
+    delete_assignments_below(tx, &resource.id);
+    tx.delete(&RecordKey::Resource(resource.id.folded().to_owned()));
+}
+
+/// Deletes a managed identity's service principal and what it was given: no other bears its id, but whoever reads
+/// a list of assignments shall not find nobody in it.
+pub(crate) fn delete_principal(tx: &mut Tx, id: ObjectId) {
+    delete_memberships_of(tx, id);
+    let held: Vec<_> = tx.snapshot().azure().assignments_of(id).iter().map(|each| each.id).collect();
+    for assignment in held {
+        tx.delete(&RecordKey::Assignment(assignment));
+    }
+    tx.delete(&RecordKey::ServicePrincipal(id));
+}
+
+/// Refuses unless the caller may `read` the identity, or let something act as it (`assign/action`).
+///
+/// Azure's own roles write these as `userAssignedIdentities/*/read` and `userAssignedIdentities/*/assign/action` and
+/// mean the identity itself by it, which the plain reading of a wildcard does not: both ways of writing it count.
+pub(crate) fn allowed(
+    snapshot: &Snapshot,
+    caller: &Caller,
+    what: &str,
+    id: &Scope,
+    now: jiff::Timestamp,
+) -> Result<(), Error> {
+    let action = |middle: &str| format!("{USER_ASSIGNED_IDENTITY}/{middle}{what}");
+    let plain = authorize::control_plane(snapshot, caller, &action(""), id, now);
+    match authorize::may(snapshot, caller, &action("*/"), id, now) {
+        true => Ok(()),
+        false => plain.map(drop),
+    }
+}
+
+/// The identity that a resource id names, which must be there.
+pub(crate) fn require<'a>(snapshot: &'a Snapshot, id: &Scope) -> Result<&'a Arc<Resource>, Error> {
+    let found = snapshot.resource(id).filter(|resource| resource.is_of_type(USER_ASSIGNED_IDENTITY));
+    found.ok_or_else(|| Error::not_found("resource", id))
+}
+
+/// Refuses where a cluster acts as the identity.
+pub(crate) fn refuse_in_use(snapshot: &Snapshot, id: &Scope) -> Result<(), Error> {
+    refuse_users(id, snapshot.clusters())
+}
+
+/// The same, without the clusters of a resource group, which go too.
+pub(crate) fn refuse_in_use_outside(
+    snapshot: &Snapshot,
+    id: &Scope,
+    group: &ResourceGroup,
+) -> Result<(), Error> {
+    let inside = |cluster: &Cluster| {
+        cluster.subscription == group.subscription && cluster.resource_group.matches(group.name.as_str())
+    };
+    refuse_users(id, snapshot.clusters().filter(|cluster| !inside(cluster)))
+}
+
+fn refuse_users<'a>(id: &Scope, clusters: impl Iterator<Item = &'a Arc<Cluster>>) -> Result<(), Error> {
+    let mut users =
+        clusters.filter(|cluster| cluster.identities.values().any(|identity| identity.resource == *id));
+    match users.next() {
+        Some(cluster) => Err(Error::Conflict(format!(
+            "the identity \"{}\" is used by {}: delete that, or give it another identity first",
+            id.name(),
+            cluster.resource_id()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn principal(snapshot: &Snapshot, id: &Scope) -> Result<ServicePrincipal, Error> {
+    let resource = require(snapshot, id)?;
+    let principal = resource
+        .identity
+        .as_ref()
+        .and_then(|identity| snapshot.directory().service_principal(identity.object_id));
+    principal.map(|found| ServicePrincipal::clone(found)).ok_or_else(|| Error::not_found("resource", id))
+}
+
+const WRITE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/write";
+const DELETE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/delete";
+const CREDENTIAL_READ: &str =
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";
+const CREDENTIAL_WRITE: &str =
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write";
+const CREDENTIAL_DELETE: &str =
+    "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/delete";

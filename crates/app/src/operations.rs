@@ -1,0 +1,63 @@
+//! Long-running operations, as clients of Azure Resource Manager poll them. What they are about is done before the
+//! answer that names them goes out, so an operation on record has ended; it is kept for whoever asks.
+
+use domain::id::{Id, ObjectId, SubscriptionId, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{App, Caller, Cold, Error};
+
+/// One that succeeded: what failed was answered with its error at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    pub tenant: TenantId,
+    pub caller: ObjectId,
+    pub subscription: SubscriptionId,
+    pub ended: Timestamp,
+    pub expires: Timestamp,
+}
+
+impl Cold for Operation {
+    const KIND: &'static str = "operation";
+}
+
+impl App {
+    /// Records that the caller's operation has succeeded; gives the id to ask for it by.
+    pub async fn record_operation(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+    ) -> Result<String, Error> {
+        let id: Id<Operation> = self.new_id()?;
+        let ended = self.now();
+        let operation = Operation {
+            tenant: caller.tenant,
+            caller: caller.object_id,
+            subscription,
+            ended,
+            expires: ended.checked_add(KEPT).map_err(Error::internal)?,
+        };
+        self.create_cold(&id.to_string(), &operation).await?;
+        Ok(id.to_string())
+    }
+
+    /// An operation of the caller's own; of another's nobody learns that it exists.
+    pub async fn find_operation(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+        id: &str,
+    ) -> Result<Operation, Error> {
+        let not_found = || Error::not_found("operation", id);
+        let id = Id::<Operation>::parse(id).map_err(|_| not_found())?;
+        let found = self.find_cold::<Operation>(&id.to_string()).await?;
+        found
+            .filter(|operation| {
+                (operation.tenant, operation.caller) == (caller.tenant, caller.object_id)
+                    && operation.subscription == subscription
+            })
+            .ok_or_else(not_found)
+    }
+}
+
+const KEPT: SignedDuration = SignedDuration::from_hours(24);

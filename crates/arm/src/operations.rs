@@ -1,0 +1,49 @@
+//! Long-running operations: where clients ask whether what they were promised is done. It always is.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+use crate::{call::Call, error::ArmError};
+
+impl Call<'_> {
+    /// 202 with both addresses that clients poll, for what has succeeded.
+    pub(crate) async fn accepted(&self) -> Result<Response, ArmError> {
+        let subscription = self.subscription()?;
+        let id = self.app.record_operation(&self.caller, subscription).await?;
+        let base = &self.app.settings().external_url;
+        let version = self.parameter("api-version").unwrap_or_default();
+        let address = |kind: &str| {
+            let text = format!(
+                "{base}/subscriptions/{subscription}/providers/Microsoft.ContainerService/locations/local/{kind}/{id}?api-version={version}"
+            );
+            HeaderValue::from_str(&text)
+                .map_err(|_| ArmError::bad("InvalidUri", "The query is not well formed."))
+        };
+        let mut response = StatusCode::ACCEPTED.into_response();
+        let headers = response.headers_mut();
+        headers.insert("azure-asyncoperation", address("operations")?);
+        headers.insert(header::LOCATION, address("operationresults")?);
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static(PAUSE));
+        Ok(response)
+    }
+}
+
+pub(crate) async fn status(call: &Call<'_>) -> Result<Response, ArmError> {
+    let id = call.name("operation");
+    let operation = call.app.find_operation(&call.caller, call.subscription()?, id).await?;
+    let body =
+        json!({"name": id, "status": "Succeeded", "startTime": operation.ended, "endTime": operation.ended});
+    Ok(([(header::RETRY_AFTER, PAUSE)], Json(body)).into_response())
+}
+
+pub(crate) async fn result(call: &Call<'_>) -> Result<Response, ArmError> {
+    call.app.find_operation(&call.caller, call.subscription()?, call.name("operation")).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Seconds between two polls; without it clients wait half a minute.
+const PAUSE: &str = "1";

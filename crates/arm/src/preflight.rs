@@ -1,0 +1,98 @@
+//! What the identities around a cluster need and hold, as a report. Not of Azure: there people find out one failed
+//! call after the other.
+
+use app::clusters::preflight::{Question, Report};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    id::ObjectId,
+    preflight::{Proposal, ProposedRole, Row, Standing},
+    scope::Scope,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{call::Call, error::ArmError};
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct QuestionForm {
+    /// Object id of who would create the cluster; the caller, if nobody is named.
+    creator: Option<ObjectId>,
+    /// Properties of a cluster that is planned.
+    properties: Option<Map<String, Value>>,
+    /// Further features, each with the id of the resource that it is about, or null.
+    features: Map<String, Value>,
+    all_features: bool,
+}
+
+pub(crate) fn report(call: &Call<'_>) -> Result<Response, ArmError> {
+    let form: QuestionForm = call.json()?;
+    let feature = |(name, value): (String, Value)| {
+        let resource =
+            match value {
+                Value::Null => None,
+                Value::String(id) => Some(Scope::parse(&id).map_err(|error| {
+                    ArmError::bad("InvalidParameter", format!("features.{name}: {error}."))
+                })?),
+                _ => {
+                    let text = format!("features.{name}: expected the id of a resource, or null.");
+                    return Err(ArmError::bad("InvalidParameter", text));
+                }
+            };
+        Ok((name, resource))
+    };
+    let question = Question {
+        creator: form.creator,
+        planned: form.properties,
+        features: form.features.into_iter().map(feature).collect::<Result<_, _>>()?,
+        all_features: form.all_features,
+    };
+    let Report { exists, rows, proposals } = call.app.preflight(&call.caller, &call.cluster()?, &question)?;
+    let rows: Vec<Value> = rows.iter().map(render_row).collect();
+    let proposals: Vec<Value> = proposals.iter().map(render_proposal).collect();
+    Ok(Json(json!({"exists": exists, "needs": rows, "proposals": proposals})).into_response())
+}
+
+fn render_row(row: &Row) -> Value {
+    let permission = |(action, standing): &(domain::role::ActionPattern, Standing)| match standing {
+        Standing::Held(grant) => json!({
+            "action": action, "state": "held",
+            "roleAssignmentId": format!("{}/providers/Microsoft.Authorization/roleAssignments/{}",
+                if grant.scope.is_root() { "" } else { grant.scope.as_str() }, grant.assignment),
+            "roleName": grant.role_name, "assignedAt": grant.scope, "throughGroup": grant.through,
+        }),
+        Standing::Missing(reason) => {
+            json!({"action": action, "state": "missing", "reason": reason.to_string()})
+        }
+        Standing::Promised => json!({"action": action, "state": "promised"}),
+    };
+    let permissions: Vec<Value> = row.permissions.iter().map(permission).collect();
+    json!({
+        "identity": row.need.who.to_string(),
+        "principalId": row.principal,
+        "feature": row.need.when,
+        "scope": row.scope,
+        "reason": row.need.reason,
+        "permissions": permissions,
+    })
+}
+
+fn render_proposal(proposal: &Proposal) -> Value {
+    let role = match &proposal.role {
+        ProposedRole::Existing { id, name } => json!({"id": id, "roleName": name}),
+        ProposedRole::Custom { name, actions } => json!({
+            "roleName": name,
+            "assignableScopes": [proposal.scope],
+            "permissions": [{"actions": actions, "notActions": [], "dataActions": [], "notDataActions": []}],
+        }),
+    };
+    json!({
+        "identity": proposal.who.to_string(),
+        "principalId": proposal.principal,
+        "scope": proposal.scope,
+        "role": role,
+    })
+}
