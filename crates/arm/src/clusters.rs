@@ -273,6 +273,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
         "clusterId": cluster.id,
         "resourceUID": cluster.id,
         "nodeResourceGroup": cluster.node_resource_group,
+        "maxAgentPools": 100,
         "servicePrincipalProfile": {"clientId": "msi"},
     });
     if let Value::Object(fixed) = fixed {

@@ -1,6 +1,6 @@
 //! Role definitions (`Microsoft.Authorization/roleDefinitions`, 2022-04-01 and later).
 
-use app::{assignments::Written, roles::NewRole};
+use app::roles::NewRole;
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -55,9 +55,9 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         assignable_scopes: properties.assignable_scopes,
         permissions: properties.permissions,
     };
-    let (role, written) = call.app.put_role(&call.caller, role(call)?, new).await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(render(&role))).into_response())
+    // Azure answers so to a change too, and az takes nothing else.
+    let (role, _) = call.app.put_role(&call.caller, role(call)?, new).await?;
+    Ok((StatusCode::CREATED, Json(render(&role))).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {

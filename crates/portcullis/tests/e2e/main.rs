@@ -15,6 +15,7 @@ mod login;
 mod overage;
 mod person;
 mod plugin;
+mod resources;
 mod running;
 mod ways;
 mod webdriver;
