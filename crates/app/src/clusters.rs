@@ -15,7 +15,8 @@ use domain::{
 };
 
 use crate::{
-    App, Caller, Error, Tx, assignments::Written, authorize, objects, subscriptions::delete_assignments_below,
+    App, Caller, Error, Tx, assignments::Written, authorize, locks, objects,
+    subscriptions::delete_assignments_below,
 };
 
 /// Which cluster is meant: as in a resource id, compared without regard to case.
@@ -75,6 +76,7 @@ impl App {
         };
         self.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(name.subscription, name.resource_group.as_str());
             let group = group.ok_or_else(|| Error::not_found("resource group", &name.resource_group))?;
@@ -157,6 +159,7 @@ impl App {
         self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
             let cluster = name.require(tx.snapshot())?.clone();
+            locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             delete_contents(tx, cluster.id);
             delete_assignments_below(tx, &scope);
             tx.release_name("cluster", scope.folded());
@@ -179,6 +182,7 @@ impl App {
         self.transact(|tx| {
             tx.authorize(caller, ROTATE, &scope)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let generation = cluster.authority.generation.saturating_add(1);
             cluster.authority = Authority { generation, ..fresh.clone() };
             cluster.webhook_certificate = None;

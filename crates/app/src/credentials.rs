@@ -11,7 +11,7 @@ use domain::{
 };
 use jiff::SignedDuration;
 
-use crate::{App, Caller, Error, authorize, clusters::ClusterName};
+use crate::{App, Caller, Error, authorize, clusters::ClusterName, locks};
 
 /// Where a cluster's API is, and whom to trust there.
 #[derive(Clone, Debug)]
@@ -40,6 +40,7 @@ impl App {
         let snapshot = self.snapshot();
         authorize::control_plane(&snapshot, caller, USER, &name.scope()?, self.now())?;
         let cluster = name.require(&snapshot)?.clone();
+        locks::check(&snapshot, &name.scope()?, locks::Operation::Write)?;
         let endpoint = self.endpoint(&cluster);
         Ok((cluster, endpoint))
     }
@@ -74,6 +75,7 @@ impl App {
             tx.authorize(caller, ADMIN, &scope)?;
             let current = name.require(tx.snapshot())?;
             check_local_accounts(current)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             if current.authority != cluster.authority {
                 return Err(Error::Conflict(
                     "the cluster's certificates were rotated meanwhile: try again".into(),
@@ -157,6 +159,7 @@ impl App {
                     "the cluster's certificates were rotated meanwhile: try again".into(),
                 ));
             }
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             current.webhook_certificate = Some(issued.thumbprint.clone());
             tx.put(&Record::Cluster(current))
         })

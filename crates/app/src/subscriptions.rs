@@ -13,7 +13,7 @@ use domain::{
     subscription::{ResourceGroup, Subscription},
 };
 
-use crate::{App, Caller, Error, assignments::Written, authorize};
+use crate::{App, Caller, Error, assignments::Written, authorize, locks};
 
 impl App {
     /// Subscriptions in which the caller has any right, at whatever scope.
@@ -52,6 +52,7 @@ impl App {
         let scope = group_scope(subscription, name.as_str())?;
         self.transact(|tx| {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/write", &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let snapshot = tx.snapshot();
             snapshot
                 .subscription(subscription)
@@ -126,6 +127,7 @@ impl App {
                 group.ok_or_else(|| Error::not_found("resource group", name))?,
             ))
             .key();
+            locks::check(snapshot, &scope, locks::Operation::Delete)?;
             let inside = snapshot
                 .clusters()
                 .find(|cluster| cluster.subscription == subscription && cluster.resource_group.matches(name));

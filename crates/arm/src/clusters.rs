@@ -16,7 +16,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{call::Call, error::ArmError, page};
 
 #[derive(Deserialize)]
 struct ClusterForm {
@@ -55,8 +55,8 @@ struct AttachedForm {
 /// Of a subscription, or of one resource group in it.
 pub(crate) fn list(call: &Call<'_>, group: Option<&str>) -> Result<Response, ArmError> {
     let clusters = call.app.list_clusters(&call.caller, call.subscription()?, group)?;
-    let value: Vec<Value> = clusters.iter().map(|cluster| render(call, cluster)).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    let key = |cluster: &std::sync::Arc<Cluster>| cluster.resource_id().to_lowercase();
+    page::respond(call, clusters, key, |cluster| render(call, cluster))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {

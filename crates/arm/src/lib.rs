@@ -4,13 +4,21 @@
 //! A skin: ids are taken apart, bodies read, use cases called, records rendered. Every right is checked in
 //! `app`.
 
+mod aliases;
 mod call;
+mod check_access;
 mod clusters;
 mod credentials;
+mod deny_assignments;
 mod error;
+mod filter;
 mod kubeconfig;
+mod locks;
+mod management_groups;
 mod metadata;
+mod page;
 mod path;
+mod providers;
 mod resource_groups;
 mod role_assignments;
 mod role_definitions;

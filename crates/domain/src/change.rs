@@ -10,6 +10,7 @@ use crate::{
     group::{Group, Membership},
     id::{AssignmentId, ClusterId, ObjectId, RoleId, SubscriptionId, TenantId},
     key::SigningKey,
+    lock::Lock,
     management_group::ManagementGroup,
     object::{Object, ObjectKey},
     role::RoleDefinition,
@@ -34,6 +35,7 @@ pub enum Record {
     Role(RoleDefinition),
     Assignment(RoleAssignment),
     DenyAssignment(DenyAssignment),
+    Lock(Lock),
     Cluster(Cluster),
     AdminCertificate(AdminCertificate),
     SigningKey(SigningKey),
@@ -59,6 +61,8 @@ pub enum RecordKey {
     Role(RoleId),
     Assignment(AssignmentId),
     DenyAssignment(AssignmentId),
+    /// As [`Lock::key`] makes it.
+    Lock(String),
     Cluster(ClusterId),
     AdminCertificate(ClusterId, String),
     SigningKey(String),
@@ -89,6 +93,7 @@ impl Record {
             Self::Role(record) => RecordKey::Role(record.id),
             Self::Assignment(record) => RecordKey::Assignment(record.id),
             Self::DenyAssignment(record) => RecordKey::DenyAssignment(record.id),
+            Self::Lock(record) => RecordKey::Lock(Lock::key(&record.scope, record.name.as_str())),
             Self::Cluster(record) => RecordKey::Cluster(record.id),
             Self::AdminCertificate(record) => {
                 RecordKey::AdminCertificate(record.cluster, record.serial.clone())

@@ -16,8 +16,10 @@ use crate::{
     id::{ClusterId, SubscriptionId},
     key::SigningKey,
     kube,
+    lock::Lock,
     management_group::ManagementGroup,
     object::{Object, ObjectKey, RBAC_GROUP},
+    scope::Scope,
     subscription::{ResourceGroup, Subscription},
 };
 
@@ -29,6 +31,7 @@ pub struct Snapshot {
     management_groups: HashMap<String, Arc<ManagementGroup>>,
     subscriptions: OrdMap<SubscriptionId, Arc<Subscription>>,
     resource_groups: OrdMap<(SubscriptionId, String), Arc<ResourceGroup>>,
+    locks: OrdMap<String, Arc<Lock>>,
     clusters: HashMap<ClusterId, Arc<Cluster>>,
     admin_certificates: OrdMap<(ClusterId, String), Arc<AdminCertificate>>,
     signing_keys: OrdMap<String, Arc<SigningKey>>,
@@ -46,6 +49,7 @@ impl Snapshot {
             management_groups: HashMap::new(),
             subscriptions: OrdMap::new(),
             resource_groups: OrdMap::new(),
+            locks: OrdMap::new(),
             clusters: HashMap::new(),
             admin_certificates: OrdMap::new(),
             signing_keys: OrdMap::new(),
@@ -93,6 +97,16 @@ impl Snapshot {
     pub fn resource_groups(&self, subscription: SubscriptionId) -> impl Iterator<Item = &Arc<ResourceGroup>> {
         let groups = self.resource_groups.range((subscription, String::new())..);
         groups.take_while(move |((each, _), _)| *each == subscription).map(|(_, group)| group)
+    }
+
+    /// Compared without regard to case.
+    pub fn lock(&self, scope: &Scope, name: &str) -> Option<&Arc<Lock>> {
+        self.locks.get(&Lock::key(scope, name))
+    }
+
+    /// In the order of their scopes.
+    pub fn locks(&self) -> impl Iterator<Item = &Arc<Lock>> {
+        self.locks.values()
     }
 
     pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
@@ -221,7 +235,10 @@ impl Snapshot {
 
     fn put(&mut self, record: Record) {
         match record {
-            Record::Tenant(record) => self.directory.put_tenant(record),
+            Record::Tenant(record) => {
+                self.azure.put_management_group(ManagementGroup::root_of(record.id));
+                self.directory.put_tenant(record);
+            }
             Record::User(record) => self.directory.put_user(record),
             Record::Group(record) => self.directory.put_group(record),
             Record::Membership(record) => self.directory.put_membership(record),
@@ -232,6 +249,7 @@ impl Snapshot {
                 self.management_groups.insert(record.name.folded(), Arc::new(record));
             }
             Record::Subscription(record) => {
+                self.azure.put_subscription(record.id, &ManagementGroup::root_name(record.tenant));
                 self.subscriptions.insert(record.id, Arc::new(record));
             }
             Record::ResourceGroup(record) => {
@@ -240,6 +258,9 @@ impl Snapshot {
             Record::Role(record) => self.azure.put_role(record),
             Record::Assignment(record) => self.azure.put_assignment(record),
             Record::DenyAssignment(record) => self.azure.put_deny(record),
+            Record::Lock(record) => {
+                self.locks.insert(Lock::key(&record.scope, record.name.as_str()), Arc::new(record));
+            }
             Record::Cluster(record) => {
                 self.rbac.entry(record.id).or_default();
                 self.clusters.insert(record.id, Arc::new(record));
@@ -272,7 +293,10 @@ impl Snapshot {
 
     fn delete(&mut self, key: &RecordKey) {
         match key {
-            RecordKey::Tenant(id) => self.directory.remove_tenant(*id),
+            RecordKey::Tenant(id) => {
+                self.azure.remove_management_group(ManagementGroup::root_name(*id).as_str());
+                self.directory.remove_tenant(*id);
+            }
             RecordKey::User(id) => self.directory.remove_user(*id),
             RecordKey::Group(id) => self.directory.remove_group(*id),
             RecordKey::Membership(membership) => self.directory.remove_membership(*membership),
@@ -283,6 +307,7 @@ impl Snapshot {
                 self.management_groups.remove(name);
             }
             RecordKey::Subscription(id) => {
+                self.azure.remove_subscription(*id);
                 self.subscriptions.remove(id);
             }
             RecordKey::ResourceGroup(subscription, name) => {
@@ -291,6 +316,9 @@ impl Snapshot {
             RecordKey::Role(id) => self.azure.remove_role(*id),
             RecordKey::Assignment(id) => self.azure.remove_assignment(*id),
             RecordKey::DenyAssignment(id) => self.azure.remove_deny(*id),
+            RecordKey::Lock(key) => {
+                self.locks.remove(key);
+            }
             RecordKey::Cluster(id) => {
                 self.clusters.remove(id);
                 self.rbac.remove(id);

@@ -1,7 +1,15 @@
 //! Whole servers in this process, asked over TLS.
 
+mod arm;
+mod check_access;
 mod consent;
 mod directory;
 mod foreign;
+mod locks;
+mod management_groups;
 mod outside;
+mod pages;
+mod providers;
+mod role_definitions;
 mod site;
+mod subscriptions;
