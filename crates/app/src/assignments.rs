@@ -9,7 +9,7 @@ use domain::{
     change::{Record, RecordKey},
     condition::Condition,
     directory::Principal,
-    id::{AssignmentId, ObjectId, RoleId},
+    id::{AssignmentId, ObjectId, RoleId, SubscriptionId, TenantId},
     role::Stamp,
     scope::Scope,
     snapshot::Snapshot,
@@ -17,7 +17,7 @@ use domain::{
 
 use jiff::Timestamp;
 
-use crate::{App, Caller, Error, Tx, authorize};
+use crate::{App, Caller, Error, Tx, authorize, locks, management_groups::Group};
 
 /// An assignment to be made, or the new state of one.
 #[derive(Clone, Debug)]
@@ -58,7 +58,8 @@ impl App {
         self.transact(|tx| {
             authorize_write(tx, caller, scope, &new)?;
             let snapshot = tx.snapshot();
-            require_place(snapshot, scope)?;
+            require_place(snapshot, caller.tenant, scope)?;
+            locks::check(snapshot, scope, locks::Operation::Write)?;
             let role = snapshot.azure().role(new.role).ok_or_else(|| Error::not_found("role definition", new.role))?;
             require_assignable(snapshot, role, scope)?;
             let principal_kind = principal_kind(snapshot, caller, &new)?;
@@ -151,11 +152,16 @@ impl App {
     }
 }
 
-/// Refuses a scope whose subscription, resource group or cluster does not exist. Other resources and what is
-/// below a cluster need not be known here.
-pub(crate) fn require_place(snapshot: &Snapshot, scope: &Scope) -> Result<(), Error> {
+/// Refuses a scope whose management group, subscription or resource group does not exist in the tenant. Resources
+/// and what is below them need not be known here.
+pub(crate) fn require_place(snapshot: &Snapshot, tenant: TenantId, scope: &Scope) -> Result<(), Error> {
+    if let Some(group) = scope.management_group_name() {
+        let known = Group::find(snapshot, tenant, group);
+        return known.map(drop).ok_or_else(|| Error::not_found("management group", group));
+    }
     let Some(subscription) = scope.subscription_name() else { return Ok(()) };
-    let known = scope.subscription_id().filter(|id| snapshot.subscription(*id).is_some());
+    let own = |id: &SubscriptionId| snapshot.subscription(*id).is_some_and(|found| found.tenant == tenant);
+    let known = scope.subscription_id().filter(own);
     let known = known.ok_or_else(|| Error::not_found("subscription", subscription))?;
     if let Some(group) = scope.resource_group_name() {
         snapshot.resource_group(known, group).ok_or_else(|| Error::not_found("resource group", group))?;
@@ -184,7 +190,7 @@ fn authorize_delete(tx: &Tx, caller: &Caller, found: &RoleAssignment) -> Result<
 
 /// The attributes that conditions of delegated administrators compare with
 /// (`@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId]` and so on).
-fn attributes(snapshot: &Snapshot, role: RoleId, principal: ObjectId) -> BTreeMap<String, String> {
+pub(crate) fn attributes(snapshot: &Snapshot, role: RoleId, principal: ObjectId) -> BTreeMap<String, String> {
     let kind = match snapshot.directory().principal(principal) {
         Some(Principal::User(_)) => "User",
         Some(Principal::Group(_)) => "Group",
@@ -262,5 +268,5 @@ fn assigns_roles(snapshot: &Snapshot, assignment: &RoleAssignment) -> bool {
 }
 
 const READ: &str = "Microsoft.Authorization/roleAssignments/read";
-const WRITE: &str = "Microsoft.Authorization/roleAssignments/write";
+pub(crate) const WRITE: &str = "Microsoft.Authorization/roleAssignments/write";
 const DELETE: &str = "Microsoft.Authorization/roleAssignments/delete";

@@ -21,7 +21,7 @@ use domain::{
 };
 
 use crate::{
-    App, Caller, Error, Tx, assignments::Written, authorize, identities::Fresh, objects,
+    App, Caller, Error, Tx, assignments::Written, authorize, identities::Fresh, locks, objects,
     subscriptions::delete_assignments_below,
 };
 
@@ -118,6 +118,7 @@ impl App {
         let ids = self.fresh_ids(identities::MOST_IDS)?;
         self.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(name.subscription, name.resource_group.as_str());
             let group = group.ok_or_else(|| Error::not_found("resource group", &name.resource_group))?;
@@ -181,6 +182,7 @@ impl App {
         let scope = name.scope()?;
         self.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             cluster.tags = tags.clone();
             cluster.updated = tx.now();
@@ -225,6 +227,7 @@ impl App {
         self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
             let cluster = name.require(tx.snapshot())?.clone();
+            locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             delete(tx, &cluster)
         })
         .await
@@ -242,6 +245,7 @@ impl App {
         let fresh = self.make_authority(&name.name)?;
         self.transact(|tx| {
             tx.authorize(caller, ROTATE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let generation = cluster.authority.generation.saturating_add(1);
             cluster.authority = Authority { generation, ..fresh.clone() };

@@ -11,7 +11,7 @@ use domain::{
 };
 use jiff::SignedDuration;
 
-use crate::{App, Caller, Error, authorize, clusters::ClusterName};
+use crate::{App, Caller, Error, authorize, clusters::ClusterName, locks};
 
 /// Where a cluster's API is, and whom to trust there.
 #[derive(Clone, Debug)]
@@ -48,6 +48,7 @@ impl App {
         let snapshot = self.snapshot();
         authorize::control_plane(&snapshot, caller, credential.action(), &name.scope()?, self.now())?;
         let cluster = name.require(&snapshot)?.clone();
+        locks::check(&snapshot, &name.scope()?, locks::Operation::Write)?;
         let endpoint = self.endpoint(&cluster);
         Ok((cluster, endpoint))
     }
@@ -88,6 +89,7 @@ impl App {
             tx.authorize(caller, ADMIN, &scope)?;
             let current = name.require(tx.snapshot())?;
             check_local_accounts(current)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             if current.authority != cluster.authority {
                 return Err(Error::Conflict(
                     "the cluster's certificates were rotated meanwhile: try again".into(),
@@ -171,6 +173,7 @@ impl App {
                     "the cluster's certificates were rotated meanwhile: try again".into(),
                 ));
             }
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             current.webhook_certificate = Some(issued.thumbprint.clone());
             tx.put(&Record::Cluster(Box::new(current)))
         })

@@ -14,6 +14,9 @@ pub enum Error {
     /// The caller's view is outdated, or the state forbids the step. The text says which.
     #[error("{0}")]
     Conflict(String),
+    /// A rule forbids the step that clients know by its name; the text says what to do.
+    #[error("{1}")]
+    Rule(Rule, String),
     #[error("{}", joined(.0))]
     Invalid(Vec<Problem>),
     /// No or no valid credentials. The text is for people and gives nothing away.
@@ -29,6 +32,23 @@ pub enum Error {
     /// A fault of ours. The text goes to the log only.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+/// Rules whose names are part of a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A lock at, above or below the place forbids it.
+    ScopeLocked,
+    RoleInUse,
+    BuiltInRole,
+    /// A role names an action of no known provider.
+    UnknownAction,
+    /// A custom role cannot be made assignable there.
+    AssignableScope,
+    /// A management group that still holds something, or the root group of a tenant.
+    GroupStays,
+    /// The tree of management groups would have a loop, or be too deep.
+    GroupTree,
 }
 
 /// One thing that is wrong with an input.

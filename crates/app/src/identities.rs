@@ -22,6 +22,7 @@ use crate::{
     assignments::{Written, require_place},
     authorize,
     federated::{self, NewFederatedCredential, Write},
+    locks,
     subscriptions::delete_assignments_below,
     users::delete_memberships_of,
 };
@@ -44,7 +45,8 @@ impl App {
         let ids = self.fresh_ids(2)?;
         self.transact(|tx| {
             tx.authorize(caller, WRITE, id)?;
-            require_place(tx.snapshot(), id)?;
+            require_place(tx.snapshot(), caller.tenant, id)?;
+            locks::check(tx.snapshot(), id, locks::Operation::Write)?;
             if let Some(old) = tx.snapshot().resource(id) {
                 let resource = Resource { tags: tags.clone(), updated: tx.now(), ..Resource::clone(old) };
                 tx.put(&Record::Resource(resource.clone()))?;
@@ -67,7 +69,7 @@ impl App {
     /// Identities at and below a subscription or resource group that the caller may read.
     pub fn list_identities(&self, caller: &Caller, below: &Scope) -> Result<Vec<Arc<Resource>>, Error> {
         let snapshot = self.snapshot();
-        require_place(&snapshot, below)?;
+        require_place(&snapshot, caller.tenant, below)?;
         let now = self.now();
         let shown = |resource: &&Arc<Resource>| {
             resource.is_of_type(USER_ASSIGNED_IDENTITY)
@@ -80,6 +82,7 @@ impl App {
     pub async fn delete_identity(&self, caller: &Caller, id: &Scope) -> Result<bool, Error> {
         self.transact(|tx| {
             tx.authorize(caller, DELETE, id)?;
+            locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
             let Some(resource) = tx.snapshot().resource(id).cloned() else { return Ok(false) };
             refuse_in_use(tx.snapshot(), id)?;
             delete(tx, &resource);
@@ -107,6 +110,7 @@ impl App {
         let ids = self.fresh_ids(1)?;
         self.transact(|tx| {
             tx.authorize(caller, CREDENTIAL_WRITE, id)?;
+            locks::check(tx.snapshot(), id, locks::Operation::Write)?;
             let mut principal = principal(tx.snapshot(), id)?;
             let known = principal.federated.iter().any(|each| each.name == new.name);
             let (write, written) = match known {

@@ -65,6 +65,7 @@ impl App {
                 id: subscription_id,
                 tenant: tenant_id,
                 display_name: display("Default subscription")?,
+                aliases: Vec::new(),
                 created: now,
             }),
             Record::User(User {
@@ -116,4 +117,4 @@ impl App {
 }
 
 /// The built-in role Owner.
-const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
+pub(crate) const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";

@@ -4,15 +4,18 @@
 //! Every public function that reads or changes something on behalf of a caller begins with its
 //! authorization. No protocol is known here: the surfaces translate.
 
+pub mod aliases;
 pub mod applications;
 pub mod assignments;
 pub mod authorize;
 pub mod caller;
+pub mod check_access;
 pub mod clock;
 mod cluster_keys;
 pub mod clusters;
 mod cold;
 pub mod credentials;
+pub mod deny_assignments;
 pub mod error;
 pub mod federated;
 pub mod foreign;
@@ -24,11 +27,14 @@ mod issuers;
 mod jobs;
 mod keys;
 mod live;
+pub mod locks;
 pub mod login;
+pub mod management_groups;
 pub mod objects;
 pub mod operations;
 pub mod outside;
 mod passwords;
+pub mod providers;
 pub mod resources;
 pub mod reviews;
 pub mod roles;
@@ -58,7 +64,7 @@ pub use caller::{Caller, CallerKind};
 pub use clock::Clock;
 pub use cold::{Cold, Swap};
 pub use crypto::secret::Secret;
-pub use error::{Error, Problem, Refusal};
+pub use error::{Error, Problem, Refusal, Rule};
 pub use install::{FirstAdministrator, Installation};
 pub use live::{Applied, Expired};
 pub use tx::Tx;

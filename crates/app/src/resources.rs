@@ -16,6 +16,7 @@ use crate::{
     assignments::{Written, require_place},
     authorize,
     identities::{self, Fresh},
+    locks,
 };
 
 /// A resource as a client writes it.
@@ -45,7 +46,8 @@ impl App {
         let ids = self.fresh_ids(2)?;
         self.transact(|tx| {
             tx.authorize(caller, &action, id)?;
-            require_place(tx.snapshot(), id)?;
+            require_place(tx.snapshot(), caller.tenant, id)?;
+            locks::check(tx.snapshot(), id, locks::Operation::Write)?;
             require_parent(tx.snapshot(), id)?;
             let old = tx.snapshot().resource(id).cloned();
             let known = old.as_ref().and_then(|old| old.identity.clone());
@@ -87,7 +89,7 @@ impl App {
     /// Everything below a subscription or resource group that the caller may read, clusters excepted.
     pub fn list_resources(&self, caller: &Caller, below: &Scope) -> Result<Vec<Arc<Resource>>, Error> {
         let snapshot = self.snapshot();
-        require_place(&snapshot, below)?;
+        require_place(&snapshot, caller.tenant, below)?;
         let now = self.now();
         let shown = |resource: &&Arc<Resource>| {
             resource.id.resource_type().is_some_and(|resource_type| {
@@ -102,6 +104,7 @@ impl App {
         let action = format!("{}/delete", known_type(id)?);
         self.transact(|tx| {
             tx.authorize(caller, &action, id)?;
+            locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
             let going: Vec<Arc<Resource>> = tx.snapshot().resources_below(id).cloned().collect();
             going.iter().for_each(|resource| identities::delete(tx, resource));
             Ok(!going.is_empty())

@@ -3,13 +3,20 @@
 use std::sync::Arc;
 
 use domain::{
+    azure::is_known_provider,
     change::{Record, RecordKey},
     id::RoleId,
+    management_group::ManagementGroup,
     role::{Permission, RoleDefinition, RoleKind, Stamp},
     scope::Scope,
+    snapshot::Snapshot,
 };
 
-use crate::{App, Caller, Error, assignments::Written, authorize};
+use crate::{
+    App, Caller, Error, Rule,
+    assignments::{Written, require_place},
+    authorize,
+};
 
 /// A custom role to be made, or the new state of one.
 #[derive(Clone, Debug)]
@@ -57,11 +64,14 @@ impl App {
             let old_scopes = old.iter().flat_map(|old| old.assignable_scopes.iter());
             for scope in new.assignable_scopes.iter().chain(old_scopes) {
                 tx.authorize(caller, WRITE, scope)?;
-                crate::assignments::require_place(tx.snapshot(), scope)?;
             }
-            if old.as_ref().is_some_and(|old| old.kind == RoleKind::BuiltIn) {
-                return Err(Error::Conflict("a built-in role cannot be changed".into()));
+            if let Some(old) = old.as_ref().filter(|old| old.kind == RoleKind::BuiltIn) {
+                return Err(built_in(old, "changed"));
             }
+            for scope in &new.assignable_scopes {
+                check_assignable(tx.snapshot(), caller, scope)?;
+            }
+            new.permissions.iter().try_for_each(check_actions)?;
             let named = azure.roles().find(|role| role.id != id && role.is_named(&new.name));
             if let Some(named) = named {
                 return Err(Error::already_exists("role definition named", &named.name));
@@ -102,21 +112,62 @@ impl App {
                 tx.authorize(caller, DELETE, scope)?;
             }
             if role.kind == RoleKind::BuiltIn {
-                return Err(Error::Conflict("a built-in role cannot be deleted".into()));
+                return Err(built_in(&role, "deleted"));
             }
             let uses: Vec<_> = azure.assignments().filter(|each| each.role == id).collect();
             if let Some(first) = uses.first() {
-                return Err(Error::Conflict(format!(
-                    "the role \"{}\" is in use by {} role assignments, {} among them: delete them first",
-                    role.name,
-                    uses.len(),
-                    first.resource_id()
-                )));
+                return Err(Error::Rule(
+                    Rule::RoleInUse,
+                    format!(
+                        "There are existing role assignments referencing role '{}': {} of them, {} for one. Delete them first.",
+                        role.name,
+                        uses.len(),
+                        first.resource_id()
+                    ),
+                ));
             }
             tx.delete(&RecordKey::Role(id));
             Ok(Some(role))
         })
         .await
+    }
+}
+
+fn built_in(role: &RoleDefinition, done: &str) -> Error {
+    Error::Rule(Rule::BuiltInRole, format!("The built-in role '{}' cannot be {done}.", role.name))
+}
+
+/// A custom role is assignable in places of the tenant that exist. The root is none: the root management group of
+/// the tenant is what reaches everything.
+fn check_assignable(snapshot: &Snapshot, caller: &Caller, scope: &Scope) -> Result<(), Error> {
+    let refused = |problem: &str| {
+        let text =
+            format!("The scope '{scope}' is not a scope where a custom role can be assignable: {problem}.");
+        Err(Error::Rule(Rule::AssignableScope, text))
+    };
+    if scope.is_root() {
+        return refused(&format!(
+            "a custom role cannot have the root scope; '{}' is the whole tenant",
+            Scope::management_group(&ManagementGroup::root_name(caller.tenant))
+        ));
+    }
+    match require_place(snapshot, caller.tenant, scope) {
+        Err(Error::NotFound { kind, id }) => refused(&format!("the {kind} '{id}' was not found")),
+        other => other,
+    }
+}
+
+/// The providers of Azure are known, not all of their operations: a mistyped provider is found, a mistyped
+/// operation of a known one grants nothing.
+fn check_actions(permission: &Permission) -> Result<(), Error> {
+    let Permission { actions, not_actions, data_actions, not_data_actions } = permission;
+    let mut patterns = actions.iter().chain(not_actions).chain(data_actions).chain(not_data_actions);
+    match patterns.find(|pattern| pattern.provider().is_some_and(|provider| !is_known_provider(provider))) {
+        None => Ok(()),
+        Some(unknown) => Err(Error::Rule(
+            Rule::UnknownAction,
+            format!("'{unknown}' does not match any of the actions supported by the providers."),
+        )),
     }
 }
 

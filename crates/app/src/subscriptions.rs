@@ -13,7 +13,7 @@ use domain::{
     subscription::{ResourceGroup, Subscription},
 };
 
-use crate::{App, Caller, Error, assignments::Written, authorize, clusters, identities};
+use crate::{App, Caller, Error, assignments::Written, authorize, clusters, identities, locks};
 
 impl App {
     /// Subscriptions in which the caller has any right, at whatever scope.
@@ -52,6 +52,7 @@ impl App {
         let scope = group_scope(subscription, name.as_str())?;
         self.transact(|tx| {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/write", &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let snapshot = tx.snapshot();
             snapshot
                 .subscription(subscription)
@@ -123,6 +124,7 @@ impl App {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/delete", &scope)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(subscription, name);
+            locks::check(snapshot, &scope, locks::Operation::Delete)?;
             let group = group.ok_or_else(|| Error::not_found("resource group", name))?.clone();
             if let Some(cluster) = &group.managed_by {
                 return Err(Error::Conflict(format!(

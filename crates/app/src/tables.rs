@@ -59,6 +59,7 @@ pub(crate) fn key(key: &RecordKey) -> Bytes {
         RecordKey::Role(id) => format!("{ACCESS}role/{id}"),
         RecordKey::Assignment(id) => format!("{ACCESS}assignment/{id}"),
         RecordKey::DenyAssignment(id) => format!("{ACCESS}deny-assignment/{id}"),
+        RecordKey::Lock(key) => format!("{ACCESS}lock/{key}"),
         RecordKey::Cluster(id) => format!("{ACCESS}cluster/{id}"),
         RecordKey::AdminCertificate(cluster, serial) => format!("{ACCESS}certificate/{cluster}/{serial}"),
         RecordKey::SigningKey(kid) => format!("{ACCESS}signing-key/{kid}"),
@@ -169,6 +170,7 @@ fn parse_record_key(place: &str) -> Option<RecordKey> {
         "role" => RecordKey::Role(parse(id)?),
         "assignment" => RecordKey::Assignment(parse(id)?),
         "deny-assignment" => RecordKey::DenyAssignment(parse(id)?),
+        "lock" => RecordKey::Lock(id.to_owned()),
         "cluster" => RecordKey::Cluster(parse(id)?),
         "certificate" => {
             let (cluster, serial) = id.split_once('/')?;

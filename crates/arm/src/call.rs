@@ -9,7 +9,8 @@ use domain::{
     name::ResourceName,
     scope::Scope,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, Uri};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use crate::{error::ArmError, path::Names};
@@ -18,6 +19,8 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
     pub(crate) caller: Caller,
     pub(crate) names: Names,
+    /// As it was asked for.
+    path: &'a str,
     query: BTreeMap<String, String>,
     body: Bytes,
 }
@@ -25,7 +28,7 @@ pub(crate) struct Call<'a> {
 impl<'a> Call<'a> {
     pub(crate) fn read(
         app: &'a App,
-        query: Option<&str>,
+        uri: &'a Uri,
         headers: &HeaderMap,
         body: Result<Bytes, BytesRejection>,
     ) -> Result<Self, ArmError> {
@@ -49,7 +52,7 @@ impl<'a> Call<'a> {
             tracing::info!(%rejection, "a token was not accepted");
             ArmError::unauthenticated("Authentication failed. The access token is invalid, has ended or was revoked: sign in again.")
         })?;
-        let query = parse_query(query.unwrap_or_default())?;
+        let query = parse_query(uri.query().unwrap_or_default())?;
         check_version(query.get("api-version").map(String::as_str))?;
         let body = body.map_err(|rejection| match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => ArmError::new(
@@ -59,16 +62,19 @@ impl<'a> Call<'a> {
             ),
             _ => ArmError::bad("InvalidRequestContent", "The request content could not be read."),
         })?;
-        Ok(Self { app, caller, names: Names::default(), query, body })
+        Ok(Self { app, caller, names: Names::default(), path: uri.path(), query, body })
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            ArmError::bad(
-                "InvalidRequestContent",
-                format!("The request content was invalid and could not be deserialized: '{error}'."),
-            )
-        })
+        let invalid = |problem: &str| {
+            let text = format!("The request content was invalid and could not be deserialized: '{problem}'.");
+            ArmError::bad("InvalidRequestContent", text)
+        };
+        // A list would be read as the members of a structure in their order.
+        if !self.body.trim_ascii_start().starts_with(b"{") {
+            return Err(invalid("expected a JSON object"));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| invalid(&error.to_string()))
     }
 
     /// What the path has where its template has `{name}`.
@@ -127,6 +133,16 @@ impl<'a> Call<'a> {
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
     }
+
+    /// The address of this request with one parameter of its query set: for the rest of a list.
+    pub(crate) fn link_with(&self, name: &str, value: &str) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let others = self.query.iter().filter(|(each, _)| *each != name);
+        let others = others.map(|(name, value)| format!("{}={}&", plain(name), encode(value)));
+        let others: String = others.collect();
+        let base = &self.app.settings().external_url;
+        format!("{base}{}?{others}{}={}", self.path, plain(name), encode(value))
+    }
 }
 
 /// Names are compared in lower case; of a name that stands twice neither is believed.
@@ -150,6 +166,13 @@ fn parse_query(query: &str) -> Result<BTreeMap<String, String>, ArmError> {
     }
     Ok(parsed)
 }
+
+/// A parameter's name as it is written in an address: `$` and `-` stay, as clients look for them.
+fn plain(name: &str) -> String {
+    utf8_percent_encode(name, NAME).to_string()
+}
+
+const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'$').remove(b'-');
 
 /// Any well-formed date is taken, with or without `-preview`: the versions that clients send change with
 /// each of their releases, and one form serves them all.

@@ -25,7 +25,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{agent_pools, call::Call, error::ArmError};
+use crate::{agent_pools, call::Call, error::ArmError, page};
 
 #[derive(Deserialize)]
 struct ClusterForm {
@@ -93,8 +93,8 @@ struct AttachedForm {
 /// Of a subscription, or of one resource group in it.
 pub(crate) fn list(call: &Call<'_>, group: Option<&str>) -> Result<Response, ArmError> {
     let clusters = call.app.list_clusters(&call.caller, call.subscription()?, group)?;
-    let value: Vec<Value> = clusters.iter().map(|cluster| render(call, cluster)).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    let key = |cluster: &std::sync::Arc<Cluster>| cluster.resource_id().to_lowercase();
+    page::respond(call, clusters, key, |cluster| render(call, cluster))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {

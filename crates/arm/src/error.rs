@@ -1,6 +1,6 @@
 //! Errors as `{"error":{"code","message"}}`, with the codes that az knows.
 
-use app::Error;
+use app::{Error, Rule};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -108,6 +108,19 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
             "InvalidResourceType",
             format!("The resource type '{id}' could not be found."),
         ),
+        Error::NotFound { kind: "management group", id } => (
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            format!("'/providers/Microsoft.Management/managementGroups/{id}' not found."),
+        ),
+        Error::NotFound { kind: "deny assignment", id } => (
+            StatusCode::NOT_FOUND,
+            "DenyAssignmentNotFound",
+            format!("The deny assignment with ID '{id}' is not found."),
+        ),
+        Error::NotFound { kind: "lock", id } => {
+            (StatusCode::NOT_FOUND, "LockNotFound", format!("The lock '{id}' could not be found."))
+        }
         Error::NotFound { .. } => (StatusCode::NOT_FOUND, "ResourceNotFound", message),
         Error::AlreadyExists { kind: "role assignment", id } => (
             StatusCode::CONFLICT,
@@ -125,6 +138,18 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
             ),
         ),
         Error::AlreadyExists { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "Conflict", message),
+        Error::Rule(rule, text) => {
+            let (status, code) = match rule {
+                Rule::ScopeLocked => (StatusCode::CONFLICT, "ScopeLocked"),
+                Rule::RoleInUse => (StatusCode::BAD_REQUEST, "RoleDefinitionHasAssignments"),
+                Rule::BuiltInRole => (StatusCode::CONFLICT, "RoleDefinitionIsBuiltIn"),
+                Rule::UnknownAction => (StatusCode::BAD_REQUEST, "InvalidActionOrNotAction"),
+                Rule::AssignableScope => (StatusCode::BAD_REQUEST, "RoleDefinitionAssignableScopesInvalid"),
+                Rule::GroupStays => (StatusCode::CONFLICT, "ManagementGroupNotEmpty"),
+                Rule::GroupTree => (StatusCode::CONFLICT, "InvalidManagementGroupHierarchy"),
+            };
+            (status, code, text)
+        }
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest", message),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "AuthenticationFailed", message),
         Error::Forbidden(refusal) if matches!(refusal.reason, Reason::Preflight(_)) => (

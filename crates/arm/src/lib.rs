@@ -5,16 +5,24 @@
 //! `app`.
 
 mod agent_pools;
+mod aliases;
 mod call;
+mod check_access;
 mod clusters;
 mod credentials;
+mod deny_assignments;
 mod error;
+mod filter;
 mod identities;
 mod kubeconfig;
+mod locks;
+mod management_groups;
 mod metadata;
 mod operations;
+mod page;
 mod path;
 mod preflight;
+mod providers;
 mod resource_groups;
 mod resources;
 mod role_assignments;

@@ -25,7 +25,17 @@ impl Segments {
         let path = path.strip_suffix('/').unwrap_or(path);
         // Two slashes at the front come of a base address with a slash at its end.
         let path = path.trim_start_matches('/');
-        let decoded = path.split('/').map(|raw| {
+        // az leaves an empty segment where a type of resource has no other above it: `/providers/NAMESPACE//TYPE/NAME`.
+        let raw: Vec<&str> = path.split('/').collect();
+        let is_gap = |place: usize| {
+            let word = |back: usize| place.checked_sub(back).and_then(|at| raw.get(at)).copied();
+            raw.get(place) == Some(&"")
+                && place + 1 < raw.len()
+                && word(2).is_some_and(|word| word.eq_ignore_ascii_case("providers"))
+                && word(1) != Some("")
+        };
+        let raw = raw.iter().enumerate().filter(|(place, _)| !is_gap(*place));
+        let decoded = raw.map(|(_, raw)| {
             let decoded = percent_encoding::percent_decode_str(raw).decode_utf8().map_err(|_| malformed())?;
             let refused = decoded.is_empty()
                 || matches!(&*decoded, "." | "..")
@@ -115,6 +125,15 @@ mod tests {
         for path in ["/a//b", "/a/%2e%2e", "/a/b%2fc", "/a/%00", "/a/\\", "a"] {
             assert!(Segments::parse(path).is_err(), "{path}");
         }
+        for path in ["/providers//a", "/providers/a//", "/providers/a///b", "/x/providers/a/b//c"] {
+            assert!(Segments::parse(path).is_err(), "{path}");
+        }
         assert!(Segments::parse("//subscriptions/").is_ok());
+    }
+
+    #[test]
+    fn the_gap_that_az_leaves_after_a_provider_is_closed() {
+        let found = names("/x/Providers/Contoso//things/t", "/x", "/providers/{provider}/things/{thing}");
+        assert_eq!(found, Some(vec![("provider", "Contoso".into()), ("thing", "t".into())]));
     }
 }

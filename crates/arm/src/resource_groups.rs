@@ -12,7 +12,12 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{
+    call::Call,
+    error::ArmError,
+    filter::{self, Term},
+    page,
+};
 
 #[derive(Deserialize)]
 struct GroupForm {
@@ -22,9 +27,27 @@ struct GroupForm {
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let groups = call.app.list_resource_groups(&call.caller, call.subscription()?)?;
-    let value: Vec<Value> = groups.iter().map(|group| render(group)).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    let (mut name, mut value) = (None, None);
+    for term in filter::terms(call, FILTERS)? {
+        match term {
+            Term::Equals(field, text) if field == "tagname" && name.is_none() => name = Some(text),
+            Term::Equals(field, text) if field == "tagvalue" && value.is_none() => value = Some(text),
+            _ => return Err(filter::refused(call, FILTERS)),
+        }
+    }
+    if name.is_none() && value.is_some() {
+        return Err(filter::refused(call, FILTERS));
+    }
+    let mut groups = call.app.list_resource_groups(&call.caller, call.subscription()?)?;
+    if let Some(name) = name {
+        // Tags are named without regard to case; their values have one.
+        groups.retain(|group| {
+            group.tags.iter().any(|(tag, held)| {
+                tag.eq_ignore_ascii_case(&name) && value.as_ref().is_none_or(|value| value == held)
+            })
+        });
+    }
+    page::respond(call, groups, |group| group.name.folded(), |group| render(group))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -67,3 +90,5 @@ fn render(group: &ResourceGroup) -> Value {
         "properties": {"provisioningState": "Succeeded"},
     })
 }
+
+const FILTERS: &str = "\"tagName eq 'NAME'\", with or without \" and tagValue eq 'VALUE'\"";

@@ -16,7 +16,12 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{
+    call::Call,
+    error::ArmError,
+    filter::{self, Term},
+    page,
+};
 
 #[derive(Deserialize)]
 struct AssignmentForm {
@@ -38,33 +43,30 @@ struct Properties {
     description: Option<String>,
 }
 
-/// Which of the listed assignments are wanted.
-enum Filter {
-    AtScope,
-    All,
-    /// Of this principal itself.
-    Principal(ObjectId),
-    /// Of this principal, through groups too.
-    AssignedTo(ObjectId),
-}
-
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let filter = Filter::parse(call.parameter("$filter").unwrap_or_default())?;
-    let listed = if matches!(filter, Filter::AtScope) { Listed::AtScope } else { Listed::All };
-    let snapshot = call.app.snapshot();
-    let principals: Option<Vec<ObjectId>> = match filter {
-        Filter::AtScope | Filter::All => None,
-        Filter::Principal(id) => Some(vec![id]),
-        Filter::AssignedTo(id) => {
-            Some(snapshot.directory().transitive_groups(id).iter().copied().chain([id]).collect())
+    let mut listed = Listed::All;
+    let mut principals: Option<Vec<ObjectId>> = None;
+    for term in filter::terms(call, FILTERS)? {
+        match term {
+            Term::Call(name, None) if name == "atscope" => listed = Listed::AtScope,
+            // Of this principal itself.
+            Term::Equals(name, id) if name == "principalid" && principals.is_none() => {
+                principals = Some(vec![filter::object_id(call, &id, FILTERS)?]);
+            }
+            // Of this principal, through groups too.
+            Term::Call(name, Some(id)) if name == "assignedto" && principals.is_none() => {
+                let id = filter::object_id(call, &id, FILTERS)?;
+                let groups = call.app.snapshot().directory().transitive_groups(id);
+                principals = Some(groups.iter().copied().chain([id]).collect());
+            }
+            _ => return Err(filter::refused(call, FILTERS)),
         }
-    };
+    }
     let mut found = call.app.list_assignments(&call.caller, &call.scope()?, listed)?;
     if let Some(principals) = principals {
         found.retain(|each: &Arc<RoleAssignment>| principals.contains(&each.principal));
     }
-    let value: Vec<Value> = found.iter().map(|each| render(each)).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    page::respond(call, found, |each| each.id.to_string(), |each| render(each))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -149,36 +151,6 @@ impl Properties {
     }
 }
 
-impl Filter {
-    fn parse(filter: &str) -> Result<Self, ArmError> {
-        let refused = || {
-            let filter: String = filter.chars().take(200).collect();
-            ArmError::bad(
-                "InvalidFilter",
-                format!(
-                    "The filter '{filter}' is not understood. Expected \"atScope()\", \"principalId eq 'ID'\" or \"assignedTo('ID')\"."
-                ),
-            )
-        };
-        let id = |text: &str| {
-            let inner = text.trim().strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-            inner.and_then(|inner| ObjectId::parse(inner).ok()).ok_or_else(refused)
-        };
-        let filter = filter.trim();
-        if filter.is_empty() {
-            return Ok(Self::All);
-        }
-        if filter.eq_ignore_ascii_case("atScope()") {
-            return Ok(Self::AtScope);
-        }
-        if let Some(inner) = filter.strip_prefix("assignedTo(").and_then(|rest| rest.strip_suffix(')')) {
-            return Ok(Self::AssignedTo(id(inner)?));
-        }
-        let value = filter.strip_prefix("principalId").and_then(|rest| rest.trim_start().strip_prefix("eq"));
-        Ok(Self::Principal(id(value.ok_or_else(refused)?)?))
-    }
-}
-
 fn render(assignment: &RoleAssignment) -> Value {
     let kind = match assignment.principal_kind {
         PrincipalKind::User => "User",
@@ -206,3 +178,5 @@ fn render(assignment: &RoleAssignment) -> Value {
         },
     })
 }
+
+const FILTERS: &str = "\"atScope()\", \"principalId eq 'ID'\" or \"assignedTo('ID')\", joined by \"and\"";

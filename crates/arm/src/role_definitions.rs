@@ -1,5 +1,7 @@
 //! Role definitions (`Microsoft.Authorization/roleDefinitions`, 2022-04-01 and later).
 
+use std::sync::Arc;
+
 use app::roles::NewRole;
 use axum::{
     Json,
@@ -14,7 +16,12 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{
+    call::Call,
+    error::ArmError,
+    filter::{self, Term},
+    page,
+};
 
 #[derive(Deserialize)]
 struct RoleForm {
@@ -32,15 +39,28 @@ struct Properties {
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let name = match call.parameter("$filter") {
-        None | Some("") => None,
-        Some(filter) => Some(name_filter(filter)?),
+    let (mut name, mut kind) = (None, None);
+    for term in filter::terms(call, FILTERS)? {
+        match term {
+            // The list holds what can be assigned at the scope in any case.
+            Term::Call(function, None) if matches!(&*function, "atscope" | "atscopeandbelow") => {}
+            Term::Equals(field, value) if field == "rolename" && name.is_none() => name = Some(value),
+            Term::Equals(field, value) if field == "type" && kind.is_none() => {
+                let kinds = [RoleKind::BuiltIn, RoleKind::Custom];
+                let found = kinds.into_iter().find(|kind| kind_name(*kind).eq_ignore_ascii_case(&value));
+                kind = Some(found.ok_or_else(|| filter::refused(call, FILTERS))?);
+            }
+            _ => return Err(filter::refused(call, FILTERS)),
+        }
+    }
+    let mut roles = call.app.list_roles(&call.caller, &call.scope()?)?;
+    roles.retain(|role| {
+        name.as_deref().is_none_or(|name| role.is_named(name)) && kind.is_none_or(|kind| role.kind == kind)
+    });
+    let key = |role: &Arc<RoleDefinition>| {
+        format!("{}{}\0{}", u8::from(role.kind == RoleKind::Custom), role.name.to_lowercase(), role.id)
     };
-    let roles = call.app.list_roles(&call.caller, &call.scope()?)?;
-    let wanted =
-        |role: &&std::sync::Arc<RoleDefinition>| name.as_deref().is_none_or(|name| role.is_named(name));
-    let value: Vec<Value> = roles.iter().filter(wanted).map(|role| render(role)).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    page::respond(call, roles, key, |role| render(role))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -71,11 +91,14 @@ fn role(call: &Call<'_>) -> Result<RoleId, ArmError> {
     call.id("role", "InvalidRoleDefinitionId")
 }
 
-fn render(role: &RoleDefinition) -> Value {
-    let kind = match role.kind {
+fn kind_name(kind: RoleKind) -> &'static str {
+    match kind {
         RoleKind::BuiltIn => "BuiltInRole",
         RoleKind::Custom => "CustomRole",
-    };
+    }
+}
+
+fn render(role: &RoleDefinition) -> Value {
     json!({
         "id": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", role.id),
         "name": role.id,
@@ -83,7 +106,7 @@ fn render(role: &RoleDefinition) -> Value {
         "properties": {
             "roleName": role.name,
             "description": role.description,
-            "type": kind,
+            "type": kind_name(role.kind),
             "assignableScopes": role.assignable_scopes,
             "permissions": role.permissions,
             "createdOn": role.created.at,
@@ -94,20 +117,4 @@ fn render(role: &RoleDefinition) -> Value {
     })
 }
 
-/// `roleName eq 'X'`, alone or beside `atScope()`. What is not understood is refused: a client takes the
-/// first of the answer for the role that it meant.
-fn name_filter(filter: &str) -> Result<String, ArmError> {
-    let refused = || {
-        let filter: String = filter.chars().take(200).collect();
-        ArmError::bad(
-            "InvalidFilter",
-            format!("The filter '{filter}' is not understood. Expected \"roleName eq 'NAME'\"."),
-        )
-    };
-    let term = filter.trim().strip_prefix("atScope() and").unwrap_or(filter).trim();
-    let value = term.strip_prefix("roleName").and_then(|rest| rest.trim_start().strip_prefix("eq"));
-    let quoted = value.ok_or_else(refused)?.trim();
-    let inner = quoted.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).ok_or_else(refused)?;
-    let plain = inner.replace("''", "");
-    if plain.contains('\'') { Err(refused()) } else { Ok(inner.replace("''", "'")) }
-}
+const FILTERS: &str = "\"roleName eq 'NAME'\", \"type eq 'CustomRole'\" or \"atScope()\", joined by \"and\"";

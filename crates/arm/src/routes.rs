@@ -7,16 +7,16 @@ use app::App;
 use axum::{
     Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, RawQuery, State, rejection::BytesRejection},
+    extract::{DefaultBodyLimit, State, rejection::BytesRejection},
     response::Response,
     routing::{any, get},
 };
 use http::{HeaderMap, Method, Uri};
 
 use crate::{
-    agent_pools, call::Call, clusters, credentials, error::ArmError, identities, metadata, operations,
-    path::Segments, preflight, resource_groups, resources, role_assignments, role_definitions, subscriptions,
-    trusted_access,
+    agent_pools, aliases, call::Call, check_access, clusters, credentials, deny_assignments, error::ArmError,
+    identities, locks, management_groups, metadata, operations, path::Segments, preflight, providers,
+    resource_groups, resources, role_assignments, role_definitions, subscriptions, trusted_access,
 };
 
 /// Where something is asked for, and what answers it.
@@ -49,11 +49,10 @@ async fn handle(
     State(app): State<App>,
     method: Method,
     uri: Uri,
-    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let answer = match Call::read(&app, query.as_deref(), &headers, body) {
+    let answer = match Call::read(&app, &uri, &headers, body) {
         Ok(call) => dispatch(call, &method, uri.path()).await,
         Err(error) => Err(error),
     };
@@ -89,6 +88,10 @@ const IDENTITY: &str = "/subscriptions/{subscription}/resourceGroups/{group}/pro
 const RESOURCE: &str =
     "/subscriptions/{subscription}/resourceGroups/{group}/providers/{provider}/{type}/{name}";
 const AUTHORIZATION: &str = "{scope}/providers/Microsoft.Authorization";
+const PROVIDER: &str = "/subscriptions/{subscription}/providers";
+const MANAGEMENT: &str = "/providers/Microsoft.Management";
+const MANAGEMENT_GROUP: &str = "/providers/Microsoft.Management/managementGroups/{group}";
+const ALIASES: &str = "/providers/Microsoft.Subscription/aliases";
 
 const ROUTES: &[Route] = &[
     route("GET", "/tenants", "", |call| Box::pin(async { subscriptions::tenants(call) })),
@@ -186,6 +189,52 @@ const ROUTES: &[Route] = &[
     }),
     route("GET", AUTHORIZATION, "/permissions", |call| {
         Box::pin(async { role_assignments::permissions(call) })
+    }),
+    route("GET", AUTHORIZATION, "/locks", |call| Box::pin(async { locks::list(call) })),
+    route("GET", AUTHORIZATION, "/locks/{lock}", |call| Box::pin(async { locks::show(call) })),
+    route("PUT", AUTHORIZATION, "/locks/{lock}", |call| Box::pin(locks::put(call))),
+    route("DELETE", AUTHORIZATION, "/locks/{lock}", |call| Box::pin(locks::delete(call))),
+    route("GET", AUTHORIZATION, "/denyAssignments", |call| Box::pin(async { deny_assignments::list(call) })),
+    route("GET", AUTHORIZATION, "/denyAssignments/{deny}", |call| {
+        Box::pin(async { deny_assignments::show(call) })
+    }),
+    route("PUT", AUTHORIZATION, "/denyAssignments/{deny}", |call| {
+        Box::pin(async { deny_assignments::refuse(call) })
+    }),
+    route("DELETE", AUTHORIZATION, "/denyAssignments/{deny}", |call| {
+        Box::pin(async { deny_assignments::refuse(call) })
+    }),
+    route("POST", AUTHORIZATION, "/checkAccess", |call| Box::pin(async { check_access::check(call) })),
+    route("GET", PROVIDER, "", |call| Box::pin(async { providers::list(call) })),
+    route("GET", PROVIDER, "/{namespace}", |call| Box::pin(async { providers::show(call) })),
+    route("POST", PROVIDER, "/{namespace}/register", |call| Box::pin(async { providers::register(call) })),
+    route("GET", MANAGEMENT, "/managementGroups", |call| Box::pin(async { management_groups::list(call) })),
+    route("GET", MANAGEMENT_GROUP, "", |call| Box::pin(async { management_groups::show(call) })),
+    route("PUT", MANAGEMENT_GROUP, "", |call| Box::pin(management_groups::put(call))),
+    route("PATCH", MANAGEMENT_GROUP, "", |call| Box::pin(management_groups::patch(call))),
+    route("DELETE", MANAGEMENT_GROUP, "", |call| Box::pin(management_groups::delete(call))),
+    route("GET", MANAGEMENT_GROUP, "/subscriptions", |call| {
+        Box::pin(async { management_groups::list_subscriptions(call) })
+    }),
+    route("GET", MANAGEMENT_GROUP, "/subscriptions/{subscription}", |call| {
+        Box::pin(async { management_groups::show_subscription(call) })
+    }),
+    route("PUT", MANAGEMENT_GROUP, "/subscriptions/{subscription}", |call| {
+        Box::pin(management_groups::add_subscription(call))
+    }),
+    route("DELETE", MANAGEMENT_GROUP, "/subscriptions/{subscription}", |call| {
+        Box::pin(management_groups::remove_subscription(call))
+    }),
+    route("POST", MANAGEMENT, "/getEntities", |call| Box::pin(async { management_groups::entities(call) })),
+    route("POST", MANAGEMENT, "/checkNameAvailability", |call| {
+        Box::pin(async { management_groups::check_name(call) })
+    }),
+    route("GET", ALIASES, "", |call| Box::pin(async { aliases::list(call) })),
+    route("GET", ALIASES, "/{alias}", |call| Box::pin(async { aliases::show(call) })),
+    route("PUT", ALIASES, "/{alias}", |call| Box::pin(aliases::put(call))),
+    route("DELETE", ALIASES, "/{alias}", |call| Box::pin(aliases::delete(call))),
+    route("POST", SUBSCRIPTION, "/providers/Microsoft.Subscription/rename", |call| {
+        Box::pin(aliases::rename(call))
     }),
     // Whatever no row above names.
     route("GET", RESOURCE, "", |call| Box::pin(async { resources::show(call) })),

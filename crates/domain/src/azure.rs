@@ -22,6 +22,7 @@ pub mod kubernetes;
 mod list;
 mod memo;
 mod operations;
+mod providers;
 mod reason;
 mod roles;
 pub(crate) mod text;
@@ -37,12 +38,14 @@ pub use decide::{Access, Attributes};
 pub use hierarchy::ManagementGroup;
 pub use list::Held;
 pub use operations::{KnownResource, Operations};
+pub use providers::is_known_provider;
 pub use reason::{Grant, Lack, Reason, Refusal, UnmetCondition};
 pub use whole::role_grants_whole;
 
 use crate::{
     assignment::{DenyAssignment, RoleAssignment},
-    id::{AssignmentId, ObjectId, RoleId},
+    id::{AssignmentId, ObjectId, RoleId, SubscriptionId},
+    name::ResourceName,
     role::{RoleDefinition, RoleKind},
     scope::Scope,
 };
@@ -171,6 +174,17 @@ impl Policy {
     /// What was in it hangs under the root from now on. The name is compared without regard to case.
     pub fn remove_management_group(&mut self, name: &str) {
         self.hierarchy.remove(name);
+        self.changed();
+    }
+
+    /// Says which management group a subscription is in that no group names.
+    pub fn put_subscription(&mut self, id: SubscriptionId, root: &ResourceName) {
+        self.hierarchy.put_subscription(id, root);
+        self.changed();
+    }
+
+    pub fn remove_subscription(&mut self, id: SubscriptionId) {
+        self.hierarchy.remove_subscription(id);
         self.changed();
     }
 

@@ -10,6 +10,7 @@ use crate::{
     group::{Group, Membership},
     id::{AssignmentId, ClusterId, ObjectId, RoleId, SubscriptionId, TenantId},
     key::SigningKey,
+    lock::Lock,
     management_group::ManagementGroup,
     object::{Object, ObjectKey},
     resource::Resource,
@@ -36,6 +37,7 @@ pub enum Record {
     Role(RoleDefinition),
     Assignment(RoleAssignment),
     DenyAssignment(DenyAssignment),
+    Lock(Lock),
     Cluster(Box<Cluster>),
     AdminCertificate(AdminCertificate),
     SigningKey(SigningKey),
@@ -63,6 +65,8 @@ pub enum RecordKey {
     Role(RoleId),
     Assignment(AssignmentId),
     DenyAssignment(AssignmentId),
+    /// As [`Lock::key`] makes it.
+    Lock(String),
     Cluster(ClusterId),
     AdminCertificate(ClusterId, String),
     SigningKey(String),
@@ -93,6 +97,7 @@ impl Record {
             Self::Role(record) => RecordKey::Role(record.id),
             Self::Assignment(record) => RecordKey::Assignment(record.id),
             Self::DenyAssignment(record) => RecordKey::DenyAssignment(record.id),
+            Self::Lock(record) => RecordKey::Lock(Lock::key(&record.scope, record.name.as_str())),
             Self::Cluster(record) => RecordKey::Cluster(record.id),
             Self::AdminCertificate(record) => {
                 RecordKey::AdminCertificate(record.cluster, record.serial.clone())

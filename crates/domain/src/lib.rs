@@ -17,6 +17,7 @@ pub mod group;
 pub mod id;
 pub mod key;
 pub mod kube;
+pub mod lock;
 pub mod management_group;
 pub mod name;
 pub mod object;

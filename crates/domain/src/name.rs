@@ -120,6 +120,12 @@ impl ResourceName {
     }
 }
 
+impl<K> From<crate::id::Id<K>> for ResourceName {
+    fn from(id: crate::id::Id<K>) -> Self {
+        Self(id.to_string().into())
+    }
+}
+
 impl PartialEq for Upn {
     fn eq(&self, other: &Self) -> bool {
         self.folded == other.folded

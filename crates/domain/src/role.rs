@@ -153,6 +153,13 @@ impl ActionPattern {
         self.text.folded()
     }
 
+    /// The namespace of the provider whose actions these are, as written; `None` where a wildcard takes its place.
+    /// An action without a slash is of a provider that no list has.
+    pub fn provider(&self) -> Option<&str> {
+        let provider = self.as_str().split_once('/').map_or(self.as_str(), |(provider, _)| provider);
+        (!provider.contains('*')).then_some(if provider.len() < self.as_str().len() { provider } else { "" })
+    }
+
     pub fn has_wildcard(&self) -> bool {
         self.folded().contains('*')
     }

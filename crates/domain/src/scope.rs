@@ -133,6 +133,12 @@ impl Scope {
         Self::parse(&format!("/subscriptions/{subscription}/resourceGroups/{name}")).ok()
     }
 
+    /// The management group that this is, or is a resource of, as written.
+    pub fn management_group_name(&self) -> Option<&str> {
+        let is_group = self.folded().starts_with("/providers/microsoft.management/managementgroups/");
+        is_group.then(|| self.as_str().split('/').nth(4)).flatten()
+    }
+
     /// Provider and type of the resource, without names: `Microsoft.ContainerService/managedClusters`, and
     /// with `/namespaces` after it for a namespace of a cluster. The innermost provider counts.
     pub fn resource_type(&self) -> Option<String> {

@@ -16,6 +16,7 @@ use crate::{
     id::{ClusterId, SubscriptionId},
     key::SigningKey,
     kube,
+    lock::Lock,
     management_group::ManagementGroup,
     object::{Object, ObjectKey, RBAC_GROUP},
     resource::Resource,
@@ -32,6 +33,7 @@ pub struct Snapshot {
     subscriptions: OrdMap<SubscriptionId, Arc<Subscription>>,
     resource_groups: OrdMap<(SubscriptionId, String), Arc<ResourceGroup>>,
     resources: OrdMap<String, Arc<Resource>>,
+    locks: OrdMap<String, Arc<Lock>>,
     clusters: HashMap<ClusterId, Arc<Cluster>>,
     admin_certificates: OrdMap<(ClusterId, String), Arc<AdminCertificate>>,
     signing_keys: OrdMap<String, Arc<SigningKey>>,
@@ -50,6 +52,7 @@ impl Snapshot {
             subscriptions: OrdMap::new(),
             resource_groups: OrdMap::new(),
             resources: OrdMap::new(),
+            locks: OrdMap::new(),
             clusters: HashMap::new(),
             admin_certificates: OrdMap::new(),
             signing_keys: OrdMap::new(),
@@ -116,6 +119,16 @@ impl Snapshot {
                 move |resource| resource.id.folded().starts_with(scope.folded())
             })
             .filter(move |resource| scope.contains(&resource.id))
+    }
+
+    /// Compared without regard to case.
+    pub fn lock(&self, scope: &Scope, name: &str) -> Option<&Arc<Lock>> {
+        self.locks.get(&Lock::key(scope, name))
+    }
+
+    /// In the order of their scopes.
+    pub fn locks(&self) -> impl Iterator<Item = &Arc<Lock>> {
+        self.locks.values()
     }
 
     pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
@@ -244,7 +257,10 @@ impl Snapshot {
 
     fn put(&mut self, record: Record) {
         match record {
-            Record::Tenant(record) => self.directory.put_tenant(record),
+            Record::Tenant(record) => {
+                self.azure.put_management_group(ManagementGroup::root_of(record.id));
+                self.directory.put_tenant(record);
+            }
             Record::User(record) => self.directory.put_user(record),
             Record::Group(record) => self.directory.put_group(record),
             Record::Membership(record) => self.directory.put_membership(record),
@@ -255,6 +271,7 @@ impl Snapshot {
                 self.management_groups.insert(record.name.folded(), Arc::new(record));
             }
             Record::Subscription(record) => {
+                self.azure.put_subscription(record.id, &ManagementGroup::root_name(record.tenant));
                 self.subscriptions.insert(record.id, Arc::new(record));
             }
             Record::ResourceGroup(record) => {
@@ -266,6 +283,9 @@ impl Snapshot {
             Record::Role(record) => self.azure.put_role(record),
             Record::Assignment(record) => self.azure.put_assignment(record),
             Record::DenyAssignment(record) => self.azure.put_deny(record),
+            Record::Lock(record) => {
+                self.locks.insert(Lock::key(&record.scope, record.name.as_str()), Arc::new(record));
+            }
             Record::Cluster(record) => {
                 self.rbac.entry(record.id).or_default();
                 self.clusters.insert(record.id, Arc::from(record));
@@ -298,7 +318,10 @@ impl Snapshot {
 
     fn delete(&mut self, key: &RecordKey) {
         match key {
-            RecordKey::Tenant(id) => self.directory.remove_tenant(*id),
+            RecordKey::Tenant(id) => {
+                self.azure.remove_management_group(ManagementGroup::root_name(*id).as_str());
+                self.directory.remove_tenant(*id);
+            }
             RecordKey::User(id) => self.directory.remove_user(*id),
             RecordKey::Group(id) => self.directory.remove_group(*id),
             RecordKey::Membership(membership) => self.directory.remove_membership(*membership),
@@ -309,6 +332,7 @@ impl Snapshot {
                 self.management_groups.remove(name);
             }
             RecordKey::Subscription(id) => {
+                self.azure.remove_subscription(*id);
                 self.subscriptions.remove(id);
             }
             RecordKey::ResourceGroup(subscription, name) => {
@@ -320,6 +344,9 @@ impl Snapshot {
             RecordKey::Role(id) => self.azure.remove_role(*id),
             RecordKey::Assignment(id) => self.azure.remove_assignment(*id),
             RecordKey::DenyAssignment(id) => self.azure.remove_deny(*id),
+            RecordKey::Lock(key) => {
+                self.locks.remove(key);
+            }
             RecordKey::Cluster(id) => {
                 self.clusters.remove(id);
                 self.rbac.remove(id);

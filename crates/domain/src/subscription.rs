@@ -15,6 +15,9 @@ pub struct Subscription {
     pub id: SubscriptionId,
     pub tenant: TenantId,
     pub display_name: DisplayName,
+    /// By which names it was asked for (`Microsoft.Subscription/aliases`).
+    #[serde(default)]
+    pub aliases: Vec<ResourceName>,
     pub created: Timestamp,
 }
 

@@ -78,7 +78,7 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
             "Request_MultipleObjectsWithSameKeyValue",
             format!("Another object with the same value already exists: {message}."),
         ),
-        Error::Conflict(_) => (StatusCode::CONFLICT, "Request_Conflict", message),
+        Error::Conflict(_) | Error::Rule(..) => (StatusCode::CONFLICT, "Request_Conflict", message),
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "Request_BadRequest", message),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message),
         Error::Forbidden(refusal) => (

@@ -44,7 +44,7 @@ impl From<Error> for Status {
             Error::AlreadyExists { id, .. } => {
                 Self::new(StatusCode::CONFLICT, "AlreadyExists", format!("{id:?} already exists"))
             }
-            Error::Conflict(text) => Self::new(StatusCode::CONFLICT, "Conflict", text),
+            Error::Conflict(text) | Error::Rule(_, text) => Self::new(StatusCode::CONFLICT, "Conflict", text),
             Error::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", error.to_string()),
             Error::Unauthenticated(_) => Self::unauthorized(),
             Error::Forbidden(refusal) => Self::new(StatusCode::FORBIDDEN, "Forbidden", refusal.to_string())

@@ -160,6 +160,7 @@ impl From<Error> for Failure {
             Error::NotFound { .. }
             | Error::AlreadyExists { .. }
             | Error::Conflict(_)
+            | Error::Rule(..)
             | Error::Invalid(_)
             | Error::Unauthenticated(_)
             | Error::Forbidden(_)

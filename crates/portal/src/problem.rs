@@ -79,6 +79,7 @@ impl From<Error> for Problem {
             Error::NotFound { .. }
             | Error::AlreadyExists { .. }
             | Error::Conflict(_)
+            | Error::Rule(..)
             | Error::Unauthenticated(_)
             | Error::Forbidden(_)
             | Error::Internal(_) => {

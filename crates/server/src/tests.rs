@@ -1,8 +1,16 @@
 //! Whole servers in this process, asked over TLS.
 
+mod arm;
+mod check_access;
 mod clusters;
 mod consent;
 mod directory;
 mod foreign;
+mod locks;
+mod management_groups;
 mod outside;
+mod pages;
+mod providers;
+mod role_definitions;
 mod site;
+mod subscriptions;

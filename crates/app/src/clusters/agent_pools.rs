@@ -5,7 +5,7 @@ use domain::{change::Record, cluster::Cluster, scope::Scope};
 use serde_json::{Map, Value, json};
 
 use super::ClusterName;
-use crate::{App, Caller, Error, assignments::Written, authorize};
+use crate::{App, Caller, Error, assignments::Written, authorize, locks};
 
 impl App {
     pub fn list_agent_pools(
@@ -41,6 +41,7 @@ impl App {
         let scope = pool_scope(name, pool)?;
         self.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let old = name.require(tx.snapshot())?.clone();
             let mut cluster = Cluster::clone(&old);
             let mut list = pools(&cluster);
@@ -76,6 +77,7 @@ impl App {
         let scope = pool_scope(name, pool)?;
         self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let mut list = pools(&cluster);
             let before = list.len();

@@ -18,6 +18,7 @@ use super::{IdentityWanted, NewCluster};
 use crate::{
     Caller, Error, Tx, assignments,
     identities::{self, Fresh},
+    locks,
     subscriptions::{delete_assignments_below, group_scope},
 };
 
@@ -54,6 +55,7 @@ pub(super) fn keep(
 pub(super) fn remove(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
     let Some(name) = &cluster.node_resource_group else { return Ok(()) };
     let group = group_scope(cluster.subscription, name.as_str())?;
+    locks::check(tx.snapshot(), &group, locks::Operation::Delete)?;
     let own = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
     for identity in cluster.identities.values() {
         if identity.resource == own {

@@ -3,7 +3,7 @@
 use domain::{change::Record, cluster::Cluster};
 
 use super::ClusterName;
-use crate::{App, Caller, Error};
+use crate::{App, Caller, Error, locks};
 
 impl App {
     pub async fn start_cluster(&self, caller: &Caller, name: &ClusterName) -> Result<(), Error> {
@@ -24,6 +24,7 @@ impl App {
         let scope = name.scope()?;
         self.transact(|tx| {
             tx.authorize(caller, action, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             if !cluster.is_embedded() {
                 return Err(Error::Conflict(

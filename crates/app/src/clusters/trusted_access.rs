@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ClusterName;
-use crate::{App, Caller, Error, Tx, assignments::Written, authorize, objects};
+use crate::{App, Caller, Error, Tx, assignments::Written, authorize, locks, objects};
 
 /// A role that resources of one type may be given in clusters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,6 +61,7 @@ impl App {
         let scope = binding_scope(name, binding)?;
         self.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             if !cluster.is_embedded() {
                 return Err(Error::Conflict(
@@ -127,6 +128,7 @@ impl App {
         let scope = binding_scope(name, binding)?;
         self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let Some(old) = cluster.trusted_access.remove(&binding.folded()) else { return Ok(false) };
             remove_objects(tx, &cluster, &old);

@@ -1,5 +1,6 @@
 //! Management groups, and which of them each subscription is in: the part of the tree of scopes that the
-//! texts of scopes do not tell. What is not placed hangs under the root.
+//! texts of scopes do not tell. A subscription that no group names is in the root group of its tenant; what is not
+//! placed at all hangs under the root.
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub(super) struct Hierarchy {
     /// By the folded scope of the subscription: the groups that name it, sorted. There should be one; of
     /// several the first counts, so that the order of writes does not matter.
     homes: FastMap<Arc<str>, Vec<Scope>>,
+    /// By the folded scope of the subscription: the root group of its tenant.
+    roots: FastMap<Arc<str>, Scope>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,11 +56,20 @@ impl Hierarchy {
         }
     }
 
+    pub(super) fn put_subscription(&mut self, id: SubscriptionId, root: &ResourceName) {
+        let key = Scope::subscription(id).folded().into();
+        self.roots.insert(key, Scope::management_group(root));
+    }
+
+    pub(super) fn remove_subscription(&mut self, id: SubscriptionId) {
+        self.roots.remove(Scope::subscription(id).folded());
+    }
+
     /// The scope above a subscription or management group; `None` where that is the root, as it is where
     /// the parent does not exist.
     fn parent(&self, folded: &str) -> Option<&Scope> {
         if folded.starts_with("/subscriptions/") {
-            self.homes.get(folded)?.first()
+            self.homes.get(folded).and_then(|homes| homes.first()).or_else(|| self.roots.get(folded))
         } else {
             let parent = self.groups.get(folded)?.parent.as_ref();
             parent.filter(|parent| self.groups.contains_key(parent.folded()))

@@ -1,0 +1,144 @@
+//! `checkAccess` (2018-09-01-preview): decisions for others, as the remote webhook of a cluster asks for them. Its
+//! members are written with a capital by some clients and without one by others.
+
+use std::collections::BTreeMap;
+
+use app::check_access::{Asked, Question, Verdict};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    assignment::{PrincipalKind, RoleAssignment},
+    azure::Action,
+    condition::Condition,
+    id::ObjectId,
+    scope::Scope,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{call::Call, error::ArmError};
+
+#[derive(Deserialize)]
+struct Form {
+    #[serde(alias = "Subject")]
+    subject: Subject,
+    #[serde(alias = "Actions")]
+    actions: Vec<ActionForm>,
+    #[serde(alias = "Resource", default)]
+    resource: Option<Resource>,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    #[serde(alias = "Attributes")]
+    attributes: SubjectAttributes,
+}
+
+#[derive(Deserialize)]
+struct SubjectAttributes {
+    #[serde(alias = "ObjectId", alias = "objectId")]
+    object_id: ObjectId,
+    #[serde(alias = "Groups", default)]
+    groups: Option<Vec<ObjectId>>,
+}
+
+#[derive(Deserialize)]
+struct ActionForm {
+    #[serde(alias = "Id")]
+    id: String,
+    #[serde(alias = "IsDataAction", alias = "isDataAction", default)]
+    is_data_action: bool,
+    #[serde(alias = "Attributes", default)]
+    attributes: Option<BTreeMap<String, Value>>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    #[serde(alias = "Id")]
+    id: String,
+}
+
+pub(crate) fn check(call: &Call<'_>) -> Result<Response, ArmError> {
+    let form: Form = call.json()?;
+    let scope = call.scope()?;
+    if let Some(Resource { id }) = form.resource
+        && Scope::parse(&id).ok().as_ref() != Some(&scope)
+    {
+        let id: String = id.chars().take(200).collect();
+        let text = format!("The resource '{id}' of the request is not the scope '{scope}' of its address.");
+        return Err(ArmError::bad("InvalidCheckAccessRequest", text));
+    }
+    if form.actions.is_empty() || form.actions.len() > MOST_ACTIONS {
+        let count = form.actions.len();
+        let text = format!("The request has {count} actions. Expected 1 to {MOST_ACTIONS}.");
+        return Err(ArmError::bad("InvalidCheckAccessRequest", text));
+    }
+    let Subject { attributes: SubjectAttributes { object_id, groups } } = form.subject;
+    let groups = groups.unwrap_or_default();
+    if groups.len() > MOST_GROUPS {
+        let text = format!("The request has {} groups. Expected at most {MOST_GROUPS}.", groups.len());
+        return Err(ArmError::bad("InvalidCheckAccessRequest", text));
+    }
+    let (names, asked): (Vec<_>, Vec<_>) = form.actions.into_iter().map(ActionForm::read).unzip();
+    let question = Question { subject: object_id, groups, actions: asked };
+    let verdicts = call.app.check_access(&call.caller, &scope, &question)?;
+    let answer: Vec<Value> =
+        names.iter().zip(&verdicts).map(|((id, data), verdict)| render(id, *data, verdict)).collect();
+    Ok(Json(answer).into_response())
+}
+
+impl ActionForm {
+    fn read(self) -> ((String, bool), Asked) {
+        let action = if self.is_data_action { Action::data(&self.id) } else { Action::control(&self.id) };
+        let attributes = self.attributes.unwrap_or_default().into_iter();
+        let text = |value: Value| match value {
+            Value::String(text) => Some(text),
+            Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        };
+        // A value that conditions cannot compare is as absent: the comparison is false.
+        let attributes = attributes.filter_map(|(name, value)| Some((name, text(value)?))).collect();
+        ((self.id, self.is_data_action), Asked { action, attributes })
+    }
+}
+
+fn render(id: &str, is_data_action: bool, verdict: &Verdict) -> Value {
+    let (decision, role_assignment, deny_assignment) = match verdict {
+        Verdict::Allowed(found) => ("Allowed", render_assignment(found), Value::Null),
+        Verdict::Denied(found) => {
+            let named = json!({"id": found.resource_id(), "name": found.name, "scope": found.scope});
+            ("Denied", Value::Null, named)
+        }
+        Verdict::NotAllowed => ("NotAllowed", Value::Null, Value::Null),
+    };
+    json!({
+        "actionId": id,
+        "isDataAction": is_data_action,
+        "accessDecision": decision,
+        "roleAssignment": role_assignment,
+        "denyAssignment": deny_assignment,
+        // Nothing that was decided here may be kept: the next decision may be another.
+        "timeToLiveInMs": 0,
+    })
+}
+
+fn render_assignment(found: &RoleAssignment) -> Value {
+    let kind = match found.principal_kind {
+        PrincipalKind::User => "User",
+        PrincipalKind::Group => "Group",
+        PrincipalKind::ServicePrincipal => "ServicePrincipal",
+    };
+    json!({
+        "id": found.resource_id(),
+        "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", found.role),
+        "principalId": found.principal,
+        "principalType": kind,
+        "scope": found.scope,
+        "condition": found.condition.as_ref().map(Condition::text),
+    })
+}
+
+const MOST_ACTIONS: usize = 200;
+const MOST_GROUPS: usize = 10_000;

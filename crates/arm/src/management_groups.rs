@@ -1,0 +1,350 @@
+//! Management groups (`Microsoft.Management`, 2020-05-01 and later), and what is in them. Everything is done when it
+//! is answered, so there is no operation to wait for; az takes neither 201 for a group nor 200 for a deletion.
+
+use app::management_groups::{Group, NewGroup, home};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    name::{DisplayName, ResourceName},
+    snapshot::Snapshot,
+    subscription::Subscription,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{call::Call, error::ArmError, page};
+
+#[derive(Deserialize)]
+struct GroupForm {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    properties: Option<Properties>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Properties {
+    tenant_id: Option<String>,
+    display_name: Option<String>,
+    details: Option<Details>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    parent: Option<Parent>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Parent {
+    id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PatchForm {
+    #[serde(default)]
+    display_name: Option<String>,
+    #[serde(default)]
+    parent_group_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct NameForm {
+    name: String,
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+}
+
+/// What a group is shown with when it is asked for: nothing else.
+#[derive(Default)]
+struct Expanded {
+    children: Value,
+    path: Value,
+}
+
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
+    let groups = call.app.list_management_groups(&call.caller);
+    let render = |group: &Group| {
+        json!({
+            "id": group.scope(),
+            "type": TYPE,
+            "name": group.name,
+            "properties": {"tenantId": group.tenant, "displayName": group.display_name},
+        })
+    };
+    page::respond(call, groups, |group| group.name.folded(), render)
+}
+
+pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
+    let found = call.app.find_management_group(&call.caller, &group(call)?)?;
+    let snapshot = call.app.snapshot();
+    let mut expanded = Expanded::default();
+    match call.parameter("$expand").unwrap_or_default() {
+        "" => {}
+        expand if expand.eq_ignore_ascii_case("children") => {
+            let levels = if flag(call, "$recurse")? { MOST_LEVELS } else { 1 };
+            expanded.children = children(&snapshot, &found, levels);
+        }
+        expand if expand.eq_ignore_ascii_case("path") || expand.eq_ignore_ascii_case("ancestors") => {
+            let path: Vec<Value> = ancestors(&snapshot, &found)
+                .iter()
+                .map(|above| json!({"name": above.name, "displayName": above.display_name}))
+                .collect();
+            expanded.path = path.into();
+        }
+        other => {
+            let other: String = other.chars().take(80).collect();
+            let text =
+                format!("The '$expand' of '{other}' is invalid. Expected 'children', 'path' or 'ancestors'.");
+            return Err(ArmError::bad("InvalidExpand", text));
+        }
+    }
+    Ok(Json(render(&snapshot, &found, expanded)).into_response())
+}
+
+pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
+    let form: GroupForm = call.json()?;
+    let name = group(call)?;
+    if form.name.is_some_and(|written| !name.matches(&written)) {
+        return Err(ArmError::bad(
+            "InvalidRequestContent",
+            "The name of the body is not that of the address.",
+        ));
+    }
+    let properties = form.properties.unwrap_or_default();
+    let tenant = properties.tenant_id.filter(|tenant| !tenant.is_empty());
+    if tenant.is_some_and(|tenant| !tenant.eq_ignore_ascii_case(&call.caller.tenant.to_string())) {
+        return Err(ArmError::bad(
+            "InvalidTenantId",
+            "properties.tenantId: expected the caller's own tenant.",
+        ));
+    }
+    let parent = properties.details.unwrap_or_default().parent.unwrap_or_default().id;
+    let new = NewGroup {
+        display_name: display_name(properties.display_name)?,
+        parent: reference(parent.as_deref())?,
+    };
+    let (group, _) = call.app.put_management_group(&call.caller, &name, new).await?;
+    Ok(Json(render(&call.app.snapshot(), &group, Expanded::default())).into_response())
+}
+
+pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
+    let form: PatchForm = call.json()?;
+    let new = NewGroup {
+        display_name: display_name(form.display_name)?,
+        parent: reference(form.parent_group_id.as_deref())?,
+    };
+    let group = call.app.update_management_group(&call.caller, &group(call)?, new).await?;
+    Ok(Json(render(&call.app.snapshot(), &group, Expanded::default())).into_response())
+}
+
+pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
+    call.app.delete_management_group(&call.caller, &group(call)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) fn list_subscriptions(call: &Call<'_>) -> Result<Response, ArmError> {
+    let found = call.app.find_management_group(&call.caller, &group(call)?)?;
+    let placed = found.subscriptions_below(&call.app.snapshot());
+    page::respond(call, placed, |each| each.id.to_string(), |each| render_placed(&found, each))
+}
+
+pub(crate) fn show_subscription(call: &Call<'_>) -> Result<Response, ArmError> {
+    let name = group(call)?;
+    let subscription = call.app.find_subscription(&call.caller, call.subscription()?)?;
+    let found = call.app.find_placed_subscription(&call.caller, &name, &subscription)?;
+    Ok(Json(render_placed(&found, &subscription)).into_response())
+}
+
+pub(crate) async fn add_subscription(call: &Call<'_>) -> Result<Response, ArmError> {
+    let name = group(call)?;
+    let placed = call.app.place_subscription(&call.caller, &name, call.subscription()?).await?;
+    let snapshot = call.app.snapshot();
+    let found = Group::find(&snapshot, placed.tenant, name.as_str());
+    Ok(match found {
+        Some(found) => Json(render_placed(&found, &placed)).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+pub(crate) async fn remove_subscription(call: &Call<'_>) -> Result<Response, ArmError> {
+    let found = call.app.unplace_subscription(&call.caller, &group(call)?, call.subscription()?).await?;
+    Ok(if found { StatusCode::OK } else { StatusCode::NO_CONTENT }.into_response())
+}
+
+pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, ArmError> {
+    let form: NameForm = call.json()?;
+    if form.kind.is_some_and(|kind| !kind.eq_ignore_ascii_case(TYPE)) {
+        return Err(ArmError::bad("InvalidRequestContent", format!("type: expected '{TYPE}'.")));
+    }
+    let answer = match ResourceName::parse(&form.name) {
+        Err(error) => json!({"nameAvailable": false, "reason": "Invalid", "message": error.to_string()}),
+        Ok(name) if call.app.is_management_group_name_free(&call.caller, &name) => {
+            json!({"nameAvailable": true})
+        }
+        Ok(name) => json!({
+            "nameAvailable": false,
+            "reason": "AlreadyExists",
+            "message": format!("The group with the specified name '{name}' already exists."),
+        }),
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// Everything of the tree that the caller sees, in one list.
+pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
+    let snapshot = call.app.snapshot();
+    let entity =
+        |id: String, kind: &str, name: String, display_name: &str, above: Vec<Group>, below: usize| {
+            let names: Vec<&ResourceName> = above.iter().map(|group| &group.name).collect();
+            let shown: Vec<&str> = above.iter().map(|group| group.display_name.as_str()).collect();
+            let parent = above.last().map(Group::scope);
+            json!({
+                "id": id,
+                "type": kind,
+                "name": name,
+                "properties": {
+                    "tenantId": call.caller.tenant,
+                    "displayName": display_name,
+                    "parent": {"id": parent},
+                    "permissions": "view",
+                    "inheritedPermissions": "view",
+                    "numberOfChildren": below,
+                    "parentNameChain": names,
+                    "parentDisplayNameChain": shown,
+                },
+            })
+        };
+    let groups = call.app.list_management_groups(&call.caller).into_iter().map(|group| {
+        let below = group.groups_below(&snapshot).len() + group.subscriptions_below(&snapshot).len();
+        let (id, above) = (group.scope().to_string(), ancestors(&snapshot, &group));
+        entity(id, TYPE, group.name.to_string(), &group.display_name, above, below)
+    });
+    let subscriptions = call.app.list_subscriptions(&call.caller).into_iter().map(|subscription| {
+        let place = home(&snapshot, &subscription);
+        let place = Group::find(&snapshot, subscription.tenant, place.as_str());
+        let above = place.map_or_else(Vec::new, |place| {
+            let mut above = ancestors(&snapshot, &place);
+            above.push(place);
+            above
+        });
+        let id = format!("/subscriptions/{}", subscription.id);
+        let name = subscription.id.to_string();
+        entity(id, "/subscriptions", name, subscription.display_name.as_str(), above, 0)
+    });
+    let all: Vec<Value> = groups.chain(subscriptions).collect();
+    let key = |entity: &Value| {
+        let id = entity.get("id").and_then(Value::as_str).unwrap_or_default();
+        id.to_ascii_lowercase()
+    };
+    page::respond(call, all, key, Value::clone)
+}
+
+/// The name of a group that is referred to by id; none where nothing is referred to.
+pub(crate) fn reference(id: Option<&str>) -> Result<Option<ResourceName>, ArmError> {
+    let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(None) };
+    let malformed = || {
+        let id: String = id.chars().take(120).collect();
+        ArmError::bad(
+            "InvalidManagementGroupId",
+            format!("'{id}' is not the id of a management group. Expected '{PREFIX}NAME'."),
+        )
+    };
+    let prefix = id.get(..PREFIX.len()).filter(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
+    let name = prefix.and_then(|_| id.get(PREFIX.len()..)).ok_or_else(malformed)?;
+    ResourceName::parse(name).map(Some).map_err(|_| malformed())
+}
+
+fn group(call: &Call<'_>) -> Result<ResourceName, ArmError> {
+    let name = ResourceName::parse(call.name("group"));
+    name.map_err(|error| ArmError::bad("InvalidManagementGroupName", error.to_string()))
+}
+
+fn display_name(text: Option<String>) -> Result<Option<DisplayName>, ArmError> {
+    let parse = |text: String| {
+        DisplayName::parse(&text).map_err(|error| ArmError::bad("InvalidDisplayName", error.to_string()))
+    };
+    text.filter(|text| !text.is_empty()).map(parse).transpose()
+}
+
+fn flag(call: &Call<'_>, name: &'static str) -> Result<bool, ArmError> {
+    match call.parameter(name).unwrap_or_default() {
+        text if text.eq_ignore_ascii_case("true") => Ok(true),
+        text if text.is_empty() || text.eq_ignore_ascii_case("false") => Ok(false),
+        _ => {
+            let text = format!("The value of '{name}' is invalid. Expected 'true' or 'false'.");
+            Err(ArmError::bad("InvalidQueryParameterValue", text))
+        }
+    }
+}
+
+/// The groups above one, the root group first.
+fn ancestors(snapshot: &Snapshot, group: &Group) -> Vec<Group> {
+    let above = |group: &Group| Group::find(snapshot, group.tenant, group.parent.as_ref()?.as_str());
+    let mut found: Vec<Group> = std::iter::successors(above(group), above).take(MOST_LEVELS + 1).collect();
+    found.reverse();
+    found
+}
+
+fn children(snapshot: &Snapshot, group: &Group, levels: usize) -> Value {
+    let groups = group.groups_below(snapshot).into_iter().map(|child| {
+        let below = if levels > 1 { children(snapshot, &child, levels - 1) } else { Value::Null };
+        json!({
+            "type": TYPE,
+            "id": child.scope(),
+            "name": child.name,
+            "displayName": child.display_name,
+            "children": below,
+        })
+    });
+    let subscriptions = group.subscriptions_below(snapshot).into_iter().map(|child| {
+        json!({
+            "type": "/subscriptions",
+            "id": format!("/subscriptions/{}", child.id),
+            "name": child.id,
+            "displayName": child.display_name,
+        })
+    });
+    groups.chain(subscriptions).collect::<Vec<_>>().into()
+}
+
+fn render(snapshot: &Snapshot, group: &Group, expanded: Expanded) -> Value {
+    let parent = group.parent.as_ref().and_then(|name| Group::find(snapshot, group.tenant, name.as_str()));
+    let parent = parent
+        .map(|parent| json!({"id": parent.scope(), "name": parent.name, "displayName": parent.display_name}));
+    json!({
+        "id": group.scope(),
+        "type": TYPE,
+        "name": group.name,
+        "properties": {
+            "tenantId": group.tenant,
+            "displayName": group.display_name,
+            "details": {"version": 1, "updatedTime": group.created, "parent": parent, "path": expanded.path},
+            "children": expanded.children,
+        },
+    })
+}
+
+fn render_placed(group: &Group, subscription: &Subscription) -> Value {
+    json!({
+        "id": format!("{}/subscriptions/{}", group.scope(), subscription.id),
+        "type": "Microsoft.Management/managementGroups/subscriptions",
+        "name": subscription.id,
+        "properties": {
+            "tenant": subscription.tenant,
+            "displayName": subscription.display_name,
+            "parent": {"id": group.scope()},
+            "state": "Active",
+        },
+    })
+}
+
+const TYPE: &str = "Microsoft.Management/managementGroups";
+const PREFIX: &str = "/providers/Microsoft.Management/managementGroups/";
+const MOST_LEVELS: usize = 7;
