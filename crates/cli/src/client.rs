@@ -148,6 +148,8 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 pub(crate) const SUBSCRIPTIONS: &str = "api-version=2022-12-01";
+pub(crate) const ALIASES: &str = "api-version=2021-10-01";
+pub(crate) const MANAGEMENT_GROUPS: &str = "api-version=2021-04-01";
 pub(crate) const CLUSTERS: &str = "api-version=2026-06-01";
 pub(crate) const GROUPS: &str = "api-version=2024-11-01";
 pub(crate) const ROLES: &str = "api-version=2022-04-01";

@@ -24,7 +24,8 @@ use cmd::{
     cluster,
     convert::{self, ConvertArgs},
     get_token::{self, flags::Precedence},
-    group, preflight, resource_group, role, session as account, tenant, user, version,
+    group, management_group, preflight, resource_group, role, session as account, subscription, tenant, user,
+    version,
 };
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +44,12 @@ pub enum Command {
     /// Clusters, and kubeconfigs for them
     #[command(subcommand)]
     Cluster(cluster::ClusterCommand),
+    /// Subscriptions
+    #[command(subcommand)]
+    Subscription(subscription::SubscriptionCommand),
+    /// Management groups: the tree above the subscriptions
+    #[command(subcommand)]
+    ManagementGroup(management_group::ManagementGroupCommand),
     /// Resource groups
     #[command(subcommand)]
     ResourceGroup(resource_group::ResourceGroupCommand),
@@ -113,6 +120,8 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Logout => account::logout(),
         Command::Whoami(output) => account::whoami(&output),
         Command::Cluster(command) => cluster::run(command).await,
+        Command::Subscription(command) => subscription::run(command).await,
+        Command::ManagementGroup(command) => management_group::run(command).await,
         Command::ResourceGroup(command) => resource_group::run(command).await,
         Command::User(command) => user::run(command).await,
         Command::Group(command) => group::run(command).await,

@@ -12,6 +12,7 @@ mod directory;
 mod journey;
 mod libraries;
 mod login;
+mod management_groups;
 mod overage;
 mod person;
 mod plugin;
