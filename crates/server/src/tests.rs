@@ -3,5 +3,6 @@
 mod consent;
 mod directory;
 mod foreign;
+mod hostile;
 mod outside;
 mod site;

@@ -235,7 +235,7 @@ impl World {
     fn person(&self, name: &str) {
         let home = home(name);
         self.journey.person(&home);
-        let file = self.journey.path(&format!("{home}-objects.yaml"));
+        let file = self.journey.path(&format!("{home}-objects.json"));
         let objects = [
             format!(r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{home}"}}}}"#),
             configmap(&home, "kept", "1"),
@@ -244,7 +244,8 @@ impl World {
                 r#"{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"kept","namespace":"{home}"}}}}"#
             ),
         ];
-        std::fs::write(&file, objects.join("\n---\n")).unwrap();
+        let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#, objects.join(","));
+        std::fs::write(&file, list).unwrap();
         self.administrate(&["apply", "-f", file.to_str().unwrap()]);
         std::fs::write(
             self.journey.path(&format!("{home}-apply-new.json")),
