@@ -331,6 +331,8 @@ fn delete_contents(tx: &mut Tx, cluster: ClusterId) {
 
 /// The release of Kubernetes whose API embedded clusters serve.
 pub const KUBERNETES_VERSION: &str = "1.37.0";
+/// The same as API servers say it, with whose it is.
+pub const KUBERNETES_GIT_VERSION: &str = "v1.37.0+portcullis";
 const READ: &str = "Microsoft.ContainerService/managedClusters/read";
 const WRITE: &str = "Microsoft.ContainerService/managedClusters/write";
 const DELETE: &str = "Microsoft.ContainerService/managedClusters/delete";

@@ -9,6 +9,8 @@ pub mod assignment;
 pub mod azure;
 pub mod change;
 pub mod cluster;
+#[cfg(test)]
+mod comparisons;
 pub mod condition;
 pub mod credential;
 pub mod decision;

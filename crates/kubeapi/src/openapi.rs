@@ -1,8 +1,10 @@
 //! OpenAPI version 3 documents of the served groups, made from the schema.
 //!
 //! They are small on purpose: kubectl reads types and descriptions from them (`explain`), and looks whether the
-//! paths declare `fieldValidation` on POST and PATCH, which makes it leave validation to the server. Version 2
-//! of the document is not offered: a client that finds version 3 does not ask for it.
+//! paths declare `fieldValidation` on POST and PATCH, which makes it leave validation to the server.
+//!
+//! Version 2 of the document describes nothing. kubectl asks for it before it applies a `List`, and gives up where it
+//! is missing; what it does not find in it, it leaves to the server.
 
 use std::collections::BTreeSet;
 
@@ -57,10 +59,28 @@ pub fn document(group: &str, version: &str) -> Option<Value> {
     }
     Some(json!({
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": format!("v{}+portcullis", app::clusters::KUBERNETES_VERSION)},
+        "info": {"title": TITLE, "version": VERSION},
         "paths": paths,
         "components": {"schemas": schemas},
     }))
+}
+
+/// `GET /openapi/v2`: a document that describes nothing.
+pub fn version_2() -> Value {
+    json!({"swagger": "2.0", "info": {"title": TITLE, "version": VERSION}, "paths": {}})
+}
+
+/// The same as the protobuf message `openapi.v2.Document`, which is what kubectl takes: field 1 is `swagger`, 2 is
+/// `info`, and in that 1 is `title`, 2 is `version`.
+pub fn version_2_protobuf() -> Vec<u8> {
+    let info = [field(1, TITLE.as_bytes()), field(2, VERSION.as_bytes())].concat();
+    [field(1, b"2.0"), field(2, &info)].concat()
+}
+
+/// A field of bytes that are fewer than 128, so that their number is one byte.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(bytes.len()).expect("the texts here are short");
+    [&[number << 3 | 2, length], bytes].concat()
 }
 
 fn collection_path(kind: &Kind) -> Value {
@@ -191,6 +211,8 @@ fn public_name(message: &Message) -> String {
 }
 
 /// Changes whenever the documents do, so that clients' caches notice.
+const TITLE: &str = "Kubernetes";
+const VERSION: &str = app::clusters::KUBERNETES_GIT_VERSION;
 const REVISION: &str = concat!("portcullis-", env!("CARGO_PKG_VERSION"), "-1");
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod clusters;
 mod consent;
 mod directory;
 mod foreign;
+mod hostile;
 mod locks;
 mod management_groups;
 mod outside;

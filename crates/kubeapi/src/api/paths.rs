@@ -36,6 +36,11 @@ pub(super) fn answer(call: &Call, method: &Method, path: &str) -> Result<Respons
             Some(found) => found,
             None => return Ok(not_found()),
         },
+        ["openapi", "v2"] if takes_protobuf(call) => {
+            let media_type = [(header::CONTENT_TYPE, OPENAPI_PROTOBUF_ANSWER)];
+            return Ok((media_type, openapi::version_2_protobuf()).into_response());
+        }
+        ["openapi", "v2"] => openapi::version_2(),
         ["openapi", "v3"] => openapi::index(),
         ["openapi", "v3", "api", version] => match openapi::document("", version) {
             Some(found) => found,
@@ -72,6 +77,11 @@ fn discovered(
     Ok(response)
 }
 
+fn takes_protobuf(call: &Call) -> bool {
+    let mut accepted = call.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.any(|value| value.contains(OPENAPI_PROTOBUF) || value.contains(OPENAPI_PROTOBUF_ANSWER))
+}
+
 fn root() -> Value {
     let mut paths =
         vec!["/.well-known/openid-configuration".to_owned(), "/api".to_owned(), "/api/v1".to_owned()];
@@ -81,7 +91,8 @@ fn root() -> Value {
         paths.push(format!("/apis/{group}/{version}"));
     }
     paths.extend(
-        ["/healthz", "/livez", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"].map(str::to_owned),
+        ["/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"]
+            .map(str::to_owned),
     );
     json!({"paths": paths})
 }
@@ -101,3 +112,7 @@ fn issuer(call: &Call) -> Value {
         "id_token_signing_alg_values_supported": ["RS256"],
     })
 }
+
+/// As kubectl asks for it. The `@` is none of the characters of a media type, so the answer is called otherwise.
+const OPENAPI_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+const OPENAPI_PROTOBUF_ANSWER: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";

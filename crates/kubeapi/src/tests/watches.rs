@@ -197,3 +197,31 @@ async fn a_version_that_is_yet_to_come_is_refused() {
         format!("504 Timeout: Too large resource version: 999999, current: {newest}")
     );
 }
+
+#[tokio::test]
+async fn thousands_of_watches_are_served_and_nobody_takes_all_places() {
+    let world = World::new().await;
+    let (admin, _) = world.administrator().await;
+    let people = [world.person("a@example.org").await, world.person("b@example.org").await];
+    let mut watches = Vec::new();
+    for (upn, who) in ["a@example.org", "b@example.org"].into_iter().zip(&people) {
+        world.bind(upn, "view", "default").await;
+        for _ in 0..1000 {
+            watches.push(Lines::open(&world, who, "", "application/json").await);
+        }
+        let refused = world.get(who, &format!("{CONFIG_MAPS}?watch=true")).await;
+        assert_eq!(refused.expect(StatusCode::TOO_MANY_REQUESTS)["reason"], "TooManyRequests");
+    }
+    world.post(&admin, CONFIG_MAPS, &config_map("a", "1")).await.expect(StatusCode::CREATED);
+    for watch in &mut watches {
+        assert_eq!(watch.brief().await, "ADDED a 1");
+    }
+    // Places are given back, and those that nobody reads any more disturb nobody.
+    let mut last = watches.pop().unwrap();
+    drop(watches);
+    for who in &people {
+        assert_eq!(Lines::open(&world, who, "", "application/json").await.brief().await, "ADDED a 1");
+    }
+    put(&world, &admin, "a", "2").await;
+    assert_eq!(last.brief().await, "MODIFIED a 2");
+}

@@ -134,6 +134,18 @@ async fn a_token_ends_with_its_time() {
     assert!(matches!(world.app.verify_management_token(token), Err(Rejection::Expired(_))));
 }
 
+/// Issued by a replica whose clock goes ahead of this one's.
+#[tokio::test]
+async fn a_token_may_be_a_minute_from_the_future_and_no_more() {
+    let world = World::new().await;
+    let tokens = world.tokens(SCOPE).await;
+    let token = text(&tokens, "access_token");
+    world.advance(-59);
+    assert!(world.app.verify_management_token(token).is_ok());
+    world.advance(-10);
+    assert!(matches!(world.app.verify_management_token(token), Err(Rejection::NotYet(_))));
+}
+
 #[tokio::test]
 async fn tokens_that_are_not_ours_are_refused() {
     let world = World::new().await;

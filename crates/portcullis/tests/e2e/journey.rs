@@ -163,4 +163,19 @@ fn the_demo_goes_as_expected() {
     for way in ["W1", "W2", "W3", "W4", "Asked with kubectl"] {
         assert!(out.contains(way), "{out}");
     }
+    // Each step says what decided: a grant where it was allowed, a lack or a fact where it was not.
+    let steps: Vec<&str> =
+        out.lines().filter(|line| line.starts_with('W') && !line.starts_with("WAY")).collect();
+    assert_eq!(steps.len(), 17, "{out}");
+    for step in steps {
+        let decided = match step.contains(" allowed  ") {
+            true => ["RBAC: allowed by", "Azure RBAC: allowed by", "Azure RBAC: holds"],
+            false => [
+                "no binding grants it; a binding to",
+                "Azure RBAC: no role assignment gives",
+                "Unauthorized: ",
+            ],
+        };
+        assert!(decided.iter().any(|reason| step.contains(reason)), "{step}");
+    }
 }

@@ -8,6 +8,7 @@ mod attach;
 mod az;
 mod azure;
 mod commands;
+mod commands_by_way;
 mod directory;
 mod journey;
 mod libraries;

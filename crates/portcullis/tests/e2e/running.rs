@@ -21,7 +21,7 @@ pub(crate) const ENTER: &str = "enter the code ";
 
 /// A server on a free port, with its first administrator signed in; stopped when dropped.
 pub(crate) struct Journey {
-    server: Child,
+    pub(crate) server: Child,
     place: tempfile::TempDir,
     pub(crate) url: String,
     metrics: String,

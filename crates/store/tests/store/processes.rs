@@ -41,6 +41,7 @@ fn killed_process_loses_nothing_that_it_acknowledged() {
         });
     }
     assert!(acknowledged.count > 10 * kills, "{} acknowledged in {kills} kills", acknowledged.count);
+    println!("kills: {kills}, {} acknowledged writes found again", acknowledged.count);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{super::*, ask, user};
 use crate::{
+    comparisons::compare,
     decision::{self, Decision},
     id::ObjectId,
 };
@@ -172,14 +173,14 @@ fn requests() -> impl Strategy<Value = Attributes> {
     prop_oneof![4 => resource, 1 => path.prop_map(|(caller, path)| super::ask_path(caller, path))]
 }
 
-proptest! {
-    #[test]
-    fn the_index_agrees_with_a_walk_over_all_bindings(
-        edits in prop::collection::vec((objects(), any::<bool>(), prop::bool::weighted(0.2)), 1..30),
-        asked in prop::collection::vec(requests(), 8),
-    ) {
+#[test]
+fn the_index_agrees_with_a_walk_over_all_bindings() {
+    let edits = prop::collection::vec((objects(), any::<bool>(), prop::bool::weighted(0.2)), 1..30);
+    let asked = prop::collection::vec(requests(), 8);
+    compare("kubernetes decisions", 256, &(edits, asked), |(edits, asked)| {
         let mut policy = Policy::default();
         let mut plain = Objects::new();
+        let mut compared = 0;
         for (object, at_once, remove) in edits {
             let key = object.key();
             if remove {
@@ -190,28 +191,36 @@ proptest! {
                 if at_once { policy.extend([object]) } else { policy.put(object) }
             }
             for attributes in &asked {
-                let decision = policy.decide(attributes);
-                let (expected, missing) = slow(&plain, attributes);
-                match decision {
-                    Decision::Allow(decision::Reason::Kube(Reason::Grant(grant))) => {
-                        prop_assert_eq!(Some(grant.binding.name.to_string()), expected);
-                        prop_assert!(is_caller(&grant.binding, &grant.subject, &attributes.user));
-                    }
-                    Decision::NoOpinion(decision::Reason::Silent) => {
-                        prop_assert_eq!(None, expected);
-                        prop_assert!(missing.is_empty());
-                    }
-                    Decision::NoOpinion(decision::Reason::Kube(Reason::Unresolved(errors))) => {
-                        prop_assert_eq!(None, expected);
-                        let errors: Vec<String> = errors.iter().map(|error| error.0.name.to_string()).collect();
-                        prop_assert_eq!(errors, missing);
-                    }
-                    other => prop_assert!(false, "{:?}", other),
-                }
+                check(&policy, &plain, attributes)?;
+                compared += 1;
             }
         }
-    }
+        Ok(compared)
+    });
+}
 
+fn check(policy: &Policy, plain: &Objects, attributes: &Attributes) -> Result<(), TestCaseError> {
+    let (expected, missing) = slow(plain, attributes);
+    match policy.decide(attributes) {
+        Decision::Allow(decision::Reason::Kube(Reason::Grant(grant))) => {
+            prop_assert_eq!(Some(grant.binding.name.to_string()), expected);
+            prop_assert!(is_caller(&grant.binding, &grant.subject, &attributes.user));
+        }
+        Decision::NoOpinion(decision::Reason::Silent) => {
+            prop_assert_eq!(None, expected);
+            prop_assert!(missing.is_empty());
+        }
+        Decision::NoOpinion(decision::Reason::Kube(Reason::Unresolved(errors))) => {
+            prop_assert_eq!(None, expected);
+            let errors: Vec<String> = errors.iter().map(|error| error.0.name.to_string()).collect();
+            prop_assert_eq!(errors, missing);
+        }
+        other => prop_assert!(false, "{:?}", other),
+    }
+    Ok(())
+}
+
+proptest! {
     #[test]
     fn nothing_is_kept_of_what_was_removed(objects in prop::collection::vec(objects(), 1..30), order: u64) {
         let mut policy = Policy::default();
