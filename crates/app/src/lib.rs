@@ -26,6 +26,7 @@ mod live;
 pub mod login;
 pub mod objects;
 pub mod outside;
+mod owners;
 mod passwords;
 pub mod reviews;
 pub mod roles;
