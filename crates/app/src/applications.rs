@@ -8,16 +8,20 @@ use domain::{
     application::{Application, ServicePrincipal, ServicePrincipalKind},
     change::{Record, RecordKey},
     credential::{ClientCertificate, ClientSecret},
-    decision::Reason,
     id::{AppId, ObjectId},
     name::DisplayName,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{App, Caller, Error, Refusal, Tx, authorize, users::delete_memberships_of};
+use crate::{
+    App, Caller, Error, Tx,
+    owners::{owned_application, owned_service_principal},
+    tokens::Audience,
+    users::delete_memberships_of,
+};
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ApplicationUpdate {
     pub display_name: Option<DisplayName>,
     pub redirect_uris: Option<Vec<String>>,
@@ -79,6 +83,7 @@ impl App {
         change(&mut application, update)?;
         self.transact(|tx| {
             tx.require_administrator(caller, "microsoft.directory/applications/create")?;
+            self.check_identifier_uris(tx, &application)?;
             tx.take_name("app-id", &application.app_id.to_string());
             tx.create(&Record::Application(application.clone()))
         })
@@ -92,26 +97,29 @@ impl App {
         id: ObjectId,
         update: ApplicationUpdate,
     ) -> Result<(), Error> {
-        let mut update = Some(update);
-        self.transact_application(
-            caller,
-            id,
-            "microsoft.directory/applications/basic/update",
-            move |application| match update.take() {
-                Some(update) => change(application, update),
-                None => Err(Error::Conflict("the application was changed meanwhile: try again".into())),
-            },
-        )
+        self.transact(|tx| {
+            let mut application = owned_application(tx, caller, id, UPDATE)?;
+            if update.password_grant.is_some_and(|wanted| wanted && !application.password_grant) {
+                tx.require_administrator(caller, UPDATE)?;
+            }
+            change(&mut application, update.clone())?;
+            if update.identifier_uris.is_some() {
+                self.check_identifier_uris(tx, &application)?;
+            }
+            tx.put(&Record::Application(application))
+        })
         .await
     }
 
     /// Deletes an application and its service principal.
     pub async fn delete_application(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
         self.transact(|tx| {
-            let application = owned_application(tx, caller, id, "microsoft.directory/applications/delete")?;
+            let action = "microsoft.directory/applications/delete";
+            let application = owned_application(tx, caller, id, action)?;
             let directory = tx.snapshot().directory();
             if let Some(principal) = directory.service_principal_by_app_id(caller.tenant, application.app_id)
             {
+                keep_shut_out(tx, caller, principal, action)?;
                 let principal = principal.id;
                 delete_memberships_of(tx, principal);
                 tx.delete(&RecordKey::ServicePrincipal(principal));
@@ -167,6 +175,7 @@ impl App {
             tx.require_administrator(caller, "microsoft.directory/servicePrincipals/create")?;
             let directory = tx.snapshot().directory();
             let application = directory.application_by_app_id(app_id);
+            let application = application.filter(|each| each.tenant == caller.tenant);
             let application = application.ok_or_else(|| Error::not_found("application", app_id))?;
             if directory.service_principal_by_app_id(caller.tenant, app_id).is_some() {
                 return Err(Error::already_exists("service principal", app_id));
@@ -198,8 +207,9 @@ impl App {
         enabled: bool,
     ) -> Result<(), Error> {
         self.transact(|tx| {
-            let mut principal =
-                owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/update")?;
+            let action = "microsoft.directory/servicePrincipals/update";
+            let mut principal = owned_service_principal(tx, caller, id, action)?;
+            keep_shut_out(tx, caller, &principal, action)?;
             principal.enabled = enabled;
             if !enabled {
                 principal.tokens_valid_after = tx.now();
@@ -253,14 +263,15 @@ impl App {
 
     pub async fn delete_service_principal(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
         self.transact(|tx| {
-            let principal =
-                owned_service_principal(tx, caller, id, "microsoft.directory/servicePrincipals/delete")?;
+            let action = "microsoft.directory/servicePrincipals/delete";
+            let principal = owned_service_principal(tx, caller, id, action)?;
             if let ServicePrincipalKind::ManagedIdentity(resource) = &principal.kind {
                 return Err(Error::Conflict(format!(
                     "the managed identity \"{}\" goes with its resource only: delete {resource}",
                     principal.display_name
                 )));
             }
+            keep_shut_out(tx, caller, &principal, action)?;
             delete_memberships_of(tx, id);
             tx.delete(&RecordKey::ServicePrincipal(id));
             Ok(())
@@ -281,6 +292,27 @@ impl App {
             tx.put(&Record::Application(application))
         })
         .await
+    }
+
+    /// Each address is of one service: of one application, or of the installation itself.
+    fn check_identifier_uris(&self, tx: &Tx, application: &Application) -> Result<(), Error> {
+        let own = Audience::new(&self.settings().external_url);
+        let bare = |uri: &str| uri.trim_end_matches('/').to_owned();
+        for uri in &application.identifier_uris {
+            let name = bare(uri);
+            let id = name.strip_prefix("api://").or_else(|| name.strip_prefix("spn:")).unwrap_or(&name);
+            let of_another = AppId::parse(id).is_ok_and(|id| id != application.app_id);
+            if name.is_empty() || of_another || own.is_reserved(&name) {
+                let problem = format!("\"{}\" is not for this application to have", uri.escape_debug());
+                return Err(Error::invalid("identifierUris", problem));
+            }
+            let mut others =
+                tx.snapshot().directory().applications().filter(|each| each.id != application.id);
+            if others.any(|each| each.identifier_uris.iter().any(|taken| bare(taken) == name)) {
+                return Err(Error::already_exists("application with the identifier", uri));
+            }
+        }
+        Ok(())
     }
 
     fn issue_secret(&self, new: NewSecret) -> Result<IssuedSecret, Error> {
@@ -343,6 +375,14 @@ fn read_certificate(form: CertificateForm) -> Result<ClientCertificate, Error> {
     })
 }
 
+/// Only an administrator lets in again whom somebody has shut out; without its principal an application would be in.
+fn keep_shut_out(tx: &Tx, caller: &Caller, principal: &ServicePrincipal, action: &str) -> Result<(), Error> {
+    match principal.enabled {
+        true => Ok(()),
+        false => tx.require_administrator(caller, action),
+    }
+}
+
 /// RFC 6749 §3.1.2: absolute, without fragment; plain http only to loopback.
 fn check_redirect_uri(uri: &str) -> Result<(), Error> {
     let loopback = ["http://localhost", "http://127.0.0.1", "http://[::1]"].iter().any(|host| {
@@ -362,36 +402,7 @@ fn check_redirect_uri(uri: &str) -> Result<(), Error> {
     ))
 }
 
-fn owned_application(tx: &Tx, caller: &Caller, id: ObjectId, action: &str) -> Result<Application, Error> {
-    let found = tx.snapshot().directory().application(id).filter(|each| each.tenant == caller.tenant);
-    require_owner(tx, caller, found.is_some_and(|each| each.owners.contains(&caller.object_id)), id, action)?;
-    found.map(|each| Application::clone(each)).ok_or_else(|| Error::not_found("application", id))
-}
-
-fn owned_service_principal(
-    tx: &Tx,
-    caller: &Caller,
-    id: ObjectId,
-    action: &str,
-) -> Result<ServicePrincipal, Error> {
-    let found = tx.snapshot().directory().service_principal(id).filter(|each| each.tenant == caller.tenant);
-    require_owner(tx, caller, found.is_some_and(|each| each.owners.contains(&caller.object_id)), id, action)?;
-    found.map(|each| ServicePrincipal::clone(each)).ok_or_else(|| Error::not_found("service principal", id))
-}
-
-fn require_owner(tx: &Tx, caller: &Caller, owner: bool, id: ObjectId, action: &str) -> Result<(), Error> {
-    if owner || authorize::is_administrator(tx.snapshot(), caller) {
-        return Ok(());
-    }
-    Err(Error::Forbidden(Box::new(Refusal {
-        caller: caller.name.clone(),
-        object_id: caller.object_id,
-        action: action.to_owned(),
-        scope: format!("object {id}"),
-        reason: Reason::NotAdministrator,
-    })))
-}
-
+const UPDATE: &str = "microsoft.directory/applications/basic/update";
 const CREDENTIALS: &str = "microsoft.directory/applications/credentials/update";
 const PRINCIPAL_CREDENTIALS: &str = "microsoft.directory/servicePrincipals/credentials/update";
 const DEFAULT_LIFE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24 * 365);

@@ -11,7 +11,7 @@ use domain::{
 };
 use jiff::Timestamp;
 
-use crate::{Error, caller::Caller, error::Refusal};
+use crate::{Error, caller::Caller, error::Refusal, tokens};
 
 /// Refuses unless Azure RBAC gives the caller the control-plane `action` at `scope`; else the reason.
 pub fn control_plane(
@@ -32,6 +32,7 @@ pub fn access(
     access: &Access,
     now: Timestamp,
 ) -> Result<Reason, Error> {
+    require_enabled(snapshot, caller)?;
     match snapshot.azure().decide(&caller.in_azure(snapshot), access, now) {
         Decision::Allow(reason) => Ok(reason),
         Decision::Deny(reason) | Decision::NoOpinion(reason) => {
@@ -47,6 +48,7 @@ pub fn may(snapshot: &Snapshot, caller: &Caller, action: &str, scope: &Scope, no
 
 /// Refuses unless the caller is a Global Administrator of the tenant.
 pub fn administrator(snapshot: &Snapshot, caller: &Caller, action: &str) -> Result<(), Error> {
+    require_enabled(snapshot, caller)?;
     if is_administrator(snapshot, caller) {
         return Ok(());
     }
@@ -57,6 +59,14 @@ pub fn administrator(snapshot: &Snapshot, caller: &Caller, action: &str) -> Resu
         scope: format!("tenant {}", caller.tenant),
         reason: Reason::NotAdministrator,
     })))
+}
+
+/// Refuses a caller who was deleted or disabled since the token was verified.
+pub(crate) fn require_enabled(snapshot: &Snapshot, caller: &Caller) -> Result<(), Error> {
+    if tokens::is_enabled(snapshot, caller.object_id) {
+        return Ok(());
+    }
+    Err(Error::Unauthenticated(format!("{} is disabled or does not exist any more", caller.name)))
 }
 
 pub fn is_administrator(snapshot: &Snapshot, caller: &Caller) -> bool {

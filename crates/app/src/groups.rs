@@ -4,14 +4,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
     change::{Record, RecordKey},
-    decision::Reason,
-    directory::Principal,
     group::{Group, Membership},
     id::ObjectId,
     name::DisplayName,
 };
 
-use crate::{App, Caller, Error, Refusal, Tx, authorize, users::delete_memberships_of};
+use crate::{App, Caller, Error, owners::owned_group, users::delete_memberships_of};
 
 #[derive(Debug)]
 pub struct NewGroup {
@@ -131,50 +129,4 @@ impl App {
         })
         .await
     }
-
-    pub async fn add_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_group(tx, caller, group, "microsoft.directory/groups/owners/update")?;
-            let principal = tx.snapshot().directory().principal(owner);
-            match principal.filter(|principal| principal.tenant() == caller.tenant) {
-                Some(Principal::User(_) | Principal::ServicePrincipal(_)) => {}
-                Some(Principal::Group(_)) => {
-                    return Err(Error::invalid("owners", "a group cannot own a group"));
-                }
-                None => return Err(Error::not_found("principal", owner)),
-            }
-            if !record.owners.insert(owner) {
-                return Err(Error::already_exists("group owner", owner));
-            }
-            tx.put(&Record::Group(record))
-        })
-        .await
-    }
-
-    pub async fn remove_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_group(tx, caller, group, "microsoft.directory/groups/owners/update")?;
-            if !record.owners.remove(&owner) {
-                return Err(Error::not_found("group owner", owner));
-            }
-            tx.put(&Record::Group(record))
-        })
-        .await
-    }
-}
-
-/// The group, if the caller may perform `action` on it: as its owner or as an administrator.
-fn owned_group(tx: &Tx, caller: &Caller, id: ObjectId, action: &str) -> Result<Group, Error> {
-    let group = tx.snapshot().directory().group(id).filter(|group| group.tenant == caller.tenant);
-    let owner = group.is_some_and(|group| group.owners.contains(&caller.object_id));
-    if !owner && !authorize::is_administrator(tx.snapshot(), caller) {
-        return Err(Error::Forbidden(Box::new(Refusal {
-            caller: caller.name.clone(),
-            object_id: caller.object_id,
-            action: action.to_owned(),
-            scope: format!("group {id}"),
-            reason: Reason::NotAdministrator,
-        })));
-    }
-    group.map(|group| Group::clone(group)).ok_or_else(|| Error::not_found("group", id))
 }

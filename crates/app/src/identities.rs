@@ -62,18 +62,18 @@ impl App {
 
     pub fn find_identity(&self, caller: &Caller, id: &Scope) -> Result<Arc<Resource>, Error> {
         let snapshot = self.snapshot();
-        allowed(&snapshot, caller, "read", id, self.now())?;
+        authorize::control_plane(&snapshot, caller, READ, id, self.now())?;
         require(&snapshot, id).cloned()
     }
 
     /// Identities at and below a subscription or resource group that the caller may read.
     pub fn list_identities(&self, caller: &Caller, below: &Scope) -> Result<Vec<Arc<Resource>>, Error> {
+        self.require_visible(caller, below)?;
         let snapshot = self.snapshot();
-        require_place(&snapshot, caller.tenant, below)?;
         let now = self.now();
         let shown = |resource: &&Arc<Resource>| {
             resource.is_of_type(USER_ASSIGNED_IDENTITY)
-                && allowed(&snapshot, caller, "read", &resource.id, now).is_ok()
+                && authorize::may(&snapshot, caller, READ, &resource.id, now)
         };
         Ok(snapshot.resources_below(below).filter(shown).cloned().collect())
     }
@@ -236,25 +236,6 @@ pub(crate) fn delete_principal(tx: &mut Tx, id: ObjectId) {
     tx.delete(&RecordKey::ServicePrincipal(id));
 }
 
-/// Refuses unless the caller may `read` the identity, or let something act as it (`assign/action`).
-///
-/// Azure's own roles write these as `userAssignedIdentities/*/read` and `userAssignedIdentities/*/assign/action` and
-/// mean the identity itself by it, which the plain reading of a wildcard does not: both ways of writing it count.
-pub(crate) fn allowed(
-    snapshot: &Snapshot,
-    caller: &Caller,
-    what: &str,
-    id: &Scope,
-    now: jiff::Timestamp,
-) -> Result<(), Error> {
-    let action = |middle: &str| format!("{USER_ASSIGNED_IDENTITY}/{middle}{what}");
-    let plain = authorize::control_plane(snapshot, caller, &action(""), id, now);
-    match authorize::may(snapshot, caller, &action("*/"), id, now) {
-        true => Ok(()),
-        false => plain.map(drop),
-    }
-}
-
 /// The identity that a resource id names, which must be there.
 pub(crate) fn require<'a>(snapshot: &'a Snapshot, id: &Scope) -> Result<&'a Arc<Resource>, Error> {
     let found = snapshot.resource(id).filter(|resource| resource.is_of_type(USER_ASSIGNED_IDENTITY));
@@ -300,7 +281,10 @@ fn principal(snapshot: &Snapshot, id: &Scope) -> Result<ServicePrincipal, Error>
     principal.map(|found| ServicePrincipal::clone(found)).ok_or_else(|| Error::not_found("resource", id))
 }
 
+const READ: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/read";
 const WRITE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/write";
+/// What lets somebody make a resource act as an identity.
+pub(crate) const ASSIGN: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
 const DELETE: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/delete";
 const CREDENTIAL_READ: &str =
     "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read";

@@ -88,8 +88,8 @@ impl App {
 
     /// Everything below a subscription or resource group that the caller may read, clusters excepted.
     pub fn list_resources(&self, caller: &Caller, below: &Scope) -> Result<Vec<Arc<Resource>>, Error> {
+        self.require_visible(caller, below)?;
         let snapshot = self.snapshot();
-        require_place(&snapshot, caller.tenant, below)?;
         let now = self.now();
         let shown = |resource: &&Arc<Resource>| {
             resource.id.resource_type().is_some_and(|resource_type| {

@@ -40,6 +40,16 @@ impl App {
         own.find(|each| each.id == id).ok_or_else(|| Error::not_found("subscription", id))
     }
 
+    /// Refuses a list of what is in a subscription or resource group that the caller may not see.
+    pub(crate) fn require_visible(&self, caller: &Caller, scope: &Scope) -> Result<(), Error> {
+        let named = scope.subscription_name().unwrap_or_default();
+        let subscription = scope.subscription_id().ok_or_else(|| Error::not_found("subscription", named))?;
+        match scope.resource_group_name() {
+            Some(group) => self.find_resource_group(caller, subscription, group).map(drop),
+            None => self.find_subscription(caller, subscription).map(drop),
+        }
+    }
+
     /// Makes or changes a resource group.
     pub async fn put_resource_group(
         &self,

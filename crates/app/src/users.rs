@@ -195,11 +195,12 @@ pub enum Holds {
     No,
 }
 
-/// Refuses if `leaving` is the last enabled person who administers the tenant.
+/// Refuses if `leaving` is the last person who administers the tenant and can sign in.
 fn keep_an_administrator(tx: &Tx, leaving: &User) -> Result<(), Error> {
     let directory = tx.snapshot().directory();
     let Some(tenant) = directory.tenant(leaving.tenant) else { return Ok(()) };
-    let can_sign_in = |id: &ObjectId| directory.user(*id).is_some_and(|user| user.enabled);
+    let can_sign_in =
+        |id: &ObjectId| directory.user(*id).is_some_and(|user| user.enabled && user.password.is_some());
     let others = tenant.administrators.iter().filter(|id| **id != leaving.id).any(can_sign_in);
     if tenant.administrators.contains(&leaving.id) && !others {
         return Err(Error::Conflict(format!(

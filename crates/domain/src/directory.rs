@@ -3,9 +3,10 @@
 
 mod flattened;
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use imbl::{HashMap, OrdSet};
+use uuid::Uuid;
 
 use crate::{
     application::{Application, ServicePrincipal},
@@ -29,8 +30,15 @@ pub struct Directory {
     application_by_app_id: HashMap<AppId, ObjectId>,
     service_principals: HashMap<ObjectId, Arc<ServicePrincipal>>,
     service_principal_by_app_id: HashMap<(TenantId, AppId), ObjectId>,
+    /// Each kind in order, so that a page of a list can begin anywhere.
+    user_order: Order,
+    group_order: Order,
+    application_order: Order,
+    service_principal_order: Order,
     flattened: Arc<Flattened>,
 }
+
+type Order = OrdSet<(TenantId, ObjectId)>;
 
 /// A principal that can act or be given access.
 #[derive(Clone, Debug)]
@@ -93,12 +101,22 @@ impl Directory {
         self.users.values()
     }
 
+    /// Those of a tenant after `after`, in order of id.
+    pub fn users_of(&self, tenant: TenantId, after: Option<ObjectId>) -> impl Iterator<Item = &Arc<User>> {
+        ordered(&self.user_order, tenant, after).filter_map(|id| self.users.get(&id))
+    }
+
     pub fn group(&self, id: ObjectId) -> Option<&Arc<Group>> {
         self.groups.get(&id)
     }
 
     pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
         self.groups.values()
+    }
+
+    /// Those of a tenant after `after`, in order of id.
+    pub fn groups_of(&self, tenant: TenantId, after: Option<ObjectId>) -> impl Iterator<Item = &Arc<Group>> {
+        ordered(&self.group_order, tenant, after).filter_map(|id| self.groups.get(&id))
     }
 
     pub fn application(&self, id: ObjectId) -> Option<&Arc<Application>> {
@@ -111,6 +129,15 @@ impl Directory {
 
     pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
         self.applications.values()
+    }
+
+    /// Those of a tenant after `after`, in order of id.
+    pub fn applications_of(
+        &self,
+        tenant: TenantId,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = &Arc<Application>> {
+        ordered(&self.application_order, tenant, after).filter_map(|id| self.applications.get(&id))
     }
 
     pub fn service_principal(&self, id: ObjectId) -> Option<&Arc<ServicePrincipal>> {
@@ -129,6 +156,16 @@ impl Directory {
         self.service_principals.values()
     }
 
+    /// Those of a tenant after `after`, in order of id.
+    pub fn service_principals_of(
+        &self,
+        tenant: TenantId,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = &Arc<ServicePrincipal>> {
+        ordered(&self.service_principal_order, tenant, after)
+            .filter_map(|id| self.service_principals.get(&id))
+    }
+
     pub fn principal(&self, id: ObjectId) -> Option<Principal> {
         let user = self.users.get(&id).cloned().map(Principal::User);
         let group = || self.groups.get(&id).cloned().map(Principal::Group);
@@ -143,12 +180,7 @@ impl Directory {
 
     /// Direct members after `after`, for paging in time that does not depend on the page.
     pub fn members_after(&self, group: ObjectId, after: Option<ObjectId>) -> impl Iterator<Item = ObjectId> {
-        use std::ops::Bound;
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.members
-            .get(&group)
-            .into_iter()
-            .flat_map(move |members| members.range((start, Bound::Unbounded)).copied())
+        ids_after(self.members.get(&group), after)
     }
 
     pub fn is_member(&self, membership: Membership) -> bool {
@@ -158,6 +190,15 @@ impl Directory {
     /// Groups that hold `member` directly, in order of id.
     pub fn direct_groups(&self, member: ObjectId) -> impl Iterator<Item = ObjectId> {
         self.groups_of.get(&member).into_iter().flat_map(|groups| groups.iter().copied())
+    }
+
+    /// Groups that hold `member` directly, after `after`, in order of id.
+    pub fn direct_groups_after(
+        &self,
+        member: ObjectId,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = ObjectId> {
+        ids_after(self.groups_of.get(&member), after)
     }
 
     /// Every group that `member` is in, through nesting too, sorted by id. Groups that contain each other
@@ -187,23 +228,28 @@ impl Directory {
     pub(crate) fn put_user(&mut self, user: User) {
         self.remove_user(user.id);
         self.user_by_upn.insert(user.upn.folded().into(), user.id);
+        self.user_order.insert((user.tenant, user.id));
         self.users.insert(user.id, Arc::new(user));
     }
 
     pub(crate) fn remove_user(&mut self, id: ObjectId) {
         if let Some(old) = self.users.remove(&id) {
             self.user_by_upn.remove(old.upn.folded());
+            self.user_order.remove(&(old.tenant, id));
         }
     }
 
     pub(crate) fn put_group(&mut self, group: Group) {
+        self.group_order.insert((group.tenant, group.id));
         if self.groups.insert(group.id, Arc::new(group)).is_none() {
             self.flattened = Arc::default();
         }
     }
 
     pub(crate) fn remove_group(&mut self, id: ObjectId) {
-        self.groups.remove(&id);
+        if let Some(old) = self.groups.remove(&id) {
+            self.group_order.remove(&(old.tenant, id));
+        }
         self.flattened = Arc::default();
     }
 
@@ -222,26 +268,43 @@ impl Directory {
     pub(crate) fn put_application(&mut self, application: Application) {
         self.remove_application(application.id);
         self.application_by_app_id.insert(application.app_id, application.id);
+        self.application_order.insert((application.tenant, application.id));
         self.applications.insert(application.id, Arc::new(application));
     }
 
     pub(crate) fn remove_application(&mut self, id: ObjectId) {
         if let Some(old) = self.applications.remove(&id) {
             self.application_by_app_id.remove(&old.app_id);
+            self.application_order.remove(&(old.tenant, id));
         }
     }
 
     pub(crate) fn put_service_principal(&mut self, principal: ServicePrincipal) {
         self.remove_service_principal(principal.id);
         self.service_principal_by_app_id.insert((principal.tenant, principal.app_id), principal.id);
+        self.service_principal_order.insert((principal.tenant, principal.id));
         self.service_principals.insert(principal.id, Arc::new(principal));
     }
 
     pub(crate) fn remove_service_principal(&mut self, id: ObjectId) {
         if let Some(old) = self.service_principals.remove(&id) {
             self.service_principal_by_app_id.remove(&(old.tenant, old.app_id));
+            self.service_principal_order.remove(&(old.tenant, id));
         }
     }
+}
+
+fn ordered(order: &Order, tenant: TenantId, after: Option<ObjectId>) -> impl Iterator<Item = ObjectId> {
+    let start = match after {
+        Some(after) => Bound::Excluded((tenant, after)),
+        None => Bound::Included((tenant, ObjectId::new(Uuid::nil()))),
+    };
+    order.range((start, Bound::Unbounded)).take_while(move |(of, _)| *of == tenant).map(|(_, id)| *id)
+}
+
+fn ids_after(ids: Option<&OrdSet<ObjectId>>, after: Option<ObjectId>) -> impl Iterator<Item = ObjectId> {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    ids.into_iter().flat_map(move |ids| ids.range((start, Bound::Unbounded)).copied())
 }
 
 fn take_from(map: &mut HashMap<ObjectId, OrdSet<ObjectId>>, key: ObjectId, value: ObjectId) {

@@ -8,14 +8,14 @@ use app::{
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use domain::{
     application::Application,
     credential::{ClientCertificate, ClientSecret},
     directory::Directory,
-    id::{ObjectId, TenantId},
+    id::{AppId, ObjectId, TenantId},
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -28,8 +28,8 @@ use crate::{
     collection::Kind,
     directory_objects,
     error::GraphError,
-    filter::Field,
-    groups::parse,
+    filter::{Field, Filter},
+    groups::{Reference, parse},
     page::{ListQuery, single},
     users::{parse_display_name, required},
 };
@@ -103,12 +103,12 @@ pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let snapshot = app.snapshot();
     let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
     let found = found.ok_or_else(|| GraphError::not_found(&id))?;
-    Ok(Json(single(&app, "applications", query.selected(render(found)))).into_response())
+    Ok(Json(single(&app, "applications", query.one(render(found))?)).into_response())
 }
 
 pub(crate) async fn update(
@@ -134,13 +134,32 @@ pub(crate) async fn owners(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let snapshot = app.snapshot();
     let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
     let found = found.ok_or_else(|| GraphError::not_found(&id))?;
     let path = format!("applications/{}/owners", found.id);
     Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &found.owners)?).into_response())
+}
+
+pub(crate) async fn add_owner(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(reference): Body<Reference>,
+) -> Result<Response, GraphError> {
+    app.add_application_owner(&caller, parse(&id)?, reference.target()?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn remove_owner(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path((id, owner)): Path<(String, String)>,
+) -> Result<Response, GraphError> {
+    app.remove_application_owner(&caller, parse(&id)?, parse(&owner)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 pub(crate) async fn add_password(
@@ -270,8 +289,24 @@ impl Kind for Applications {
     const PATH: &'static str = "applications";
     const PROPERTIES: &'static [&'static str] = &["id", "appId", "displayName", "identifierUris"];
 
-    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<Application>> {
-        directory.applications()
+    fn records(
+        directory: &Directory,
+        tenant: TenantId,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = &Arc<Application>> {
+        directory.applications_of(tenant, after)
+    }
+
+    fn only<'a>(
+        directory: &'a Directory,
+        _: TenantId,
+        filter: &Filter,
+    ) -> Option<Option<&'a Arc<Application>>> {
+        if let Some(id) = filter.required("id") {
+            return Some(ObjectId::parse(id).ok().and_then(|id| directory.application(id)));
+        }
+        let id = AppId::parse(filter.required("appId")?).ok();
+        Some(id.and_then(|id| directory.application_by_app_id(id)))
     }
 
     fn key(application: &Application) -> (TenantId, ObjectId) {

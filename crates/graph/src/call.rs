@@ -34,7 +34,7 @@ impl FromRequestParts<App> for Authenticated {
     }
 }
 
-/// A JSON body. It is read after the caller is known.
+/// A JSON body. It is read after the caller is known; and as it may have taken its time, the caller is looked at again.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -42,11 +42,14 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = GraphError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, GraphError> {
+        let (mut parts, body) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), body);
         let bytes =
             Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => GraphError::too_large(),
                 _ => GraphError::bad("The request body could not be read."),
             })?;
+        Authenticated::from_request_parts(&mut parts, app).await?;
         let parsed = serde_json::from_slice(&bytes);
         parsed
             .map(Self)

@@ -8,7 +8,11 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use domain::{directory::Principal, id::ObjectId, snapshot::Snapshot};
+use domain::{
+    directory::Principal,
+    id::{ObjectId, TenantId},
+    snapshot::Snapshot,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -24,12 +28,8 @@ use crate::{
 #[derive(Deserialize)]
 pub(crate) struct Ids {
     ids: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct GroupIds {
-    group_ids: Vec<ObjectId>,
+    /// Kinds of objects that are wanted; without it, all.
+    types: Option<Vec<String>>,
 }
 
 /// Those of the ids that exist; the others are left out.
@@ -44,7 +44,8 @@ pub(crate) async fn get_by_ids(
     let snapshot = app.snapshot();
     let ids = form.ids.iter().filter_map(|id| ObjectId::parse(id).ok());
     let own = ids.filter(|id| belongs(&snapshot, *id, caller.tenant));
-    let value: Vec<Value> = own.filter_map(|id| render(&snapshot, id)).collect();
+    let objects = own.filter_map(|id| render(&snapshot, id));
+    let value: Vec<Value> = objects.filter(|object| is_of(object, form.types.as_deref())).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
@@ -52,41 +53,12 @@ pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(object): Path<String>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let id = parse(&object)?;
     let snapshot = app.snapshot();
     let found = render(&snapshot, id).filter(|_| belongs(&snapshot, id, caller.tenant));
-    Ok(Json(found.ok_or_else(|| GraphError::not_found(&object))?).into_response())
-}
-
-pub(crate) async fn get_member_groups(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Path(object): Path<String>,
-) -> Result<Response, GraphError> {
-    let id = parse(&object)?;
-    let snapshot = app.snapshot();
-    if !belongs(&snapshot, id, caller.tenant) {
-        return Err(GraphError::not_found(&object));
-    }
-    Ok(Json(json!({"value": &*snapshot.directory().transitive_groups(id)})).into_response())
-}
-
-pub(crate) async fn check_member_groups(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Path(object): Path<String>,
-    Body(form): Body<GroupIds>,
-) -> Result<Response, GraphError> {
-    let id = parse(&object)?;
-    let snapshot = app.snapshot();
-    if !belongs(&snapshot, id, caller.tenant) {
-        return Err(GraphError::not_found(&object));
-    }
-    let groups = snapshot.directory().transitive_groups(id);
-    let held: Vec<ObjectId> =
-        form.group_ids.into_iter().filter(|group| groups.binary_search(group).is_ok()).collect();
-    Ok(Json(json!({"value": held})).into_response())
+    Ok(Json(query.one(found.ok_or_else(|| GraphError::not_found(&object))?)?).into_response())
 }
 
 /// A page of objects that are named by their ids.
@@ -97,8 +69,10 @@ pub(crate) fn page(
     path: &str,
     ids: &BTreeSet<ObjectId>,
 ) -> Result<Value, GraphError> {
-    let after = query.after()?;
-    let left = ids.iter().copied().filter(|id| after.is_none_or(|after| *id > after));
+    use std::ops::Bound;
+    query.refuse_conditions()?;
+    let start = query.after()?.map_or(Bound::Unbounded, Bound::Excluded);
+    let left = ids.range((start, Bound::Unbounded)).copied();
     let objects = left.filter_map(|id| Some((id, render(snapshot, id)?)));
     query.page(app, path, Some(ids.len()), objects)
 }
@@ -112,7 +86,15 @@ pub(crate) fn render(snapshot: &Snapshot, id: ObjectId) -> Option<Value> {
     }
 }
 
-fn belongs(snapshot: &Snapshot, id: ObjectId, tenant: domain::id::TenantId) -> bool {
+/// Whether an object is of one of these types.
+fn is_of(object: &Value, types: Option<&[String]>) -> bool {
+    let known = object.get("@odata.type").and_then(Value::as_str).and_then(|name| name.rsplit('.').next());
+    types.is_none_or(|types| {
+        types.iter().any(|each| each == "directoryObject" || Some(each.as_str()) == known)
+    })
+}
+
+pub(crate) fn belongs(snapshot: &Snapshot, id: ObjectId, tenant: TenantId) -> bool {
     let directory = snapshot.directory();
     let of_principal = directory.principal(id).map(|principal| principal.tenant());
     of_principal.or_else(|| directory.application(id).map(|each| each.tenant)) == Some(tenant)

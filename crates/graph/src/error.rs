@@ -5,7 +5,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 
 #[derive(Debug)]
@@ -31,6 +31,20 @@ impl GraphError {
     pub(crate) fn too_large() -> Self {
         let message = "The request body is too large.".into();
         Self::Rendered { status: StatusCode::PAYLOAD_TOO_LARGE, code: "Request_BadRequest", message }
+    }
+
+    pub(crate) fn no_such_segment(path: &str) -> Self {
+        let segment: String = path.rsplit('/').next().unwrap_or_default().chars().take(120).collect();
+        let message = format!("Resource not found for the segment '{segment}'.");
+        Self::Rendered { status: StatusCode::BAD_REQUEST, code: "BadRequest", message }
+    }
+
+    pub(crate) fn method_not_allowed(method: &Method) -> Self {
+        Self::Rendered {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            code: "Request_BadRequest",
+            message: format!("Specified HTTP method {method} is not allowed for the request target."),
+        }
     }
 
     pub(crate) fn not_found(id: &str) -> Self {
@@ -66,13 +80,20 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
         Error::NotFound { id, .. } => (
             StatusCode::NOT_FOUND,
             "Request_ResourceNotFound",
-            format!("Resource '{id}' does not exist or one of its queried reference-property objects are not present."),
+            format!(
+                "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
+            ),
         ),
-        Error::AlreadyExists { kind: "group member" | "group owner", .. } => (
-            StatusCode::BAD_REQUEST,
-            "Request_BadRequest",
-            "One or more added object references already exist for the following modified properties: 'members'.".into(),
-        ),
+        Error::AlreadyExists { kind: kind @ ("group member" | "owner"), .. } => {
+            let property = if kind == "owner" { "owners" } else { "members" };
+            (
+                StatusCode::BAD_REQUEST,
+                "Request_BadRequest",
+                format!(
+                    "One or more added object references already exist for the following modified properties: '{property}'."
+                ),
+            )
+        }
         Error::AlreadyExists { .. } => (
             StatusCode::BAD_REQUEST,
             "Request_MultipleObjectsWithSameKeyValue",
@@ -90,7 +111,11 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
         Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "ServiceNotAvailable", message),
         Error::Internal(cause) => {
             tracing::error!(cause, "a request to the directory failed");
-            (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "An internal error has occurred.".into())
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "InternalServerError",
+                "An internal error has occurred.".into(),
+            )
         }
     }
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     call::{Authenticated, Body},
     error::GraphError,
-    page::single,
+    page::{ListQuery, single},
     users::required,
 };
 
@@ -34,7 +34,9 @@ pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
+    query.refuse_conditions()?;
     let credentials = app.federated_credentials(&caller, object_id(&app, &id)?)?;
     let values: Vec<Value> = credentials.iter().map(render).collect();
     let context = format!("{}/v1.0/$metadata#{PATH}", app.settings().external_url);

@@ -52,6 +52,26 @@ impl Filter {
         if parser.rest.is_empty() { Ok(filter) } else { Err(parser.error()) }
     }
 
+    /// What a property, or some element of it, must be for the filter to hold; none if the filter does not say.
+    pub(crate) fn required(&self, property: &str) -> Option<&str> {
+        match self {
+            Self::All(parts) => parts.iter().find_map(|part| part.required(property)),
+            Self::Any(parts) => match parts.as_slice() {
+                [only] => only.required(property),
+                _ => None,
+            },
+            Self::Term { field, test } if field == property => match test {
+                Test::Is(Literal::Text(text)) => Some(text),
+                Test::Element(test) => match &**test {
+                    Test::Is(Literal::Text(text)) => Some(text),
+                    _ => None,
+                },
+                Test::Is(_) | Test::StartsWith(_) | Test::EndsWith(_) => None,
+            },
+            Self::Not(_) | Self::Term { .. } => None,
+        }
+    }
+
     pub(crate) fn holds(&self, field: &impl Fn(&str) -> Field) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(field)),
@@ -314,6 +334,30 @@ mod tests {
             Some(false)
         );
         assert_eq!(holds("not startswith(displayName,'x') and accountEnabled eq true"), Some(true));
+    }
+
+    #[test]
+    fn a_property_is_required_only_where_nothing_else_would_do() {
+        let required = |text: &str| {
+            let filter = Filter::parse(Some(text), &["displayName", "names"]).unwrap();
+            ["displayName", "names"].map(|name| filter.required(name).map(str::to_owned))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(required("displayName eq 'x'"), [some("x"), None]);
+        assert_eq!(required("startswith(displayName,'y') and (displayName eq 'x')"), [some("x"), None]);
+        assert_eq!(required("names/any(c:c eq 'x')"), [None, some("x")]);
+        assert_eq!(required("displayName in ('x')"), [some("x"), None]);
+        for text in [
+            "displayName in ('x', 'y')",
+            "displayName ne 'x'",
+            "not (displayName eq 'x')",
+            "displayName eq 'x' or names/any(c:c eq 'x')",
+            "displayName eq null",
+            "startswith(displayName,'x')",
+            "",
+        ] {
+            assert_eq!(required(text), [None, None], "{text}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use app::{
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -25,7 +25,7 @@ use crate::{
     collection::Kind,
     directory_objects,
     error::GraphError,
-    filter::Field,
+    filter::{Field, Filter},
     page::{ListQuery, single},
     users::{parse_display_name, required},
 };
@@ -66,10 +66,10 @@ pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(group): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let group = app.find_group(&caller, parse(&group)?)?;
-    Ok(Json(single(&app, "groups", query.selected(render(&group)))).into_response())
+    Ok(Json(single(&app, "groups", query.one(render(&group))?)).into_response())
 }
 
 pub(crate) async fn update(
@@ -100,9 +100,10 @@ pub(crate) async fn members(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(group): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let group = app.find_group(&caller, parse(&group)?)?;
+    query.refuse_conditions()?;
     let snapshot = app.snapshot();
     let members = snapshot.directory().members_after(group.id, query.after()?);
     let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
@@ -113,9 +114,10 @@ pub(crate) async fn transitive_members(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(group): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let group = app.find_group(&caller, parse(&group)?)?;
+    query.refuse_conditions()?;
     let snapshot = app.snapshot();
     let directory = snapshot.directory();
     let mut found = std::collections::BTreeSet::new();
@@ -153,14 +155,12 @@ pub(crate) async fn owners(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(group): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let group = app.find_group(&caller, parse(&group)?)?;
     let snapshot = app.snapshot();
-    let after = query.after()?;
-    let owners = group.owners.iter().copied().filter(|id| after.is_none_or(|after| *id > after));
-    let objects = owners.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
-    Ok(Json(query.page(&app, &format!("groups/{}/owners", group.id), None, objects)?).into_response())
+    let path = format!("groups/{}/owners", group.id);
+    Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &group.owners)?).into_response())
 }
 
 pub(crate) async fn add_owner(
@@ -197,7 +197,7 @@ pub(crate) fn render(group: &Group) -> Value {
 }
 
 impl Reference {
-    fn target(&self) -> Result<ObjectId, GraphError> {
+    pub(crate) fn target(&self) -> Result<ObjectId, GraphError> {
         parse(self.id.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
     }
 }
@@ -211,8 +211,16 @@ impl Kind for Groups {
     const PATH: &'static str = "groups";
     const PROPERTIES: &'static [&'static str] = &["id", "displayName", "mailNickname", "securityEnabled"];
 
-    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<Group>> {
-        directory.groups()
+    fn records(
+        directory: &Directory,
+        tenant: TenantId,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = &Arc<Group>> {
+        directory.groups_of(tenant, after)
+    }
+
+    fn only<'a>(directory: &'a Directory, _: TenantId, filter: &Filter) -> Option<Option<&'a Arc<Group>>> {
+        Some(ObjectId::parse(filter.required("id")?).ok().and_then(|id| directory.group(id)))
     }
 
     fn key(group: &Group) -> (TenantId, ObjectId) {

@@ -12,6 +12,7 @@ mod federated_credentials;
 mod filter;
 mod groups;
 mod me;
+mod memberships;
 mod organization;
 mod page;
 mod permission_grants;
@@ -19,4 +20,4 @@ mod routes;
 mod service_principals;
 mod users;
 
-pub use routes::routes;
+pub use routes::{routes, surface};

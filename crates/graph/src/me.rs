@@ -1,13 +1,5 @@
 //! `/me`: the person who calls.
 
-use app::{App, Caller, CallerKind};
-use axum::{
-    Json,
-    extract::{Query, State},
-    response::{IntoResponse, Response},
-};
-use serde_json::json;
-
 use crate::{
     call::Authenticated,
     directory_objects,
@@ -15,21 +7,28 @@ use crate::{
     page::{ListQuery, single},
     users,
 };
+use app::{App, Caller, CallerKind};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 
 pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     require_person(&caller)?;
     let user = app.find_user(&caller, &caller.object_id.to_string())?;
-    Ok(Json(single(&app, "users", users::render(&user))).into_response())
+    Ok(Json(single(&app, "users", query.one(users::render(&user))?)).into_response())
 }
 
 /// What the person may change as its owner.
 pub(crate) async fn owned_objects(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     require_person(&caller)?;
     let snapshot = app.snapshot();
@@ -42,17 +41,7 @@ pub(crate) async fn owned_objects(
     Ok(Json(directory_objects::page(&app, &snapshot, &query, "me/ownedObjects", &owned)?).into_response())
 }
 
-/// All groups that the person is in, nested ones too, by object id.
-pub(crate) async fn get_member_groups(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-) -> Result<Response, GraphError> {
-    require_person(&caller)?;
-    let groups = app.snapshot().directory().transitive_groups(caller.object_id);
-    Ok(Json(json!({"value": &*groups})).into_response())
-}
-
-fn require_person(caller: &Caller) -> Result<(), GraphError> {
+pub(crate) fn require_person(caller: &Caller) -> Result<(), GraphError> {
     if caller.kind == CallerKind::User {
         return Ok(());
     }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     call::{Authenticated, Body},
     error::GraphError,
-    page::single,
+    page::{ListQuery, single},
 };
 
 #[derive(Deserialize)]
@@ -32,7 +32,9 @@ pub(crate) struct OrganizationForm {
 pub(crate) async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
+    query.refuse_conditions()?;
     let context = format!("{}/v1.0/$metadata#organization", app.settings().external_url);
     let own = own(&app, &caller, &caller.tenant.to_string())?;
     Ok(Json(json!({"@odata.context": context, "value": [render(&own)]})).into_response())

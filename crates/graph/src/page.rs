@@ -1,32 +1,62 @@
 //! Lists: `$filter`, `$search`, `$top`, `$select`, `$count`, and pages that follow each other by `@odata.nextLink`.
 
 use app::App;
+use axum::extract::{FromRequestParts, Query};
 use domain::id::ObjectId;
-use serde::Deserialize;
+use http::request::Parts;
 use serde_json::{Map, Value, json};
 
 use crate::{error::GraphError, filter::Field};
 
-#[derive(Clone, Debug, Default, Deserialize)]
+/// What a request asks of a list, or of one object. Each may stand once; what is not known is refused.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ListQuery {
-    #[serde(rename = "$filter")]
     pub(crate) filter: Option<String>,
-    #[serde(rename = "$top")]
     top: Option<usize>,
-    #[serde(rename = "$select")]
     select: Option<String>,
-    #[serde(rename = "$skiptoken")]
     skip_token: Option<String>,
-    #[serde(rename = "$count")]
     count: Option<bool>,
-    #[serde(rename = "$search")]
     search: Option<String>,
-    #[serde(rename = "$orderby")]
-    orderby: Option<String>,
-    #[serde(rename = "$expand")]
-    expand: Option<String>,
-    #[serde(rename = "$skip")]
-    skip: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
+    type Rejection = GraphError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, GraphError> {
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|_| GraphError::bad("The query of the request cannot be read."))?;
+        let mut query = Self::default();
+        for (name, value) in pairs {
+            let twice = match name.to_ascii_lowercase().as_str() {
+                "$filter" => query.filter.replace(value).is_some(),
+                "$select" => query.select.replace(value).is_some(),
+                "$search" => query.search.replace(value).is_some(),
+                "$skiptoken" => query.skip_token.replace(value).is_some(),
+                "$top" => {
+                    let number = value.parse().ok().filter(|number| (1..=MOST_ON_A_PAGE).contains(number));
+                    let number = number.ok_or_else(|| {
+                        GraphError::bad(format!("$top is '{}', expected 1 to {MOST_ON_A_PAGE}.", cut(&value)))
+                    })?;
+                    query.top.replace(number).is_some()
+                }
+                "$count" => {
+                    let counted = value.to_ascii_lowercase().parse().map_err(|_| {
+                        GraphError::bad(format!("$count is '{}', expected true or false.", cut(&value)))
+                    })?;
+                    query.count.replace(counted).is_some()
+                }
+                other if other.starts_with('$') => {
+                    let (name, value) = (cut(&name), cut(&value));
+                    return Err(GraphError::bad(format!("{name} is '{value}', and is not supported here.")));
+                }
+                _ => false,
+            };
+            if twice {
+                return Err(GraphError::bad(format!("{} stands more than once.", cut(&name))));
+            }
+        }
+        Ok(query)
+    }
 }
 
 /// One clause of `$search`: a property with a word in it that begins so.
@@ -75,6 +105,28 @@ impl ListQuery {
         Ok(Some(Search { property: (*property).to_owned(), text: wanted.to_lowercase() }))
     }
 
+    /// Whether the list is to say how many there are.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.count == Some(true)
+    }
+
+    /// For lists whose objects are of several kinds: they are shown whole.
+    pub(crate) fn refuse_conditions(&self) -> Result<(), GraphError> {
+        match (&self.filter, &self.search) {
+            (None, None) => Ok(()),
+            _ => Err(GraphError::bad("$filter and $search are not supported for this list.")),
+        }
+    }
+
+    /// A single object, of which only the members can be chosen.
+    pub(crate) fn one(&self, object: Value) -> Result<Value, GraphError> {
+        self.refuse_conditions()?;
+        if self.top.is_some() || self.skip_token.is_some() {
+            return Err(GraphError::bad("$top and $skiptoken are for lists, and this is one object."));
+        }
+        Ok(self.selected(object))
+    }
+
     /// Renders a page of objects that come in order of their id. `total` is how many there are on all pages, where
     /// that is known.
     pub(crate) fn page(
@@ -84,18 +136,7 @@ impl ListQuery {
         total: Option<usize>,
         objects: impl Iterator<Item = (ObjectId, Value)>,
     ) -> Result<Value, GraphError> {
-        for (name, value) in [("$orderby", &self.orderby), ("$expand", &self.expand), ("$skip", &self.skip)] {
-            if let Some(value) = value {
-                return Err(GraphError::bad(format!(
-                    "{name} is '{}', and is not supported here.",
-                    cut(value)
-                )));
-            }
-        }
         let top = self.top.unwrap_or(100);
-        if top == 0 || top > MOST_ON_A_PAGE {
-            return Err(GraphError::bad(format!("$top is {top}, expected 1 to {MOST_ON_A_PAGE}.")));
-        }
         let mut page: Vec<(ObjectId, Value)> = objects.take(top + 1).collect();
         let more = page.len() > top;
         page.truncate(top);
@@ -103,7 +144,7 @@ impl ListQuery {
         let mut answer = Map::new();
         answer.insert("@odata.context".into(), format!("{base}/v1.0/$metadata#{path}").into());
         let total = total.or_else(|| (!more && self.skip_token.is_none()).then_some(page.len()));
-        if let Some(total) = total.filter(|_| self.count == Some(true)) {
+        if let Some(total) = total.filter(|_| self.is_counted()) {
             answer.insert("@odata.count".into(), total.into());
         }
         if let Some((last, _)) = page.last().filter(|_| more) {
@@ -115,7 +156,7 @@ impl ListQuery {
     }
 
     /// The members of an object that are wanted; its id and type always.
-    pub(crate) fn selected(&self, object: Value) -> Value {
+    fn selected(&self, object: Value) -> Value {
         let (Some(select), Value::Object(members)) = (&self.select, &object) else { return object };
         let wanted: Vec<&str> = select.split(',').map(str::trim).collect();
         let keep = |name: &str| {
@@ -144,7 +185,7 @@ impl ListQuery {
                 link.push_str(&format!("&{name}={}", encode(value)));
             }
         }
-        if self.count == Some(true) {
+        if self.is_counted() {
             link.push_str("&$count=true");
         }
         link

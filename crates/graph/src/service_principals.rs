@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use app::App;
+use app::{App, Caller};
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use domain::{
     application::{ServicePrincipal, ServicePrincipalKind},
     directory::Directory,
     id::{AppId, ObjectId, TenantId},
+    snapshot::Snapshot,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -23,8 +24,8 @@ use crate::{
     collection::Kind,
     directory_objects,
     error::GraphError,
-    filter::Field,
-    groups::parse,
+    filter::{Field, Filter},
+    groups::{Reference, parse},
     page::{ListQuery, single},
 };
 
@@ -56,13 +57,11 @@ pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let snapshot = app.snapshot();
-    let found =
-        snapshot.directory().service_principal(parse(&id)?).filter(|each| each.tenant == caller.tenant);
-    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
-    Ok(Json(single(&app, "servicePrincipals", query.selected(render(found)))).into_response())
+    let found = find(&snapshot, &caller, &id)?;
+    Ok(Json(single(&app, "servicePrincipals", query.one(render(found))?)).into_response())
 }
 
 pub(crate) async fn update(
@@ -90,14 +89,31 @@ pub(crate) async fn owners(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let snapshot = app.snapshot();
-    let found =
-        snapshot.directory().service_principal(parse(&id)?).filter(|each| each.tenant == caller.tenant);
-    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
+    let found = find(&snapshot, &caller, &id)?;
     let path = format!("servicePrincipals/{}/owners", found.id);
     Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &found.owners)?).into_response())
+}
+
+pub(crate) async fn add_owner(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(reference): Body<Reference>,
+) -> Result<Response, GraphError> {
+    app.add_service_principal_owner(&caller, parse(&id)?, reference.target()?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn remove_owner(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path((id, owner)): Path<(String, String)>,
+) -> Result<Response, GraphError> {
+    app.remove_service_principal_owner(&caller, parse(&id)?, parse(&owner)?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 pub(crate) async fn add_password(
@@ -118,6 +134,15 @@ pub(crate) async fn remove_password(
 ) -> Result<Response, GraphError> {
     app.remove_service_principal_secret(&caller, parse(&id)?, form.key_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) fn find<'a>(
+    snapshot: &'a Snapshot,
+    caller: &Caller,
+    id: &str,
+) -> Result<&'a Arc<ServicePrincipal>, GraphError> {
+    let found = snapshot.directory().service_principal(parse(id)?);
+    found.filter(|each| each.tenant == caller.tenant).ok_or_else(|| GraphError::not_found(id))
 }
 
 pub(crate) fn render(principal: &ServicePrincipal) -> Value {
@@ -150,8 +175,26 @@ impl Kind for ServicePrincipals {
     const PROPERTIES: &'static [&'static str] =
         &["id", "appId", "displayName", "servicePrincipalNames", "accountEnabled", "servicePrincipalType"];
 
-    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<ServicePrincipal>> {
-        directory.service_principals()
+    fn records(
+        directory: &Directory,
+        tenant: TenantId,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = &Arc<ServicePrincipal>> {
+        directory.service_principals_of(tenant, after)
+    }
+
+    fn only<'a>(
+        directory: &'a Directory,
+        tenant: TenantId,
+        filter: &Filter,
+    ) -> Option<Option<&'a Arc<ServicePrincipal>>> {
+        if let Some(id) = filter.required("id") {
+            return Some(ObjectId::parse(id).ok().and_then(|id| directory.service_principal(id)));
+        }
+        // The application id is the only name there is.
+        let name = filter.required("appId").or_else(|| filter.required("servicePrincipalNames"))?;
+        let id = AppId::parse(name).ok();
+        Some(id.and_then(|id| directory.service_principal_by_app_id(tenant, id)))
     }
 
     fn key(principal: &ServicePrincipal) -> (TenantId, ObjectId) {

@@ -8,7 +8,7 @@ use app::{
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -24,9 +24,8 @@ use serde_json::{Value, json};
 use crate::{
     call::{Authenticated, Body},
     collection::Kind,
-    directory_objects,
     error::GraphError,
-    filter::Field,
+    filter::{Field, Filter},
     page::{ListQuery, single},
 };
 
@@ -90,10 +89,10 @@ pub(crate) async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(user): Path<String>,
-    Query(query): Query<ListQuery>,
+    query: ListQuery,
 ) -> Result<Response, GraphError> {
     let user = app.find_user(&caller, &user)?;
-    Ok(Json(single(&app, "users", query.selected(render(&user)))).into_response())
+    Ok(Json(single(&app, "users", query.one(render(&user))?)).into_response())
 }
 
 pub(crate) async fn update(
@@ -140,31 +139,6 @@ pub(crate) async fn revoke_sign_in_sessions(
     Ok(Json(json!({"value": true})).into_response())
 }
 
-pub(crate) async fn member_of(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Path(user): Path<String>,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, GraphError> {
-    let user = app.find_user(&caller, &user)?;
-    let snapshot = app.snapshot();
-    let after = query.after()?;
-    let groups =
-        snapshot.directory().direct_groups(user.id).filter(|id| after.is_none_or(|after| *id > after));
-    let objects = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
-    Ok(Json(query.page(&app, &format!("users/{}/memberOf", user.id), None, objects)?).into_response())
-}
-
-pub(crate) async fn get_member_groups(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Path(user): Path<String>,
-) -> Result<Response, GraphError> {
-    let user = app.find_user(&caller, &user)?;
-    let groups = app.snapshot().directory().transitive_groups(user.id);
-    Ok(Json(json!({"value": &*groups})).into_response())
-}
-
 pub(crate) fn render(user: &User) -> Value {
     json!({
         "@odata.type": "#microsoft.graph.user",
@@ -190,8 +164,20 @@ impl Kind for Users {
     const PROPERTIES: &'static [&'static str] =
         &["id", "userPrincipalName", "displayName", "mail", "mailNickname", "accountEnabled"];
 
-    fn records(directory: &Directory) -> impl Iterator<Item = &Arc<User>> {
-        directory.users()
+    fn records(
+        directory: &Directory,
+        tenant: TenantId,
+        after: Option<ObjectId>,
+    ) -> impl Iterator<Item = &Arc<User>> {
+        directory.users_of(tenant, after)
+    }
+
+    fn only<'a>(directory: &'a Directory, _: TenantId, filter: &Filter) -> Option<Option<&'a Arc<User>>> {
+        if let Some(id) = filter.required("id") {
+            return Some(ObjectId::parse(id).ok().and_then(|id| directory.user(id)));
+        }
+        let name = filter.required("userPrincipalName")?;
+        Some(Upn::parse(name).ok().and_then(|upn| directory.user_by_upn(&upn)))
     }
 
     fn key(user: &User) -> (TenantId, ObjectId) {

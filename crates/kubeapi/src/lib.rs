@@ -25,4 +25,4 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use routes::routes;
+pub use routes::{routes, surface};

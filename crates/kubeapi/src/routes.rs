@@ -1,21 +1,28 @@
 //! The URL surface of this crate: the API of embedded clusters, and the webhooks of attached ones.
 
 use app::App;
-use axum::{
-    Extension, Router,
-    routing::{any, post},
-};
+use axum::{Extension, Router};
+use web::routes::{Route, router};
 
 use crate::{api, webhook};
 
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/webhooks/{cluster}/authenticate", post(webhook::token_review::authenticate))
-        .route("/webhooks/{cluster}/authorize", post(webhook::access_review::authorize))
+    router(table()).layer(Extension(api::WatchRoom::default()))
+}
+
+/// Every route, as method (`*`: whatever it is) and path.
+pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
+    web::routes::names(table())
+}
+
+fn table() -> Vec<Route<App>> {
+    vec![
+        Route::post("/webhooks/{cluster}/authenticate", webhook::token_review::authenticate),
+        Route::post("/webhooks/{cluster}/authorize", webhook::access_review::authorize),
         // Below it, paths are those of the Kubernetes API and are read in one place: what is decided must be
         // what is served, also for paths that lead nowhere.
-        .route("/clusters/{cluster}", any(api::handle))
-        .route("/clusters/{cluster}/", any(api::handle))
-        .route("/clusters/{cluster}/{*path}", any(api::handle))
-        .layer(Extension(api::WatchRoom::default()))
+        Route::any("/clusters/{cluster}", api::handle),
+        Route::any("/clusters/{cluster}/", api::handle),
+        Route::any("/clusters/{cluster}/{*path}", api::handle),
+    ]
 }

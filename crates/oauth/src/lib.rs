@@ -13,7 +13,7 @@ mod routes;
 mod token;
 mod userinfo;
 
-pub use routes::routes;
+pub use routes::{routes, surface};
 
 #[cfg(test)]
 mod tests;

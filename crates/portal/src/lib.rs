@@ -10,7 +10,7 @@ mod pages;
 mod problem;
 mod routes;
 
-pub use routes::routes;
+pub use routes::{routes, surface};
 
 #[cfg(test)]
 mod tests;

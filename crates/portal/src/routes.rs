@@ -1,11 +1,8 @@
 //! The whole URL surface of the portal.
 
 use app::App;
-use axum::{
-    Router,
-    response::Redirect,
-    routing::{get, post},
-};
+use axum::{Router, response::Redirect};
+use web::routes::{Route, router};
 
 use crate::{
     assets,
@@ -13,17 +10,33 @@ use crate::{
 };
 
 pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/portal", get(async || Redirect::to("/portal/")))
-        .route("/portal/", get(home::get))
-        .route("/portal/sign-in", get(sign_in::get).post(sign_in::post))
-        .route("/portal/password", get(password::get).post(password::post))
-        .route("/portal/authorize", get(authorize::get).post(authorize::post))
-        .route("/portal/sign-out", post(sign_out::post))
-        .route("/portal/signed-out", get(sign_out::get))
-        .route("/devicelogin", get(device::get).post(device::post))
+    router(table())
+}
+
+/// Every route, as method and path.
+pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
+    web::routes::names(table())
+}
+
+fn table() -> Vec<Route<App>> {
+    vec![
+        Route::get("/portal", async || Redirect::to("/portal/")),
+        Route::get("/portal/", home::get),
+        Route::get("/portal/sign-in", sign_in::get),
+        Route::post("/portal/sign-in", sign_in::post),
+        Route::get("/portal/password", password::get),
+        Route::post("/portal/password", password::post),
+        Route::get("/portal/authorize", authorize::get),
+        Route::post("/portal/authorize", authorize::post),
+        Route::post("/portal/sign-out", sign_out::post),
+        Route::get("/portal/signed-out", sign_out::get),
+        Route::get("/devicelogin", device::get),
+        Route::post("/devicelogin", device::post),
         // Where Entra has this page besides.
-        .route("/common/oauth2/deviceauth", get(device::get).post(device::post))
-        .route("/devicelogin/confirm", get(device::confirm).post(device::answer))
-        .route("/portal/assets/portal.css", get(assets::stylesheet))
+        Route::get("/common/oauth2/deviceauth", device::get),
+        Route::post("/common/oauth2/deviceauth", device::post),
+        Route::get("/devicelogin/confirm", device::confirm),
+        Route::post("/devicelogin/confirm", device::answer),
+        Route::get("/portal/assets/portal.css", assets::stylesheet),
+    ]
 }

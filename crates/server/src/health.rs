@@ -1,12 +1,25 @@
 //! `/livez`, `/readyz`, `/healthz`: for load balancers, open to everybody.
 
 use app::App;
-use axum::{Router, extract::State, response::Response, routing::get};
+use axum::{Router, extract::State, response::Response};
 use http::StatusCode;
-use web::page::plain;
+use web::{
+    page::plain,
+    routes::{Route, router},
+};
 
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/livez", get(live)).route("/readyz", get(ready)).route("/healthz", get(ready))
+    router(table())
+}
+
+/// Every route, as method and path.
+#[cfg(test)]
+pub(crate) fn surface() -> impl Iterator<Item = (&'static str, String)> {
+    web::routes::names(table())
+}
+
+fn table() -> Vec<Route<App>> {
+    vec![Route::get("/livez", live), Route::get("/readyz", ready), Route::get("/healthz", ready)]
 }
 
 /// The process answers.

@@ -9,5 +9,6 @@ pub mod body;
 pub mod cookie;
 pub mod page;
 pub mod path;
+pub mod routes;
 pub mod serve;
 pub mod trace;

@@ -286,7 +286,7 @@ fn make(
 
 /// An identity that somebody else made, which the caller may let a cluster act as.
 fn assignable(tx: &Tx, caller: &Caller, id: &Scope) -> Result<ManagedIdentity, Error> {
-    identities::allowed(tx.snapshot(), caller, "assign/action", id, tx.now())?;
+    tx.authorize(caller, identities::ASSIGN, id)?;
     let resource = identities::require(tx.snapshot(), id)?;
     resource.identity.clone().ok_or_else(|| Error::not_found("resource", id))
 }

@@ -88,6 +88,16 @@ impl<'a> Audience<'a> {
         audience.eq_ignore_ascii_case(CLUSTER_AUDIENCE)
     }
 
+    /// Whether the installation has this name for itself, or might have.
+    pub fn is_reserved(&self, name: &str) -> bool {
+        let below = |base: &str| {
+            let rest = name.get(..base.len()).filter(|start| start.eq_ignore_ascii_case(base));
+            rest.is_some()
+                && name.get(base.len()..).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        below(self.external_url) || self.of_resource(name).is_some()
+    }
+
     /// The resource of a list of scopes (`{resource}/.default`, `{resource}/{permission}` or a permission of
     /// Graph). `Err` names the scope that no service here has, or that asks for a second resource.
     pub fn of_scopes(&self, scopes: &[&str]) -> Result<Resource, String> {

@@ -117,17 +117,28 @@ impl Patterns {
 
 /// Whether a pattern, in which `*` stands for any run of characters, names an action; both in lower case.
 /// Each wildcard takes as little as it can, which finds a match if there is one, in one pass.
+///
+/// A wildcard that is a segment of its own may also stand for none: `userAssignedIdentities/*/assign/action`, which
+/// Managed Identity Operator holds, names `userAssignedIdentities/assign/action`. One slash is then that before the
+/// wildcard and that behind it.
 pub(super) fn pattern_matches(pattern: &str, action: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == action };
-    let Some(mut action) = action.strip_prefix(start) else { return false };
-    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for part in middle.split('*').filter(|part| !part.is_empty()) {
-        match action.split_once(part) {
-            Some((_, after)) => action = after,
-            None => return false,
-        }
+    if !action.starts_with(start) {
+        return false;
     }
-    action.ends_with(end)
+    let (mut before, mut taken) = (start, start.len());
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let from = |before: &str, part: &str, taken: usize| {
+        let shared = before.ends_with('/') && part.starts_with('/');
+        action.get(taken - usize::from(shared)..).unwrap_or_default()
+    };
+    for part in middle.split('*').filter(|part| !part.is_empty()) {
+        let left = from(before, part, taken);
+        let Some(place) = left.find(part) else { return false };
+        taken = action.len() - left.len() + place + part.len();
+        before = part;
+    }
+    from(before, end, taken).ends_with(end)
 }
 
 impl Bits {
@@ -157,6 +168,13 @@ mod tests {
 
     /// The definition of the wildcard, tried in every way.
     fn obvious(pattern: &[u8], action: &[u8]) -> bool {
+        // A segment of nothing but wildcards stands for none as well.
+        if let Some((b'/', rest)) = pattern.split_first() {
+            let stars = rest.iter().take_while(|byte| **byte == b'*').count();
+            if stars > 0 && rest.get(stars) == Some(&b'/') && obvious(&rest[stars..], action) {
+                return true;
+            }
+        }
         match pattern.split_first() {
             None => action.is_empty(),
             Some((b'*', rest)) => (0..=action.len()).any(|taken| obvious(rest, &action[taken..])),
@@ -169,6 +187,19 @@ mod tests {
         fn wildcards_match_as_their_definition_says(pattern in "[ab/*]{0,8}", action in "[ab/]{0,10}") {
             prop_assert_eq!(pattern_matches(&pattern, &action), obvious(pattern.as_bytes(), action.as_bytes()));
         }
+    }
+
+    #[test]
+    fn a_segment_of_a_wildcard_may_be_missing() {
+        let own = "identities/assign/action";
+        assert!(pattern_matches("identities/*/assign/action", own));
+        assert!(pattern_matches("identities/*/assign/action", "identities/a/b/assign/action"));
+        assert!(pattern_matches("*/*/action", own));
+        assert!(pattern_matches("identities/*/*/action", own));
+        assert!(!pattern_matches("identities/*/*/assign/action", "identities/assign/read"));
+        assert!(!pattern_matches("identities*/assign/action", "identitiesassign/action"));
+        assert!(!pattern_matches("identities/a*/assign/action", own));
+        assert!(!pattern_matches("identities/*/action", "identities/"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod listing;
+mod matrix;
 mod properties;
 mod roles;
 mod slow;

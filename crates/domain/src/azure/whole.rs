@@ -80,8 +80,35 @@ fn refusal(FoundDeny { deny, through }: &FoundDeny, needed: &ActionPattern) -> O
     })
 }
 
-/// Whether some action is named by both patterns.
+/// Whether some action is named by both patterns. A wildcard that is a segment of its own may stand for none.
 fn overlap(one: &str, other: &str) -> bool {
+    let others = ways(other);
+    ways(one).iter().any(|one| others.iter().any(|other| overlap_as_written(one, other)))
+}
+
+/// A pattern with and without each of its segments that are a wildcard.
+fn ways(pattern: &str) -> Vec<String> {
+    let mut ways = vec![pattern.to_owned()];
+    let mut place = 0;
+    while let Some(way) = ways.get(place).cloned() {
+        let segments: Vec<&str> = way.split('/').collect();
+        for (at, segment) in segments.iter().enumerate() {
+            let inner = at > 0 && at + 1 < segments.len();
+            if !inner || segment.is_empty() || segment.bytes().any(|byte| byte != b'*') {
+                continue;
+            }
+            let rest = segments.iter().enumerate().filter(|(other, _)| *other != at);
+            let shorter = rest.map(|(_, segment)| *segment).collect::<Vec<_>>().join("/");
+            if !ways.contains(&shorter) && ways.len() < MOST_WAYS {
+                ways.push(shorter);
+            }
+        }
+        place += 1;
+    }
+    ways
+}
+
+fn overlap_as_written(one: &str, other: &str) -> bool {
     // For each end of `other`: whether it can go with what is left of `one`, from the end backwards.
     let other = other.as_bytes();
     let mut row: Vec<bool> = (0..=other.len()).map(|at| stars(other, at)).collect();
@@ -113,6 +140,9 @@ fn stars(text: &[u8], from: usize) -> bool {
     text.get(from..).unwrap_or_default().iter().all(|byte| *byte == b'*')
 }
 
+/// How many ways of reading one pattern are tried; more than three such segments stand in no pattern that is used.
+const MOST_WAYS: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -131,6 +161,9 @@ mod tests {
             ("microsoft.authorization/*/delete", "microsoft.containerservice/managedclusters/*", false),
             ("*a", "a*", true),
             ("", "*", true),
+            ("a/*/b", "a/b", true),
+            ("a/*/*/b", "a/b", true),
+            ("a/*b", "a/*/b", true),
         ] {
             assert_eq!(overlap(one, other), expected, "{one} {other}");
             assert_eq!(overlap(other, one), expected, "{other} {one}");
@@ -140,12 +173,13 @@ mod tests {
     proptest! {
         /// As a search through every short action finds it.
         #[test]
-        fn overlap_agrees_with_trying_every_action(one in "[ab*]{0,4}", other in "[ab*]{0,4}") {
+        fn overlap_agrees_with_trying_every_action(one in "[ab*/]{0,4}", other in "[ab*/]{0,4}") {
             let mut tried = vec![String::new()];
             let mut found = false;
-            for _ in 0..9 {
+            for _ in 0..7 {
                 found |= tried.iter().any(|each| pattern_matches(&one, each) && pattern_matches(&other, each));
-                tried = tried.iter().flat_map(|each| [format!("{each}a"), format!("{each}b")]).collect();
+                let longer = |each: &String| ["a", "b", "/"].map(|letter| format!("{each}{letter}"));
+                tried = tried.iter().flat_map(longer).collect();
             }
             prop_assert_eq!(overlap(&one, &other), found);
         }

@@ -84,3 +84,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_begins_anywhere_and_shows_one_tenant() {
+    let other = TenantId::new(Uuid::from_u128(1));
+    let mut directory = Directory::default();
+    for number in [7, 3, 5, 1] {
+        directory.put_group(group(number));
+        directory.put_group(Group { tenant: other, ..group(number + 100) });
+    }
+    directory.put_group(group(5));
+    directory.remove_group(id(3));
+    let numbers = |tenant, after: Option<u128>| -> Vec<u128> {
+        directory.groups_of(tenant, after.map(id)).map(|group| group.id.uuid().as_u128()).collect()
+    };
+    let own = TenantId::new(Uuid::nil());
+    assert_eq!(numbers(own, None), [1, 5, 7]);
+    assert_eq!(numbers(own, Some(1)), [5, 7]);
+    assert_eq!(numbers(own, Some(4)), [5, 7]);
+    assert_eq!(numbers(own, Some(7)), []);
+    assert_eq!(numbers(other, Some(103)), [105, 107]);
+    assert_eq!(numbers(TenantId::new(Uuid::from_u128(2)), None), []);
+}

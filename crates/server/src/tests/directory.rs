@@ -167,3 +167,43 @@ async fn a_service_principal_has_secrets_of_its_own() {
     assert_eq!(site.send(remove(&scene.admin)).await.0, StatusCode::NOT_FOUND);
     assert_eq!(site.send(sign_in()).await.0, StatusCode::UNAUTHORIZED);
 }
+
+/// The look-ups that the command line makes before it writes an assignment find by an index what a walk would find.
+#[tokio::test]
+async fn one_object_is_found_by_what_only_it_has() {
+    let scene = Scene::start().await;
+    let site = &scene.site;
+    site.other_tenant().await;
+    let ann = site.user("ann@portcullis.local").await.to_string();
+    let group = scene.group("crew").await;
+    let app = site.post("/v1.0/applications", &json!({"displayName": "till"})).await;
+    let principal = site.post("/v1.0/servicePrincipals", &json!({"appId": app["appId"]})).await;
+    let app_id = app["appId"].as_str().unwrap();
+    let stranger = site.running.app.snapshot();
+    let stranger = stranger.directory().users().find(|user| user.tenant != site.admin.tenant).unwrap().id;
+    for (list, filter, expected) in [
+        ("users", "userPrincipalName eq 'ANN@portcullis.local'".to_owned(), Some(&json!(ann))),
+        ("users", format!("id eq '{ann}' and accountEnabled eq true"), Some(&json!(ann))),
+        ("users", format!("id eq '{ann}' and accountEnabled eq false"), None),
+        ("users", format!("id eq '{stranger}'"), None),
+        ("users", "userPrincipalName eq 'stranger@elsewhere.example'".into(), None),
+        ("users", "userPrincipalName eq 'no name'".into(), None),
+        ("users", "id eq 'no-id'".into(), None),
+        ("groups", format!("id eq '{}'", group["id"].as_str().unwrap()), Some(&group["id"])),
+        ("applications", format!("appId eq '{app_id}'"), Some(&app["id"])),
+        (
+            "servicePrincipals",
+            format!("servicePrincipalNames/any(c:c eq '{app_id}')"),
+            Some(&principal["id"]),
+        ),
+        ("servicePrincipals", format!("appId eq '{app_id}'"), Some(&principal["id"])),
+        ("servicePrincipals", "servicePrincipalNames/any(c:c eq 'till')".into(), None),
+    ] {
+        let query = [("$filter", filter.as_str()), ("$count", "true")];
+        let (status, page) = scene.get(&format!("/v1.0/{list}"), &query).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let found: Vec<&Value> = page["value"].as_array().unwrap().iter().map(|each| &each["id"]).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{list}: {filter}");
+        assert_eq!(page["@odata.count"], found.len(), "{list}: {filter}");
+    }
+}

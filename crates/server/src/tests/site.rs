@@ -4,7 +4,7 @@ use app::{Caller, CallerKind, Secret};
 use domain::{
     change::Record,
     group::{Group, Membership},
-    id::{AppId, ObjectId},
+    id::{AppId, ObjectId, TenantId},
     name::{DisplayName, Upn},
 };
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -74,7 +74,29 @@ impl Site {
     }
 
     pub(super) async fn management(&self) -> String {
-        self.token(&self.admin.name, &format!("{}/.default", self.running.url)).await
+        self.management_of(&self.admin.name).await
+    }
+
+    pub(super) async fn management_of(&self, user_name: &str) -> String {
+        self.token(user_name, &format!("{}/.default", self.running.url)).await
+    }
+
+    /// Makes another tenant; the token is its administrator's.
+    pub(super) async fn other_tenant(&self) -> String {
+        let snapshot = self.running.app.snapshot();
+        let tenant = TenantId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"other tenant"));
+        let mut user = (**snapshot.directory().user(self.admin.object_id).unwrap()).clone();
+        user.id = ObjectId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"stranger"));
+        user.tenant = tenant;
+        user.upn = Upn::parse("stranger@elsewhere.example").unwrap();
+        let mut other = (**snapshot.directory().tenant(self.admin.tenant).unwrap()).clone();
+        other.id = tenant;
+        other.domains = vec!["elsewhere.example".into()];
+        other.administrators = [user.id].into();
+        let records = [Record::Tenant(other), Record::User(user)];
+        let made = self.running.app.transact(|tx| records.iter().try_for_each(|record| tx.create(record)));
+        made.await.unwrap();
+        self.management_of("stranger@elsewhere.example").await
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Value {

@@ -101,12 +101,19 @@ impl SlowWorld {
     }
 }
 
+/// A wildcard that is a whole segment may be left out.
+fn matches(pattern: &str, action: &str) -> bool {
+    let without = |(place, _): (usize, &str)| format!("{}{}", &pattern[..place], &pattern[place + 2..]);
+    glob_matches(pattern, action)
+        || pattern.match_indices("/*/").any(|found| matches(&without(found), action))
+}
+
 fn names(block: &Permission, action: &Action) -> bool {
     let (granted, excepted) = match action.plane() {
         Plane::Control => (&block.actions, &block.not_actions),
         Plane::Data => (&block.data_actions, &block.not_data_actions),
     };
-    let names = |pattern: &ActionPattern| glob_matches(pattern.as_str(), action.name());
+    let names = |pattern: &ActionPattern| matches(pattern.as_str(), action.name());
     granted.iter().any(names) && !excepted.iter().any(names)
 }
 

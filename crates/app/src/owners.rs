@@ -1,0 +1,188 @@
+//! Owners of groups, applications and service principals: they manage what they own, and nothing beyond.
+//!
+//! As in Entra, whoever owns an application can give it a credential and act as its service principal, with the roles
+//! that were assigned to that; and whoever owns a group can let people into what the group is given. The one exception
+//! is the administration of the directory itself.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    application::{Application, ServicePrincipal},
+    change::Record,
+    decision::Reason,
+    directory::Principal,
+    group::Group,
+    id::ObjectId,
+};
+
+use crate::{App, Caller, Error, Refusal, Tx, authorize};
+
+impl App {
+    pub async fn add_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_group(tx, caller, group, GROUP)?;
+            add(tx, caller, &mut record.owners, owner)?;
+            tx.put(&Record::Group(record))
+        })
+        .await
+    }
+
+    pub async fn remove_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_group(tx, caller, group, GROUP)?;
+            remove(&mut record.owners, owner)?;
+            tx.put(&Record::Group(record))
+        })
+        .await
+    }
+
+    pub async fn add_application_owner(
+        &self,
+        caller: &Caller,
+        application: ObjectId,
+        owner: ObjectId,
+    ) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_application(tx, caller, application, APPLICATION)?;
+            add(tx, caller, &mut record.owners, owner)?;
+            tx.put(&Record::Application(record))
+        })
+        .await
+    }
+
+    pub async fn remove_application_owner(
+        &self,
+        caller: &Caller,
+        application: ObjectId,
+        owner: ObjectId,
+    ) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_application(tx, caller, application, APPLICATION)?;
+            remove(&mut record.owners, owner)?;
+            tx.put(&Record::Application(record))
+        })
+        .await
+    }
+
+    pub async fn add_service_principal_owner(
+        &self,
+        caller: &Caller,
+        principal: ObjectId,
+        owner: ObjectId,
+    ) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_service_principal(tx, caller, principal, PRINCIPAL)?;
+            add(tx, caller, &mut record.owners, owner)?;
+            tx.put(&Record::ServicePrincipal(record))
+        })
+        .await
+    }
+
+    pub async fn remove_service_principal_owner(
+        &self,
+        caller: &Caller,
+        principal: ObjectId,
+        owner: ObjectId,
+    ) -> Result<(), Error> {
+        self.transact(|tx| {
+            let mut record = owned_service_principal(tx, caller, principal, PRINCIPAL)?;
+            remove(&mut record.owners, owner)?;
+            tx.put(&Record::ServicePrincipal(record))
+        })
+        .await
+    }
+}
+
+/// The group, if the caller may perform `action` on it: as its owner or as an administrator.
+pub(crate) fn owned_group(tx: &Tx, caller: &Caller, id: ObjectId, action: &str) -> Result<Group, Error> {
+    let found = tx.snapshot().directory().group(id).filter(|each| each.tenant == caller.tenant);
+    require_owner(tx, caller, found.map(|each| &each.owners), id, action)?;
+    found.map(|each| Group::clone(each)).ok_or_else(|| Error::not_found("group", id))
+}
+
+/// As [`owned_group`].
+pub(crate) fn owned_application(
+    tx: &Tx,
+    caller: &Caller,
+    id: ObjectId,
+    action: &str,
+) -> Result<Application, Error> {
+    let found = tx.snapshot().directory().application(id).filter(|each| each.tenant == caller.tenant);
+    require_owner(tx, caller, found.map(|each| &each.owners), id, action)?;
+    let directory = tx.snapshot().directory();
+    let principal = found.and_then(|each| directory.service_principal_by_app_id(each.tenant, each.app_id));
+    protect_administrator(tx, caller, principal.map(|each| each.id), action)?;
+    found.map(|each| Application::clone(each)).ok_or_else(|| Error::not_found("application", id))
+}
+
+/// As [`owned_group`].
+pub(crate) fn owned_service_principal(
+    tx: &Tx,
+    caller: &Caller,
+    id: ObjectId,
+    action: &str,
+) -> Result<ServicePrincipal, Error> {
+    let found = tx.snapshot().directory().service_principal(id).filter(|each| each.tenant == caller.tenant);
+    require_owner(tx, caller, found.map(|each| &each.owners), id, action)?;
+    protect_administrator(tx, caller, found.map(|each| each.id), action)?;
+    found.map(|each| ServicePrincipal::clone(each)).ok_or_else(|| Error::not_found("service principal", id))
+}
+
+/// What acts as an administrator of the directory is an administrator's to change: else its owner would be one too.
+fn protect_administrator(
+    tx: &Tx,
+    caller: &Caller,
+    principal: Option<ObjectId>,
+    action: &str,
+) -> Result<(), Error> {
+    let tenant = tx.snapshot().directory().tenant(caller.tenant);
+    match principal.is_some_and(|id| tenant.is_some_and(|tenant| tenant.administrators.contains(&id))) {
+        true => tx.require_administrator(caller, action),
+        false => Ok(()),
+    }
+}
+
+fn require_owner(
+    tx: &Tx,
+    caller: &Caller,
+    owners: Option<&BTreeSet<ObjectId>>,
+    id: ObjectId,
+    action: &str,
+) -> Result<(), Error> {
+    authorize::require_enabled(tx.snapshot(), caller)?;
+    let owner = owners.is_some_and(|owners| owners.contains(&caller.object_id));
+    if owner || authorize::is_administrator(tx.snapshot(), caller) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(Box::new(Refusal {
+        caller: caller.name.clone(),
+        object_id: caller.object_id,
+        action: action.to_owned(),
+        scope: format!("object {id}"),
+        reason: Reason::NotAdministrator,
+    })))
+}
+
+fn add(tx: &Tx, caller: &Caller, owners: &mut BTreeSet<ObjectId>, owner: ObjectId) -> Result<(), Error> {
+    let principal = tx.snapshot().directory().principal(owner);
+    match principal.filter(|principal| principal.tenant() == caller.tenant) {
+        Some(Principal::User(_) | Principal::ServicePrincipal(_)) => {}
+        Some(Principal::Group(_)) => return Err(Error::invalid("owners", "a group cannot own anything")),
+        None => return Err(Error::not_found("principal", owner)),
+    }
+    match owners.insert(owner) {
+        true => Ok(()),
+        false => Err(Error::already_exists("owner", owner)),
+    }
+}
+
+fn remove(owners: &mut BTreeSet<ObjectId>, owner: ObjectId) -> Result<(), Error> {
+    match owners.remove(&owner) {
+        true => Ok(()),
+        false => Err(Error::not_found("owner", owner)),
+    }
+}
+
+const GROUP: &str = "microsoft.directory/groups/owners/update";
+const APPLICATION: &str = "microsoft.directory/applications/owners/update";
+const PRINCIPAL: &str = "microsoft.directory/servicePrincipals/owners/update";

@@ -1,0 +1,119 @@
+//! The groups that an object is in, the same for people, groups, service principals and oneself: directly, through
+//! nesting too, all ids at once, or those of a list.
+
+use app::App;
+use axum::{
+    Json,
+    extract::{FromRequestParts, RawPathParams, State},
+    response::{IntoResponse, Response},
+};
+use domain::id::ObjectId;
+use http::request::Parts;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    call::{Authenticated, Body},
+    directory_objects,
+    error::GraphError,
+    groups::parse,
+    me,
+    page::ListQuery,
+    service_principals,
+};
+
+/// The object that the path names, known to be of the caller's tenant.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    id: ObjectId,
+    /// Where it is in Graph: `users/ID`.
+    place: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GroupIds {
+    group_ids: Vec<ObjectId>,
+}
+
+impl FromRequestParts<App> for Subject {
+    type Rejection = GraphError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, GraphError> {
+        let Authenticated(caller) = Authenticated::from_request_parts(parts, app).await?;
+        let named = RawPathParams::from_request_parts(parts, app).await;
+        let named = named.map_err(|_| GraphError::not_found(parts.uri.path()))?;
+        let at = |collection: &str, id: ObjectId| Self { id, place: format!("{collection}/{id}") };
+        match named.iter().next() {
+            None => {
+                me::require_person(&caller)?;
+                Ok(Self { id: caller.object_id, place: "me".into() })
+            }
+            Some(("user", name)) => Ok(at("users", app.find_user(&caller, name)?.id)),
+            Some(("group", name)) => Ok(at("groups", app.find_group(&caller, parse(name)?)?.id)),
+            Some(("principal", name)) => {
+                Ok(at("servicePrincipals", service_principals::find(&app.snapshot(), &caller, name)?.id))
+            }
+            Some((_, name)) => {
+                let id = parse(name)?;
+                match directory_objects::belongs(&app.snapshot(), id, caller.tenant) {
+                    true => Ok(at("directoryObjects", id)),
+                    false => Err(GraphError::not_found(name)),
+                }
+            }
+        }
+    }
+}
+
+/// The groups that hold the object itself.
+pub(crate) async fn direct(
+    State(app): State<App>,
+    subject: Subject,
+    query: ListQuery,
+) -> Result<Response, GraphError> {
+    query.refuse_conditions()?;
+    let snapshot = app.snapshot();
+    let groups = snapshot.directory().direct_groups_after(subject.id, query.after()?);
+    let objects = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let path = format!("{}/memberOf", subject.place);
+    Ok(Json(query.page(&app, &path, None, objects)?).into_response())
+}
+
+pub(crate) async fn transitive(
+    State(app): State<App>,
+    subject: Subject,
+    query: ListQuery,
+) -> Result<Response, GraphError> {
+    query.refuse_conditions()?;
+    let snapshot = app.snapshot();
+    let groups = snapshot.directory().transitive_groups(subject.id);
+    let after = query.after()?;
+    let start = groups.partition_point(|id| after.is_some_and(|after| *id <= after));
+    let left = groups.iter().skip(start).copied();
+    let objects = left.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let path = format!("{}/transitiveMemberOf", subject.place);
+    Ok(Json(query.page(&app, &path, Some(groups.len()), objects)?).into_response())
+}
+
+/// The ids of all groups, nested ones too.
+pub(crate) async fn list(State(app): State<App>, subject: Subject) -> Result<Response, GraphError> {
+    let groups = app.snapshot().directory().transitive_groups(subject.id);
+    Ok(Json(json!({"value": &*groups})).into_response())
+}
+
+/// Those of the groups asked about that the object is in, nested ones too.
+pub(crate) async fn check(
+    State(app): State<App>,
+    subject: Subject,
+    Body(form): Body<GroupIds>,
+) -> Result<Response, GraphError> {
+    let asked = form.group_ids;
+    if asked.len() > MOST_IDS {
+        return Err(GraphError::bad(format!("{} groupIds, expected at most {MOST_IDS}.", asked.len())));
+    }
+    let groups = app.snapshot().directory().transitive_groups(subject.id);
+    let held: Vec<ObjectId> = asked.into_iter().filter(|group| groups.binary_search(group).is_ok()).collect();
+    Ok(Json(json!({"value": held})).into_response())
+}
+
+const MOST_IDS: usize = 1000;
