@@ -152,8 +152,8 @@ impl App {
     }
 }
 
-/// Refuses a scope whose management group, subscription or resource group does not exist in the tenant. Resources
-/// and what is below them need not be known here.
+/// Refuses a scope whose management group, subscription, resource group or cluster does not exist in the tenant: what
+/// is given there would wait for whoever makes it. Other resources, and what is below a cluster, need not be known.
 pub(crate) fn require_place(snapshot: &Snapshot, tenant: TenantId, scope: &Scope) -> Result<(), Error> {
     if let Some(group) = scope.management_group_name() {
         let known = Group::find(snapshot, tenant, group);
@@ -165,6 +165,10 @@ pub(crate) fn require_place(snapshot: &Snapshot, tenant: TenantId, scope: &Scope
     let known = known.ok_or_else(|| Error::not_found("subscription", subscription))?;
     if let Some(group) = scope.resource_group_name() {
         snapshot.resource_group(known, group).ok_or_else(|| Error::not_found("resource group", group))?;
+        if let Some(cluster) = scope.cluster_name() {
+            let found = snapshot.cluster_by_name(known, group, cluster);
+            found.ok_or_else(|| Error::not_found("managed cluster", cluster))?;
+        }
     }
     Ok(())
 }

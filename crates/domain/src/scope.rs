@@ -126,6 +126,16 @@ impl Scope {
         if is_group { segments.next() } else { None }
     }
 
+    /// The managed cluster that this is, or is in, as written.
+    pub fn cluster_name(&self) -> Option<&str> {
+        self.resource_group_name()?;
+        let mut segments = self.as_str().split('/').skip(5);
+        let is_cluster = ["providers", "Microsoft.ContainerService", "managedClusters"]
+            .iter()
+            .all(|word| segments.next().is_some_and(|segment| segment.eq_ignore_ascii_case(word)));
+        if is_cluster { segments.next() } else { None }
+    }
+
     /// The scope of the resource group that this is, or is in.
     pub fn resource_group(&self) -> Option<Self> {
         let name = self.resource_group_name()?;
