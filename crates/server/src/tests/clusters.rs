@@ -452,3 +452,34 @@ async fn resources_without_behaviour_are_kept_listed_and_guarded() {
     admin.done(Method::DELETE, &network, None).await;
     admin.refused(Method::GET, &subnet, None, "ResourceNotFound").await;
 }
+
+#[tokio::test]
+async fn of_writers_at_once_one_makes_it_and_the_others_find_it_made() {
+    let site = Site::start(|_| {}).await;
+    let admin = Manager::of_administrator(&site).await;
+    admin.put(&admin.group(), json!({"location": "local"})).await;
+    let alice = site.user("alice@portcullis.local").await;
+    let role = admin.role("Reader").await;
+    let assignment = format!(
+        "{}/providers/Microsoft.Authorization/roleAssignments/{}",
+        admin.group(),
+        uuid::Uuid::new_v4()
+    );
+    let identity =
+        format!("{}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/who", admin.group());
+    let writes = [
+        (admin.cluster(), cluster(json!({}))),
+        (assignment, json!({"properties": {"roleDefinitionId": role, "principalId": alice}})),
+        (identity, json!({"location": "local"})),
+    ];
+    for (path, body) in writes {
+        let one = || admin.ask(Method::PUT, &path, Some(body.clone()));
+        let (first, second, third, fourth) = tokio::join!(one(), one(), one(), one());
+        let answers = [first, second, third, fourth];
+        let mut statuses = answers.each_ref().map(|(status, _)| status.as_u16());
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 200, 200, 201], "{path}");
+        let ids = answers.each_ref().map(|(_, body)| (&body["id"], &body["identity"]["principalId"]));
+        assert!(ids.iter().all(|each| each == &ids[0]), "{ids:?}");
+    }
+}
