@@ -54,7 +54,7 @@ pub enum ResourceGroupCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Delete an empty resource group
+    /// Delete a resource group with everything in it
     #[command(after_help = "Examples:
   portcullis resource-group delete rg1 --yes")]
     Delete {
@@ -89,7 +89,7 @@ pub(crate) async fn run(command: ResourceGroupCommand) -> anyhow::Result<()> {
             output.one(&COLUMNS, &client.put(&path, &body).await?);
         }
         ResourceGroupCommand::Delete { name, confirm } => {
-            confirm.ask(&format!("Delete the resource group {name}?"))?;
+            confirm.ask(&format!("Delete the resource group {name} with everything in it, clusters too?"))?;
             let path = path(&client, &name).await?;
             client.delete(&path).await?;
             println!("Deleted {name}");

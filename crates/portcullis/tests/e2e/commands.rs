@@ -307,8 +307,11 @@ fn clusters_and_resource_groups() {
     assert!(!works(&one) && !works("two"));
 
     admin.refused(&["cluster", "delete", "c1"], "give --yes");
-    admin.refused(&["resource-group", "delete", "rg", "--yes"], "rg");
     admin.say(&["cluster", "delete", "c1", "--yes"]).ok();
+    // The group takes with it what is in it.
+    admin.say(&["cluster", "create", "c2", "-g", "rg"]).ok();
+    admin.refused(&["resource-group", "delete", "MC_rg_c2_local", "--yes"], "goes with it");
+    admin.refused(&["resource-group", "delete", "rg"], "give --yes");
     admin.say(&["resource-group", "delete", "rg", "--yes"]).ok();
     assert!(admin.table("NAME LOCATION ID", &["resource-group", "list"]).is_empty());
 }

@@ -20,7 +20,7 @@ fn grants_control(role: &str, action: &str) -> bool {
 #[test]
 fn the_built_in_roles_parse_and_are_well_formed() {
     let built_in = BuiltIn::load().unwrap();
-    assert_eq!(built_in.roles().len(), 52);
+    assert_eq!(built_in.roles().len(), 53);
     for role in built_in.roles() {
         assert_eq!(role.check(), Ok(()), "{}", role.name);
         assert_eq!(role.kind, RoleKind::BuiltIn);
