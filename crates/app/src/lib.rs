@@ -91,6 +91,7 @@ struct Inner {
     login: login::LoginState,
     issuers: issuers::IssuerState,
     foreign: foreign::ForeignState,
+    known: reviews::known::Known,
     outside: std::sync::OnceLock<Arc<dyn outside::Outside>>,
     /// Permits for password computations.
     hashing: Arc<tokio::sync::Semaphore>,
@@ -143,6 +144,7 @@ impl App {
             login: login::LoginState::default(),
             issuers: issuers::IssuerState::default(),
             foreign: foreign::ForeignState::default(),
+            known: reviews::known::Known::default(),
             outside: std::sync::OnceLock::new(),
             hashing: Arc::new(tokio::sync::Semaphore::new(cores)),
             operations: Arc::new(operations),

@@ -5,9 +5,10 @@
 //! and denies what names groups or an identity that the directory no longer gives. Everything that it merely has
 //! no grant for is no opinion, so that the cluster's own RBAC may still grant.
 
+pub(crate) mod known;
+
 use std::sync::Arc;
 
-use crypto::cert::Certificate;
 use domain::{
     cluster::Cluster,
     decision::Decision,
@@ -57,14 +58,12 @@ impl App {
         let cluster =
             cluster.filter(|cluster| !cluster.is_embedded()).ok_or(WebhookRefused::WrongCertificate)?;
         let on_record = cluster.webhook_certificate.as_deref().ok_or(WebhookRefused::WrongCertificate)?;
-        let thumbprint = crypto::digest::sha256_hex(der);
-        if !crypto::digest::equal(thumbprint.as_bytes(), on_record.as_bytes()) {
-            return Err(WebhookRefused::WrongCertificate);
+        let shown = self.inner.known.certificate(der).map_err(|_| WebhookRefused::WrongCertificate)?;
+        let is_on_record = crypto::digest::equal(shown.thumbprint.as_bytes(), on_record.as_bytes());
+        if is_on_record && shown.is_in_time(self.now()) {
+            return Ok(cluster);
         }
-        let certificate = Certificate::from_der(der).map_err(|_| WebhookRefused::WrongCertificate)?;
-        let now = self.now();
-        let in_time = certificate.not_before <= now && now <= certificate.not_after;
-        if in_time { Ok(cluster) } else { Err(WebhookRefused::WrongCertificate) }
+        Err(WebhookRefused::WrongCertificate)
     }
 
     /// Who a token stands for in an attached cluster: somebody of the directory, or of a foreign authority that

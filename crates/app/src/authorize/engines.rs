@@ -7,7 +7,6 @@ use domain::{
     id::ObjectId,
     kube,
     review::{ClusterAccess, Engines, IdentityRefusal, IdentityState},
-    scope::Scope,
     snapshot::Snapshot,
 };
 
@@ -32,7 +31,7 @@ impl App {
         cluster: &Cluster,
         decide: impl FnOnce(&Engines<'_>) -> T,
     ) -> Option<T> {
-        let scope = Scope::parse(&cluster.resource_id()).ok()?;
+        let scope = self.inner.known.scope(cluster)?;
         // An embedded cluster keeps a real binding for its admin groups.
         let admin_groups = if cluster.is_embedded() { Vec::new() } else { cluster.admin_groups.clone() };
         let access = ClusterAccess {
