@@ -33,7 +33,7 @@ pub mod management_groups;
 pub mod objects;
 pub mod operations;
 pub mod outside;
-mod owners;
+pub mod owners;
 mod passwords;
 pub mod providers;
 pub mod resources;

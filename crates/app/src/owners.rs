@@ -17,80 +17,49 @@ use domain::{
 
 use crate::{App, Caller, Error, Refusal, Tx, authorize};
 
+/// What has owners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owned {
+    Group(ObjectId),
+    Application(ObjectId),
+    ServicePrincipal(ObjectId),
+}
+
 impl App {
-    pub async fn add_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_group(tx, caller, group, GROUP)?;
-            add(tx, caller, &mut record.owners, owner)?;
-            tx.put(&Record::Group(record))
-        })
-        .await
+    pub async fn add_owner(&self, caller: &Caller, owned: Owned, owner: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| change(tx, caller, owned, |tx, owners| add(tx, caller, owners, owner))).await
     }
 
-    pub async fn remove_owner(&self, caller: &Caller, group: ObjectId, owner: ObjectId) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_group(tx, caller, group, GROUP)?;
-            remove(&mut record.owners, owner)?;
-            tx.put(&Record::Group(record))
-        })
-        .await
+    pub async fn remove_owner(&self, caller: &Caller, owned: Owned, owner: ObjectId) -> Result<(), Error> {
+        self.transact(|tx| change(tx, caller, owned, |_, owners| remove(owners, owner))).await
     }
+}
 
-    pub async fn add_application_owner(
-        &self,
-        caller: &Caller,
-        application: ObjectId,
-        owner: ObjectId,
-    ) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_application(tx, caller, application, APPLICATION)?;
-            add(tx, caller, &mut record.owners, owner)?;
-            tx.put(&Record::Application(record))
-        })
-        .await
-    }
-
-    pub async fn remove_application_owner(
-        &self,
-        caller: &Caller,
-        application: ObjectId,
-        owner: ObjectId,
-    ) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_application(tx, caller, application, APPLICATION)?;
-            remove(&mut record.owners, owner)?;
-            tx.put(&Record::Application(record))
-        })
-        .await
-    }
-
-    pub async fn add_service_principal_owner(
-        &self,
-        caller: &Caller,
-        principal: ObjectId,
-        owner: ObjectId,
-    ) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_service_principal(tx, caller, principal, PRINCIPAL)?;
-            add(tx, caller, &mut record.owners, owner)?;
-            tx.put(&Record::ServicePrincipal(record))
-        })
-        .await
-    }
-
-    pub async fn remove_service_principal_owner(
-        &self,
-        caller: &Caller,
-        principal: ObjectId,
-        owner: ObjectId,
-    ) -> Result<(), Error> {
-        self.transact(|tx| {
-            let mut record = owned_service_principal(tx, caller, principal, PRINCIPAL)?;
-            remove(&mut record.owners, owner)?;
-            tx.put(&Record::ServicePrincipal(record))
-        })
-        .await
-    }
+/// Changes the owners of what the caller may change the owners of.
+fn change(
+    tx: &mut Tx,
+    caller: &Caller,
+    owned: Owned,
+    change: impl FnOnce(&Tx, &mut BTreeSet<ObjectId>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let record = match owned {
+        Owned::Group(id) => {
+            let mut group = owned_group(tx, caller, id, GROUP)?;
+            change(tx, &mut group.owners)?;
+            Record::Group(group)
+        }
+        Owned::Application(id) => {
+            let mut application = owned_application(tx, caller, id, APPLICATION)?;
+            change(tx, &mut application.owners)?;
+            Record::Application(application)
+        }
+        Owned::ServicePrincipal(id) => {
+            let mut principal = owned_service_principal(tx, caller, id, PRINCIPAL)?;
+            change(tx, &mut principal.owners)?;
+            Record::ServicePrincipal(principal)
+        }
+    };
+    tx.put(&record)
 }
 
 /// The group, if the caller may perform `action` on it: as its owner or as an administrator.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use app::{
     App,
     applications::{ApplicationUpdate, CertificateForm, IssuedSecret, NewSecret},
+    owners::Owned,
 };
 use axum::{
     Json,
@@ -149,7 +150,7 @@ pub(crate) async fn add_owner(
     Path(id): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_application_owner(&caller, parse(&id)?, reference.target()?).await?;
+    app.add_owner(&caller, Owned::Application(parse(&id)?), reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -158,7 +159,7 @@ pub(crate) async fn remove_owner(
     Authenticated(caller): Authenticated,
     Path((id, owner)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_application_owner(&caller, parse(&id)?, parse(&owner)?).await?;
+    app.remove_owner(&caller, Owned::Application(parse(&id)?), parse(&owner)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use app::{
     App,
     groups::{GroupUpdate, NewGroup},
+    owners::Owned,
 };
 use axum::{
     Json,
@@ -169,7 +170,7 @@ pub(crate) async fn add_owner(
     Path(group): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_owner(&caller, parse(&group)?, reference.target()?).await?;
+    app.add_owner(&caller, Owned::Group(parse(&group)?), reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -178,7 +179,7 @@ pub(crate) async fn remove_owner(
     Authenticated(caller): Authenticated,
     Path((group, owner)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_owner(&caller, parse(&group)?, parse(&owner)?).await?;
+    app.remove_owner(&caller, Owned::Group(parse(&group)?), parse(&owner)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

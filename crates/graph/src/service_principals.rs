@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::{App, Caller};
+use app::{App, Caller, owners::Owned};
 use axum::{
     Json,
     extract::{Path, State},
@@ -103,7 +103,7 @@ pub(crate) async fn add_owner(
     Path(id): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_service_principal_owner(&caller, parse(&id)?, reference.target()?).await?;
+    app.add_owner(&caller, Owned::ServicePrincipal(parse(&id)?), reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -112,7 +112,7 @@ pub(crate) async fn remove_owner(
     Authenticated(caller): Authenticated,
     Path((id, owner)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_service_principal_owner(&caller, parse(&id)?, parse(&owner)?).await?;
+    app.remove_owner(&caller, Owned::ServicePrincipal(parse(&id)?), parse(&owner)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -124,7 +124,7 @@ pub(super) async fn directory(site: &Site) -> Values {
     let group = site.post("/v1.0/groups", &json!({"displayName": "crew"})).await;
     let id = ObjectId::parse(group["id"].as_str().unwrap()).unwrap();
     app.add_member(&site.admin, id, victim).await.unwrap();
-    app.add_owner(&site.admin, id, victim).await.unwrap();
+    app.add_owner(&site.admin, app::owners::Owned::Group(id), victim).await.unwrap();
     let application = site.post("/v1.0/applications", &json!({"displayName": "till"})).await;
     let place = format!("/v1.0/applications/{}", text(&application["id"]));
     let federated =
