@@ -40,10 +40,17 @@ impl App {
             admin_groups,
             settings: Settings::new(scope),
         };
-        let nothing = kube::Policy::default();
+        let nothing;
+        let kube = match snapshot.rbac(cluster.id) {
+            Some(policy) => policy,
+            None => {
+                nothing = kube::Policy::default();
+                &nothing
+            }
+        };
         let engines = Engines {
             access: &access,
-            kube: snapshot.rbac(cluster.id).unwrap_or(&nothing),
+            kube,
             azure: snapshot.azure(),
             operations: self.operations(),
             now: self.now(),

@@ -13,9 +13,10 @@ pub(crate) struct CaseFolded {
 impl CaseFolded {
     /// `text` must be ASCII: other characters keep their case in both forms.
     pub(crate) fn new(text: &str) -> Self {
-        let mut both = String::with_capacity(text.len() * 2);
-        both.push_str(text);
-        both.extend(text.chars().map(|character| character.to_ascii_lowercase()));
+        let mut both = text.repeat(2);
+        if let Some(folded) = both.get_mut(text.len()..) {
+            folded.make_ascii_lowercase();
+        }
         Self { both: both.into() }
     }
 
