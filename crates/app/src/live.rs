@@ -8,11 +8,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use domain::{
-    change::{Change, Record},
-    object::Object,
-    snapshot::Snapshot,
-};
+use domain::{change::Change, object::Object, snapshot::Snapshot};
 use store::{At, Events, Range, Revision, Store, StoreError};
 use tokio::sync::watch;
 
@@ -59,15 +55,11 @@ impl Live {
     ) -> Result<(Self, Events), Error> {
         let mut range = Range::prefix(tables::LIVE).limit(PAGE);
         let mut at = At::Latest;
-        let mut assignments = Vec::new();
         let revision = loop {
             let page = store.read(range.clone(), at).await?;
             let mut changes = Vec::with_capacity(page.entries.len());
             for entry in &page.entries {
-                match tables::decode(&entry.key, Some(&entry.value), entry.modified.0, &seal)? {
-                    Some(change @ Change::Put(Record::Assignment(_))) => assignments.push(change),
-                    change => changes.extend(change),
-                }
+                changes.extend(tables::decode(&entry.key, Some(&entry.value), entry.modified.0, &seal)?);
             }
             snapshot.apply(page.revision.0, changes);
             match page.entries.last() {
@@ -76,8 +68,6 @@ impl Live {
             }
             at = At::Revision(page.revision);
         };
-        // All at once: page by page, the index would be folded again and again.
-        snapshot.apply(revision.0, assignments);
         snapshot.fold();
         let events = store.watch(tables::LIVE.into(), revision).await?;
         let recent = Recent { batches: VecDeque::new(), changes: 0, forgotten: revision.0 };

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap};
 
 use crate::{
-    assignment::RoleAssignment,
     azure,
     change::{Change, Record, RecordKey},
     cluster::{AdminCertificate, Cluster},
@@ -227,18 +226,8 @@ impl Snapshot {
 
     /// Brings the snapshot to `revision`, by all changes since the revision that it had.
     pub fn apply(&mut self, revision: u64, changes: impl IntoIterator<Item = Change>) {
-        let mut changes = changes.into_iter().peekable();
-        while let Some(change) = changes.next() {
+        for change in changes {
             match change {
-                Change::Put(Record::Assignment(first)) => {
-                    let mut assignments = vec![first];
-                    while let Some(Change::Put(Record::Assignment(next))) =
-                        changes.next_if(|next| matches!(next, Change::Put(Record::Assignment(_))))
-                    {
-                        assignments.push(next);
-                    }
-                    self.put_assignments(assignments);
-                }
                 Change::Put(record) => self.put(record),
                 Change::Delete(key) => self.delete(&key),
             }
@@ -264,14 +253,6 @@ impl Snapshot {
     /// Takes what was folded; false if too much has changed since.
     pub fn adopt_fold(&mut self, folded: &azure::Folded) -> bool {
         self.azure.adopt(folded)
-    }
-
-    /// Of very many, such as those of a whole state, one fold is cheaper than each change by itself.
-    fn put_assignments(&mut self, assignments: Vec<RoleAssignment>) {
-        if assignments.len() > MANY {
-            return self.azure.put_assignments(assignments);
-        }
-        assignments.into_iter().for_each(|assignment| self.azure.put_assignment(assignment));
     }
 
     fn put(&mut self, record: Record) {
@@ -388,5 +369,3 @@ impl Snapshot {
         }
     }
 }
-
-const MANY: usize = 10_000;
