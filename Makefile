@@ -43,6 +43,6 @@ bench:
 
 # Release build, because these run for many minutes. Only crates with tests that take chances.
 soak:
-	PORTCULLIS_KILLS=500 PORTCULLIS_COMPARISONS=1000000 PROPTEST_CASES=20000 \
+	PORTCULLIS_KILLS=500 PORTCULLIS_COMPARISONS=1000000 PROPTEST_CASES=2000 \
 		cargo nextest run --package domain --package store --package crypto --package web --package kubeapi \
 		--release --no-fail-fast --profile soak

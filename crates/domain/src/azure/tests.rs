@@ -8,7 +8,7 @@ mod roles;
 mod slow;
 mod states;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use proptest::prelude::ProptestConfig;
@@ -88,8 +88,11 @@ fn deny(number: u128, principals: &[ObjectId], scope: Scope, data_actions: &[&st
     }
 }
 
+/// Reading them takes milliseconds, and some properties begin anew thousands of times.
+static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| BuiltIn::load().unwrap());
+
 fn empty_policy() -> Policy {
-    Policy::new(&BuiltIn::load().unwrap(), &Operations::published().unwrap())
+    Policy::new(&BUILT_IN, &Operations::published().unwrap())
 }
 
 fn caller(object_id: ObjectId, groups: &[ObjectId]) -> Caller {

@@ -37,9 +37,9 @@ struct Both {
 
 impl Both {
     fn new() -> Self {
-        let built_in = BuiltIn::load().unwrap();
-        let roles = built_in.roles().iter().map(|role| (**role).clone()).collect();
-        Self { policy: empty_policy(), world: SlowWorld { roles, ..SlowWorld::default() } }
+        static EMPTY: LazyLock<Policy> = LazyLock::new(empty_policy);
+        let roles = BUILT_IN.roles().to_vec();
+        Self { policy: EMPTY.clone(), world: SlowWorld { roles, ..SlowWorld::default() } }
     }
 
     fn take(&mut self, step: Step) {
@@ -65,7 +65,7 @@ impl Both {
             }
             Step::PutRole(each) => {
                 world.roles.retain(|known| known.id != each.id);
-                world.roles.push(each.clone());
+                world.roles.push(Arc::new(each.clone()));
                 policy.put_role(each);
             }
             Step::RemoveRole(id) => {

@@ -7,7 +7,7 @@ use crate::condition::glob_matches;
 /// Everything that the engine was told, as lists.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SlowWorld {
-    pub(super) roles: Vec<RoleDefinition>,
+    pub(super) roles: Vec<Arc<RoleDefinition>>,
     pub(super) assignments: Vec<RoleAssignment>,
     pub(super) denies: Vec<DenyAssignment>,
     pub(super) groups: Vec<ManagementGroup>,
