@@ -23,9 +23,13 @@ pub(crate) fn respond<T>(
     if let Some(after) = after {
         keyed.retain(|(key, _)| *key > after);
     }
-    keyed.sort_by(|(one, _), (other, _)| one.cmp(other));
     let goes_on = keyed.len() > size;
-    keyed.truncate(size);
+    if goes_on {
+        // Only the page itself is put in order.
+        keyed.select_nth_unstable_by(size, |(one, _), (other, _)| one.cmp(other));
+        keyed.truncate(size);
+    }
+    keyed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     let mut answer = Map::new();
     let value: Vec<Value> = keyed.iter().map(|(_, item)| render(item)).collect();
     answer.insert("value".into(), value.into());
