@@ -18,6 +18,7 @@ use http::{Request, header};
 use http_body_util::BodyExt;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 #[tokio::main(worker_threads = 2)]
@@ -97,18 +98,26 @@ impl World {
         Self { app, router, path: format!("/{tenant}/oauth2/v2.0/token"), form }
     }
 
-    /// Issues a batch; the cost of one token, and the tokens.
+    /// Issues a batch to several clients at once; the cost of one token, and the tokens.
     async fn issue(&self) -> (Duration, Vec<String>) {
         let start = cpu();
-        let mut bodies = Vec::with_capacity(BATCH);
-        for _ in 0..BATCH {
-            let request = Request::post(&self.path)
-                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(Body::from(self.form.clone()))
-                .expect("a good request");
-            let response = self.router.clone().oneshot(request).await.expect("routers do not fail");
-            bodies.push(response.into_body().collect().await.expect("a body in memory").to_bytes());
-        }
+        let client = || {
+            let (router, path, form) = (self.router.clone(), self.path.clone(), self.form.clone());
+            async move {
+                let mut bodies = Vec::new();
+                for _ in 0..BATCH / CLIENTS {
+                    let request = Request::post(&path)
+                        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                        .body(Body::from(form.clone()))
+                        .expect("a good request");
+                    let response = router.clone().oneshot(request).await.expect("routers do not fail");
+                    bodies.push(response.into_body().collect().await.expect("a body in memory").to_bytes());
+                }
+                bodies
+            }
+        };
+        let clients: JoinSet<_> = (0..CLIENTS).map(|_| client()).collect();
+        let bodies = clients.join_all().await.concat();
         let cost = (cpu() - start) / u32::try_from(BATCH).expect("a small number");
         let token = |body| {
             let body: Value = serde_json::from_slice(body).expect("JSON");
@@ -141,3 +150,4 @@ fn row(what: &str, time: Duration, limit: &str) {
 const BASE: &str = "https://localhost";
 const ROUNDS: usize = 9;
 const BATCH: usize = 200;
+const CLIENTS: usize = 8;
