@@ -73,7 +73,18 @@ pub use tx::Tx;
 /// The handle that every surface holds; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
-    inner: Arc<Inner>,
+    inner: Arc<Handle>,
+}
+
+/// What the copies of one handle share: see [`App::for_thread`].
+#[derive(Debug)]
+struct Handle(Arc<Inner>);
+
+impl std::ops::Deref for Handle {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
 }
 
 #[derive(Debug)]
@@ -151,13 +162,24 @@ impl App {
             needs,
             stale: std::sync::atomic::AtomicBool::new(false),
         };
-        let app = Self { inner: Arc::new(inner) };
+        let app = Self { inner: Arc::new(Handle(Arc::new(inner))) };
         let follower = app.clone();
         Ok((app, async move { follower.inner.live.follow(events).await }))
     }
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.inner.live.snapshot()
+    }
+
+    /// The same, for a look that ends before anything is waited for: it writes nothing that threads share.
+    pub(crate) fn look(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.inner.live.look()
+    }
+
+    /// The same application, for one thread to copy as often as it likes: copies of one handle share a counter,
+    /// and a counter that several threads change at once costs each of them more than all else.
+    pub fn for_thread(&self) -> Self {
+        Self { inner: Arc::new(Handle(self.inner.0.clone())) }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -8,7 +8,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use domain::{change::Change, object::Object, snapshot::Snapshot};
+use domain::{
+    change::{Change, Record},
+    object::Object,
+    snapshot::Snapshot,
+};
 use store::{At, Events, Range, Revision, Store, StoreError};
 use tokio::sync::watch;
 
@@ -55,11 +59,16 @@ impl Live {
     ) -> Result<(Self, Events), Error> {
         let mut range = Range::prefix(tables::LIVE).limit(PAGE);
         let mut at = At::Latest;
+        // Taken over all at once: one by one, the index would be folded again and again.
+        let mut assignments = Vec::new();
         let revision = loop {
             let page = store.read(range.clone(), at).await?;
             let mut changes = Vec::with_capacity(page.entries.len());
             for entry in &page.entries {
-                changes.extend(tables::decode(&entry.key, Some(&entry.value), entry.modified.0, &seal)?);
+                match tables::decode(&entry.key, Some(&entry.value), entry.modified.0, &seal)? {
+                    Some(Change::Put(Record::Assignment(assignment))) => assignments.push(assignment),
+                    change => changes.extend(change),
+                }
             }
             snapshot.apply(page.revision.0, changes);
             match page.entries.last() {
@@ -68,7 +77,7 @@ impl Live {
             }
             at = At::Revision(page.revision);
         };
-        snapshot.fold();
+        snapshot.put_assignments(assignments);
         let events = store.watch(tables::LIVE.into(), revision).await?;
         let recent = Recent { batches: VecDeque::new(), changes: 0, forgotten: revision.0 };
         let live = Self {
@@ -94,6 +103,10 @@ impl Live {
             }
             self.publish(batch.revision, changes);
         }
+    }
+
+    pub(crate) fn look(&self) -> arc_swap::Guard<Arc<Snapshot>> {
+        self.current.load()
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {

@@ -7,17 +7,14 @@
 
 pub(crate) mod known;
 
-use std::sync::Arc;
-
 use domain::{
-    cluster::Cluster,
     decision::Decision,
-    id::ClusterId,
+    id::{ClusterId, TenantId},
     kube::{Attributes, User},
     review::{IdentityState, WebhookPlace},
 };
 
-use crate::{App, authorize::engines::Standing, tokens::session_stamp, well_known::CLUSTER_AUDIENCE};
+use crate::{App, authorize::engines::Standing, tokens::kube_user, well_known::CLUSTER_AUDIENCE};
 
 /// Why a webhook is not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +23,13 @@ pub enum WebhookRefused {
     NoCertificate,
     #[error("the client certificate is not the one that opens this cluster's webhooks")]
     WrongCertificate,
+}
+
+/// A cluster that asks, known by its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskingCluster {
+    pub id: ClusterId,
+    pub tenant: TenantId,
 }
 
 /// Who a token stands for.
@@ -51,26 +55,27 @@ impl App {
         &self,
         name: &str,
         certificate: Option<&[u8]>,
-    ) -> Result<Arc<Cluster>, WebhookRefused> {
+    ) -> Result<AskingCluster, WebhookRefused> {
         let der = certificate.ok_or(WebhookRefused::NoCertificate)?;
-        let snapshot = self.snapshot();
-        let cluster = ClusterId::parse(name).ok().and_then(|id| snapshot.cluster(id).cloned());
+        let snapshot = self.look();
+        let cluster = ClusterId::parse(name).ok().and_then(|id| snapshot.cluster(id));
         let cluster =
             cluster.filter(|cluster| !cluster.is_embedded()).ok_or(WebhookRefused::WrongCertificate)?;
         let on_record = cluster.webhook_certificate.as_deref().ok_or(WebhookRefused::WrongCertificate)?;
-        let shown = self.inner.known.certificate(der).map_err(|_| WebhookRefused::WrongCertificate)?;
-        let is_on_record = crypto::digest::equal(shown.thumbprint.as_bytes(), on_record.as_bytes());
-        if is_on_record && shown.is_in_time(self.now()) {
-            return Ok(cluster);
+        let is_right = self.inner.known.with_certificate(cluster.id, der, |shown| {
+            shown.thumbprint == on_record && shown.is_in_time(self.now())
+        });
+        match is_right {
+            Ok(true) => Ok(AskingCluster { id: cluster.id, tenant: cluster.tenant }),
+            Ok(false) | Err(_) => Err(WebhookRefused::WrongCertificate),
         }
-        Err(WebhookRefused::WrongCertificate)
     }
 
     /// Who a token stands for in an attached cluster: somebody of the directory, or of a foreign authority that
     /// counts. The error is for the API server's log.
     pub async fn review_token(
         &self,
-        cluster: &Cluster,
+        cluster: AskingCluster,
         token: &str,
         audiences: &[String],
     ) -> Result<ReviewedToken, String> {
@@ -85,38 +90,36 @@ impl App {
 
     fn review_own_token(
         &self,
-        cluster: &Cluster,
+        cluster: AskingCluster,
         token: &str,
         audiences: &[String],
     ) -> Result<ReviewedToken, String> {
         if self.is_stale() {
             return Err("the state is stale".into());
         }
-        let mut user = self.verify_cluster_token(token).map_err(|error| error.to_string())?;
-        let snapshot = self.snapshot();
-        let oid = user.object_id().ok_or("the token names no object of the directory")?;
-        let tenant = snapshot.directory().principal(oid).map(|principal| principal.tenant());
-        if tenant != Some(cluster.tenant) {
+        let snapshot = self.look();
+        let verified = self.verify_cluster_session(&snapshot, token);
+        let (caller, stamp) = verified.map_err(|error| error.to_string())?;
+        if caller.tenant != cluster.tenant {
             return Err("the token is of another tenant than the cluster".into());
         }
+        let mut user = kube_user(&snapshot, &caller);
         if is_reserved(&user.name) {
             return Err("names that begin with system: are reserved".into());
         }
         // Comes back with every access review of this session, and tells there that it has been revoked.
-        if let Some(stamp) = session_stamp(&snapshot, oid) {
-            user.extra.insert(SESSION.to_owned(), vec![stamp.to_string()]);
-        }
+        user.extra.insert(SESSION.to_owned(), vec![stamp.to_string()]);
         let named = |audience: &&String| audience.eq_ignore_ascii_case(CLUSTER_AUDIENCE);
         Ok(ReviewedToken { user, audiences: audiences.iter().filter(named).cloned().collect() })
     }
 
     /// Whether an attached cluster's request is allowed. Reads memory only.
-    pub fn review_access(&self, cluster: &Cluster, attributes: &Attributes) -> AccessAnswer {
+    pub fn review_access(&self, cluster: AskingCluster, attributes: &Attributes) -> AccessAnswer {
         if self.is_stale() {
             return denied("the state is stale");
         }
         let user = &attributes.user;
-        let snapshot = self.snapshot();
+        let snapshot = self.look();
         let stamp = match user.extra.get(SESSION).map(Vec::as_slice) {
             // Impersonated: the API server itself has decided that the caller may.
             None => None,
@@ -124,9 +127,9 @@ impl App {
             Some(_) => Some(""),
         };
         // Without an object id nobody of the directory is meant, and the standing is never looked at.
-        let standing = user.object_id().map(|id| Standing::of(&snapshot, cluster, id, stamp));
+        let standing = user.object_id().map(|id| Standing::of(&snapshot, cluster.tenant, id, stamp));
         let state = standing.as_ref().map_or(IdentityState::Unknown, Standing::state);
-        let review = self.with_engines(&snapshot, cluster, |engines| {
+        let review = self.with_engines(&snapshot, cluster.id, |engines| {
             engines.attached(attributes, state, WebhookPlace::BeforeRbac).decision
         });
         match review {

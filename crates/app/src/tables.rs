@@ -11,7 +11,7 @@
 //! A stored record is `{"v":1,"<kind>":{...}}`; an older form is read and the newest written. Objects of
 //! clusters are stored as their bare JSON, their place being in the key; Secrets as `{"sealed":"..."}`.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use domain::{
@@ -20,7 +20,10 @@ use domain::{
     id::{ClusterId, Id},
     object::{Object, ObjectKey},
 };
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, value::MapAccessDeserializer},
+};
 
 use crate::{Error, Secret, sealed::Seal};
 
@@ -29,11 +32,38 @@ pub(crate) const LIVE: &str = "/live/";
 /// What decisions depend on.
 pub(crate) const ACCESS: &str = "/live/access/";
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Stored {
     v: u32,
     #[serde(flatten)]
     record: Record,
+}
+
+/// Reads the version and then the record straight from the text. What serde derives for a flattened member would hold
+/// everything in between first, which is much of a start with many records.
+impl<'de> Deserialize<'de> for Stored {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Stored;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("{\"v\": VERSION, \"KIND\": {...}}")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Stored, A::Error> {
+                match map.next_key::<&str>()? {
+                    Some("v") => {}
+                    _ => return Err(de::Error::custom("expected the version first")),
+                }
+                let v = map.next_value()?;
+                let record = Record::deserialize(MapAccessDeserializer::new(&mut map))?;
+                match map.next_key::<&str>()? {
+                    None => Ok(Stored { v, record }),
+                    Some(more) => Err(de::Error::custom(format_args!("an unexpected member \"{more}\""))),
+                }
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
 }
 
 /// The stored form of an object that is a secret, bound to its key.

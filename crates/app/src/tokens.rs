@@ -101,7 +101,7 @@ impl App {
 
     /// Who calls Resource Manager or Graph with this token.
     pub fn verify_management_token(&self, token: &str) -> Result<Caller, Rejection> {
-        let snapshot = self.snapshot();
+        let snapshot = self.look();
         let verified = self.verify(&snapshot, token, |audience, app| audience.is_management(app))?;
         live_caller(&snapshot, &verified)
     }
@@ -135,10 +135,19 @@ impl App {
 
     /// Who calls a cluster with this token, as Kubernetes knows them: with the groups of this moment.
     pub fn verify_cluster_token(&self, token: &str) -> Result<KubeUser, Rejection> {
-        let snapshot = self.snapshot();
-        let verified = self.verify(&snapshot, token, |_, app| Audience::is_cluster(app))?;
-        let caller = live_caller(&snapshot, &verified)?;
+        let snapshot = self.look();
+        let (caller, _) = self.verify_cluster_session(&snapshot, token)?;
         Ok(kube_user(&snapshot, &caller))
+    }
+
+    /// Who calls a cluster with this token, with the stamp of their session.
+    pub(crate) fn verify_cluster_session(
+        &self,
+        snapshot: &Snapshot,
+        token: &str,
+    ) -> Result<(Caller, i64), Rejection> {
+        let verified = self.verify(snapshot, token, |_, app| Audience::is_cluster(app))?;
+        Ok((live_caller(snapshot, &verified)?, verified.stamp))
     }
 
     /// Whether two looks at a token would still name the same live principal: for open watches.
@@ -193,8 +202,7 @@ impl App {
         let kid = parsed.header.kid.clone().ok_or(Rejection::UnknownKey)?;
         let record = snapshot.signing_key(&kid).ok_or(Rejection::UnknownKey)?;
         let key = self.verifying_key(&record.key).map_err(|_| Rejection::UnknownKey)?;
-        let claims = parsed.verify(&key)?;
-        Verified::read(kid, &claims, &self.settings().external_url)
+        Verified::read(kid, parsed.verify_as(&key)?, &self.settings().external_url)
     }
 
     async fn sign(&self, snapshot: &Snapshot, claims: jwt::Claims) -> Result<String, Error> {

@@ -3,6 +3,8 @@
 //! Only RS256 is made, and only RS256 and PS256 are read; there is no `none` and no shared secret. A key is
 //! never taken from the token (`jwk`, `jku`, `x5u`): the caller finds it by the key id among keys it trusts.
 
+use std::borrow::Cow;
+
 use base64::{
     Engine,
     alphabet::URL_SAFE,
@@ -55,13 +57,15 @@ pub enum JwtError {
 }
 
 #[derive(Deserialize)]
-struct RawHeader {
-    alg: String,
+struct RawHeader<'a> {
+    #[serde(borrow)]
+    alg: Cow<'a, str>,
     kid: Option<String>,
     typ: Option<String>,
-    x5t: Option<String>,
-    #[serde(rename = "x5t#S256")]
-    x5t_s256: Option<String>,
+    #[serde(borrow)]
+    x5t: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "x5t#S256")]
+    x5t_s256: Option<Cow<'a, str>>,
     crit: Option<Value>,
     zip: Option<Value>,
 }
@@ -101,8 +105,9 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, JwtError> {
         return Err(JwtError::Malformed);
     }
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwtError::Malformed);
-    let raw: RawHeader = serde_json::from_slice(&decode(header)?).map_err(|_| JwtError::Malformed)?;
-    let algorithm = match raw.alg.as_str() {
+    let header = decode(header)?;
+    let raw: RawHeader<'_> = serde_json::from_slice(&header).map_err(|_| JwtError::Malformed)?;
+    let algorithm = match &*raw.alg {
         "RS256" => Algorithm::Rs256,
         "PS256" => Algorithm::Ps256,
         _ => return Err(JwtError::Algorithm),
@@ -110,7 +115,7 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, JwtError> {
     if raw.crit.is_some() || raw.zip.is_some() {
         return Err(JwtError::Critical);
     }
-    let thumbprint = |text: Option<String>| text.map(|text| decode_padded(&text)).transpose();
+    let thumbprint = |text: Option<Cow<'_, str>>| text.map(|text| decode_padded(&text)).transpose();
     Ok(Unverified {
         header: Header {
             algorithm,
@@ -132,6 +137,15 @@ impl Unverified<'_> {
             return Err(JwtError::Signature);
         }
         self.claims_before_verification()
+    }
+
+    /// The claims that `T` has members for, if the signature is that of `key`. Where `T` is made by serde's derive, a
+    /// name of its that stands twice is refused.
+    pub fn verify_as<'a, T: Deserialize<'a>>(&'a self, key: &VerifyingKey) -> Result<T, JwtError> {
+        if !key.verify(self.header.algorithm, self.message, &self.signature) {
+            return Err(JwtError::Signature);
+        }
+        serde_json::from_slice(&self.payload).map_err(|_| JwtError::Malformed)
     }
 
     /// The claims as anybody may have written them: to find out which key to verify with, and for nothing

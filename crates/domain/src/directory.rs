@@ -41,14 +41,14 @@ pub struct Directory {
 type Order = OrdSet<(TenantId, ObjectId)>;
 
 /// A principal that can act or be given access.
-#[derive(Clone, Debug)]
-pub enum Principal {
-    User(Arc<User>),
-    Group(Arc<Group>),
-    ServicePrincipal(Arc<ServicePrincipal>),
+#[derive(Clone, Copy, Debug)]
+pub enum Principal<'a> {
+    User(&'a Arc<User>),
+    Group(&'a Arc<Group>),
+    ServicePrincipal(&'a Arc<ServicePrincipal>),
 }
 
-impl Principal {
+impl<'a> Principal<'a> {
     pub fn id(&self) -> ObjectId {
         match self {
             Self::User(user) => user.id,
@@ -66,7 +66,7 @@ impl Principal {
     }
 
     /// What people call it: the principal name of a user, the display name of the others.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &'a str {
         match self {
             Self::User(user) => user.upn.as_str(),
             Self::Group(group) => group.display_name.as_str(),
@@ -166,10 +166,10 @@ impl Directory {
             .filter_map(|id| self.service_principals.get(&id))
     }
 
-    pub fn principal(&self, id: ObjectId) -> Option<Principal> {
-        let user = self.users.get(&id).cloned().map(Principal::User);
-        let group = || self.groups.get(&id).cloned().map(Principal::Group);
-        let service_principal = || self.service_principals.get(&id).cloned().map(Principal::ServicePrincipal);
+    pub fn principal(&self, id: ObjectId) -> Option<Principal<'_>> {
+        let user = self.users.get(&id).map(Principal::User);
+        let group = || self.groups.get(&id).map(Principal::Group);
+        let service_principal = || self.service_principals.get(&id).map(Principal::ServicePrincipal);
         user.or_else(group).or_else(service_principal)
     }
 

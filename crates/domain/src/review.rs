@@ -18,9 +18,11 @@ use crate::{
         self, Operations,
         kubernetes::{Answer, Settings, UnanswerableError},
     },
+    cluster::Cluster,
     decision::{Decision, Reason},
     id::ObjectId,
     kube::{self, Attributes, User},
+    scope::Scope,
 };
 
 /// How one cluster decides.
@@ -103,6 +105,20 @@ pub struct Review {
     pub kube: Decision,
     /// None where Azure RBAC was not asked.
     pub azure: Option<Answer>,
+}
+
+impl ClusterAccess {
+    /// As the cluster is configured. None where its names make no resource id.
+    pub fn of(cluster: &Cluster) -> Option<Self> {
+        // An embedded cluster keeps a real binding for its admin groups.
+        let admin_groups = if cluster.is_embedded() { Vec::new() } else { cluster.admin_groups.clone() };
+        Some(Self {
+            kubernetes_rbac: true,
+            azure_rbac: cluster.azure_rbac,
+            admin_groups,
+            settings: Settings::new(Scope::parse(&cluster.resource_id()).ok()?),
+        })
+    }
 }
 
 impl Engines<'_> {

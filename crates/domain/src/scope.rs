@@ -70,12 +70,26 @@ impl Scope {
 
     /// The scope below this one that ends with `kind/name`, such as `namespaces/web` below a cluster.
     pub fn child(&self, kind: &str, name: &str) -> Result<Self, ScopeError> {
-        let separator = if self.is_root() { "" } else { "/" };
-        let text = format!("{}{separator}{kind}/{name}", self.as_str());
-        if kind.contains('/') || name.contains('/') {
-            return Err(ScopeError { value: shortened(&text), problem: "a segment holds a slash" });
+        let child = if self.is_root() {
+            CaseFolded::new(&format!("/{kind}/{name}"))
+        } else {
+            self.text.followed_by(["/", kind, "/", name])
+        };
+        // What was well formed before is so still: the new segments are looked at, and the path's form.
+        let checked = if child.written().len() > MAX_LENGTH {
+            Err(TOO_LONG)
+        } else {
+            check_segment(kind).and_then(|()| check_segment(name))
+        };
+        let checked = match checked {
+            Ok(()) if kind.contains('/') || name.contains('/') => Err("a segment holds a slash"),
+            Ok(()) => walk(child.folded(), &mut Ends::default()),
+            Err(problem) => Err(problem),
+        };
+        match checked {
+            Ok(()) => Ok(Self { text: child }),
+            Err(problem) => Err(ScopeError { value: shortened(child.written()), problem }),
         }
-        Self::parse(&text)
     }
 
     /// As written.
@@ -229,7 +243,7 @@ fn check(text: &str) -> Result<(), &'static str> {
         return Ok(());
     }
     if text.len() > MAX_LENGTH {
-        return Err("longer than 1,024 characters");
+        return Err(TOO_LONG);
     }
     if !text.starts_with('/') {
         return Err("expected a path that starts with a slash");
@@ -337,6 +351,7 @@ impl Ends {
 }
 
 const MAX_LENGTH: usize = 1024;
+const TOO_LONG: &str = "longer than 1,024 characters";
 const MAX_SEGMENT: usize = 260;
 const MAX_STEPS: usize = 16;
 

@@ -1,7 +1,7 @@
 //! Everything that decisions read, as it was at one revision. Copying costs a few pointers: each write makes
 //! a new snapshot, and readers keep the one that they took.
 //!
-//! Invariant: a snapshot is changed by [`Snapshot::apply`] alone, so two replicas that applied the same
+//! Invariant: once read, a snapshot is changed by [`Snapshot::apply`] alone, so two replicas that applied the same
 //! changes hold the same state.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap};
 
 use crate::{
+    assignment::RoleAssignment,
     azure,
     change::{Change, Record, RecordKey},
     cluster::{AdminCertificate, Cluster},
@@ -20,6 +21,7 @@ use crate::{
     management_group::ManagementGroup,
     object::{Object, ObjectKey, RBAC_GROUP},
     resource::Resource,
+    review::ClusterAccess,
     scope::Scope,
     subscription::{ResourceGroup, Subscription},
 };
@@ -35,6 +37,8 @@ pub struct Snapshot {
     resources: OrdMap<String, Arc<Resource>>,
     locks: OrdMap<String, Arc<Lock>>,
     clusters: HashMap<ClusterId, Arc<Cluster>>,
+    /// How each of them decides, worked out once.
+    cluster_access: HashMap<ClusterId, Arc<ClusterAccess>>,
     admin_certificates: OrdMap<(ClusterId, String), Arc<AdminCertificate>>,
     signing_keys: OrdMap<String, Arc<SigningKey>>,
     rbac: HashMap<ClusterId, kube::Policy>,
@@ -54,6 +58,7 @@ impl Snapshot {
             resources: OrdMap::new(),
             locks: OrdMap::new(),
             clusters: HashMap::new(),
+            cluster_access: HashMap::new(),
             admin_certificates: OrdMap::new(),
             signing_keys: OrdMap::new(),
             rbac: HashMap::new(),
@@ -153,6 +158,11 @@ impl Snapshot {
         self.clusters.values()
     }
 
+    /// How the cluster decides. None where there is no such cluster, or its names make no resource id.
+    pub fn cluster_access(&self, id: ClusterId) -> Option<&Arc<ClusterAccess>> {
+        self.cluster_access.get(&id)
+    }
+
     /// `serial` in lower-case hexadecimal.
     pub fn admin_certificate(&self, cluster: ClusterId, serial: &str) -> Option<&Arc<AdminCertificate>> {
         self.admin_certificates.get(&(cluster, serial.to_owned()))
@@ -235,17 +245,18 @@ impl Snapshot {
         self.revision = revision;
     }
 
-    /// Whether recent changes have piled up so that [`Snapshot::fold`] makes decisions faster.
+    /// The role assignments of a whole state that is being read, beside what [`Snapshot::apply`] has taken over of it.
+    pub fn put_assignments(&mut self, assignments: Vec<RoleAssignment>) {
+        self.azure.put_assignments(assignments);
+    }
+
+    /// Whether recent changes have piled up so that [`Snapshot::prepare_fold`] makes decisions faster.
     pub fn needs_fold(&self) -> bool {
         self.azure.needs_fold()
     }
 
-    /// Rebuilds indexes without changing what they say; takes time in proportion to their size.
-    pub fn fold(&mut self) {
-        self.azure.fold();
-    }
-
-    /// The slow part of [`Snapshot::fold`], for a thread of its own; a later snapshot adopts the outcome.
+    /// Rebuilds indexes without changing what they say, which takes time in proportion to their size: for a thread of
+    /// its own. A later snapshot adopts the outcome.
     pub fn prepare_fold(&self) -> azure::Folded {
         self.azure.prepare_fold()
     }
@@ -288,6 +299,10 @@ impl Snapshot {
             }
             Record::Cluster(record) => {
                 self.rbac.entry(record.id).or_default();
+                match ClusterAccess::of(&record) {
+                    Some(access) => self.cluster_access.insert(record.id, Arc::new(access)),
+                    None => self.cluster_access.remove(&record.id),
+                };
                 self.clusters.insert(record.id, Arc::from(record));
             }
             Record::AdminCertificate(record) => {
@@ -349,6 +364,7 @@ impl Snapshot {
             }
             RecordKey::Cluster(id) => {
                 self.clusters.remove(id);
+                self.cluster_access.remove(id);
                 self.rbac.remove(id);
             }
             RecordKey::AdminCertificate(cluster, serial) => {

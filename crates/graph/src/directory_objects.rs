@@ -79,9 +79,9 @@ pub(crate) fn page(
 
 pub(crate) fn render(snapshot: &Snapshot, id: ObjectId) -> Option<Value> {
     match snapshot.directory().principal(id) {
-        Some(Principal::User(user)) => Some(users::render(&user)),
-        Some(Principal::Group(group)) => Some(groups::render(&group)),
-        Some(Principal::ServicePrincipal(principal)) => Some(service_principals::render(&principal)),
+        Some(Principal::User(user)) => Some(users::render(user)),
+        Some(Principal::Group(group)) => Some(groups::render(group)),
+        Some(Principal::ServicePrincipal(principal)) => Some(service_principals::render(principal)),
         None => snapshot.directory().application(id).map(|application| applications::render(application)),
     }
 }

@@ -4,13 +4,14 @@
 //! Each cluster's own client certificate opens its own two paths and nothing else. Between the body and the
 //! answer nothing waits and nothing is read but memory.
 
-use std::sync::Arc;
-
-use app::{App, reviews::WebhookRefused};
+use app::{
+    App,
+    reviews::{AskingCluster, WebhookRefused},
+};
 use axum::{body::Body, response::Response};
-use domain::cluster::Cluster;
+use bytes::Bytes;
 use http::StatusCode;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use web::{serve::ClientIdentity, trace::RequestContext};
 
 use crate::{api::body_status, status::Status};
@@ -19,7 +20,7 @@ pub(crate) mod access_review;
 pub(crate) mod token_review;
 
 /// The cluster that asks, by the certificate of the connection.
-fn cluster(app: &App, name: &str, context: Option<&RequestContext>) -> Result<Arc<Cluster>, Status> {
+fn cluster(app: &App, name: &str, context: Option<&RequestContext>) -> Result<AskingCluster, Status> {
     let certificate = match context.map(|context| &context.peer.identity) {
         Some(ClientIdentity::Verified(verified)) => Some(verified.certificate.as_slice()),
         Some(ClientIdentity::Unverified | ClientIdentity::None) | None => None,
@@ -34,10 +35,13 @@ fn cluster(app: &App, name: &str, context: Option<&RequestContext>) -> Result<Ar
     })
 }
 
+async fn read(body: Body) -> Result<Bytes, Status> {
+    web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))
+}
+
 /// The review in a body; what it is not is said as a 400.
-async fn read<T: DeserializeOwned>(body: Body) -> Result<T, Status> {
-    let bytes = web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))?;
-    serde_json::from_slice(&bytes)
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Status> {
+    serde_json::from_slice(body)
         .map_err(|error| Status::bad_request(format!("the review cannot be read: {error}")))
 }
 
@@ -60,7 +64,8 @@ enum Version {
 }
 
 fn respond(answer: &impl serde::Serialize) -> Result<Response, Status> {
-    let body = serde_json::to_vec(answer).map_err(|_| Status::internal())?;
+    let mut body = Vec::with_capacity(USUAL_ANSWER_BYTES);
+    serde_json::to_writer(&mut body, answer).map_err(|_| Status::internal())?;
     let mut response = Response::new(Body::from(body));
     response
         .headers_mut()
@@ -68,5 +73,7 @@ fn respond(answer: &impl serde::Serialize) -> Result<Response, Status> {
     Ok(response)
 }
 
+/// Of a caller with a dozen groups.
+const USUAL_ANSWER_BYTES: usize = 1024;
 /// A token with 200 groups takes some 12 KiB, a review with as many about the same.
 const MOST_BODY_BYTES: usize = 1024 * 1024;

@@ -129,14 +129,18 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         let (followed, follow_stop) = (tls.clone(), stopped(stopping.clone()));
         tasks.push(("certificate", tokio::spawn(follow_certificate(files, followed, follow_stop))));
     }
-    let router = router(app.clone());
+    let served = app.clone();
+    let router = move || router(served.for_thread());
     let serving = web::serve::serve(listener, tls, router, counts, Limits::default(), stopped(stopping));
     tasks.push((
         "serve",
         tokio::spawn(async move {
-            let cut_off = serving.await;
-            if cut_off > 0 {
-                tracing::info!(connections = cut_off, "some connections were cut off at the end");
+            match serving.await {
+                Ok(0) => {}
+                Ok(cut_off) => {
+                    tracing::info!(connections = cut_off, "some connections were cut off at the end");
+                }
+                Err(error) => tracing::error!(%error, "no threads to serve with could be started"),
             }
         }),
     ));

@@ -1,8 +1,8 @@
-//! What serving costs: CPU time of the server's one thread for a request that parses and answers a
+//! What serving costs: CPU time of the one thread that serves for a request that parses and answers a
 //! SubjectAccessReview over TLS on keep-alive connections, beside a bare hyper handler that does the same in the
 //! same run. Rounds alternate, and medians are compared.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{convert::Infallible, fs, net::SocketAddr, sync::Arc, thread, time::Duration};
 
 use axum::{Router, routing::post};
 use bytes::Bytes;
@@ -11,7 +11,6 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertificateParams, KeyPair};
-use rustix::time::{ClockId, clock_gettime};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName},
@@ -19,8 +18,7 @@ use rustls::{
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::{TcpListener, TcpStream},
-    runtime::{Builder, Handle, Runtime},
-    sync::oneshot,
+    runtime::{Builder, Runtime},
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use web::{
@@ -68,6 +66,8 @@ fn main() {
         let certified = certified.clone();
         move || our_server(certified)
     });
+    // Its connections are served on a thread that it starts.
+    let ours = Server { thread: "serve-0", ..ours };
     let mut missed = false;
     for version in [http::Version::HTTP_11, http::Version::HTTP_2] {
         let mut costs: [Vec<f64>; 3] = Default::default();
@@ -88,11 +88,12 @@ fn main() {
 
 struct Server {
     address: SocketAddr,
-    runtime: Handle,
+    /// The name of the one that serves.
+    thread: &'static str,
 }
 
 /// Runs a server on one thread of its own.
-fn start<F>(name: &str, server: impl FnOnce() -> F + Send + 'static) -> Server
+fn start<F>(name: &'static str, server: impl FnOnce() -> F + Send + 'static) -> Server
 where
     F: Future<Output = (SocketAddr, std::pin::Pin<Box<dyn Future<Output = ()>>>)>,
 {
@@ -102,7 +103,7 @@ where
         let runtime = single_thread();
         runtime.block_on(async {
             let (address, serving) = server().await;
-            sender.send(Server { address, runtime: Handle::current() }).expect("the benchmark waits for it");
+            sender.send(Server { address, thread: name }).expect("the benchmark waits for it");
             serving.await;
         });
     });
@@ -122,9 +123,9 @@ fn measured(server: &Server, certified: &Certified, version: http::Version) -> f
         }
         let tasks: Vec<Connection> = connections.into_iter().cycle_to(CONNECTIONS);
         let tasks = run(tasks, WARM_UP).await;
-        let before = thread_time(server).await;
+        let before = thread_time(server);
         run(tasks, REQUESTS).await;
-        (thread_time(server).await - before).as_secs_f64() * 1e6 / REQUESTS as f64
+        (thread_time(server) - before).as_secs_f64() * 1e6 / REQUESTS as f64
     })
 }
 
@@ -203,14 +204,18 @@ async fn ask(connection: &mut Connection) {
     assert!(body.ends_with(br#""status":{"allowed":true}}"#));
 }
 
-async fn thread_time(server: &Server) -> Duration {
-    let (sender, receiver) = oneshot::channel();
-    server.runtime.spawn(async move {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        let _ =
-            sender.send(Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0)));
-    });
-    receiver.await.expect("the server runs")
+/// What the thread of the server has used of the CPU.
+fn thread_time(server: &Server) -> Duration {
+    let tasks = fs::read_dir("/proc/self/task").expect("the threads of this process");
+    let read =
+        |task: &fs::DirEntry, file: &str| fs::read_to_string(task.path().join(file)).expect("a thread");
+    let task = tasks
+        .filter_map(Result::ok)
+        .find(|task| read(task, "comm").trim() == server.thread)
+        .expect("the server's thread");
+    let nanoseconds = read(&task, "schedstat");
+    let nanoseconds = nanoseconds.split(' ').next().and_then(|text| text.parse().ok());
+    Duration::from_nanos(nanoseconds.expect("a number of nanoseconds"))
 }
 
 async fn our_server(certified: Certified) -> (SocketAddr, std::pin::Pin<Box<dyn Future<Output = ()>>>) {
@@ -224,15 +229,15 @@ async fn our_server(certified: Certified) -> (SocketAddr, std::pin::Pin<Box<dyn 
     let serving = web::serve::serve(
         listener,
         tls.expect("TLS"),
-        router,
+        move || router.clone(),
         counts,
-        Limits::default(),
+        Limits { threads: 1, ..Limits::default() },
         std::future::pending(),
     );
     (
         address,
         Box::pin(async {
-            serving.await;
+            serving.await.expect("threads to serve with");
         }),
     )
 }

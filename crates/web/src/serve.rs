@@ -2,7 +2,7 @@
 //! hostile.
 //!
 //! ```text
-//! accept ─► place (admission) ─► handshake (tls, authority) ─► requests (connection, front) ─► router
+//! accept ─► place (admission), thread (workers) ─► handshake (tls, authority) ─► requests (connection, front) ─► router
 //! ```
 //!
 //! An accept loop of our own, because the certificate that a client has presented must reach the handlers, and
@@ -18,8 +18,9 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod workers;
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Duration};
 
 use axum::Router;
 use tokio::{net::TcpListener, sync::watch};
@@ -27,12 +28,14 @@ use tokio::{net::TcpListener, sync::watch};
 pub use authority::{ClientAuthority, ClientIdentity, VerifiedCertificate};
 pub use tls::{CertificateFiles, ServerCertificate, Tls, TlsError};
 
-use self::{admission::Admission, connection::ConnectionSettings, front::Shared};
+use self::{admission::Admission, connection::ConnectionSettings, front::Shared, workers::Workers};
 use crate::trace::Counts;
 
 /// Bounds on what clients may take. The default suits a server for everyone in an organization.
 #[derive(Clone, Debug)]
 pub struct Limits {
+    /// How many threads serve connections: one for each processor.
+    pub threads: usize,
     pub connections: usize,
     /// Connections from one address (of IPv6: from one network of 64 bits).
     pub connections_per_address: usize,
@@ -58,6 +61,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            threads: available_parallelism().map_or(1, NonZeroUsize::get),
             connections: 10_000,
             connections_per_address: 5_000,
             handshake: Duration::from_secs(10),
@@ -75,22 +79,26 @@ impl Default for Limits {
 
 /// Serves until `stop` is ready, then lets requests under way finish for at most [`Limits::drain`].
 ///
+/// `router` is called once for each thread, so that no two threads change the same counters of shared memory.
+///
 /// Streaming answers learn of the stop through [`crate::trace::Peer::stopping`]. Returns how many connections
-/// had to be cut off at the end.
+/// had to be cut off at the end. It fails only if no threads can be started.
 pub async fn serve(
     listener: TcpListener,
     tls: Tls,
-    router: Router,
+    router: impl Fn() -> Router,
     counts: Arc<Counts>,
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
-) -> usize {
+) -> io::Result<usize> {
+    let request_timeout = limits.request;
+    let shared = || Shared { router: router(), counts: counts.clone(), request_timeout };
+    let workers = Workers::start(limits.threads, shared)?;
     let admission = Admission::new(limits.connections, limits.connections_per_address);
     let (stopping, watching) = watch::channel(false);
     let (_cut_on_drop, cut) = watch::channel(());
-    let shared = Arc::new(Shared { router, counts, request_timeout: limits.request });
     let drain = limits.drain;
-    let settings = Arc::new(ConnectionSettings { limits, tls, shared, stopping: watching, cut });
+    let settings = Arc::new(ConnectionSettings { limits, tls, stopping: watching, cut });
     let mut refused = Refused::default();
     tokio::pin!(stop);
     loop {
@@ -107,15 +115,20 @@ pub async fn serve(
             }
         };
         match admission.admit(address.ip()) {
-            Some(place) => drop(tokio::spawn(connection::run(settings.clone(), stream, address, place))),
+            Some(place) => {
+                let settings = settings.clone();
+                workers.serve(stream, move |stream, shared| {
+                    connection::run(settings, shared, stream, address, place)
+                });
+            }
             None => refused.note(address),
         }
     }
     drop(listener);
     stopping.send_replace(true);
     match tokio::time::timeout(drain, admission.empty()).await {
-        Ok(()) => 0,
-        Err(_elapsed) => admission.connections(),
+        Ok(()) => Ok(0),
+        Err(_elapsed) => Ok(admission.connections()),
     }
 }
 

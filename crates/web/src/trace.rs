@@ -5,13 +5,15 @@
 //! the outside is the business of whoever serves metrics.
 
 use std::{
+    cell::Cell,
     convert::Infallible,
     fmt,
     hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::Range,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -94,8 +96,19 @@ impl RequestId {
             (random.hash_one(0_u8), random.hash_one(1_u8))
         });
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        thread_local!(static LEFT: Cell<Range<u64>> = const { Cell::new(0..0) });
+        let next = LEFT.with(|left| {
+            let mut numbers = left.take();
+            if numbers.is_empty() {
+                let start = NEXT.fetch_add(BLOCK, Ordering::Relaxed);
+                numbers = start..start.wrapping_add(BLOCK);
+            }
+            let next = numbers.next().unwrap_or_default();
+            left.set(numbers);
+            next
+        });
         let (high, low) = *START;
-        let number = low.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(ODD_STEP));
+        let number = low.wrapping_add(next.wrapping_mul(ODD_STEP));
         Self(
             uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(number)).to_be_bytes())
                 .into_uuid(),
@@ -131,6 +144,14 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct SurfaceCounts {
     pub name: &'static str,
+    lanes: [Lane; LANES],
+}
+
+/// The counts of some threads: a number that several threads change at once costs each of them more than the
+/// counting. So each has cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Lane {
     /// Answers by the first digit of their status: 1xx first, 5xx last.
     by_class: [AtomicU64; 5],
     /// Answers that took at most the bound of the same place in [`DURATION_BOUNDS`]; the rest last.
@@ -160,47 +181,55 @@ impl Counts {
 
 impl SurfaceCounts {
     fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            by_class: Default::default(),
-            by_duration: Default::default(),
-            microseconds: AtomicU64::new(0),
-        }
+        Self { name, lanes: Default::default() }
     }
 
     fn record(&self, status: StatusCode, took: Duration) {
+        let Some(lane) = self.lanes.get(lane()) else { return };
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(count) = self.by_class.get(class) {
+        if let Some(count) = lane.by_class.get(class) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let seconds = took.as_secs_f64();
         let bucket =
             DURATION_BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(DURATION_BOUNDS.len());
-        if let Some(count) = self.by_duration.get(bucket) {
+        if let Some(count) = lane.by_duration.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.microseconds.fetch_add(microseconds, Ordering::Relaxed);
+        lane.microseconds.fetch_add(microseconds, Ordering::Relaxed);
     }
 
     /// How many answers began with this digit: 1 to 5.
     pub fn answers(&self, class: usize) -> u64 {
-        self.by_class.get(class.wrapping_sub(1)).map_or(0, |count| count.load(Ordering::Relaxed))
+        self.sum(|lane| lane.by_class.get(class.wrapping_sub(1)))
     }
 
     /// Answers by duration, in the order of [`DURATION_BOUNDS`], the slower ones last; not cumulative.
     pub fn durations(&self) -> [u64; DURATION_BOUNDS.len() + 1] {
-        std::array::from_fn(|bucket| {
-            self.by_duration.get(bucket).map_or(0, |count| count.load(Ordering::Relaxed))
-        })
+        std::array::from_fn(|bucket| self.sum(|lane| lane.by_duration.get(bucket)))
     }
 
     /// The sum of all durations.
     pub fn time(&self) -> Duration {
-        Duration::from_micros(self.microseconds.load(Ordering::Relaxed))
+        Duration::from_micros(self.sum(|lane| Some(&lane.microseconds)))
+    }
+
+    fn sum(&self, count: impl Fn(&Lane) -> Option<&AtomicU64>) -> u64 {
+        self.lanes.iter().filter_map(count).map(|count| count.load(Ordering::Relaxed)).sum()
     }
 }
 
+/// The lane of this thread: those that start after each other have different ones.
+fn lane() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % LANES);
+    LANE.with(|lane| *lane)
+}
+
+const LANES: usize = 16;
+/// Numbers of requests that a thread takes at once.
+const BLOCK: u64 = 1024;
 /// Odd, so that the multiples of it meet every number once.
 const ODD_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 

@@ -1,12 +1,10 @@
 //! Both engines as one cluster uses them, for its own API server and for its webhooks.
 
 use domain::{
-    azure::{Caller, kubernetes::Settings},
-    cluster::Cluster,
+    azure::Caller,
     decision::{Decision, Reason},
-    id::ObjectId,
-    kube,
-    review::{ClusterAccess, Engines, IdentityRefusal, IdentityState},
+    id::{ClusterId, ObjectId, TenantId},
+    review::{Engines, IdentityRefusal, IdentityState},
     snapshot::Snapshot,
 };
 
@@ -24,37 +22,17 @@ pub(crate) enum Standing {
 }
 
 impl App {
-    /// Decides with the engines of a cluster. A cluster that has no resource id is never allowed anything.
+    /// Decides with the engines of a cluster. One that is gone, or has no resource id, is never allowed anything.
     pub(crate) fn with_engines<T>(
         &self,
         snapshot: &Snapshot,
-        cluster: &Cluster,
+        cluster: ClusterId,
         decide: impl FnOnce(&Engines<'_>) -> T,
     ) -> Option<T> {
-        let scope = self.inner.known.scope(cluster)?;
-        // An embedded cluster keeps a real binding for its admin groups.
-        let admin_groups = if cluster.is_embedded() { Vec::new() } else { cluster.admin_groups.clone() };
-        let access = ClusterAccess {
-            kubernetes_rbac: true,
-            azure_rbac: cluster.azure_rbac,
-            admin_groups,
-            settings: Settings::new(scope),
-        };
-        let nothing;
-        let kube = match snapshot.rbac(cluster.id) {
-            Some(policy) => policy,
-            None => {
-                nothing = kube::Policy::default();
-                &nothing
-            }
-        };
-        let engines = Engines {
-            access: &access,
-            kube,
-            azure: snapshot.azure(),
-            operations: self.operations(),
-            now: self.now(),
-        };
+        let access = snapshot.cluster_access(cluster)?;
+        let kube = snapshot.rbac(cluster)?;
+        let engines =
+            Engines { access, kube, azure: snapshot.azure(), operations: self.operations(), now: self.now() };
         Some(decide(&engines))
     }
 }
@@ -63,12 +41,12 @@ impl Standing {
     /// `stamp` marks the session that the request belongs to, where it tells.
     pub(crate) fn of(
         snapshot: &Snapshot,
-        cluster: &Cluster,
+        tenant: TenantId,
         object_id: ObjectId,
         stamp: Option<&str>,
     ) -> Self {
         let principal = snapshot.directory().principal(object_id);
-        if principal.is_none_or(|principal| principal.tenant() != cluster.tenant) {
+        if principal.is_none_or(|principal| principal.tenant() != tenant) {
             return Self::Deleted;
         }
         if !is_enabled(snapshot, object_id) {

@@ -107,7 +107,7 @@ impl App {
             return Decision::Deny(Reason::Silent);
         };
         let attributes = asked.attributes(user);
-        let standing = user.object_id().map(|id| (id, Standing::of(snapshot, cluster, id, None)));
+        let standing = user.object_id().map(|id| (id, Standing::of(snapshot, cluster.tenant, id, None)));
         let membership = match &standing {
             None => Membership::Named(&[]),
             Some((object_id, standing)) => match standing.caller(*object_id) {
@@ -115,7 +115,7 @@ impl App {
                 Err(refused) => return refused,
             },
         };
-        let review = self.with_engines(snapshot, cluster, |engines| {
+        let review = self.with_engines(snapshot, cluster.id, |engines| {
             engines.review(&attributes, membership, Depth::Decide).decision
         });
         match review {

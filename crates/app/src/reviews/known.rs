@@ -1,70 +1,48 @@
-//! What is the same in every request of a cluster, worked out once: when its certificate counts, and its scope. Both
-//! follow from the bytes that they are kept under, so nothing here grows old; whether a certificate still opens
-//! anything is looked up in the live state each time.
+//! When the certificate that a cluster asks with counts, worked out once. It follows from the certificate's bytes, so
+//! nothing here grows old; whether it still opens anything is looked up in the live state each time.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
+use arc_swap::ArcSwap;
 use crypto::{CryptoError, cert::Certificate, digest};
-use domain::{cluster::Cluster, id::ClusterId, name::ResourceName, scope::Scope};
+use domain::id::ClusterId;
 use jiff::Timestamp;
 
+/// By cluster, the certificate that was shown for it last. Replaced as a whole, so that looking writes nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    certificates: Mutex<HashMap<Box<[u8]>, Arc<KnownCertificate>>>,
-    scopes: Mutex<HashMap<ClusterId, Placed>>,
+    certificates: ArcSwap<HashMap<ClusterId, Arc<KnownCertificate>>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct KnownCertificate {
+    der: Box<[u8]>,
     pub(crate) thumbprint: String,
     not_before: Timestamp,
     not_after: Timestamp,
 }
 
-/// A cluster's scope, with the names that it is made of.
-#[derive(Debug)]
-struct Placed {
-    resource_group: ResourceName,
-    name: ResourceName,
-    scope: Scope,
-}
-
 impl Known {
-    pub(crate) fn certificate(&self, der: &[u8]) -> Result<Arc<KnownCertificate>, CryptoError> {
-        let mut certificates = self.certificates.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = certificates.get(der) {
-            return Ok(known.clone());
+    /// `cluster` must be one that exists: entries are kept by it.
+    pub(crate) fn with_certificate<T>(
+        &self,
+        cluster: ClusterId,
+        der: &[u8],
+        look: impl FnOnce(&KnownCertificate) -> T,
+    ) -> Result<T, CryptoError> {
+        let certificates = self.certificates.load();
+        if let Some(known) = certificates.get(&cluster).filter(|known| *known.der == *der) {
+            return Ok(look(known));
         }
         let Certificate { not_before, not_after, .. } = Certificate::from_der(der)?;
         let thumbprint = digest::sha256_hex(der);
-        let known = Arc::new(KnownCertificate { thumbprint, not_before, not_after });
-        if certificates.len() >= MOST {
-            certificates.clear();
-        }
-        certificates.insert(der.into(), known.clone());
-        Ok(known)
-    }
-
-    /// None for a cluster that has no resource id.
-    pub(crate) fn scope(&self, cluster: &Cluster) -> Option<Scope> {
-        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |placed: &&Placed| {
-            placed.resource_group.as_str() == cluster.resource_group.as_str()
-                && placed.name.as_str() == cluster.name.as_str()
-        };
-        if let Some(placed) = scopes.get(&cluster.id).filter(same) {
-            return Some(placed.scope.clone());
-        }
-        let scope = Scope::parse(&cluster.resource_id()).ok()?;
-        if scopes.len() >= MOST {
-            scopes.clear();
-        }
-        let (resource_group, name) = (cluster.resource_group.clone(), cluster.name.clone());
-        scopes.insert(cluster.id, Placed { resource_group, name, scope: scope.clone() });
-        Some(scope)
+        let known = Arc::new(KnownCertificate { der: der.into(), thumbprint, not_before, not_after });
+        self.certificates.rcu(|before| {
+            let mut next = if before.len() < MOST { HashMap::clone(before) } else { HashMap::new() };
+            next.insert(cluster, known.clone());
+            next
+        });
+        Ok(look(&known))
     }
 }
 

@@ -2,14 +2,14 @@
 //! else: key, time, audience and the live directory are looked at again at each use.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crypto::jwt::Claims;
 use domain::id::{AppId, ObjectId, TenantId};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::{Rejection, Version, issuer};
 
@@ -27,35 +27,44 @@ pub(super) struct Verified {
     pub(super) stamp: i64,
 }
 
+/// The claims of our own access tokens that count here.
+#[derive(Debug, Deserialize)]
+pub(super) struct OwnClaims<'a> {
+    #[serde(borrow)]
+    iss: Option<Cow<'a, str>>,
+    aud: Option<Cow<'a, str>>,
+    tid: Option<Cow<'a, str>>,
+    oid: Option<Cow<'a, str>>,
+    azp: Option<Cow<'a, str>>,
+    appid: Option<Cow<'a, str>>,
+    nbf: Option<i64>,
+    exp: Option<i64>,
+    xms_stamp: Option<i64>,
+}
+
 impl Verified {
-    pub(super) fn read(kid: String, claims: &Claims, external_url: &str) -> Result<Self, Rejection> {
-        let text =
-            |name: &'static str| claims.get(name).and_then(Value::as_str).ok_or(Rejection::Lacks(name));
-        let time = |name: &'static str| {
-            let seconds = claims.get(name).and_then(Value::as_i64).ok_or(Rejection::Lacks(name))?;
+    pub(super) fn read(kid: String, claims: OwnClaims<'_>, external_url: &str) -> Result<Self, Rejection> {
+        let OwnClaims { iss, aud, tid, oid, azp, appid, nbf, exp, xms_stamp } = claims;
+        let time = |name: &'static str, seconds: Option<i64>| {
+            let seconds = seconds.ok_or(Rejection::Lacks(name))?;
             Timestamp::from_second(seconds).map_err(|_| Rejection::Lacks(name))
         };
-        let tenant = TenantId::parse(text("tid")?).map_err(|_| Rejection::Lacks("tid"))?;
-        let ours = [Version::V1, Version::V2]
-            .iter()
-            .any(|version| text("iss").is_ok_and(|iss| iss == issuer(external_url, tenant, *version)));
-        if !ours {
+        let tenant = tid.and_then(|tid| TenantId::parse(&tid).ok()).ok_or(Rejection::Lacks("tid"))?;
+        let iss = iss.ok_or(Rejection::Issuer)?;
+        if ![Version::V1, Version::V2].iter().any(|version| iss == issuer(external_url, tenant, *version)) {
             return Err(Rejection::Issuer);
         }
         // An id token has no client claim, and is not for calling anybody.
-        let app = text("azp").or_else(|_| text("appid"))?;
+        let app_id = azp.or(appid).and_then(|app| AppId::parse(&app).ok());
         Ok(Self {
             kid,
-            audience: text("aud")?.to_owned(),
+            audience: aud.ok_or(Rejection::Lacks("aud"))?.into_owned(),
             tenant,
-            object_id: ObjectId::parse(text("oid")?).map_err(|_| Rejection::Lacks("oid"))?,
-            app_id: AppId::parse(app).map_err(|_| Rejection::Lacks("azp"))?,
-            not_before: time("nbf")?,
-            expires: time("exp")?,
-            stamp: claims
-                .get(super::claims::STAMP)
-                .and_then(Value::as_i64)
-                .ok_or(Rejection::Lacks("xms_stamp"))?,
+            object_id: oid.and_then(|oid| ObjectId::parse(&oid).ok()).ok_or(Rejection::Lacks("oid"))?,
+            app_id: app_id.ok_or(Rejection::Lacks("azp"))?,
+            not_before: time("nbf", nbf)?,
+            expires: time("exp", exp)?,
+            stamp: xms_stamp.ok_or(Rejection::Lacks("xms_stamp"))?,
         })
     }
 }

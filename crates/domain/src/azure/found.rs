@@ -37,14 +37,19 @@ impl Found {
         let mut found = Self { grants: Vec::with_capacity(USUAL_GRANTS), denies: Vec::new() };
         let chain = policy.hierarchy.chain(scope);
         policy.index.find(&chain, &wanted, |candidate| found.grants.push(candidate));
-        if found.grants.len() > 1 {
-            // The id comes last, so that of two that say the same always the same one is named.
-            found.grants.sort_by_cached_key(|candidate| {
-                let principal = caller.principal_at(candidate.place);
-                let named = principal.and_then(|principal| policy.index.confirm(candidate, principal));
-                let id = named.map(|(assignment, _)| assignment);
-                (candidate.role.has_condition(), candidate.depth, candidate.place, id)
-            });
+        let order =
+            |candidate: &Candidate| (candidate.role.has_condition(), candidate.depth, candidate.place);
+        found.grants.sort_unstable_by_key(order);
+        // By id among those that say the same, so that always the same one is named. The ids are far away in memory,
+        // and seldom needed.
+        for same in found.grants.chunk_by_mut(|one, other| order(one) == order(other)) {
+            if same.len() > 1 {
+                same.sort_by_cached_key(|candidate| {
+                    let principal = caller.principal_at(candidate.place);
+                    let named = principal.and_then(|principal| policy.index.confirm(candidate, principal));
+                    named.map(|(assignment, _)| assignment)
+                });
+            }
         }
         for (depth, text) in chain.into_iter().enumerate() {
             for deny in policy.denies.at(text) {

@@ -113,9 +113,7 @@ impl Index {
     /// Calls `found` for every assignment at exactly one of these scopes (in folded form) that one of the
     /// wanted principals may hold, scope by scope. None that one of the principals does hold is left out.
     pub(super) fn find(&self, scopes: &[&str], wanted: &Wanted, mut found: impl FnMut(Candidate)) {
-        let keys: Vec<u64> = scopes.iter().map(|scope| hash::of_text(scope)).collect();
-        let runs = self.base.runs(&keys, scopes);
-        for (depth, ((scope, key), run)) in (0..).zip(scopes.iter().zip(keys).zip(runs)) {
+        for (depth, (scope, (key, run))) in (0..).zip(scopes.iter().zip(self.base.runs(scopes))) {
             if let Some((number, run)) = run {
                 self.base.find(number, run, wanted, |role, place, row| {
                     found(Candidate { depth, place, role, spot: Spot::Base(row) });

@@ -23,8 +23,7 @@ use translate::{Asked, Prefix};
 /// How one cluster asks. [`Settings::new`] gives what a managed cluster has from the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Resource id of the cluster.
-    pub cluster: Scope,
+    pub cluster: ClusterScope,
     pub custom_resources: CustomResources,
     pub operations: KnownOperations,
     /// Send the subresource as a request attribute.
@@ -37,6 +36,14 @@ pub struct Settings {
     pub discovery_paths: bool,
     /// Have no opinion on users without an object id; else refuse them.
     pub skip_users_without_object_id: bool,
+}
+
+/// Resource id of a cluster, and what its actions begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterScope {
+    scope: Scope,
+    /// None where it is no kind of cluster.
+    prefix: Option<Prefix>,
 }
 
 /// What a request for a custom resource asks for.
@@ -90,10 +97,17 @@ pub enum UnanswerableError {
     NotACluster(Scope),
 }
 
+impl From<Scope> for ClusterScope {
+    fn from(scope: Scope) -> Self {
+        let prefix = Prefix::of(&scope);
+        Self { scope, prefix }
+    }
+}
+
 impl Settings {
     pub fn new(cluster: Scope) -> Self {
         Self {
-            cluster,
+            cluster: cluster.into(),
             custom_resources: CustomResources::Attributes,
             operations: KnownOperations::Published,
             subresource_attribute: false,
@@ -194,7 +208,8 @@ impl Question<'_> {
             Ok(asked) => (asked.actions(asked.prefix), asked.attributes),
             Err(_) => (Vec::new(), BTreeMap::new()),
         };
-        let scope = self.attempts().next().map_or_else(|| self.settings.cluster.clone(), |(scope, _)| scope);
+        let scope =
+            self.attempts().next().map_or_else(|| self.settings.cluster.scope.clone(), |(scope, _)| scope);
         Answer { decision: Ok(decision), actions, scope, attributes, assignment: None }
     }
 
@@ -203,7 +218,7 @@ impl Question<'_> {
         let empty = |decision| Answer {
             decision,
             actions: Vec::new(),
-            scope: self.settings.cluster.clone(),
+            scope: self.settings.cluster.scope.clone(),
             attributes: BTreeMap::new(),
             assignment: None,
         };
@@ -254,10 +269,10 @@ impl Question<'_> {
         };
         let fleet = settings.fleet.as_ref();
         let steps = [
-            (true, Some(&settings.cluster), "namespaces", false),
+            (true, Some(&settings.cluster.scope), "namespaces", false),
             (
                 settings.managed_namespaces && namespace.is_some(),
-                Some(&settings.cluster),
+                Some(&settings.cluster.scope),
                 "managedNamespaces",
                 false,
             ),

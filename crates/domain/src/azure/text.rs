@@ -20,6 +20,21 @@ impl CaseFolded {
         Self { both: both.into() }
     }
 
+    /// This text and some more, which must be ASCII as well.
+    pub(crate) fn followed_by<const N: usize>(&self, more: [&str; N]) -> Self {
+        let length = self.both.len() + 2 * more.iter().map(|part| part.len()).sum::<usize>();
+        let mut both = String::with_capacity(length);
+        both.push_str(self.written());
+        more.iter().for_each(|part| both.push_str(part));
+        both.push_str(self.folded());
+        let start = both.len();
+        more.iter().for_each(|part| both.push_str(part));
+        if let Some(folded) = both.get_mut(start..) {
+            folded.make_ascii_lowercase();
+        }
+        Self { both: both.into() }
+    }
+
     pub(crate) fn written(&self) -> &str {
         self.both.split_at(self.both.len() / 2).0
     }

@@ -118,3 +118,27 @@ fn the_stored_form_is_the_text_as_written() {
     assert_eq!(serde_json::to_string(&read).unwrap(), text);
     assert!(serde_json::from_str::<Scope>("\"/subscriptions/..\"").is_err());
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_child_is_what_its_text_is_read_as(
+        above in proptest::sample::select(&PLACES[..]), kind in "[a-zA-Z./ %]{0,12}|providers|resourceGroups",
+        name in "[a-zA-Z.\u{e9} -]{0,8}|[a-z]{255,270}", deep in 0..20_usize,
+    ) {
+        let above = scope(above);
+        let above = (0..deep).fold(above, |above, _| above.child("things", "t").unwrap_or(above));
+        let text = format!("{}/{kind}/{name}", above.as_str().trim_end_matches('/'));
+        let read = Scope::parse(&text).ok().filter(|_| !kind.contains('/'));
+        let child = above.child(&kind, &name).ok();
+        proptest::prop_assert_eq!(child.as_ref().map(Scope::as_str), read.as_ref().map(Scope::as_str));
+        proptest::prop_assert_eq!(child.as_ref().map(Scope::folded), read.as_ref().map(Scope::folded));
+    }
+}
+
+const PLACES: [&str; 5] = [
+    "/",
+    "/subscriptions/s",
+    "/subscriptions/providers/resourceGroups/x",
+    "/subscriptions/s/resourceGroups/rg/providers/Microsoft.X/Things/T",
+    "/providers/Microsoft.Management/managementGroups/top",
+];

@@ -97,7 +97,7 @@ fn access(cluster: file::Cluster) -> Result<ClusterAccess, WorldError> {
         fleet: cluster.fleet,
         discovery_paths: cluster.discovery_paths,
         skip_users_without_object_id: cluster.skip_users_without_object_id,
-        cluster: id,
+        cluster: id.into(),
     };
     Ok(ClusterAccess {
         kubernetes_rbac: cluster.kubernetes_rbac,

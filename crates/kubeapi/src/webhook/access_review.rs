@@ -11,7 +11,7 @@ use domain::kube::{Attributes, Target, User};
 use serde::{Deserialize, Serialize};
 use web::trace::RequestContext;
 
-use super::{Version, check_type, cluster, read, respond};
+use super::{Version, check_type, cluster, parse, read, respond};
 use crate::status::Status;
 
 #[derive(Debug, Deserialize)]
@@ -22,58 +22,45 @@ struct AccessReview {
     spec: Spec,
 }
 
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Spec {
-    #[serde(skip_serializing_if = "Option::is_none")]
     resource_attributes: Option<ResourceAttributes>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     non_resource_attributes: Option<NonResourceAttributes>,
     user: String,
     /// Of v1.
-    #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<String>>,
     /// Of v1beta1.
-    #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     extra: Option<BTreeMap<String, Vec<String>>>,
-    #[serde(skip_serializing_if = "String::is_empty")]
     uid: String,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ResourceAttributes {
-    #[serde(skip_serializing_if = "String::is_empty")]
     namespace: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     verb: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     group: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     version: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     resource: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     subresource: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct NonResourceAttributes {
     path: String,
     verb: String,
 }
 
+/// The question is not repeated: API servers read the status alone.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
     api_version: &'a str,
     kind: &'static str,
-    spec: &'a Spec,
     status: AnswerStatus,
 }
 
@@ -96,50 +83,41 @@ pub(crate) async fn authorize(
 
 async fn answer(app: &App, name: &str, request: Request) -> Result<Response, Status> {
     let cluster = cluster(app, name, request.extensions().get::<RequestContext>())?;
-    let review: AccessReview = read(request.into_body()).await?;
+    let body = read(request.into_body()).await?;
+    let review: AccessReview = parse(&body)?;
     let version =
         check_type(&review.api_version, &review.kind, "authorization.k8s.io", "SubjectAccessReview")?;
-    let attributes = attributes(&review.spec, version)?;
-    let answer = app.review_access(&cluster, &attributes);
+    let answer = app.review_access(cluster, &attributes(review.spec, version)?);
     let status = AnswerStatus { allowed: answer.allowed, denied: answer.denied, reason: answer.reason };
-    respond(&Answer {
-        api_version: &review.api_version,
-        kind: "SubjectAccessReview",
-        spec: &review.spec,
-        status,
-    })
+    respond(&Answer { api_version: &review.api_version, kind: "SubjectAccessReview", status })
 }
 
 /// A field that the version does not have must not be passed over: it may hold the groups.
-fn attributes(spec: &Spec, version: Version) -> Result<Attributes, Status> {
+fn attributes(spec: Spec, version: Version) -> Result<Attributes, Status> {
+    let Spec { resource_attributes, non_resource_attributes, user, groups, group, extra, uid } = spec;
     let (groups, stranger) = match version {
-        Version::V1 => (&spec.groups, &spec.group),
-        Version::V1Beta1 => (&spec.group, &spec.groups),
+        Version::V1 => (groups, group),
+        Version::V1Beta1 => (group, groups),
     };
     if stranger.is_some() {
         return Err(Status::bad_request("the groups stand in the field of another version of the review"));
     }
-    let (verb, target) = match (&spec.resource_attributes, &spec.non_resource_attributes) {
-        (Some(resource), None) => {
-            let ResourceAttributes { namespace, verb, group, version, resource, subresource, name } =
-                resource.clone();
+    let (verb, target) = match (resource_attributes, non_resource_attributes) {
+        (Some(asked), None) => {
+            let ResourceAttributes { namespace, verb, group, version, resource, subresource, name } = asked;
             (verb, Target::Resource { group, version, resource, subresource, namespace, name })
         }
-        (None, Some(path)) => (path.verb.clone(), Target::Path(path.path.clone())),
+        (None, Some(asked)) => (asked.verb, Target::Path(asked.path)),
         _ => {
             return Err(Status::bad_request(
                 "exactly one of resourceAttributes and nonResourceAttributes is expected",
             ));
         }
     };
-    if spec.user.is_empty() && groups.as_ref().is_none_or(Vec::is_empty) {
+    let groups = groups.unwrap_or_default();
+    if user.is_empty() && groups.is_empty() {
         return Err(Status::bad_request("at least one of user and groups is expected"));
     }
-    let user = User {
-        name: spec.user.clone(),
-        uid: spec.uid.clone(),
-        groups: groups.clone().unwrap_or_default().into(),
-        extra: spec.extra.clone().unwrap_or_default(),
-    };
+    let user = User { name: user, uid, groups: groups.into(), extra: extra.unwrap_or_default() };
     Ok(Attributes { user, verb, target })
 }

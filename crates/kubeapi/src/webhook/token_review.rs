@@ -3,7 +3,7 @@
 //! A refusal is an answer like any other (200, not authenticated): as an HTTP error the API server would take it
 //! for a fault of the webhook.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use app::App;
 use axum::{
@@ -13,21 +13,22 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use web::trace::RequestContext;
 
-use super::{check_type, cluster, read, respond};
+use super::{check_type, cluster, parse, read, respond};
 use crate::status::Status;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct TokenReview {
+struct TokenReview<'a> {
     api_version: String,
     kind: String,
-    spec: Spec,
+    #[serde(borrow)]
+    spec: Spec<'a>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Spec {
-    #[serde(default)]
-    token: String,
+struct Spec<'a> {
+    #[serde(default, borrow)]
+    token: Cow<'a, str>,
     #[serde(default)]
     audiences: Option<Vec<String>>,
 }
@@ -55,7 +56,7 @@ struct AnswerStatus {
 struct User {
     username: String,
     uid: String,
-    groups: Vec<String>,
+    groups: Arc<[String]>,
     extra: BTreeMap<String, Vec<String>>,
 }
 
@@ -69,16 +70,17 @@ pub(crate) async fn authenticate(
 
 async fn answer(app: &App, name: &str, request: Request) -> Result<Response, Status> {
     let cluster = cluster(app, name, request.extensions().get::<RequestContext>())?;
-    let review: TokenReview = read(request.into_body()).await?;
+    let body = read(request.into_body()).await?;
+    let review: TokenReview<'_> = parse(&body)?;
     check_type(&review.api_version, &review.kind, "authentication.k8s.io", "TokenReview")?;
     let Spec { token, audiences } = review.spec;
-    let status = match app.review_token(&cluster, &token, &audiences.unwrap_or_default()).await {
+    let status = match app.review_token(cluster, &token, &audiences.unwrap_or_default()).await {
         Ok(reviewed) => AnswerStatus {
             authenticated: true,
             user: Some(User {
                 username: reviewed.user.name,
                 uid: reviewed.user.uid,
-                groups: reviewed.user.groups.to_vec(),
+                groups: reviewed.user.groups,
                 extra: reviewed.user.extra,
             }),
             audiences: reviewed.audiences,

@@ -2,10 +2,10 @@
 //! that it was started with. It decides nothing, checks nobody, and limits nothing.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     convert::Infallible,
     fs,
+    hint::black_box,
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
@@ -13,7 +13,9 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use crypto::keys::{Algorithm, PublicKey, VerifyingKey};
 use http::{Request, Response, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn, service::service_fn};
@@ -33,6 +35,10 @@ pub(crate) const KEY: &str = "server.key";
 /// Answers of the real server, whose status the peer gives.
 pub(crate) const ACCESS_ANSWER: &str = "access-answer.json";
 pub(crate) const TOKEN_ANSWER: &str = "token-answer.json";
+/// The keys that tokens are signed with, as published (JWKS).
+pub(crate) const TOKEN_KEYS: &str = "keys.json";
+/// The end of a path at which the peer verifies the signatures of tokens.
+pub(crate) const VERIFY: &str = "verify-and-authenticate";
 
 /// Stopped when dropped.
 pub(crate) struct Peer {
@@ -64,18 +70,15 @@ impl Drop for Peer {
     }
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct AccessReview<'a> {
-    #[serde(borrow)]
-    api_version: Cow<'a, str>,
-    kind: Cow<'a, str>,
+struct AccessReview {
+    api_version: String,
+    kind: String,
     spec: AccessSpec,
-    #[serde(default, skip_deserializing)]
-    status: Option<&'a AccessStatus>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AccessSpec {
     resource_attributes: BTreeMap<String, String>,
@@ -107,10 +110,10 @@ struct TokenSpec {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TokenAnswer<'a> {
+struct Answer<'a, S> {
     api_version: &'a str,
     kind: &'a str,
-    status: &'a TokenStatus,
+    status: &'a S,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -134,9 +137,38 @@ struct Answered<S> {
     status: S,
 }
 
+#[derive(Deserialize)]
+struct KeySet {
+    keys: Vec<Published>,
+}
+
+#[derive(Deserialize)]
+struct Published {
+    kid: String,
+    #[serde(flatten)]
+    key: PublicKey,
+}
+
+#[derive(Deserialize)]
+struct TokenHeader {
+    kid: String,
+}
+
+/// As any service reads them.
+#[derive(Deserialize)]
+struct TokenClaims {
+    iss: String,
+    aud: String,
+    oid: String,
+    exp: u64,
+    #[serde(default)]
+    groups: Vec<String>,
+}
+
 struct Statuses {
     access: AccessStatus,
     token: TokenStatus,
+    keys: BTreeMap<String, VerifyingKey>,
 }
 
 /// Serves until it is killed.
@@ -144,7 +176,10 @@ pub(crate) fn run(threads: usize, files: &Path) {
     let read = |name: &str| fs::read(files.join(name)).expect("the files are there");
     let access: Answered<AccessStatus> = serde_json::from_slice(&read(ACCESS_ANSWER)).expect("an answer");
     let token: Answered<TokenStatus> = serde_json::from_slice(&read(TOKEN_ANSWER)).expect("an answer");
-    let statuses = Arc::new(Statuses { access: access.status, token: token.status });
+    let KeySet { keys } = serde_json::from_slice(&read(TOKEN_KEYS)).expect("keys");
+    let ready = |each: Published| (each.kid, each.key.verifying().expect("a good key"));
+    let keys = keys.into_iter().map(ready).collect();
+    let statuses = Arc::new(Statuses { access: access.status, token: token.status, keys });
     let config = Arc::new(tls(&read(CERTIFICATE), &read(KEY)));
     let mut builder = match threads {
         1 => tokio::runtime::Builder::new_current_thread(),
@@ -180,25 +215,38 @@ async fn answer(
     statuses: Arc<Statuses>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let is_token = request.uri().path().ends_with("/authenticate");
+    let is_token = request.uri().path().ends_with("authenticate");
+    let verifies = request.uri().path().ends_with(VERIFY);
     let body = request.into_body().collect().await.expect("a whole body").to_bytes();
     let body = if is_token {
-        let review: TokenReview = serde_json::from_slice(&body).expect("a review");
-        assert!(!review.spec.token.is_empty(), "a token is asked about");
-        serde_json::to_vec(&TokenAnswer {
-            api_version: &review.api_version,
-            kind: &review.kind,
-            status: &statuses.token,
-        })
+        let TokenReview { api_version, kind, spec } = serde_json::from_slice(&body).expect("a review");
+        assert!(!spec.token.is_empty(), "a token is asked about");
+        assert!(!verifies || is_signed(&spec.token, &statuses.keys), "the token is signed by its authority");
+        let answer = Answer { api_version: &api_version, kind: &kind, status: &statuses.token };
+        serde_json::to_vec(&answer)
     } else {
-        let mut review: AccessReview<'_> = serde_json::from_slice(&body).expect("a review");
-        review.status = Some(&statuses.access);
-        serde_json::to_vec(&review)
+        let AccessReview { api_version, kind, spec } = serde_json::from_slice(&body).expect("a review");
+        let AccessSpec { resource_attributes, user, groups, extra, uid } = black_box(spec);
+        drop((resource_attributes, user, groups, extra, uid));
+        let answer = Answer { api_version: &api_version, kind: &kind, status: &statuses.access };
+        serde_json::to_vec(&answer)
     };
     Ok(Response::builder()
         .header(CONTENT_TYPE, "application/json")
         .body(Full::from(body.expect("a review can be written")))
         .expect("a valid response"))
+}
+
+fn is_signed(token: &str, keys: &BTreeMap<String, VerifyingKey>) -> bool {
+    let (message, signature) = token.rsplit_once('.').expect("a token in three parts");
+    let (header, claims) = message.split_once('.').expect("a token in three parts");
+    let decode = |text| URL_SAFE_NO_PAD.decode(text).expect("base64");
+    let header: TokenHeader = serde_json::from_slice(&decode(header)).expect("a header");
+    let key = keys.get(&header.kid).expect("a published key");
+    let claims: TokenClaims = serde_json::from_slice(&decode(claims)).expect("claims");
+    let TokenClaims { iss, aud, oid, exp, groups } = black_box(claims);
+    drop((iss, aud, oid, groups));
+    exp > 0 && key.verify(Algorithm::Rs256, message.as_bytes(), &decode(signature))
 }
 
 fn tls(certificate: &[u8], key: &[u8]) -> ServerConfig {

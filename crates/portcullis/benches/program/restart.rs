@@ -131,7 +131,8 @@ async fn fill(directory: &Path) {
             value["assignment"]["id"] = id.clone().into();
             value["assignment"]["principal"] = uuid(2, number % 5000).into();
             value["assignment"]["scope"] = format!("{CLUSTER}{}/namespaces/n{number}", number % 100).into();
-            writes.push(Write::Put(Key::from(format!("{PLACE}{id}")), value.to_string().into()));
+            let stored = format!(r#"{{"v":{},"assignment":{}}}"#, value["v"], value["assignment"]);
+            writes.push(Write::Put(Key::from(format!("{PLACE}{id}")), stored.into()));
         }
         store.commit(Txn { guards: Vec::new(), writes }).await.expect("it can be written");
     }

@@ -1,7 +1,7 @@
 //! Two installations: people of the one call a cluster of the other. The one is a foreign authority to the other like
 //! any that is shaped like Entra; what is asked of its Graph is counted there.
 
-use app::{Secret, foreign::ForeignAuthority};
+use app::{Secret, foreign::ForeignAuthority, reviews::AskingCluster};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -104,7 +104,9 @@ async fn of_more_than_200_groups_the_graph_is_asked_and_of_200_it_is_not() {
     // The webhook of an attached cluster answers the same.
     let app = &two.here.running.app;
     let cluster = app.snapshot().clusters().next().unwrap().clone();
-    let reviewed = app.review_token(&cluster, &fresh, &[two.client.clone(), "api".into()]).await.unwrap();
+    let asking = AskingCluster { id: cluster.id, tenant: cluster.tenant };
+    let audiences = [two.client.clone(), "api".into()];
+    let reviewed = app.review_token(asking, &fresh, &audiences).await.unwrap();
     assert_eq!((reviewed.user.name.as_str(), reviewed.user.groups.len()), (many, 201));
     assert_eq!(reviewed.audiences, vec![two.client.clone()]);
     assert_eq!(two.there.graph_requests().await, before + 1);

@@ -33,7 +33,6 @@ use crate::trace::Peer;
 pub(super) struct ConnectionSettings {
     pub(super) limits: Limits,
     pub(super) tls: Tls,
-    pub(super) shared: Arc<Shared>,
     /// Turns true when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     /// Closed when those that are still there are cut off.
@@ -43,15 +42,16 @@ pub(super) struct ConnectionSettings {
 /// Serves one connection to its end. `place` is given back with it.
 pub(super) async fn run(
     settings: Arc<ConnectionSettings>,
+    shared: Arc<Shared>,
     stream: TcpStream,
     address: SocketAddr,
     place: Place,
 ) {
-    serve(&settings, stream, address).await;
+    serve(&settings, shared, stream, address).await;
     drop(place);
 }
 
-async fn serve(settings: &ConnectionSettings, stream: TcpStream, address: SocketAddr) {
+async fn serve(settings: &ConnectionSettings, shared: Arc<Shared>, stream: TcpStream, address: SocketAddr) {
     let limits = &settings.limits;
     if let Err(error) = prepare(&stream, limits) {
         tracing::debug!(%error, peer.address = %address, "a new connection is already gone");
@@ -74,7 +74,7 @@ async fn serve(settings: &ConnectionSettings, stream: TcpStream, address: Socket
     let identity = settings.tls.identify(session.peer_certificates());
     let speaks_http2 = session.alpn_protocol() == Some(b"h2");
     let peer = Arc::new(Peer::new(address, identity, settings.stopping.clone()));
-    let front = Front { shared: settings.shared.clone(), peer, activity: activity.clone() };
+    let front = Front { shared, peer, activity: activity.clone() };
     if speaks_http2 {
         serve_http2(settings, stream, front, &activity).await;
     } else {

@@ -53,7 +53,9 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let counts = Arc::new(Counts::new(&["all"], |_| 0));
         let stop_signal = async move { drop(stopped.await) };
-        let task = tokio::spawn(serve(listener, tls.clone(), router, counts.clone(), limits, stop_signal));
+        let serving =
+            serve(listener, tls.clone(), move || router.clone(), counts.clone(), limits, stop_signal);
+        let task = tokio::spawn(async { serving.await.unwrap() });
         Self { address, tls, counts, authority, stop: Some(stop), task }
     }
 

@@ -98,17 +98,28 @@ impl Base {
 
     /// The runs of several scopes. The table is read for all of them before any run is, so that the reads,
     /// most of them far away in memory, do not wait for each other.
-    pub(super) fn runs(&self, keys: &[u64], scopes: &[&str]) -> Vec<Option<(u32, &Run)>> {
+    pub(super) fn runs<'a>(
+        &'a self,
+        scopes: &'a [&str],
+    ) -> impl Iterator<Item = (u64, Option<(u32, &'a Run)>)> {
         let mask = self.table.len().wrapping_sub(1);
-        let first = |key: &u64| self.runs.get(*self.table.get(*key as usize & mask)? as usize);
-        let guesses: Vec<Option<&Run>> = keys.iter().map(first).collect();
-        let hashes: Vec<Option<u64>> = guesses.iter().map(|run| Some((*run)?.hash)).collect();
-        let entry = |((key, scope), hash): ((&u64, &&str), Option<u64>)| match hash {
-            None => None,
-            Some(hash) if hash == *key => self.run(*key, scope),
-            Some(_) => self.run_from(*key as usize + 1, *key, scope),
+        let first = |scope: &&str| {
+            let key = hash::of_text(scope);
+            (key, self.table.get(key as usize & mask).copied())
         };
-        keys.iter().zip(scopes).zip(hashes).map(entry).collect()
+        let guesses: Vec<(u64, Option<u32>)> = scopes.iter().map(first).collect();
+        let hash = |(key, number): (u64, Option<u32>)| {
+            (key, number.and_then(|number| self.runs.get(number as usize)).map(|run| run.hash))
+        };
+        let hashes: Vec<(u64, Option<u64>)> = guesses.into_iter().map(hash).collect();
+        hashes.into_iter().zip(scopes).map(|((key, hash), scope)| {
+            let run = match hash {
+                None => None,
+                Some(hash) if hash == key => self.run(key, scope),
+                Some(_) => self.run_from(key as usize + 1, key, scope),
+            };
+            (key, run)
+        })
     }
 
     fn run_from(&self, place: usize, key: u64, scope: &str) -> Option<(u32, &Run)> {

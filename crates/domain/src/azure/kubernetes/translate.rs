@@ -21,7 +21,7 @@ pub(super) struct Asked {
 }
 
 /// The type of resource before a suffix.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Prefix(&'static str);
 
 #[derive(Debug)]
@@ -36,7 +36,9 @@ pub(super) fn translate(
     operations: &Operations,
     attributes: &Attributes,
 ) -> Result<Asked, Refused> {
-    let prefix = Prefix::of(&settings.cluster)?;
+    let cluster = &settings.cluster;
+    let not_a_cluster = || Refused::Unanswerable(UnanswerableError::NotACluster(cluster.scope.clone()));
+    let prefix = cluster.prefix.ok_or_else(not_a_cluster)?;
     let verb = Verb::read(&attributes.verb)?;
     match &attributes.target {
         Target::Path(path) => {
@@ -114,12 +116,10 @@ impl Asked {
 impl Prefix {
     pub(super) const FLEET_MEMBERS: Self = Self("Microsoft.ContainerService/fleets/members");
 
-    fn of(cluster: &Scope) -> Result<Self, Refused> {
-        let kind = cluster.resource_type().unwrap_or_default();
-        let known = CLUSTER_TYPES.iter().find(|known| known.eq_ignore_ascii_case(&kind));
-        known
-            .map(|known| Self(known))
-            .ok_or_else(|| Refused::Unanswerable(UnanswerableError::NotACluster(cluster.clone())))
+    /// None for a scope that is no kind of cluster.
+    pub(super) fn of(cluster: &Scope) -> Option<Self> {
+        let kind = cluster.resource_type()?;
+        CLUSTER_TYPES.iter().find(|known| known.eq_ignore_ascii_case(&kind)).map(|known| Self(known))
     }
 }
 
