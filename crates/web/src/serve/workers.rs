@@ -1,5 +1,5 @@
-//! The threads that serve connections. A connection stays on one of them for all its life, so a
-//! request wakes no other thread: a third of the cost of a short one, against threads that share their work.
+//! The threads that serve connections. A connection stays on one of them for all its life, so a request wakes no other
+//! thread, which over HTTP/2 is a third of the cost of a short one (docs/decisions/serving-threads.md).
 //!
 //! What a handler computes for long it must do elsewhere, on a blocking thread: the connections beside it wait.
 
