@@ -131,16 +131,14 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     }
     let served = app.clone();
     let router = move || router(served.for_thread());
-    let serving = web::serve::serve(listener, tls, router, counts, Limits::default(), stopped(stopping));
+    let serving = web::serve::serve(listener, tls, router, counts, Limits::default(), stopped(stopping))
+        .context("starting the threads that serve")?;
     tasks.push((
         "serve",
         tokio::spawn(async move {
-            match serving.await {
-                Ok(0) => {}
-                Ok(cut_off) => {
-                    tracing::info!(connections = cut_off, "some connections were cut off at the end");
-                }
-                Err(error) => tracing::error!(%error, "no threads to serve with could be started"),
+            let cut_off = serving.await;
+            if cut_off > 0 {
+                tracing::info!(connections = cut_off, "some connections were cut off at the end");
             }
         }),
     ));

@@ -233,11 +233,12 @@ async fn our_server(certified: Certified) -> (SocketAddr, std::pin::Pin<Box<dyn 
         counts,
         Limits { threads: 1, ..Limits::default() },
         std::future::pending(),
-    );
+    )
+    .expect("threads to serve with");
     (
         address,
         Box::pin(async {
-            serving.await.expect("threads to serve with");
+            serving.await;
         }),
     )
 }

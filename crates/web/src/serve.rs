@@ -81,19 +81,29 @@ impl Default for Limits {
 ///
 /// `router` is called once for each thread, so that no two threads change the same counters of shared memory.
 ///
-/// Streaming answers learn of the stop through [`crate::trace::Peer::stopping`]. Returns how many connections
-/// had to be cut off at the end. It fails only if no threads can be started.
-pub async fn serve(
+/// Streaming answers learn of the stop through [`crate::trace::Peer::stopping`]. The future gives how many connections
+/// had to be cut off at the end. An error comes at once: the threads cannot be started.
+pub fn serve(
     listener: TcpListener,
     tls: Tls,
     router: impl Fn() -> Router,
     counts: Arc<Counts>,
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
-) -> io::Result<usize> {
+) -> io::Result<impl Future<Output = usize>> {
     let request_timeout = limits.request;
     let shared = || Shared { router: router(), counts: counts.clone(), request_timeout };
     let workers = Workers::start(limits.threads, shared)?;
+    Ok(accept(listener, tls, workers, limits, stop))
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: Tls,
+    workers: Workers,
+    limits: Limits,
+    stop: impl Future<Output = ()> + Send,
+) -> usize {
     let admission = Admission::new(limits.connections, limits.connections_per_address);
     let (stopping, watching) = watch::channel(false);
     let (_cut_on_drop, cut) = watch::channel(());
@@ -127,8 +137,8 @@ pub async fn serve(
     drop(listener);
     stopping.send_replace(true);
     match tokio::time::timeout(drain, admission.empty()).await {
-        Ok(()) => Ok(0),
-        Err(_elapsed) => Ok(admission.connections()),
+        Ok(()) => 0,
+        Err(_elapsed) => admission.connections(),
     }
 }
 

@@ -55,7 +55,7 @@ impl Server {
         let stop_signal = async move { drop(stopped.await) };
         let serving =
             serve(listener, tls.clone(), move || router.clone(), counts.clone(), limits, stop_signal);
-        let task = tokio::spawn(async { serving.await.unwrap() });
+        let task = tokio::spawn(serving.unwrap());
         Self { address, tls, counts, authority, stop: Some(stop), task }
     }
 
