@@ -1,4 +1,4 @@
-//! Stored forms of what must not be readable in the data file.
+//! Stored forms: what must not be readable in the data file, and what is no stored form.
 
 use std::sync::Arc;
 
@@ -60,4 +60,25 @@ fn a_secret_that_is_not_sealed_is_damage() {
     let place = key(&RecordKey::Object(object("secrets", "s").key));
     let error = decode(&place, Some(br#"{"data":{}}"#), 7, &seal(1)).unwrap_err().to_string();
     assert!(error.contains("cannot be read: missing field `sealed`"), "{error}");
+}
+
+#[test]
+fn a_record_is_read_in_its_stored_form_only() {
+    let member = "6f1e2b7a-0000-4000-8000-00000000000a";
+    let place = format!("/live/access/member/{member}/{member}");
+    let record = format!(r#""membership":{{"group":"{member}","member":"{member}"}}"#);
+    let read = |text: String| decode(place.as_bytes(), Some(text.as_bytes()), 7, &seal(1));
+    assert!(matches!(read(format!(r#"{{"v":1,{record}}}"#)), Ok(Some(Change::Put(Record::Membership(_))))));
+    for bad in [
+        format!("{{{record},\"v\":1}}"),
+        format!(r#"{{"v":2,{record}}}"#),
+        format!(r#"{{"v":1,{record},{record}}}"#),
+        format!(r#"{{"v":1,{record}"#),
+        r#"{"v":1}"#.to_owned(),
+        r#"{"v":1,"nothing":{}}"#.to_owned(),
+        "{}".to_owned(),
+    ] {
+        let error = read(bad.clone()).unwrap_err().to_string();
+        assert!(error.contains(&place), "{bad}: {error}");
+    }
 }
