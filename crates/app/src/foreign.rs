@@ -15,6 +15,7 @@ use std::{
 };
 
 use crypto::{
+    fingerprint::Fingerprint,
     jwt::{self, Claims},
     secret::Secret,
 };
@@ -47,8 +48,7 @@ pub struct ForeignAuthority {
 #[derive(Debug, Default)]
 pub(crate) struct ForeignState {
     authorities: std::sync::OnceLock<Vec<ForeignAuthority>>,
-    /// By the digest of the token.
-    verified: Mutex<HashMap<[u8; 32], Recognized>>,
+    verified: Mutex<HashMap<Fingerprint, Recognized>>,
 }
 
 /// A caller, and how long the token need not be looked at again.
@@ -80,11 +80,12 @@ impl App {
         }
         let (user, expires) = self.read_foreign(authority, token.trim_ascii()).await?;
         let until = self.now().checked_add(LIFE).map_or(expires, |until| until.min(expires));
+        let fingerprint = self.foreign_fingerprint(token).ok_or("the token cannot be remembered")?;
         let mut verified = self.inner.foreign.verified.lock().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= MOST_TOKENS {
             verified.clear();
         }
-        verified.insert(digest(token), Recognized { user: Arc::new(user), until });
+        verified.insert(fingerprint, Recognized { user: Arc::new(user), until });
         Ok(())
     }
 
@@ -93,9 +94,14 @@ impl App {
         if self.inner.foreign.authorities.get().is_none_or(Vec::is_empty) || self.is_stale() {
             return None;
         }
+        let fingerprint = self.foreign_fingerprint(token)?;
         let verified = self.inner.foreign.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = verified.get(&digest(token))?;
+        let known = verified.get(&fingerprint)?;
         (self.now() < known.until).then(|| known.user.clone())
+    }
+
+    fn foreign_fingerprint(&self, token: &str) -> Option<Fingerprint> {
+        self.inner.fingerprints.of(token.trim_ascii().as_bytes()).ok()
     }
 
     /// The authority that a token says it is from. Nothing is believed yet.
@@ -248,10 +254,6 @@ fn check_times(claims: &Claims, now: Timestamp) -> Result<Timestamp, String> {
         return Err(format!("the token counts from {not_before} only"));
     }
     Ok(expires)
-}
-
-fn digest(token: &str) -> [u8; 32] {
-    crypto::digest::sha256(token.trim_ascii().as_bytes())
 }
 
 /// Key in `extra`: the name of the authority.

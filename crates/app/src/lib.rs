@@ -50,7 +50,7 @@ pub mod well_known;
 
 use std::sync::Arc;
 
-use crypto::{random::Random, seal::Sealer};
+use crypto::{fingerprint::Fingerprints, random::Random, seal::Sealer};
 use domain::{
     azure::{BuiltIn, Operations, Policy},
     id::Id,
@@ -98,6 +98,8 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     seal: Arc<sealed::Seal>,
     random: Arc<dyn Random>,
+    /// Of tokens that were seen before.
+    fingerprints: Fingerprints,
     tokens: tokens::TokenState,
     login: login::LoginState,
     issuers: issuers::IssuerState,
@@ -143,6 +145,7 @@ impl App {
         let seal = Arc::new(sealed::Seal::new(parts.sealer, Arc::clone(&parts.random)));
         let (live, events) = live::Live::load(&*parts.store, snapshot, Arc::clone(&seal)).await?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let fingerprints = Fingerprints::new(&*parts.random).map_err(Error::internal)?;
         let inner = Inner {
             store: parts.store,
             live,
@@ -151,6 +154,7 @@ impl App {
             turn: tokio::sync::Mutex::new(()),
             seal,
             random: parts.random,
+            fingerprints,
             tokens: tokens::TokenState::default(),
             login: login::LoginState::default(),
             issuers: issuers::IssuerState::default(),

@@ -7,6 +7,8 @@
 
 pub(crate) mod known;
 
+use std::fmt::{Display, Write};
+
 use domain::{
     decision::Decision,
     id::{ClusterId, TenantId},
@@ -53,14 +55,13 @@ impl App {
     /// wrong certificate.
     pub fn webhook_cluster(
         &self,
-        name: &str,
+        named: Option<ClusterId>,
         certificate: Option<&[u8]>,
     ) -> Result<AskingCluster, WebhookRefused> {
         let der = certificate.ok_or(WebhookRefused::NoCertificate)?;
         let snapshot = self.look();
-        let cluster = ClusterId::parse(name).ok().and_then(|id| snapshot.cluster(id));
-        let cluster =
-            cluster.filter(|cluster| !cluster.is_embedded()).ok_or(WebhookRefused::WrongCertificate)?;
+        let cluster = named.and_then(|id| snapshot.cluster(id)).filter(|cluster| !cluster.is_embedded());
+        let cluster = cluster.ok_or(WebhookRefused::WrongCertificate)?;
         let on_record = cluster.webhook_certificate.as_deref().ok_or(WebhookRefused::WrongCertificate)?;
         let is_right = self.inner.known.with_certificate(cluster.id, der, |shown| {
             shown.thumbprint == on_record && shown.is_in_time(self.now())
@@ -103,7 +104,7 @@ impl App {
         if caller.tenant != cluster.tenant {
             return Err("the token is of another tenant than the cluster".into());
         }
-        let mut user = kube_user(&snapshot, &caller);
+        let mut user = kube_user(&snapshot, caller);
         if is_reserved(&user.name) {
             return Err("names that begin with system: are reserved".into());
         }
@@ -133,31 +134,40 @@ impl App {
             engines.attached(attributes, state, WebhookPlace::BeforeRbac).decision
         });
         match review {
-            Some(Ok(Decision::Allow(reason))) => allowed(reason.to_string()),
-            Some(Ok(Decision::Deny(reason))) => denied(reason.to_string()),
-            Some(Ok(Decision::NoOpinion(reason))) => no_opinion(reason.to_string()),
+            Some(Ok(Decision::Allow(reason))) => allowed(reason),
+            Some(Ok(Decision::Deny(reason))) => denied(reason),
+            Some(Ok(Decision::NoOpinion(reason))) => no_opinion(reason),
             // What cannot be put as a question is not granted; RBAC may know it.
-            Some(Err(error)) => no_opinion(error.to_string()),
+            Some(Err(error)) => no_opinion(error),
             None => denied("the cluster has no resource id"),
         }
     }
 }
 
-fn allowed(reason: impl Into<String>) -> AccessAnswer {
-    AccessAnswer { allowed: true, denied: false, reason: reason.into() }
+fn allowed(reason: impl Display) -> AccessAnswer {
+    AccessAnswer { allowed: true, denied: false, reason: written(reason) }
 }
 
-fn denied(reason: impl Into<String>) -> AccessAnswer {
-    AccessAnswer { allowed: false, denied: true, reason: reason.into() }
+fn denied(reason: impl Display) -> AccessAnswer {
+    AccessAnswer { allowed: false, denied: true, reason: written(reason) }
 }
 
-fn no_opinion(reason: impl Into<String>) -> AccessAnswer {
-    AccessAnswer { allowed: false, denied: false, reason: reason.into() }
+fn no_opinion(reason: impl Display) -> AccessAnswer {
+    AccessAnswer { allowed: false, denied: false, reason: written(reason) }
+}
+
+fn written(reason: impl Display) -> String {
+    let mut text = String::with_capacity(USUAL_REASON_BYTES);
+    // Writing to a string does not fail.
+    let _ = write!(text, "{reason}");
+    text
 }
 
 fn is_reserved(name: &str) -> bool {
     name.get(.."system:".len()).is_some_and(|start| start.eq_ignore_ascii_case("system:"))
 }
 
+/// Of one with an assignment, its role and its scope: written piece by piece, it need not grow.
+const USUAL_REASON_BYTES: usize = 512;
 /// Key in `extra` of the mark that all tokens of a session carry until it is revoked.
 const SESSION: &str = "portcullis/session";

@@ -137,7 +137,7 @@ impl App {
     pub fn verify_cluster_token(&self, token: &str) -> Result<KubeUser, Rejection> {
         let snapshot = self.look();
         let (caller, _) = self.verify_cluster_session(&snapshot, token)?;
-        Ok(kube_user(&snapshot, &caller))
+        Ok(kube_user(&snapshot, caller))
     }
 
     /// Who calls a cluster with this token, with the stamp of their session.
@@ -168,13 +168,16 @@ impl App {
         if token.len() > jwt::LONGEST {
             return Err(jwt::JwtError::TooLong.into());
         }
-        let digest = crypto::digest::sha256(token.as_bytes());
+        let fingerprint = self.inner.fingerprints.of(token.as_bytes()).ok();
         let now = self.now();
-        let verified = match self.inner.tokens.verified.find(&digest) {
+        let known = fingerprint.and_then(|fingerprint| self.inner.tokens.verified.find(&fingerprint));
+        let verified = match known {
             Some(known) => known,
             None => {
                 let verified = Arc::new(self.verify_signature(snapshot, token)?);
-                self.inner.tokens.verified.remember(digest, verified.clone());
+                if let Some(fingerprint) = fingerprint {
+                    self.inner.tokens.verified.remember(fingerprint, verified.clone());
+                }
                 verified
             }
         };
@@ -195,11 +198,11 @@ impl App {
     }
 
     fn verify_signature(&self, snapshot: &Snapshot, token: &str) -> Result<Verified, Rejection> {
-        let parsed = jwt::parse(token)?;
+        let mut parsed = jwt::parse(token)?;
         if parsed.header.algorithm != crypto::keys::Algorithm::Rs256 {
             return Err(jwt::JwtError::Algorithm.into());
         }
-        let kid = parsed.header.kid.clone().ok_or(Rejection::UnknownKey)?;
+        let kid = parsed.header.kid.take().ok_or(Rejection::UnknownKey)?;
         let record = snapshot.signing_key(&kid).ok_or(Rejection::UnknownKey)?;
         let key = self.verifying_key(&record.key).map_err(|_| Rejection::UnknownKey)?;
         Verified::read(kid, parsed.verify_as(&key)?, &self.settings().external_url)
@@ -259,10 +262,10 @@ fn live_caller(snapshot: &Snapshot, verified: &Verified) -> Result<Caller, Rejec
 
 /// A caller of the directory as Kubernetes knows it: the user principal name of a person, the object id of
 /// a service principal; groups by object id, as the directory has them now; `extra.oid`.
-pub fn kube_user(snapshot: &Snapshot, caller: &Caller) -> KubeUser {
+pub fn kube_user(snapshot: &Snapshot, caller: Caller) -> KubeUser {
     let oid = caller.object_id.to_string();
     let name = match caller.kind {
-        CallerKind::User => caller.name.clone(),
+        CallerKind::User => caller.name,
         CallerKind::ServicePrincipal => oid.clone(),
     };
     let groups = snapshot.directory().transitive_groups(caller.object_id);
@@ -317,6 +320,14 @@ pub fn issuer(external_url: &str, tenant: TenantId, version: Version) -> String 
     }
 }
 
+/// Whether a token's issuer is what [`issuer`] writes in either version.
+pub(crate) fn is_issuer(iss: &str, external_url: &str, tenant: TenantId) -> bool {
+    let path = iss.strip_prefix(external_url).and_then(|path| path.strip_prefix('/'));
+    path.and_then(|path| path.split_once('/')).is_some_and(|(of, version)| {
+        matches!(version, "" | "v2.0") && TenantId::parse(of).is_ok_and(|of| of == tenant)
+    })
+}
+
 /// The client that a token names, for a person's consent and the audit trail.
 pub fn client_name(snapshot: &Snapshot, app_id: AppId) -> Option<String> {
     let registered =
@@ -326,3 +337,29 @@ pub fn client_name(snapshot: &Snapshot, app_id: AppId) -> Option<String> {
 
 /// How far the clocks of two machines may differ.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuers_that_are_written_are_those_that_are_known() {
+        let url = "https://localhost:8443";
+        let tenant = TenantId::parse("3f0d0d4e-56a4-4a58-8f5b-0c8e2a1d9b77").unwrap();
+        let other = TenantId::parse("4f0d0d4e-56a4-4a58-8f5b-0c8e2a1d9b77").unwrap();
+        for version in [Version::V1, Version::V2] {
+            let written = issuer(url, tenant, version);
+            assert!(is_issuer(&written, url, tenant), "{written}");
+            assert!(!is_issuer(&written, url, other), "{written}");
+            assert!(!is_issuer(&written, "https://localhost", tenant), "{written}");
+            for wrong in
+                [format!("{written}x"), format!("x{written}"), written.replace("//localhost", "//127.0.0.1")]
+            {
+                assert!(!is_issuer(&wrong, url, tenant), "{wrong}");
+            }
+        }
+        for wrong in ["", url, "https://localhost:8443/", "https://localhost:8443/common/v2.0"] {
+            assert!(!is_issuer(wrong, url, tenant), "{wrong}");
+        }
+    }
+}

@@ -29,7 +29,6 @@ pub struct Header {
     pub x5t: Option<Vec<u8>>,
     /// SHA-256 of the certificate.
     pub x5t_s256: Option<Vec<u8>>,
-    pub typ: Option<String>,
 }
 
 /// A token that was taken apart and not yet verified: nothing in it can be believed.
@@ -61,7 +60,6 @@ struct RawHeader<'a> {
     #[serde(borrow)]
     alg: Cow<'a, str>,
     kid: Option<String>,
-    typ: Option<String>,
     #[serde(borrow)]
     x5t: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "x5t#S256")]
@@ -122,7 +120,6 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, JwtError> {
             kid: raw.kid,
             x5t: thumbprint(raw.x5t)?,
             x5t_s256: thumbprint(raw.x5t_s256)?,
-            typ: raw.typ,
         },
         message: message.as_bytes(),
         payload: decode(payload)?,

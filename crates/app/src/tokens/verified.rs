@@ -1,4 +1,4 @@
-//! Tokens whose signature was checked, by their digest. An entry saves the signature's check and nothing
+//! Tokens whose signature was checked, by their fingerprint. An entry saves the signature's check and nothing
 //! else: key, time, audience and the live directory are looked at again at each use.
 
 use std::{
@@ -7,11 +7,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use crypto::fingerprint::Fingerprint;
 use domain::id::{AppId, ObjectId, TenantId};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Rejection, Version, issuer};
+use super::{Rejection, is_issuer};
 
 /// What counts of a token whose signature is good.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Verified {
         };
         let tenant = tid.and_then(|tid| TenantId::parse(&tid).ok()).ok_or(Rejection::Lacks("tid"))?;
         let iss = iss.ok_or(Rejection::Issuer)?;
-        if ![Version::V1, Version::V2].iter().any(|version| iss == issuer(external_url, tenant, *version)) {
+        if !is_issuer(&iss, external_url, tenant) {
             return Err(Rejection::Issuer);
         }
         // An id token has no client claim, and is not for calling anybody.
@@ -71,7 +72,7 @@ impl Verified {
 
 #[derive(Debug)]
 pub(super) struct VerifiedTokens {
-    shards: [RwLock<HashMap<[u8; 32], Arc<Verified>>>; SHARDS],
+    shards: [RwLock<HashMap<Fingerprint, Arc<Verified>>>; SHARDS],
 }
 
 impl Default for VerifiedTokens {
@@ -81,21 +82,21 @@ impl Default for VerifiedTokens {
 }
 
 impl VerifiedTokens {
-    pub(super) fn find(&self, digest: &[u8; 32]) -> Option<Arc<Verified>> {
-        self.shard(digest)?.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    pub(super) fn find(&self, fingerprint: &Fingerprint) -> Option<Arc<Verified>> {
+        self.shard(fingerprint)?.read().unwrap_or_else(PoisonError::into_inner).get(fingerprint).cloned()
     }
 
-    pub(super) fn remember(&self, digest: [u8; 32], verified: Arc<Verified>) {
-        let Some(shard) = self.shard(&digest) else { return };
+    pub(super) fn remember(&self, fingerprint: Fingerprint, verified: Arc<Verified>) {
+        let Some(shard) = self.shard(&fingerprint) else { return };
         let mut entries = shard.write().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= SHARD_ENTRIES {
             entries.clear();
         }
-        entries.insert(digest, verified);
+        entries.insert(fingerprint, verified);
     }
 
-    fn shard(&self, digest: &[u8; 32]) -> Option<&RwLock<HashMap<[u8; 32], Arc<Verified>>>> {
-        let [first, ..] = digest;
+    fn shard(&self, fingerprint: &Fingerprint) -> Option<&RwLock<HashMap<Fingerprint, Arc<Verified>>>> {
+        let [first, ..] = fingerprint;
         self.shards.get(usize::from(*first) % SHARDS)
     }
 }

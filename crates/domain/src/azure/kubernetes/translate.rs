@@ -101,12 +101,13 @@ pub(super) fn check_path(path: &str) -> Result<&str, Refused> {
 
 impl Asked {
     pub(super) fn actions(&self, prefix: Prefix) -> Vec<Action> {
-        self.suffixes.iter().map(|suffix| Action::data(&format!("{}{suffix}", prefix.0))).collect()
+        self.suffixes.iter().map(|suffix| Action::data(&[prefix.0, suffix].concat())).collect()
     }
 
-    fn push(&mut self, group: &str, resource: &str, verb: &str) {
+    /// The verb with what sets it off: a slash before Kubernetes' own, a colon before others.
+    fn push(&mut self, group: &str, resource: &str, [mark, verb]: [&str; 2]) {
         let separator = if group.is_empty() { "" } else { "/" };
-        let suffix = format!("{separator}{group}/{resource}{verb}");
+        let suffix = [separator, group, "/", resource, mark, verb].concat();
         if !self.suffixes.contains(&suffix) {
             self.suffixes.push(suffix);
         }
@@ -163,7 +164,7 @@ struct Request<'a> {
 impl Request<'_> {
     fn ask(&self, asked: &mut Asked) -> Result<(), UnanswerableError> {
         if self.is_named(&["pods"]) && self.has_subresource(&["exec"]) && !matches!(self.verb, Verb::Any) {
-            asked.push("", "pods", "/exec/action");
+            asked.push("", "pods", ["/", "exec/action"]);
             return Ok(());
         }
         let is_wild = matches!(self.verb, Verb::Any) || self.resource == "*" || self.group == "*";
@@ -175,7 +176,7 @@ impl Request<'_> {
             // Reading through these opens a connection: they stand for themselves, see `ask_channels`.
         } else {
             match self.verb {
-                Verb::Known(part) => asked.push(self.group, self.resource, &format!("/{part}")),
+                Verb::Known(part) => asked.push(self.group, self.resource, ["/", part]),
                 Verb::Any | Verb::Other(_) => self.push_unknown_verb(asked),
             }
         }
@@ -209,7 +210,7 @@ impl Request<'_> {
             }
             for verb in &operation.verbs {
                 if matches!(self.verb, Verb::Any) || matches!(self.verb, Verb::Known(part) if part == verb) {
-                    asked.push(group, resource, &format!("/{verb}"));
+                    asked.push(group, resource, ["/", verb]);
                 }
             }
         }
@@ -220,7 +221,7 @@ impl Request<'_> {
     /// below the resource: `certificates.k8s.io/signers:approve`.
     fn push_unknown_verb(&self, asked: &mut Asked) {
         if let Verb::Other(verb) = self.verb {
-            asked.push(self.group, self.resource, &format!(":{verb}"));
+            asked.push(self.group, self.resource, [":", verb]);
         }
     }
 
@@ -236,11 +237,11 @@ impl Request<'_> {
     fn ask_custom(&self, asked: &mut Asked) -> Result<(), UnanswerableError> {
         match self.verb {
             Verb::Known(part) if CUSTOM_VERBS.contains(&part) => {
-                asked.push("", "customresources", &format!("/{part}"));
+                asked.push("", "customresources", ["/", part]);
             }
             Verb::Any => {
                 for part in CUSTOM_VERBS {
-                    asked.push("", "customresources", &format!("/{part}"));
+                    asked.push("", "customresources", ["/", part]);
                 }
             }
             Verb::Known(_) | Verb::Other(_) => {
@@ -266,7 +267,7 @@ impl Request<'_> {
                 && (self.resource == "*" || self.resource.eq_ignore_ascii_case(resource))
                 && (self.subresource == "*" || self.subresource.eq_ignore_ascii_case(subresource));
             if fits && (opens_by_reading || subresource == "exec") {
-                asked.push("", resource, &format!("/{subresource}/action"));
+                asked.push("", resource, ["/", &format!("{subresource}/action")]);
             }
         }
     }
