@@ -26,3 +26,4 @@ mod webhook;
 mod tests;
 
 pub use routes::{routes, surface};
+pub use webhook::Webhook;

@@ -18,8 +18,8 @@ pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
 
 fn webhooks() -> Vec<Route<App>> {
     vec![
-        Route::post("/webhooks/{cluster}/authenticate", webhook::token_review::authenticate),
-        Route::post("/webhooks/{cluster}/authorize", webhook::access_review::authorize),
+        Route::post("/webhooks/{cluster}/authenticate", webhook::authenticate),
+        Route::post("/webhooks/{cluster}/authorize", webhook::authorize),
     ]
 }
 

@@ -4,28 +4,103 @@
 //! Each cluster's own client certificate opens its own two paths and nothing else. Between the body and the
 //! answer nothing waits and nothing is read but memory.
 
+mod access_review;
+mod token_review;
+
 use app::{
     App,
     reviews::{AskingCluster, WebhookRefused},
 };
-use axum::{body::Body, response::Response};
+use axum::{
+    BoxError,
+    body::Body,
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use http::StatusCode;
+use domain::id::ClusterId;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use web::{serve::ClientIdentity, trace::RequestContext};
 
 use crate::{api::body_status, status::Status};
 
-pub(crate) mod access_review;
-pub(crate) mod token_review;
+/// One of the two webhooks of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// None: the path names something that is no cluster's id.
+    cluster: Option<ClusterId>,
+    review: Review,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Review {
+    Token,
+    Access,
+}
+
+impl Webhook {
+    /// The webhook that a request asks, if that is plain to see; whatever is not belongs to the router, which knows
+    /// the webhooks too. A server that asks here first spares them the router's work: copies of its routes, boxes, maps.
+    pub fn asked(method: &Method, path: &str) -> Option<Self> {
+        let (cluster, review) = path.strip_prefix("/webhooks/")?.split_once('/')?;
+        let review = match review {
+            "authenticate" => Review::Token,
+            "authorize" => Review::Access,
+            _ => return None,
+        };
+        let cluster = ClusterId::parse(cluster).ok().filter(|_| method == Method::POST)?;
+        Some(Self { cluster: Some(cluster), review })
+    }
+
+    /// `asking` is whoever holds the other end of the connection.
+    pub async fn answer<B>(self, app: &App, asking: &ClientIdentity, body: B) -> Response
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        self.review(app, asking, body).await.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    async fn review<B>(self, app: &App, asking: &ClientIdentity, body: B) -> Result<Response, Status>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        let cluster = cluster(app, self.cluster, asking)?;
+        let body = web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))?;
+        match self.review {
+            Review::Token => token_review::answer(app, cluster, &body).await,
+            Review::Access => access_review::answer(app, cluster, &body),
+        }
+    }
+}
+
+pub(crate) async fn authenticate(state: State<App>, name: Path<String>, request: Request) -> Response {
+    by_name(state, name, Review::Token, request).await
+}
+
+pub(crate) async fn authorize(state: State<App>, name: Path<String>, request: Request) -> Response {
+    by_name(state, name, Review::Access, request).await
+}
+
+async fn by_name(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    review: Review,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let asking = parts.extensions.get::<RequestContext>().map(|context| &context.peer.identity);
+    let webhook = Webhook { cluster: ClusterId::parse(&name).ok(), review };
+    webhook.answer(&app, asking.unwrap_or(&ClientIdentity::None), body).await
+}
 
 /// The cluster that asks, by the certificate of the connection.
-fn cluster(app: &App, name: &str, context: Option<&RequestContext>) -> Result<AskingCluster, Status> {
-    let certificate = match context.map(|context| &context.peer.identity) {
-        Some(ClientIdentity::Verified(verified)) => Some(verified.certificate.as_slice()),
-        Some(ClientIdentity::Unverified | ClientIdentity::None) | None => None,
+fn cluster(app: &App, named: Option<ClusterId>, asking: &ClientIdentity) -> Result<AskingCluster, Status> {
+    let certificate = match asking {
+        ClientIdentity::Verified(verified) => Some(verified.certificate.as_slice()),
+        ClientIdentity::Unverified | ClientIdentity::None => None,
     };
-    app.webhook_cluster(name, certificate).map_err(|refused| match refused {
+    app.webhook_cluster(named, certificate).map_err(|refused| match refused {
         WebhookRefused::NoCertificate => {
             Status::new(StatusCode::UNAUTHORIZED, "Unauthorized", refused.to_string())
         }
@@ -33,10 +108,6 @@ fn cluster(app: &App, name: &str, context: Option<&RequestContext>) -> Result<As
             Status::new(StatusCode::FORBIDDEN, "Forbidden", refused.to_string())
         }
     })
-}
-
-async fn read(body: Body) -> Result<Bytes, Status> {
-    web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))
 }
 
 /// The review in a body; what it is not is said as a 400.
@@ -77,3 +148,27 @@ fn respond(answer: &impl serde::Serialize) -> Result<Response, Status> {
 const USUAL_ANSWER_BYTES: usize = 1024;
 /// A token with 200 groups takes some 12 KiB, a review with as many about the same.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plain_paths_of_webhooks_are_seen_and_everything_else_is_left_to_the_router() {
+        let id = "3f0d0d4e-56a4-4a58-8f5b-0c8e2a1d9b77";
+        let cluster = ClusterId::parse(id).ok();
+        for (name, review) in [("authenticate", Review::Token), ("authorize", Review::Access)] {
+            let path = format!("/webhooks/{id}/{name}");
+            assert_eq!(Webhook::asked(&Method::POST, &path), Some(Webhook { cluster, review }));
+            assert_eq!(Webhook::asked(&Method::GET, &path), None);
+            for other in
+                [format!("{path}/"), format!("{path}/x"), format!("/x{path}"), path.replace("3f0d", "%33f0d")]
+            {
+                assert_eq!(Webhook::asked(&Method::POST, &other), None, "{other}");
+            }
+        }
+        for other in ["/webhooks/", "/webhooks/nothing/authorize", "/webhooks//authorize", "/", "*", ""] {
+            assert_eq!(Webhook::asked(&Method::POST, other), None, "{other}");
+        }
+    }
+}

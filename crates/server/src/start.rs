@@ -5,13 +5,15 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use app::{App, FirstAdministrator, Installation, Parts, clock::SystemClock};
-use axum::Router;
+use axum::{Router, response::Response};
 use crypto::{random::System, seal::Sealer};
+use http::Request;
+use kubeapi::Webhook;
 use store::StoreConfig;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use web::{
-    serve::{CertificateFiles, ClientAuthority, Limits, ServerCertificate, Tls},
-    trace::Counts,
+    serve::{Answers, AskedBody, CertificateFiles, ClientAuthority, Limits, ServerCertificate, Tls},
+    trace::{Counts, RequestContext},
 };
 
 use crate::{
@@ -130,8 +132,8 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         tasks.push(("certificate", tokio::spawn(follow_certificate(files, followed, follow_stop))));
     }
     let served = app.clone();
-    let router = move || router(served.for_thread());
-    let serving = web::serve::serve(listener, tls, router, counts, Limits::default(), stopped(stopping))
+    let surfaces = move || Surfaces::new(served.for_thread());
+    let serving = web::serve::serve(listener, tls, surfaces, counts, Limits::default(), stopped(stopping))
         .context("starting the threads that serve")?;
     tasks.push((
         "serve",
@@ -191,6 +193,29 @@ impl Running {
             }
         }
         Ok(())
+    }
+}
+
+/// Everything that is served. Webhooks are asked with each request of an attached cluster: they go first, past the
+/// router.
+#[derive(Debug)]
+struct Surfaces {
+    app: App,
+    router: Router,
+}
+
+impl Surfaces {
+    fn new(app: App) -> Self {
+        Self { router: router(app.clone()), app }
+    }
+}
+
+impl Answers for Surfaces {
+    async fn answer(&self, request: Request<AskedBody>, context: RequestContext) -> Response {
+        match Webhook::asked(request.method(), request.uri().path()) {
+            Some(webhook) => webhook.answer(&self.app, &context.peer.identity, request.into_body()).await,
+            None => self.router.answer(request, context).await,
+        }
     }
 }
 

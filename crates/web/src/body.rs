@@ -15,7 +15,7 @@ mod tests;
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
-use axum::body::Body;
+use axum::BoxError;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -56,8 +56,11 @@ impl BodyError {
 /// Reads a whole body of at most `limit` bytes. One that says it is larger is not read at all.
 ///
 /// A body of which nothing comes is a matter of the time limit for the whole request.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, BodyError> {
-    if http_body::Body::size_hint(&body).lower() > limit as u64 {
+pub async fn read<B>(body: B, limit: usize) -> Result<Bytes, BodyError>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge { limit });
     }
     let mut collecting = pin!(Limited::new(body, limit).collect());

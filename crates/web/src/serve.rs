@@ -1,8 +1,8 @@
-//! Serves a router over TLS, HTTP/1.1 and HTTP/2, on one address, to clients that may be slow, broken or
+//! Serves answers over TLS, HTTP/1.1 and HTTP/2, on one address, to clients that may be slow, broken or
 //! hostile.
 //!
 //! ```text
-//! accept ─► place (admission), thread (workers) ─► handshake (tls, authority) ─► requests (connection, front) ─► router
+//! accept ─► place (admission), thread (workers) ─► handshake (tls, authority) ─► requests (connection, front) ─► answer
 //! ```
 //!
 //! An accept loop of our own, because the certificate that a client has presented must reach the handlers, and
@@ -22,10 +22,10 @@ mod workers;
 
 use std::{io, num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Duration};
 
-use axum::Router;
 use tokio::{net::TcpListener, sync::watch};
 
 pub use authority::{ClientAuthority, ClientIdentity, VerifiedCertificate};
+pub use front::{Answers, AskedBody};
 pub use tls::{CertificateFiles, ServerCertificate, Tls, TlsError};
 
 use self::{admission::Admission, connection::ConnectionSettings, front::Shared, workers::Workers};
@@ -79,28 +79,28 @@ impl Default for Limits {
 
 /// Serves until `stop` is ready, then lets requests under way finish for at most [`Limits::drain`].
 ///
-/// `router` is called once for each thread, so that no two threads change the same counters of shared memory.
+/// `answers` is called once for each thread, so that no two threads change the same counters of shared memory.
 ///
 /// Streaming answers learn of the stop through [`crate::trace::Peer::stopping`]. The future gives how many connections
 /// had to be cut off at the end. An error comes at once: the threads cannot be started.
-pub fn serve(
+pub fn serve<A: Answers>(
     listener: TcpListener,
     tls: Tls,
-    router: impl Fn() -> Router,
+    answers: impl Fn() -> A,
     counts: Arc<Counts>,
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<impl Future<Output = usize>> {
     let request_timeout = limits.request;
-    let shared = || Shared { router: router(), counts: counts.clone(), request_timeout };
+    let shared = || Shared { answers: answers(), counts: counts.clone(), request_timeout };
     let workers = Workers::start(limits.threads, shared)?;
     Ok(accept(listener, tls, workers, limits, stop))
 }
 
-async fn accept(
+async fn accept<A: Answers>(
     listener: TcpListener,
     tls: Tls,
-    workers: Workers,
+    workers: Workers<A>,
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
 ) -> usize {

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use app::App;
-use axum::{
-    extract::{Path, Request, State},
-    response::{IntoResponse, Response},
-};
+use app::{App, reviews::AskingCluster};
+use axum::response::Response;
 use domain::kube::{Attributes, Target, User};
 use serde::{Deserialize, Serialize};
-use web::trace::RequestContext;
 
-use super::{Version, check_type, cluster, parse, read, respond};
+use super::{Version, check_type, parse, respond};
 use crate::status::Status;
 
 #[derive(Debug, Deserialize)]
@@ -73,18 +69,8 @@ struct AnswerStatus {
     reason: String,
 }
 
-pub(crate) async fn authorize(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    request: Request,
-) -> Response {
-    answer(&app, &name, request).await.unwrap_or_else(IntoResponse::into_response)
-}
-
-async fn answer(app: &App, name: &str, request: Request) -> Result<Response, Status> {
-    let cluster = cluster(app, name, request.extensions().get::<RequestContext>())?;
-    let body = read(request.into_body()).await?;
-    let review: AccessReview = parse(&body)?;
+pub(super) fn answer(app: &App, cluster: AskingCluster, body: &[u8]) -> Result<Response, Status> {
+    let review: AccessReview = parse(body)?;
     let version =
         check_type(&review.api_version, &review.kind, "authorization.k8s.io", "SubjectAccessReview")?;
     let answer = app.review_access(cluster, &attributes(review.spec, version)?);

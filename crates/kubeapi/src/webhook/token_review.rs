@@ -5,15 +5,11 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use app::App;
-use axum::{
-    extract::{Path, Request, State},
-    response::{IntoResponse, Response},
-};
+use app::{App, reviews::AskingCluster};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use web::trace::RequestContext;
 
-use super::{check_type, cluster, parse, read, respond};
+use super::{check_type, parse, respond};
 use crate::status::Status;
 
 #[derive(Debug, Deserialize)]
@@ -60,18 +56,8 @@ struct User {
     extra: BTreeMap<String, Vec<String>>,
 }
 
-pub(crate) async fn authenticate(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    request: Request,
-) -> Response {
-    answer(&app, &name, request).await.unwrap_or_else(IntoResponse::into_response)
-}
-
-async fn answer(app: &App, name: &str, request: Request) -> Result<Response, Status> {
-    let cluster = cluster(app, name, request.extensions().get::<RequestContext>())?;
-    let body = read(request.into_body()).await?;
-    let review: TokenReview<'_> = parse(&body)?;
+pub(super) async fn answer(app: &App, cluster: AskingCluster, body: &[u8]) -> Result<Response, Status> {
+    let review: TokenReview<'_> = parse(body)?;
     check_type(&review.api_version, &review.kind, "authentication.k8s.io", "TokenReview")?;
     let Spec { token, audiences } = review.spec;
     let status = match app.review_token(cluster, &token, &audiences.unwrap_or_default()).await {

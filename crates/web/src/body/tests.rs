@@ -3,6 +3,7 @@
 use std::{convert::Infallible, marker::PhantomData};
 
 use axum::{
+    body::Body,
     extract::{FromRequest, Request},
     response::{IntoResponse, Response},
 };

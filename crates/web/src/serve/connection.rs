@@ -23,7 +23,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::{
     Limits, Tls,
     admission::Place,
-    front::{Activity, Front, Shared},
+    front::{Activity, Answers, Front, Shared},
     guardian::{Guardian, Order, Partial},
     stream::GuardedStream,
 };
@@ -40,9 +40,9 @@ pub(super) struct ConnectionSettings {
 }
 
 /// Serves one connection to its end. `place` is given back with it.
-pub(super) async fn run(
+pub(super) async fn run<A: Answers>(
     settings: Arc<ConnectionSettings>,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<A>>,
     stream: TcpStream,
     address: SocketAddr,
     place: Place,
@@ -51,7 +51,12 @@ pub(super) async fn run(
     drop(place);
 }
 
-async fn serve(settings: &ConnectionSettings, shared: Arc<Shared>, stream: TcpStream, address: SocketAddr) {
+async fn serve<A: Answers>(
+    settings: &ConnectionSettings,
+    shared: Arc<Shared<A>>,
+    stream: TcpStream,
+    address: SocketAddr,
+) {
     let limits = &settings.limits;
     if let Err(error) = prepare(&stream, limits) {
         tracing::debug!(%error, peer.address = %address, "a new connection is already gone");
@@ -102,10 +107,10 @@ fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
-async fn serve_http1(
+async fn serve_http1<A: Answers>(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
-    front: Front,
+    front: Front<A>,
     activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;
@@ -142,10 +147,10 @@ async fn serve_http1(
     }
 }
 
-async fn serve_http2(
+async fn serve_http2<A: Answers>(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
-    front: Front,
+    front: Front<A>,
     activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;

@@ -1,13 +1,14 @@
-//! What happens to every request of every surface, before and after the router.
+//! What happens to every request of every surface, before and after it is answered.
 //!
 //! ```text
-//! path check ─► id and context ─► router, bounded in time, a panic caught ─► headers, counts
+//! path check ─► id and context ─► answer, bounded in time, a panic caught ─► headers, counts
 //! ```
 //!
 //! Answers made here are plain text: they concern requests that no surface has seen, or could not finish.
 
 use std::{
     convert::Infallible,
+    fmt,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::{
@@ -24,6 +25,7 @@ use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::time::timeout_at;
 use tower::Service;
 use tracing::Instrument;
 
@@ -33,18 +35,36 @@ use crate::{
     trace::{Counts, Peer, RequestContext, RequestId},
 };
 
-/// What is the same for all connections.
+/// Gives the answers of one thread: a router, or something that leads to one.
+pub trait Answers: fmt::Debug + Send + Sync + 'static {
+    fn answer(
+        &self,
+        request: Request<AskedBody>,
+        context: RequestContext,
+    ) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Handlers find the context by asking for it as an argument.
+impl Answers for Router {
+    async fn answer(&self, mut request: Request<AskedBody>, context: RequestContext) -> Response<Body> {
+        request.extensions_mut().insert(context);
+        let Ok(response) = self.clone().call(request).await;
+        response
+    }
+}
+
+/// What is the same for all connections of a thread.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) router: Router,
+pub(super) struct Shared<A> {
+    pub(super) answers: A,
     pub(super) counts: Arc<Counts>,
     pub(super) request_timeout: Duration,
 }
 
 /// The service of one connection.
-#[derive(Clone, Debug)]
-pub(super) struct Front {
-    pub(super) shared: Arc<Shared>,
+#[derive(Debug)]
+pub(super) struct Front<A> {
+    pub(super) shared: Arc<Shared<A>>,
     pub(super) peer: Arc<Peer>,
     pub(super) activity: Arc<Activity>,
 }
@@ -107,7 +127,7 @@ impl Drop for InFlight {
     }
 }
 
-impl hyper::service::Service<Request<Incoming>> for Front {
+impl<A: Answers> hyper::service::Service<Request<Incoming>> for Front<A> {
     type Response = Response<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
@@ -124,13 +144,17 @@ impl hyper::service::Service<Request<Incoming>> for Front {
     }
 }
 
-async fn answer(shared: &Shared, context: RequestContext, mut request: Request<AskedBody>) -> Response<Body> {
+async fn answer<A: Answers>(
+    shared: &Shared<A>,
+    context: RequestContext,
+    request: Request<AskedBody>,
+) -> Response<Body> {
     let started = Instant::now();
     let id = context.id;
     let uri = request.uri().clone();
     if let Err(error) = path::check(uri.path()) {
         let response = plain(StatusCode::BAD_REQUEST, error.to_string());
-        return finished(shared, uri.path(), id, started, response);
+        return finished(&shared.counts, uri.path(), id, started, response);
     }
     let span = tracing::debug_span!(
         "request",
@@ -139,14 +163,13 @@ async fn answer(shared: &Shared, context: RequestContext, mut request: Request<A
         http.path = uri.path(),
         peer.address = %context.peer.address,
     );
-    request.extensions_mut().insert(context);
-    let routed = AssertUnwindSafe(shared.router.clone().call(request)).catch_unwind();
+    let answered = AssertUnwindSafe(shared.answers.answer(request, context)).catch_unwind();
     // Pinned here, so that a large future is not moved once more.
-    let mut bounded = pin!(tokio::time::timeout(shared.request_timeout, routed));
+    let mut bounded = pin!(timeout_at((started + shared.request_timeout).into(), answered));
     let outcome =
         if span.is_disabled() { bounded.as_mut().await } else { bounded.as_mut().instrument(span).await };
     let response = match outcome {
-        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(response)) => response,
         Ok(Err(_panic)) => {
             tracing::error!(request.id = %id, http.path = uri.path(), "a request ended in a panic, which is a fault of ours");
             plain(StatusCode::INTERNAL_SERVER_ERROR, format!("internal error, request {id}"))
@@ -156,11 +179,11 @@ async fn answer(shared: &Shared, context: RequestContext, mut request: Request<A
             plain(StatusCode::SERVICE_UNAVAILABLE, "the request took too long: try again")
         }
     };
-    finished(shared, uri.path(), id, started, response)
+    finished(&shared.counts, uri.path(), id, started, response)
 }
 
 fn finished(
-    shared: &Shared,
+    counts: &Counts,
     path: &str,
     id: RequestId,
     started: Instant,
@@ -171,7 +194,7 @@ fn finished(
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_REQUEST_ID, id.into());
     let took = started.elapsed();
-    shared.counts.record(path, response.status(), took);
+    counts.record(path, response.status(), took);
     tracing::debug!(
         request.id = %id,
         http.path = path,
@@ -182,9 +205,9 @@ fn finished(
     response
 }
 
-/// The body of a request; notes when it was not read to its end.
+/// The body of a request as it arrives; notes when it was not read to its end.
 #[derive(Debug)]
-struct AskedBody {
+pub struct AskedBody {
     body: Incoming,
     ended: bool,
     activity: Arc<Activity>,

@@ -11,6 +11,7 @@ mod ending;
 use std::{net::SocketAddr, time::Duration};
 
 use axum::{
+    Router,
     extract::Request,
     response::IntoResponse,
     routing::{get, post},

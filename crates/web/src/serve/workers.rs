@@ -11,24 +11,24 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::front::Shared;
+use super::front::{Answers, Shared};
 
 /// The threads end when this is dropped, with whatever is still served.
 #[derive(Debug)]
-pub(super) struct Workers(Vec<Worker>);
+pub(super) struct Workers<A>(Vec<Worker<A>>);
 
 #[derive(Debug)]
-struct Worker {
+struct Worker<A> {
     handle: Handle,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<A>>,
     /// Held by each of its connections as well.
     connections: Arc<()>,
     _stop: oneshot::Sender<()>,
 }
 
-impl Workers {
+impl<A: Answers> Workers<A> {
     /// `shared` is made once for each thread.
-    pub(super) fn start(count: usize, shared: impl Fn() -> Shared) -> io::Result<Self> {
+    pub(super) fn start(count: usize, shared: impl Fn() -> Shared<A>) -> io::Result<Self> {
         let workers = (0..count.max(1)).map(|number| Worker::start(number, shared()));
         workers.collect::<io::Result<_>>().map(Self)
     }
@@ -37,11 +37,11 @@ impl Workers {
     pub(super) fn serve<F>(
         &self,
         stream: TcpStream,
-        serve: impl FnOnce(TcpStream, Arc<Shared>) -> F + Send + 'static,
+        serve: impl FnOnce(TcpStream, Arc<Shared<A>>) -> F + Send + 'static,
     ) where
         F: Future<Output = ()> + Send,
     {
-        let least = |worker: &&Worker| Arc::strong_count(&worker.connections);
+        let least = |worker: &&Worker<A>| Arc::strong_count(&worker.connections);
         let Some(worker) = self.0.iter().min_by_key(least) else { return };
         let (connections, shared) = (worker.connections.clone(), worker.shared.clone());
         // A stream belongs to the thread that waits for its bytes.
@@ -56,8 +56,8 @@ impl Workers {
     }
 }
 
-impl Worker {
-    fn start(number: usize, shared: Shared) -> io::Result<Self> {
+impl<A: Answers> Worker<A> {
+    fn start(number: usize, shared: Shared<A>) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
