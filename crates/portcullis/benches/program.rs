@@ -1,8 +1,9 @@
 //! The figures of the program as it is shipped: CPU time for a review over TLS beside a bare hyper server that parses
 //! and answers the same JSON, the time of a restart, memory and size.
 //!
-//! Server and peer are processes of their own with the same allocator and the same runtime; their CPU time is what
-//! the kernel counts for all their threads. Rounds alternate between them, and medians are compared.
+//! Server and peer are processes of their own with the same allocator and the same runtime, on one processor; the
+//! client has another. Their CPU time is what the kernel counts for all their threads. Rounds alternate between them,
+//! and medians are compared.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +16,8 @@
 mod load;
 #[path = "program/peer.rs"]
 mod peer;
+#[path = "program/processors.rs"]
+mod processors;
 #[path = "program/restart.rs"]
 mod restart;
 #[path = "program/reviews.rs"]

@@ -73,6 +73,8 @@ impl Client {
         self.runtime.block_on(async {
             let awake = tokio::spawn(async {
                 loop {
+                    // A processor that shares its core with the server's leaves it to that one meanwhile.
+                    std::hint::spin_loop();
                     tokio::task::yield_now().await;
                 }
             });
