@@ -11,8 +11,11 @@ pub(super) type Mark = Arc<()>;
 
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    shards: [RwLock<Vec<Option<Arc<Entry>>>>; SHARDS],
+    shards: [RwLock<Vec<Option<Slot>>>; SHARDS],
 }
+
+/// An entry beside the hash that it is kept by: another one's is known as such without being read.
+type Slot = (u64, Arc<Entry>);
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -24,21 +27,27 @@ pub(super) struct Entry {
 
 /// Where a caller and a scope are remembered, if they are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spot {
-    shard: usize,
-    slot: usize,
+pub(super) struct Spot(u64);
+
+impl Spot {
+    fn shard(self) -> usize {
+        self.0 as usize % SHARDS
+    }
+
+    fn slot(self) -> usize {
+        (self.0 >> 32) as usize % SLOTS
+    }
 }
 
 impl Memo {
     pub(super) fn spot(&self, caller: &Caller, scope: &Scope) -> Spot {
-        let hash = hash::mix(hash::of_object(caller.object_id), hash::of_text(scope.folded()));
-        Spot { shard: hash as usize % SHARDS, slot: (hash >> 32) as usize % SLOTS }
+        Spot(hash::mix(hash::of_object(caller.object_id), hash::of_text(scope.folded())))
     }
 
     /// Never waits: where another thread is just writing, nothing is known.
     pub(super) fn get(&self, spot: Spot, mark: &Mark, caller: &Caller, scope: &Scope) -> Option<Arc<Entry>> {
-        let slots = self.shards.get(spot.shard)?.try_read().ok()?;
-        let entry = slots.get(spot.slot)?.as_ref()?;
+        let slots = self.shards.get(spot.shard())?.try_read().ok()?;
+        let (_, entry) = slots.get(spot.slot())?.as_ref().filter(|(hash, _)| *hash == spot.0)?;
         (Arc::ptr_eq(&entry.mark, mark) && entry.scope == *scope && entry.caller.is_same(caller))
             .then(|| entry.clone())
     }
@@ -54,12 +63,12 @@ impl Memo {
     ) -> Arc<Entry> {
         let entry =
             Arc::new(Entry { mark: mark.clone(), caller: caller.clone(), scope: scope.clone(), found });
-        let slots = self.shards.get(spot.shard).and_then(|shard| shard.try_write().ok());
+        let slots = self.shards.get(spot.shard()).and_then(|shard| shard.try_write().ok());
         let before = slots.and_then(|mut slots| {
             if slots.is_empty() {
                 slots.resize(SLOTS, None);
             }
-            slots.get_mut(spot.slot).and_then(|slot| slot.replace(entry.clone()))
+            slots.get_mut(spot.slot()).and_then(|slot| slot.replace((spot.0, entry.clone())))
         });
         drop(before);
         entry

@@ -96,12 +96,9 @@ impl Base {
         self.run_from(key as usize, key, scope)
     }
 
-    /// The runs of several scopes. The table is read for all of them before any run is, so that the reads,
-    /// most of them far away in memory, do not wait for each other.
-    pub(super) fn runs<'a>(
-        &'a self,
-        scopes: &'a [&str],
-    ) -> impl Iterator<Item = (u64, Option<(u32, &'a Run)>)> {
+    /// The runs of several scopes. Each step is taken for all of them before the next one is, so that its reads, most of
+    /// them far away in memory, do not wait for each other: first the table, then the runs, then their texts.
+    pub(super) fn runs<'a>(&'a self, scopes: &[&str]) -> Vec<(u64, Option<(u32, &'a Run)>)> {
         let mask = self.table.len().wrapping_sub(1);
         let first = |scope: &&str| {
             let key = hash::of_text(scope);
@@ -112,14 +109,15 @@ impl Base {
             (key, number.and_then(|number| self.runs.get(number as usize)).map(|run| run.hash))
         };
         let hashes: Vec<(u64, Option<u64>)> = guesses.into_iter().map(hash).collect();
-        hashes.into_iter().zip(scopes).map(|((key, hash), scope)| {
+        let run = |((key, hash), scope): ((u64, Option<u64>), &&str)| {
             let run = match hash {
                 None => None,
                 Some(hash) if hash == key => self.run(key, scope),
                 Some(_) => self.run_from(key as usize + 1, key, scope),
             };
             (key, run)
-        })
+        };
+        hashes.into_iter().zip(scopes).map(run).collect()
     }
 
     fn run_from(&self, place: usize, key: u64, scope: &str) -> Option<(u32, &Run)> {
