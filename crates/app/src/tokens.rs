@@ -6,6 +6,7 @@
 
 pub mod audience;
 pub mod claims;
+mod signing;
 mod verified;
 
 use std::sync::Arc;
@@ -18,30 +19,19 @@ use domain::{
     snapshot::Snapshot,
 };
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Semaphore;
 
 pub use audience::Audience;
 pub use claims::{IdTokenRequest, TokenRequest, Version};
+use signing::Signing;
 use verified::{Verified, VerifiedTokens};
 
 use crate::{App, Caller, CallerKind, Error, keys::KeyRing};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TokenState {
     pub(crate) keys: KeyRing,
     verified: VerifiedTokens,
-    signing: Arc<Semaphore>,
-}
-
-impl Default for TokenState {
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self {
-            keys: KeyRing::default(),
-            verified: VerifiedTokens::default(),
-            signing: Arc::new(Semaphore::new(cores)),
-        }
-    }
+    signing: Signing,
 }
 
 /// A signed token with what its client is told beside it.
@@ -215,13 +205,8 @@ impl App {
             ));
         }
         let (kid, key) = self.current_signing_key(snapshot)?;
-        let permit = self.inner.tokens.signing.clone().acquire_owned().await.map_err(Error::internal)?;
-        let signed = tokio::task::spawn_blocking(move || {
-            let signed = jwt::sign(&key, &kid, &claims);
-            drop(permit);
-            signed
-        });
-        signed.await.map_err(Error::internal)?.map_err(Error::internal)
+        let signed = self.inner.tokens.signing.make(move || jwt::sign(&key, &kid, &claims));
+        signed.await?.map_err(Error::internal)
     }
 
     fn new_uti(&self) -> Result<String, Error> {
