@@ -154,6 +154,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_webhook_that_the_router_knows_is_seen() {
+        let known = crate::surface().filter(|(_, path)| path.starts_with("/webhooks/"));
+        let known: Vec<String> = known
+            .map(|(_, path)| path.replace("{cluster}", "3f0d0d4e-56a4-4a58-8f5b-0c8e2a1d9b77"))
+            .collect();
+        assert_eq!(known.len(), 2);
+        assert!(known.iter().all(|path| Webhook::asked(&Method::POST, path).is_some()), "{known:?}");
+    }
+
+    #[test]
     fn the_plain_paths_of_webhooks_are_seen_and_everything_else_is_left_to_the_router() {
         let id = "3f0d0d4e-56a4-4a58-8f5b-0c8e2a1d9b77";
         let cluster = ClusterId::parse(id).ok();

@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     num::NonZero,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::available_parallelism,
 };
@@ -76,9 +77,12 @@ struct Work {
 }
 
 impl Work {
+    /// A panic is for the one whose job it was, who hears that there is no answer; the others still wait for this thread.
     fn until_none_waits(mut self) {
         while let Some(job) = self.next() {
-            job();
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                tracing::error!("making a signature ended in a panic, which is a fault of ours");
+            }
         }
     }
 
@@ -94,7 +98,7 @@ impl Work {
     }
 }
 
-/// A thread that was never started, or that a panic has ended, does not count either.
+/// A thread that was never started, as while its runtime stops, does not count either.
 impl Drop for Work {
     fn drop(&mut self) {
         if !self.ended {
@@ -145,11 +149,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_for_its_own_caller_alone() {
-        let signing = Signing::default();
-        for _ in 0..8 {
-            assert!(signing.make(|| -> () { panic!("in a test") }).await.is_err());
+        let signing = Signing { processors: 1, ..Signing::default() };
+        let ask = |number: usize| {
+            let signing = signing.clone();
+            let sign = move || if number.is_multiple_of(2) { panic!("in a test") } else { number };
+            tokio::spawn(async move { signing.make(sign).await.ok() })
+        };
+        // All of them wait for one thread, which is this one.
+        signing.queue().working = 1;
+        let asked: Vec<_> = (0..8).map(ask).collect();
+        while signing.queue().waiting.len() < asked.len() {
+            tokio::task::yield_now().await;
+        }
+        Work { signing: signing.clone(), ended: false }.until_none_waits();
+        for (number, answer) in asked.into_iter().enumerate() {
+            assert_eq!(answer.await.unwrap(), (number % 2 == 1).then_some(number));
         }
         assert_eq!(signing.make(|| 1).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_never_starts_does_not_count() {
+        let signing = Signing::default();
+        signing.queue().working = 1;
+        drop(Work { signing: signing.clone(), ended: false });
+        assert_eq!(signing.queue().working, 0);
     }
 
     #[tokio::test]
