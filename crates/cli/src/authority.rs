@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::address::Base;
+
 /// The client id of this program.
 pub(crate) const CLIENT_ID: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
 /// The audience of cluster tokens.
@@ -18,7 +20,7 @@ pub(crate) const KUBELOGIN_CLIENT_ID: &str = "80faf920-1908-4b52-b5ef-a8e7bedfc6
 #[derive(Clone, Debug)]
 pub(crate) struct Authority {
     http: reqwest::Client,
-    base: String,
+    base: Base,
     tenant: String,
 }
 
@@ -93,12 +95,12 @@ pub(crate) fn http_client(ca_pem: Option<&str>) -> anyhow::Result<reqwest::Clien
 }
 
 impl Authority {
-    pub(crate) fn new(http: reqwest::Client, base: &str, tenant: &str) -> Self {
-        Self { http, base: base.trim_end_matches('/').to_owned(), tenant: tenant.to_owned() }
+    pub(crate) fn new(http: reqwest::Client, base: &str, tenant: &str) -> anyhow::Result<Self> {
+        Ok(Self { http, base: Base::parse(base)?, tenant: tenant.to_owned() })
     }
 
-    pub(crate) fn address(&self, endpoint: &str) -> String {
-        format!("{}/{}/oauth2/v2.0/{endpoint}", self.base, self.tenant)
+    pub(crate) fn address(&self, endpoint: &str) -> anyhow::Result<reqwest::Url> {
+        self.base.below(&[&self.tenant, "oauth2", "v2.0", endpoint])
     }
 
     /// Asks the token endpoint.
@@ -154,8 +156,8 @@ impl Authority {
         endpoint: &str,
         form: &[(&str, &str)],
     ) -> anyhow::Result<T> {
-        let address = self.address(endpoint);
-        let response = self.http.post(&address).form(form).send().await;
+        let address = self.address(endpoint)?;
+        let response = self.http.post(address.clone()).form(form).send().await;
         let response = response.with_context(|| {
             format!("asking {address}: is the server running, and is its certificate authority given?")
         })?;

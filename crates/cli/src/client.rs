@@ -4,12 +4,13 @@ use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::session::Session;
+use crate::{address::Server, session::Session};
 
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) session: Session,
     http: reqwest::Client,
+    server: Server,
     token: String,
 }
 
@@ -25,8 +26,8 @@ impl Client {
     /// With the token of the session, renewed if need be.
     pub(crate) async fn open() -> anyhow::Result<Self> {
         let (session, token) = Session::management_token().await?;
-        let http = session.http()?;
-        Ok(Self { session, http, token })
+        let (http, server) = (session.http()?, session.server()?);
+        Ok(Self { session, http, server, token })
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -69,8 +70,8 @@ impl Client {
             match link {
                 None => return Ok(all),
                 // A list that goes on elsewhere is not complete.
-                Some(link) => match link.strip_prefix(&self.session.url) {
-                    Some(path) => next = path.to_owned(),
+                Some(link) => match self.server.path_of(link) {
+                    Some(path) => next = path,
                     None => bail!(
                         "the list goes on at {link}, not at {}: sign in again with the server's own address",
                         self.session.url
@@ -97,8 +98,8 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let address = format!("{}{path}", self.session.url);
-        let mut request = self.http.request(method, &address).bearer_auth(&self.token);
+        // The token goes along, so nothing is asked but the server that it is for.
+        let mut request = self.http.request(method, self.server.at(path)?).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -1,6 +1,7 @@
 //! The command line: everything but the server itself. It talks HTTP to a server, and shares no code with it
 //! but the domain, for `eval`.
 
+mod address;
 mod authority;
 mod client;
 pub mod cmd;
@@ -99,12 +100,18 @@ pub fn run(command: Command) -> ExitCode {
     execute("portcullis", dispatch(command))
 }
 
+/// The answer was no, and has been printed: scripts see it by the exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("no")]
+struct SaidNo;
+
 /// Does the work; an error is printed under the program's name.
 fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work));
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<SaidNo>() => ExitCode::FAILURE,
         Err(error) => {
             // What others have named does not reach the terminal as commands.
             let told = format!("{error:#}").replace(|each: char| each.is_control() && each != '\n', " ");

@@ -13,6 +13,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::{
+    address::Server,
     authority::{Authority, CLIENT_ID, Tokens, http_client},
     client::Client,
     session::{Credential, Session},
@@ -21,10 +22,11 @@ use crate::{
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub struct LoginArgs {
-    /// Address of the server, such as https://localhost:8443
-    #[arg(long, required_unless_present = "from")]
+    /// Address of the server, such as https://localhost:8443 [default: that of the last sign-in]
+    #[arg(long)]
     url: Option<String>,
-    /// Certificate authority of the server (PEM), where the system does not know it
+    /// Certificate authority of the server (PEM), where the system does not know it [default: that of the last
+    /// sign-in there]
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Tenant to sign in to, by id or domain
@@ -74,6 +76,7 @@ pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
         None => from_flags(&arguments).await?,
     };
     session.save()?;
+    session.remember_server()?;
     let client = Client::open().await?;
     if let Ok(subscription) = client.subscription().await {
         session = Session::load()?;
@@ -89,20 +92,36 @@ async fn from_file(file: &Path) -> anyhow::Result<Session> {
     let first: FirstAdmin = serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is not the file of a first administrator", file.display()))?;
     let pem = read_pem(&first.ca_file)?;
-    let authority = Authority::new(http_client(Some(&pem))?, &first.url, &first.tenant_id);
+    let authority = Authority::new(http_client(Some(&pem))?, &first.url, &first.tenant_id)?;
     let scope = scope(&first.url);
     let tokens = password(&authority, &first.user_principal_name, &first.password, &scope).await?;
     of_person(&first.url, Some(pem), &first.tenant_id, tokens)
 }
 
 async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
-    let url = arguments.url.as_deref().unwrap_or_default().trim_end_matches('/').to_owned();
-    if !url.starts_with("https://") {
-        bail!("--url {url}: expected an https address such as https://localhost:8443");
-    }
-    let pem = arguments.ca_file.as_deref().map(read_pem).transpose()?;
-    let tenant = arguments.tenant.as_deref().unwrap_or("organizations");
-    let authority = Authority::new(http_client(pem.as_deref())?, &url, tenant);
+    let named = arguments.url.as_deref().map(|url| Server::parse(url).context("--url")).transpose()?;
+    let last = match &named {
+        // What is kept of another server has no say here, damaged or not.
+        Some(named) => {
+            let last = Session::last_server().ok().flatten();
+            last.filter(|last| Server::parse(&last.url).is_ok_and(|last| last == *named))
+        }
+        None => Session::last_server()?,
+    };
+    let url = match (named, &last) {
+        (Some(named), _) => named.as_text(),
+        (None, Some(last)) => last.url.clone(),
+        (None, None) => bail!("say which server: `portcullis login --url https://HOST:PORT`"),
+    };
+    let pem = match &arguments.ca_file {
+        Some(file) => Some(read_pem(file)?),
+        None => last.as_ref().and_then(|last| last.certificate_authority.clone()),
+    };
+    // The tenant of an earlier sign-in counts for whoever names nothing at all.
+    let known = last.filter(|_| arguments.url.is_none()).map(|last| last.tenant);
+    let tenant = arguments.tenant.clone().or(known).unwrap_or_else(|| "organizations".to_owned());
+    let tenant = tenant.as_str();
+    let authority = Authority::new(http_client(pem.as_deref())?, &url, tenant)?;
     let scope = scope(&url);
     let Some(user) = &arguments.username else {
         let tokens = match arguments.browser {
@@ -186,11 +205,12 @@ fn read_pem(file: &Path) -> anyhow::Result<String> {
 
 const EXAMPLES: &str = "\
 Examples:
+  portcullis login
   portcullis login --from portcullis-data/first-admin.json
   portcullis login --url https://localhost:8443 --ca-file ca.crt
   portcullis login --url https://localhost:8443 --ca-file ca.crt --browser
   portcullis login --url https://localhost:8443 --username alice@example.org --password-stdin < password.txt
   portcullis login --url https://localhost:8443 --service-principal --username ID --certificate build.pem
 
-Without more it shows a code to enter in any browser. The session is kept in PORTCULLIS_CONFIG_DIR, or
+Without more it shows a code to enter in any browser, of the server of the last sign-in. The session is kept in PORTCULLIS_CONFIG_DIR, or
 ~/.config/portcullis, and renewed by itself.";

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    address::Server,
     authority::{Authority, CLIENT_ID, Tokens, http_client},
     files,
     login::assertion,
@@ -29,6 +30,15 @@ pub(crate) struct Session {
     /// Access tokens by scope, while they last.
     #[serde(default)]
     tokens: BTreeMap<String, Kept>,
+}
+
+/// Where somebody was signed in last. No secret is in it, and `portcullis logout` leaves it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LastServer {
+    pub(crate) url: String,
+    /// PEM.
+    pub(crate) certificate_authority: Option<String>,
+    pub(crate) tenant: String,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -102,12 +112,40 @@ impl Session {
         files::replace_private(&path, &serde_json::to_vec_pretty(self)?)
     }
 
+    /// The server of the last sign-in, whether or not somebody is signed in still.
+    pub(crate) fn last_server() -> anyhow::Result<Option<LastServer>> {
+        let path = directory()?.join(LAST_SERVER);
+        match std::fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .with_context(|| format!("{} cannot be read: name the server with --url", path.display())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    /// Keeps the server for the next `portcullis login`, which then needs no address.
+    pub(crate) fn remember_server(&self) -> anyhow::Result<()> {
+        let last = LastServer {
+            url: self.url.clone(),
+            certificate_authority: self.certificate_authority.clone(),
+            tenant: self.tenant.clone(),
+        };
+        files::replace_private(&directory()?.join(LAST_SERVER), &serde_json::to_vec_pretty(&last)?)
+    }
+
     pub(crate) fn forget() -> anyhow::Result<bool> {
         match std::fs::remove_file(file()?) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Where the session is; the file may have been written by hand.
+    pub(crate) fn server(&self) -> anyhow::Result<Server> {
+        Server::parse(&self.url)
+            .context("the session names no server: sign in again with `portcullis login --url URL`")
     }
 
     pub(crate) fn http(&self) -> anyhow::Result<reqwest::Client> {
@@ -187,7 +225,7 @@ impl Session {
     }
 
     async fn sign_in(&self, scope: &str) -> anyhow::Result<Tokens> {
-        let authority = Authority::new(self.http()?, &self.url, &self.tenant);
+        let authority = Authority::new(self.http()?, &self.url, &self.tenant)?;
         match &self.credential {
             Credential::RefreshToken(token) => {
                 let scope = format!("{scope} openid profile offline_access");
@@ -209,7 +247,7 @@ impl Session {
                 authority.token(&form).await
             }
             Credential::Certificate { client_id, file } => {
-                let assertion = assertion::sign(file, client_id, &authority.address("token"))?;
+                let assertion = assertion::sign(file, client_id, authority.address("token")?.as_str())?;
                 authority.by_assertion(client_id, &assertion, scope).await
             }
             Credential::FederatedToken { client_id, file } => {
@@ -231,5 +269,6 @@ pub(crate) fn directory() -> anyhow::Result<PathBuf> {
     configured.context("no place for the session: set PORTCULLIS_CONFIG_DIR")
 }
 
+const LAST_SERVER: &str = "last-server.json";
 /// A token that ends sooner is renewed.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);

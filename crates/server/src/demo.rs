@@ -3,6 +3,7 @@
 //! refused, by real requests; with kubectl where that is installed.
 
 mod company;
+mod table;
 mod walk;
 
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! Logging. Lines carry dotted fields; no token, password, code or cookie is ever among them.
 
+use std::io::IsTerminal;
+
 use anyhow::anyhow;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -8,7 +10,11 @@ use crate::settings::LogFormat;
 /// Starts logging to standard error. `PORTCULLIS_LOG` chooses what is logged, `info` where it is not set.
 pub fn start(format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Colours are for a terminal; a file or a collector of logs gets plain text (https://no-color.org).
+    let colours =
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let builder =
+        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(colours);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.try_init(),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{cluster::cluster_path, group::principal, role};
 use crate::{
+    address::resource_id,
     client::{CLUSTERS, Client, ROLES, encode},
     output::{Column, OutputArgs},
 };
@@ -209,7 +210,7 @@ async fn find(client: &Client, scope: &str, assignee: &str, role: &str) -> anyho
 /// The address of an assignment: of its whole resource id, or of its name, looked for in the subscription.
 async fn path(client: &Client, id: &str) -> anyhow::Result<String> {
     if id.to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
-        return Ok(format!("{id}?{ROLES}"));
+        return Ok(format!("{}?{ROLES}", resource_id(id)?));
     }
     if Uuid::parse_str(id).is_err() {
         bail!(
@@ -236,7 +237,7 @@ fn scope_of(assignment: &Value) -> String {
 impl PlaceArgs {
     async fn scope(&self, client: &Client) -> anyhow::Result<String> {
         if let Some(scope) = &self.scope {
-            return Ok(scope.clone());
+            return resource_id(scope).context("--scope");
         }
         let subscription = client.subscription().await?;
         let Some(cluster) = &self.cluster else {

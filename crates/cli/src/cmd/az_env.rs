@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::{
+    address::Server,
     files,
     session::{self, Session},
 };
@@ -35,15 +36,12 @@ pub struct AzEnvArgs {
 pub(crate) fn run(arguments: &AzEnvArgs) -> anyhow::Result<()> {
     let session = Session::find()?;
     let url = match (&arguments.url, &session) {
-        (Some(url), _) => url.trim_end_matches('/').to_owned(),
-        (None, Some(session)) => session.url.clone(),
+        (Some(url), _) => Server::parse(url).context("--url")?.as_text(),
+        (None, Some(session)) => session.server()?.as_text(),
         (None, None) => {
             bail!("give the address of the server with --url, or sign in with `portcullis login`")
         }
     };
-    if !url.starts_with("https://") {
-        bail!("--url: \"{url}\" is not an https address");
-    }
     let session = session.filter(|session| session.url == url);
     let authority = match &arguments.ca_file {
         Some(path) => {

@@ -46,11 +46,15 @@ pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Re
         Some(wanted) => Some(user_of(wanted, &files)?),
     };
     let program = program(precedence);
+    // An entry of an old kubectl names no authority: then it is the one that somebody here is signed in to.
+    let session = Session::find().ok().flatten();
     for path in &files {
         let changed = Kubeconfig::change(path, |config| {
             let users = config.users.iter_mut().flatten();
             let wanted = users.filter(|user| only.as_ref().is_none_or(|only| user.name == *only));
-            let convert = |user| convert(user, &flags, arguments.azure_config_dir.as_deref(), &program);
+            let convert = |user| {
+                convert(user, &flags, arguments.azure_config_dir.as_deref(), &program, session.as_ref())
+            };
             Ok(wanted.map(convert).filter(|changed| *changed).count())
         })?;
         let shown = path.display();
@@ -82,8 +86,23 @@ fn user_of(context: &str, files: &[PathBuf]) -> anyhow::Result<String> {
 }
 
 /// Changes an entry that signs in by a credential plugin of ours or kubelogin's; others stay.
-fn convert(user: &mut Named, flags: &SignInArgs, azure_config: Option<&Path>, program: &str) -> bool {
-    let old = arguments_of(user);
+fn convert(
+    user: &mut Named,
+    flags: &SignInArgs,
+    azure_config: Option<&Path>,
+    program: &str,
+    session: Option<&Session>,
+) -> bool {
+    let old = match arguments_of_provider(user) {
+        Some(mut old) => {
+            let authority = session.map(|session| ["--authority-host".to_owned(), session.url.clone()]);
+            old.extend(authority.into_iter().flatten());
+            // Its tokens go: what signs in now keeps its own.
+            user.content.insert("user".into(), json!({"exec": plugin_entry(session)}));
+            old
+        }
+        None => arguments_of(user),
+    };
     if !old.iter().any(|each| each == "get-token") {
         return false;
     }
@@ -131,6 +150,7 @@ fn plugin_arguments(flags: &SignInArgs, old: &[String]) -> Vec<String> {
         ("--redirect-url", only(LoginMode::Interactive, either(&flags.redirect_url, "--redirect-url"))),
         ("--login-hint", only(LoginMode::Interactive, either(&flags.login_hint, "--login-hint"))),
         ("--timeout", only(LoginMode::Azurecli, flags.timeout.clone())),
+        ("--subscription", only(LoginMode::Azurecli, either(&flags.subscription, "--subscription"))),
     ] {
         if let Some(value) = value {
             arguments.extend([flag.to_owned(), value]);
@@ -162,17 +182,42 @@ pub(crate) fn use_session(user: &mut Named, session: &Session) {
         "--authority-host",
         &session.url,
     ];
-    let ca = session.certificate_authority.as_ref().map(|pem| STANDARD.encode(pem));
-    let env = ca.map(|ca| json!([{"name": CA_DATA, "value": ca}])).unwrap_or(Value::Null);
-    let exec = json!({
+    let mut exec = plugin_entry(Some(session));
+    if let Some(members) = exec.as_object_mut() {
+        members.insert("command".into(), program(Precedence::Flag).into());
+        members.insert("args".into(), json!(args));
+    }
+    user.content.insert("user".into(), json!({"exec": exec}));
+}
+
+/// An `auth-provider` of the name `azure`, which kubectl knew up to release 1.25, as the arguments of a plugin. What it
+/// says of the audience's form (`config-mode`) has no meaning here: tokens never carry the prefix `spn:`.
+fn arguments_of_provider(user: &Named) -> Option<Vec<String>> {
+    let provider = user.content.get("user")?.get("auth-provider")?;
+    provider.get("name").and_then(Value::as_str).filter(|name| *name == "azure")?;
+    let config = provider.get("config");
+    let said = |member: &str| config.and_then(|config| config.get(member)).and_then(Value::as_str);
+    let mut arguments = vec!["get-token".to_owned()];
+    for (flag, member) in
+        [("--server-id", "apiserver-id"), ("--client-id", "client-id"), ("--tenant-id", "tenant-id")]
+    {
+        if let Some(value) = said(member).filter(|value| !value.is_empty()) {
+            arguments.extend([flag.to_owned(), value.to_owned()]);
+        }
+    }
+    Some(arguments)
+}
+
+/// An entry that calls a plugin and trusts the server of the session; what it is called with is still to be said.
+fn plugin_entry(session: Option<&Session>) -> Value {
+    let authority = session.and_then(|session| session.certificate_authority.as_ref());
+    let variables = authority.map(|pem| json!([{"name": CA_DATA, "value": STANDARD.encode(pem)}]));
+    json!({
         "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "command": program(Precedence::Flag),
-        "args": args,
-        "env": env,
+        "env": variables,
         "interactiveMode": "IfAvailable",
         "provideClusterInfo": false,
-    });
-    user.content.insert("user".into(), json!({"exec": exec}));
+    })
 }
 
 fn arguments_of(user: &Named) -> Vec<String> {

@@ -58,7 +58,7 @@ async fn token(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
         return Ok((cached.access_token.clone(), cached.expires));
     }
     let http = http_client(authority_certificate()?.as_deref())?;
-    let authority = Authority::new(http, base, arguments.tenant());
+    let authority = Authority::new(http, base, arguments.tenant())?;
     let tokens = match cached.and_then(|cached| cached.refresh_token) {
         None => flows::sign_in(arguments, &authority, client).await?,
         Some(refresh) => match flows::renew(arguments, &authority, client, &refresh).await {

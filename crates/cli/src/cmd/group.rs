@@ -5,6 +5,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    SaidNo,
     client::{Client, encode, quote},
     confirm::ConfirmArgs,
     output::{Column, OutputArgs},
@@ -101,7 +102,7 @@ pub enum MemberCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Say whether somebody is in a group, nested groups included
+    /// Say whether somebody is in a group, nested groups included; ends with 1 for no
     #[command(after_help = "Examples:
   portcullis group member check sre alice@example.org")]
     Check {
@@ -204,6 +205,9 @@ async fn member(client: &Client, command: MemberCommand) -> anyhow::Result<()> {
             let answer = client.post(&path, &json!({"groupIds": [id]})).await?;
             let inside = answer.get("value").and_then(Value::as_array).is_some_and(|held| !held.is_empty());
             println!("{}", if inside { "yes" } else { "no" });
+            if !inside {
+                return Err(SaidNo.into());
+            }
         }
     }
     Ok(())

@@ -48,7 +48,7 @@ pub(crate) async fn sign_in(
     let address = format!(
         "{}?response_type=code&client_id={client_id}&redirect_uri={}&scope={}&state={state}\
          &code_challenge={challenge}&code_challenge_method=S256&response_mode=form_post{hint}",
-        authority.address("authorize"),
+        authority.address("authorize")?,
         encode(&redirect_uri),
         encode(scope)
     );

@@ -164,11 +164,19 @@ fn the_demo_goes_as_expected() {
         assert!(out.contains(way), "{out}");
     }
     // Each step says what decided: a grant where it was allowed, a lack or a fact where it was not.
-    let steps: Vec<&str> =
-        out.lines().filter(|line| line.starts_with('W') && !line.starts_with("WAY")).collect();
+    let mut steps: Vec<String> = Vec::new();
+    for line in out.lines() {
+        match steps.last_mut() {
+            _ if line.starts_with('W') && !line.starts_with("WAY") => steps.push(line.to_owned()),
+            Some(step) if line.starts_with("  ") => step.push_str(&format!(" {}", line.trim())),
+            _ => {}
+        }
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     assert_eq!(steps.len(), 17, "{out}");
+    assert!(out.trim_end().ends_with("\n17 of 17 as expected"), "{out}");
     for step in steps {
-        let decided = match step.contains(" allowed  ") {
+        let decided = match step.contains(" allowed ") {
             true => ["RBAC: allowed by", "Azure RBAC: allowed by", "Azure RBAC: holds"],
             false => [
                 "no binding grants it; a binding to",

@@ -19,5 +19,6 @@ mod person;
 mod plugin;
 mod resources;
 mod running;
+mod session;
 mod ways;
 mod webdriver;

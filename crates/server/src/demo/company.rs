@@ -250,12 +250,15 @@ impl Company {
             self.authority_file.display()
         );
         println!("  people     alice@, bob@, carol@, dave@portcullis.local\n");
-        println!("Try, in another terminal:\n");
-        println!("  export PORTCULLIS_CONFIG_DIR={0}/me KUBECONFIG={0}/kubeconfig", self.place.display());
-        println!("  portcullis login --url {} --ca-file {}", running.url, self.authority_file.display());
-        println!("  portcullis cluster credentials azure -g demo");
+        let (program, place) = (program(), self.place.display());
+        println!("Try, in another terminal, as alice:\n");
+        println!("  export PORTCULLIS_CONFIG_DIR={place}/me KUBECONFIG={place}/kubeconfig");
+        println!("  echo '{PASSWORD}' | {program} login --url {} \\", running.url);
+        println!("    --ca-file {} \\", self.authority_file.display());
+        println!("    --username {} --password-stdin", upn("alice"));
+        println!("  {program} cluster credentials azure -g demo");
         println!("  kubectl get pods -n web\n");
-        println!("As administrator: portcullis login --from {}/data/first-admin.json", self.place.display());
+        println!("As administrator:\n\n  {program} login --from {place}/data/first-admin.json");
     }
 }
 
@@ -271,6 +274,18 @@ fn client(authority: &str, identity: Option<&[u8]>) -> anyhow::Result<reqwest::C
         builder = builder.identity(reqwest::Identity::from_pem(identity)?);
     }
     Ok(builder.build()?)
+}
+
+/// How a shell finds this program: by its name, where that leads here, else by its place.
+fn program() -> String {
+    let Ok(own) = std::env::current_exe() else { return "portcullis".to_owned() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).map(|place| place.join("portcullis")).find(|place| place.is_file());
+    match found.and_then(|found| found.canonicalize().ok()) == own.canonicalize().ok() {
+        true => "portcullis".to_owned(),
+        false => own.display().to_string(),
+    }
 }
 
 async fn sign_in(

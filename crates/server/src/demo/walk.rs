@@ -6,7 +6,10 @@ use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::company::{Answer, Company, upn};
+use super::{
+    company::{Answer, Company, upn},
+    table,
+};
 
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
@@ -16,13 +19,19 @@ pub(super) struct Walk<'a> {
 }
 
 #[derive(Debug)]
-struct Step {
-    way: &'static str,
-    who: &'static str,
-    what: String,
-    expected: bool,
-    allowed: bool,
-    reason: String,
+pub(super) struct Step {
+    pub(super) way: &'static str,
+    pub(super) who: &'static str,
+    pub(super) what: String,
+    pub(super) expected: bool,
+    pub(super) allowed: bool,
+    pub(super) reason: String,
+}
+
+impl Step {
+    pub(super) fn is_as_expected(&self) -> bool {
+        self.allowed == self.expected
+    }
 }
 
 /// How somebody shows who they are.
@@ -60,16 +69,8 @@ impl<'a> Walk<'a> {
     /// Prints the steps as a table and gives the number of those that differ.
     pub(super) fn print(&self) -> usize {
         let how = if self.kubectl { "kubectl" } else { "HTTP requests (kubectl is not installed)" };
-        println!("Asked with {how}.\n");
-        println!("{:<4} {:<7} {:<44} {:<9} WHY", "WAY", "WHO", "ASKS FOR", "ANSWER");
-        for step in &self.steps {
-            let answer = if step.allowed { "allowed" } else { "refused" };
-            let mark = if step.allowed == step.expected { "" } else { "  <-- NOT EXPECTED" };
-            println!("{:<4} {:<7} {:<44} {answer:<9} {}{mark}", step.way, step.who, step.what, step.reason);
-        }
-        let differing = self.steps.iter().filter(|step| step.allowed != step.expected).count();
-        println!("\n{} steps, {differing} of them not as expected.\n", self.steps.len());
-        differing
+        println!("Asked with {how}.\n\n{}", table::render(&self.steps));
+        self.steps.iter().filter(|step| !step.is_as_expected()).count()
     }
 
     /// W1: a personal certificate, bound to cluster-admin, on record and revocable.

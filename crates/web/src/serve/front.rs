@@ -30,6 +30,7 @@ use tower::Service;
 use tracing::Instrument;
 
 use crate::{
+    host,
     page::plain,
     path,
     trace::{Counts, Peer, RequestContext, RequestId},
@@ -152,8 +153,12 @@ async fn answer<A: Answers>(
     let started = Instant::now();
     let id = context.id;
     let uri = request.uri().clone();
-    if let Err(error) = path::check(uri.path()) {
-        let response = plain(StatusCode::BAD_REQUEST, error.to_string());
+    let refused = match host::check(request.version(), &uri, request.headers()) {
+        Ok(()) => path::check(uri.path()).err().map(|error| error.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(why) = refused {
+        let response = plain(StatusCode::BAD_REQUEST, why);
         return finished(&shared.counts, uri.path(), id, started, response);
     }
     let span = tracing::debug_span!(

@@ -68,3 +68,28 @@ fn a_variable_is_set_once_beside_the_others() {
     let expected = json!([{"name": CA_DATA, "value": "x"}, {"name": "AZURE_CONFIG_DIR", "value": "/two"}]);
     assert_eq!(exec["env"], expected);
 }
+
+#[test]
+fn an_entry_of_an_old_kubectl_calls_the_plugin_and_loses_its_tokens() {
+    let text = "users:\n- name: u\n  user:\n    auth-provider:\n      name: azure\n      config:\n        \
+                apiserver-id: s\n        client-id: c\n        tenant-id: t\n        environment: AzurePublicCloud\n        \
+                config-mode: '1'\n        access-token: secret\n        refresh-token: secret\n";
+    let mut config = Kubeconfig::parse(text).unwrap();
+    let user = &mut config.users.as_mut().unwrap()[0];
+    let flags = SignInArgs { authority_host: Some("https://h".into()), ..with(LoginMode::Devicecode) };
+    assert!(convert(user, &flags, None, "kubelogin", None));
+    let expected =
+        "get-token --login devicecode --server-id s --client-id c --tenant-id t --authority-host https://h";
+    assert_eq!(arguments_of(user).join(" "), expected);
+    assert_eq!(user.content["user"]["exec"]["command"], "kubelogin");
+    assert!(!config.render().unwrap().contains("secret"));
+}
+
+#[test]
+fn an_entry_of_another_provider_stays() {
+    let mut user: Named =
+        serde_json::from_value(json!({"name": "u", "user": {"auth-provider": {"name": "oidc"}}})).unwrap();
+    let before = user.clone();
+    assert!(!convert(&mut user, &with(LoginMode::Devicecode), None, "kubelogin", None));
+    assert_eq!(user, before);
+}

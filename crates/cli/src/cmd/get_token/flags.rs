@@ -33,6 +33,9 @@ pub struct SignInArgs {
     /// Address of the authority, such as https://localhost:8443 [env: AZURE_AUTHORITY_HOST]
     #[arg(long, value_name = "URL")]
     pub(crate) authority_host: Option<String>,
+    /// Subscription of the session of az, for azurecli, where az is signed in to several
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) subscription: Option<String>,
     /// User principal name, for ropc [env: AZURE_USERNAME, AAD_USER_PRINCIPAL_NAME]
     #[arg(long, value_name = "NAME")]
     pub(crate) username: Option<String>,

@@ -1,7 +1,7 @@
 //! The ways of signing in, one request or one conversation each. What is kept of them is the business of
 //! [`super`].
 
-use std::{process::Stdio, time::Duration};
+use std::{io::IsTerminal, process::Stdio, time::Duration};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -22,6 +22,10 @@ pub(super) async fn sign_in(
     let scope = format!("{}/.default", arguments.server());
     let personal = personal(&scope);
     match arguments.mode() {
+        LoginMode::Portcullis if !somebody_reads() => bail!(
+            "you are not signed in, and nobody could enter a code here: run `portcullis login --url {}` first",
+            arguments.authority_host.as_deref().unwrap_or("URL").trim_end_matches('/')
+        ),
         LoginMode::Portcullis | LoginMode::Devicecode => authority.device_code(client, &personal).await,
         LoginMode::Interactive => {
             let place = browser::Place {
@@ -56,7 +60,7 @@ pub(super) async fn sign_in(
                 authority.token(&form).await
             }
             (None, Some(file)) => {
-                let assertion = assertion::sign(file, client, &authority.address("token"))?;
+                let assertion = assertion::sign(file, client, authority.address("token")?.as_str())?;
                 authority.by_assertion(client, &assertion, &scope).await
             }
             (None, None) => bail!(
@@ -98,8 +102,11 @@ pub(super) async fn renew(
 pub(super) async fn from_az(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
     let mut command = tokio::process::Command::new("az");
     command.args(["account", "get-access-token", "--resource", arguments.server(), "--output", "json"]);
-    if arguments.tenant() != ANY_TENANT {
-        command.args(["--tenant", arguments.tenant()]);
+    // az takes one of the two: a subscription says its tenant.
+    match &arguments.subscription {
+        Some(subscription) => drop(command.args(["--subscription", subscription])),
+        None if arguments.tenant() != ANY_TENANT => drop(command.args(["--tenant", arguments.tenant()])),
+        None => {}
     }
     command.stdin(Stdio::null()).kill_on_drop(true);
     let patience: Duration = arguments.patience()?;
@@ -116,6 +123,11 @@ pub(super) async fn from_az(arguments: &SignInArgs) -> anyhow::Result<(String, T
     let token = answer.get("accessToken").and_then(Value::as_str).context("az gave no token")?;
     let seconds = answer.get("expires_on").and_then(Value::as_i64).unwrap_or(0);
     Ok((token.to_owned(), Timestamp::from_second(seconds).unwrap_or(Timestamp::now())))
+}
+
+/// Whether a person may see what is said. A credential plugin's standard error is that of kubectl.
+fn somebody_reads() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 fn personal(scope: &str) -> String {

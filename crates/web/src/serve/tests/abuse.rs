@@ -55,6 +55,18 @@ async fn a_second_request_that_drips_is_closed_too() {
 }
 
 #[tokio::test]
+async fn a_request_for_two_hosts_is_refused() {
+    let server = Server::start().await;
+    for head in ["host: localhost\r\nhost: localhost\r\n", "host: a\r\nhost: b\r\n", ""] {
+        let mut stream = server.client().tls(b"http/1.1").await.unwrap();
+        let request = format!("GET /hello HTTP/1.1\r\n{head}connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("Host header"), "{head:?}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_quiet_connection_is_closed_after_its_time() {
     let server = Server::start().await;
     for version in [Version::HTTP_11, Version::HTTP_2] {
