@@ -151,14 +151,14 @@ fn what_cannot_be_a_sign_in_is_told_before_anything_is_asked() {
     let mut journey = Journey::begin();
     let say = |arguments: &[&str]| journey.portcullis("new", arguments, Some(""));
     say(&["login", "--url", "http://localhost:1"]).refused("expected an https address");
-    say(&["login", "--url", "localhost"]).refused("--url localhost");
+    say(&["login", "--url", "localhost"]).refused("--url: \"localhost\"");
     let missing = journey.path("none.crt");
     let missing = missing.to_str().unwrap();
     say(&["login", "--url", "https://localhost:1", "--ca-file", missing]).refused("none.crt");
     say(&["login", "--from", missing]).refused("none.crt");
     let said = say(&["login"]);
-    assert_eq!(said.code, Some(2));
-    said.refused("--url <URL>");
+    assert_eq!(said.code, Some(1));
+    said.refused("portcullis login --url https://HOST:PORT");
     let said = say(&["login", "--url", "https://localhost:1", "--certificate", missing]);
     assert_eq!(said.code, Some(2));
     said.refused("--service-principal");

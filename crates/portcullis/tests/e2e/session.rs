@@ -72,6 +72,7 @@ fn names_that_are_steps_in_a_path_are_refused() {
 fn login_alone_goes_to_the_last_server() {
     let journey = Journey::begin();
     journey.portcullis("new", &["login"], None).refused("portcullis login --url https://HOST:PORT");
+    journey.portcullis("admin", &["resource-group", "create", "rg"], None).ok();
     journey.person("alice");
     journey.portcullis("alice", &["logout"], None).ok();
     journey.portcullis("alice", &["whoami"], None).refused("portcullis login");
