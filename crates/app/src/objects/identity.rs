@@ -11,7 +11,9 @@ use crypto::cert::{Certificate, ClientVerifier};
 use domain::{cluster::AdminCertificate, id::ClusterId, kube::User, snapshot::Snapshot};
 
 use super::{Asked, ObjectError, Target, embedded};
-use crate::{App, credentials::valid_admin_certificate};
+use crate::{
+    App, credentials::valid_admin_certificate, reviews::ReviewedToken, well_known::CLUSTER_AUDIENCE,
+};
 
 /// What a request brings to say who sent it.
 #[derive(Clone, Default)]
@@ -99,7 +101,10 @@ impl App {
             return Ok(authenticated(user));
         }
         match &presented.token {
-            Token::Bearer(token) => self.token_user(snapshot, cluster, token).map(authenticated),
+            Token::Bearer(token) => {
+                let own = [self.service_account_issuer(cluster)];
+                self.token_user(snapshot, cluster, token, &own).map(|token| authenticated(token.user))
+            }
             Token::None if presented.certificate.is_some() => {
                 Err(Unauthenticated("the certificate is not one of this cluster".into()))
             }
@@ -115,19 +120,40 @@ impl App {
         }
     }
 
+    /// Whom a token stands for, if it was made for one of `audiences`; where none is named, for the cluster's own
+    /// API server. For a TokenReview.
+    pub fn review_presented_token(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<Result<ReviewedToken, Unauthenticated>, ObjectError> {
+        self.allow(caller, asked)?;
+        let own = [self.service_account_issuer(caller.cluster)];
+        let audiences = if audiences.is_empty() { &own } else { audiences };
+        let reviewed = self.token_user(&self.snapshot(), caller.cluster, token, audiences);
+        Ok(reviewed.map(|token| ReviewedToken { user: authenticated(token.user).user, ..token }))
+    }
+
     /// Who presents this token: a service account of the cluster, somebody of a foreign authority who was recognized
-    /// ([`App::recognize_foreign`]), or a member of the directory.
-    pub fn token_user(
+    /// ([`App::recognize_foreign`]), or a member of the directory. It counts only for whom it was made: one of
+    /// `audiences` must be among its own.
+    fn token_user(
         &self,
         snapshot: &Snapshot,
         cluster: ClusterId,
         token: &str,
-    ) -> Result<User, Unauthenticated> {
-        if let Some(user) = self.service_account_user(snapshot, cluster, token)? {
-            return Ok(user);
+        audiences: &[String],
+    ) -> Result<ReviewedToken, Unauthenticated> {
+        if let Some(reviewed) = self.service_account_user(snapshot, cluster, token, audiences)? {
+            return Ok(reviewed);
         }
+        // Whoever signs in to clusters signs in to each of them, and so to its API server.
+        let own = self.service_account_issuer(cluster);
         if let Some(found) = self.foreign_user(token) {
-            return Ok(found.user.clone());
+            let audiences = common_audiences(&[own, found.audience.clone()], audiences)?;
+            return Ok(ReviewedToken { user: found.user.clone(), audiences });
         }
         let user = self.verify_cluster_token(token).map_err(|error| Unauthenticated(error.to_string()))?;
         if is_reserved(&user.name) || user.groups.iter().any(|group| is_reserved(group)) {
@@ -138,7 +164,8 @@ impl App {
         if embedded(snapshot, cluster).map(|cluster| cluster.tenant) != tenant {
             return Err(Unauthenticated("the caller is of another tenant than the cluster".into()));
         }
-        Ok(user)
+        let audiences = common_audiences(&[own, CLUSTER_AUDIENCE.to_owned()], audiences)?;
+        Ok(ReviewedToken { user, audiences })
     }
 
     /// `None`: a certificate that another authority signed, which says nothing here.
@@ -200,6 +227,23 @@ impl App {
             User { name: user.clone(), uid: uid.clone(), groups: groups.into(), extra: extra.clone() };
         Ok(impersonated)
     }
+}
+
+/// Those of a token's own audiences that are asked for; none is an error, in the words of kube-apiserver.
+pub(super) fn common_audiences(own: &[String], asked: &[String]) -> Result<Vec<String>, Unauthenticated> {
+    let common: Vec<String> = own.iter().filter(|each| asked.contains(each)).cloned().collect();
+    if common.is_empty() {
+        let list = |audiences: &[String]| {
+            let quoted: Vec<String> = audiences.iter().map(|each| format!("{each:?}")).collect();
+            quoted.join(" ")
+        };
+        return Err(Unauthenticated(format!(
+            "token audiences [{}] is invalid for the target audiences [{}]",
+            list(own),
+            list(asked)
+        )));
+    }
+    Ok(common)
 }
 
 impl Presented {

@@ -20,8 +20,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::bootstrap::{set, set_at};
+use super::identity::common_audiences;
 use super::{Asked, KubeCaller, ObjectError, Place, Run, Unauthenticated, bootstrap, embedded, text};
-use crate::{App, Error, Tx, cluster_keys::SERVICE_ACCOUNT_KEY};
+use crate::{App, Error, Tx, cluster_keys::SERVICE_ACCOUNT_KEY, reviews::ReviewedToken};
 
 /// What a TokenRequest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,13 +103,15 @@ impl App {
         ]}))
     }
 
-    /// The account behind a token. `None`: the token is not one of this cluster's accounts at all.
+    /// The account behind a token that was made for one of `audiences`. `None`: the token is not one of this
+    /// cluster's accounts at all.
     pub(super) fn service_account_user(
         &self,
         snapshot: &Snapshot,
         cluster: ClusterId,
         token: &str,
-    ) -> Result<Option<User>, Unauthenticated> {
+        audiences: &[String],
+    ) -> Result<Option<ReviewedToken>, Unauthenticated> {
         let Some(record) = embedded(snapshot, cluster) else { return Ok(None) };
         let refused = |because: &str| Unauthenticated(because.to_owned());
         let parsed = jwt::parse(token).map_err(|error| Unauthenticated(error.to_string()))?;
@@ -123,9 +126,12 @@ impl App {
             .map_err(|error| Unauthenticated(error.to_string()))?;
         let claims = Value::Object(parsed.verify(&key).map_err(|error| Unauthenticated(error.to_string()))?);
         if text(&claims, "/iss") == LEGACY_ISSUER {
-            return legacy_user(snapshot, cluster, &claims, token).map(Some);
+            // A token in a Secret names no audience: it is for the API server alone.
+            let audiences = common_audiences(&[self.service_account_issuer(cluster)], audiences)?;
+            let user = legacy_user(snapshot, cluster, &claims, token)?;
+            return Ok(Some(ReviewedToken { user, audiences }));
         }
-        self.bound_user(snapshot, cluster, &claims).map(Some)
+        self.bound_user(snapshot, cluster, &claims, audiences).map(Some)
     }
 
     /// A Secret for a service account's token, filled in; any other object as it is.
@@ -177,21 +183,20 @@ impl App {
         snapshot: &Snapshot,
         cluster: ClusterId,
         claims: &Value,
-    ) -> Result<User, Unauthenticated> {
-        let refused = |because: &str| Unauthenticated(because.to_owned());
-        let issuer = self.service_account_issuer(cluster);
-        if text(claims, "/iss") != issuer {
-            return Err(refused("the token's issuer is not this cluster"));
+        audiences: &[String],
+    ) -> Result<ReviewedToken, Unauthenticated> {
+        if text(claims, "/iss") != self.service_account_issuer(cluster) {
+            return Err(Unauthenticated("the token's issuer is not this cluster".into()));
         }
-        let for_us = match claims.get("aud") {
-            Some(Value::Array(audiences)) => audiences.iter().any(|audience| *audience == issuer),
-            Some(Value::String(audience)) => *audience == issuer,
-            _ => false,
+        let own: Vec<String> = match claims.get("aud") {
+            Some(Value::Array(several)) => {
+                several.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            Some(Value::String(audience)) => vec![audience.clone()],
+            _ => Vec::new(),
         };
-        if !for_us {
-            return Err(refused("the token is not for this API server"));
-        }
-        self.account_of_bound(snapshot, cluster, claims)
+        let audiences = common_audiences(&own, audiences)?;
+        Ok(ReviewedToken { user: self.account_of_bound(snapshot, cluster, claims)?, audiences })
     }
 
     /// Whether a token of the cluster's accounts, for whomever, stands for one that is there: workload identity.

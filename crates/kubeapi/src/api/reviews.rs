@@ -2,7 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
-use app::objects::{Asked, Presented, Target, Token};
+use app::objects::{Asked, Target};
 use axum::{body::Body, response::Response};
 use domain::{
     decision::{Decision, Reason},
@@ -179,15 +179,12 @@ fn token_status(call: &Call, review: &Value) -> Result<Value, Status> {
     if token.is_empty() {
         return Err(Status::bad_request("token is required for TokenReview in authentication"));
     }
-    let presented = Presented { certificate: None, token: Token::Bearer(token.into()) };
-    let issuer = call.app.service_account_issuer(call.caller.cluster);
     let wanted = strings(review.pointer("/spec/audiences"));
-    let identity = call.app.identify(&call.app.snapshot(), call.caller.cluster, &presented);
-    Ok(match identity {
-        Ok(identity) if wanted.is_empty() || wanted.contains(&issuer) => json!({
-            "authenticated": true, "user": user_info(&identity.user), "audiences": [issuer],
+    let reviewed = call.app.review_presented_token(&call.caller, &call.asked, token, &wanted)?;
+    Ok(match reviewed {
+        Ok(reviewed) => json!({
+            "authenticated": true, "user": user_info(&reviewed.user), "audiences": reviewed.audiences,
         }),
-        Ok(_) => json!({"user": {}, "error": "the token is not for any of the audiences"}),
         Err(because) => {
             tracing::debug!(reason = %because, "a reviewed token was refused");
             json!({"user": {}, "error": "invalid bearer token"})

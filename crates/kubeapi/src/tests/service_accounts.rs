@@ -165,3 +165,64 @@ async fn a_token_review_tells_good_from_bad() {
     let bad = world.post(&administrator, reviews, &review("bad")).await.expect(StatusCode::CREATED);
     assert_eq!(bad["status"], json!({"user": {}, "error": "invalid bearer token"}));
 }
+
+#[tokio::test]
+async fn a_token_counts_only_for_whom_it_was_made() {
+    let (world, administrator) = world().await;
+    let text = |who: &Who| match who {
+        Who::Token(token) => token.clone(),
+        Who::Nobody | Who::Certificate(_) => unreachable!(),
+    };
+    let server = format!("{BASE}/clusters/{}", world.cluster.id);
+    let issue = async |audiences: Value| {
+        text(&bearer(&token(&world, &administrator, json!({"audiences": audiences})).await))
+    };
+    let (own, vault) = (issue(json!([])).await, issue(json!(["vault"])).await);
+    let both = issue(json!(["vault", server, "other"])).await;
+    let secret = json!({"metadata": {"name": "t", "annotations": {"kubernetes.io/service-account.name": "s"}},
+        "type": "kubernetes.io/service-account-token"});
+    let secret = world.post(&administrator, "/api/v1/namespaces/default/secrets", &secret).await;
+    let secret = secret.expect(StatusCode::CREATED)["data"]["token"].as_str().unwrap().to_owned();
+    let secret = String::from_utf8(STANDARD.decode(secret).unwrap()).unwrap();
+    let person = text(&world.person("ann@example.org").await);
+
+    let none: &[&str] = &[];
+    for (name, token, asked, expected) in [
+        ("own", &own, none, Some(json!([server]))),
+        ("own", &own, &["vault"], None),
+        ("own", &own, &["vault", &server], Some(json!([server]))),
+        ("vault", &vault, none, None),
+        ("vault", &vault, &["vault"], Some(json!(["vault"]))),
+        ("vault", &vault, &["other", "vault"], Some(json!(["vault"]))),
+        ("vault", &vault, &[&server], None),
+        ("vault", &vault, &["Vault"], None),
+        ("both", &both, none, Some(json!([server]))),
+        ("both", &both, &["other", "vault"], Some(json!(["vault", "other"]))),
+        ("secret", &secret, none, Some(json!([server]))),
+        ("secret", &secret, &["vault"], None),
+        ("person", &person, none, Some(json!([server]))),
+        ("person", &person, &[&server], Some(json!([server]))),
+        ("person", &person, &["vault"], None),
+    ] {
+        let review = json!({"spec": {"token": token, "audiences": asked}});
+        let answer = world.post(&administrator, "/apis/authentication.k8s.io/v1/tokenreviews", &review).await;
+        let status = answer.expect(StatusCode::CREATED)["status"].clone();
+        match expected {
+            Some(audiences) => {
+                assert_eq!(status["authenticated"], true, "{name} for {asked:?}: {status}");
+                assert_eq!(status["audiences"], audiences, "{name} for {asked:?}");
+                let groups = status["user"]["groups"].as_array().unwrap();
+                assert!(groups.contains(&json!("system:authenticated")));
+            }
+            None => {
+                let refused = json!({"user": {}, "error": "invalid bearer token"});
+                assert_eq!(status, refused, "{name} for {asked:?}");
+            }
+        }
+    }
+    for (token, expected) in [(own, true), (vault, false), (both, true), (secret, true), (person, true)] {
+        let answer = world.post(&Who::Token(token), WHOAMI, &json!({})).await;
+        let expected = if expected { StatusCode::CREATED } else { StatusCode::UNAUTHORIZED };
+        assert_eq!(answer.status, expected, "{}", answer.text);
+    }
+}
