@@ -1,12 +1,15 @@
 //! Checks the shape of an object against the schema: wrong types, and fields that nobody knows.
 //!
-//! Wrong types are an error always; unknown and duplicate fields depend on `fieldValidation`. Unknown fields
-//! are removed, as they are by a server that decodes into types. Meaning (names, references, limits) is checked
-//! elsewhere, by the kind's own hook.
+//! Wrong types, and texts that the type's decoder refuses (`values`), are an error always; unknown and duplicate
+//! fields depend on `fieldValidation`. Unknown fields are removed, as they are by a server that decodes into types.
+//! Meaning (names, references, limits) is checked elsewhere, by the kind's own hook.
 
 use serde_json::Value;
 
-use crate::schema::{FieldType, Message, schema};
+use crate::{
+    schema::{FieldType, Message, schema},
+    values,
+};
 
 /// The query parameter `fieldValidation`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,14 +20,20 @@ pub enum FieldValidation {
     Strict,
 }
 
-/// A value whose JSON type is not the field's.
+/// Why a value is not one of its field's type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrongType {
-    /// Of the innermost message.
-    pub message: &'static str,
-    pub path: String,
-    pub found: &'static str,
-    pub expected: &'static str,
+pub enum Fault {
+    /// The JSON type is another, or the number is outside the type.
+    Type {
+        /// The innermost message.
+        message: &'static str,
+        /// Names of fields from the top, without the places in lists and keys of maps in between.
+        path: String,
+        found: String,
+        expected: String,
+    },
+    /// The type's own decoder refuses the text.
+    Value(String),
 }
 
 impl FieldValidation {
@@ -38,53 +47,74 @@ impl FieldValidation {
     }
 }
 
-impl std::fmt::Display for WrongType {
+impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { message, path, found, expected } = self;
-        write!(f, "json: cannot unmarshal {found} into Go struct field {message}.{path} of type {expected}")
+        match self {
+            Self::Type { message, path, found, expected } => write!(
+                f,
+                "json: cannot unmarshal {found} into Go struct field {message}.{path} of type {expected}"
+            ),
+            Self::Value(because) => f.write_str(because),
+        }
     }
 }
 
-/// Removes the fields that `message` does not have, and nulls; answers the paths of the former.
-pub fn prune(value: &mut Value, message: &Message) -> Result<Vec<String>, WrongType> {
+/// Removes the fields that `message` does not have, and nulls; answers the paths of the former. Values come out in
+/// the form in which a Go server would write them.
+pub fn prune(value: &mut Value, message: &Message) -> Result<Vec<String>, Fault> {
     let mut unknown = Vec::new();
-    prune_message(value, message, "", true, &mut unknown)?;
+    prune_message(value, message, &Place::default(), &mut unknown)?;
     Ok(unknown)
+}
+
+/// Where in an object a value stands.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    /// As in `spec.containers[0].name`.
+    path: String,
+    /// As errors of Go have it: `spec.containers.name`.
+    fields: String,
+}
+
+impl Place {
+    fn field(&self, name: &str) -> Self {
+        Self { path: join(&self.path, name), fields: join(&self.fields, name) }
+    }
+
+    fn item(&self, index: usize) -> Self {
+        Self { path: format!("{}[{index}]", self.path), fields: self.fields.clone() }
+    }
+
+    fn key(&self, key: &str) -> Self {
+        Self { path: join(&self.path, key), fields: self.fields.clone() }
+    }
 }
 
 fn prune_message(
     value: &mut Value,
     message: &Message,
-    path: &str,
-    top: bool,
+    place: &Place,
     unknown: &mut Vec<String>,
-) -> Result<(), WrongType> {
-    let found = kind_of(value);
+) -> Result<(), Fault> {
+    let top = place.path.is_empty();
     let Value::Object(object) = value else {
-        return Err(WrongType {
-            message: message.short_name(),
-            path: path.into(),
-            found,
-            expected: message.name,
-        });
+        return Err(wrong(value, &FieldType::Raw, message, place));
     };
     let mut fault = None;
     object.retain(|name, inner| {
         if fault.is_some() || (top && matches!(name.as_str(), "apiVersion" | "kind")) {
             return true;
         }
-        let path = join(path, name);
+        let place = place.field(name);
         let Some(field) = message.field(name) else {
-            unknown.push(path);
+            unknown.push(place.path);
             return false;
         };
-        // A null is the same as no field, for every type but a list element.
+        // A null is the same as no field.
         if inner.is_null() {
             return false;
         }
-        if let Err(wrong) = prune_value(inner, &field.kind, message, &path, unknown) {
-            fault = Some(wrong);
-        }
+        fault = prune_value(inner, &field.kind, message, &place, unknown).err();
         true
     });
     fault.map_or(Ok(()), Err)
@@ -94,67 +124,97 @@ fn prune_value(
     value: &mut Value,
     kind: &FieldType,
     owner: &Message,
-    path: &str,
+    place: &Place,
     unknown: &mut Vec<String>,
-) -> Result<(), WrongType> {
-    let wrong = |value: &Value, expected| WrongType {
-        message: owner.short_name(),
-        path: path.into(),
-        found: kind_of(value),
-        expected,
-    };
+) -> Result<(), Fault> {
     match (kind, &mut *value) {
-        (FieldType::Raw | FieldType::Fields, _)
-        | (FieldType::String | FieldType::Bytes | FieldType::Time | FieldType::MicroTime, Value::String(_))
-        | (FieldType::Bool, Value::Bool(_))
-        | (FieldType::Double, Value::Number(_))
-        | (FieldType::IntOrString | FieldType::Quantity, Value::String(_)) => Ok(()),
-        (FieldType::Quantity, Value::Number(number)) => {
-            *value = Value::String(number.to_string());
-            Ok(())
-        }
-        (FieldType::Int | FieldType::IntOrString, Value::Number(number)) => {
-            if number.is_i64() {
-                return Ok(());
-            }
-            // 3.0 is an integer to a Go server, 3.5 is not.
-            match number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15) {
-                #[expect(clippy::cast_possible_truncation, reason = "integral and below 2^53, as checked")]
-                Some(float) => {
-                    *value = Value::from(float as i64);
-                    Ok(())
-                }
-                None => Err(wrong(value, "int64")),
-            }
-        }
-        (FieldType::Strings, Value::Array(list)) => {
-            if list.iter().all(Value::is_string) {
-                return Ok(());
-            }
-            Err(wrong(value, "[]string"))
-        }
         (FieldType::Message(id), Value::Object(_)) => {
-            prune_message(value, schema().message(*id), path, false, unknown)
+            prune_message(value, schema().message(*id), place, unknown)
         }
         (FieldType::List(element), Value::Array(list)) => {
             for (index, item) in list.iter_mut().enumerate() {
-                prune_value(item, element, owner, &format!("{path}[{index}]"), unknown)?;
+                fill_null(item, element);
+                prune_value(item, element, owner, &place.item(index), unknown)?;
             }
             Ok(())
         }
         (FieldType::Map(inner), Value::Object(map)) => {
             for (key, item) in map.iter_mut() {
-                // A null in a map of strings is the empty string to a Go server.
-                if item.is_null() && matches!(**inner, FieldType::String | FieldType::Bytes) {
-                    *item = Value::String(String::new());
-                    continue;
-                }
-                prune_value(item, inner, owner, &join(path, key), unknown)?;
+                fill_null(item, inner);
+                prune_value(item, inner, owner, &place.key(key), unknown)?;
             }
             Ok(())
         }
-        (kind, value) => Err(wrong(value, go_type(kind))),
+        _ => prune_scalar(value, kind, owner, place),
     }
+}
+
+fn prune_scalar(value: &mut Value, kind: &FieldType, owner: &Message, place: &Place) -> Result<(), Fault> {
+    let canonical = match (kind, &*value) {
+        (FieldType::Raw | FieldType::Fields, _)
+        | (FieldType::String | FieldType::IntOrString, Value::String(_))
+        | (FieldType::Bool, Value::Bool(_))
+        | (FieldType::Double, Value::Number(_)) => return Ok(()),
+        (FieldType::Bytes, Value::String(text)) => Value::from(values::bytes(text).map_err(Fault::Value)?),
+        (FieldType::Time, Value::String(text)) => Value::from(values::time(text).map_err(Fault::Value)?),
+        (FieldType::MicroTime, Value::String(text)) => {
+            Value::from(values::micro_time(text).map_err(Fault::Value)?)
+        }
+        (FieldType::Quantity, found) => {
+            let text = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            values::quantity(&text).map_err(|because| Fault::Value(because.to_owned()))?;
+            Value::from(text)
+        }
+        (FieldType::Int32 | FieldType::IntOrString, Value::Number(number)) => {
+            let whole = whole(number).filter(|number| i32::try_from(*number).is_ok());
+            Value::from(whole.ok_or_else(|| wrong(value, kind, owner, place))?)
+        }
+        (FieldType::Int64, Value::Number(number)) => {
+            Value::from(whole(number).ok_or_else(|| wrong(value, kind, owner, place))?)
+        }
+        (FieldType::Strings, Value::Array(list)) if list.iter().all(Value::is_string) => return Ok(()),
+        _ => return Err(wrong(value, kind, owner, place)),
+    };
+    if *value != canonical {
+        *value = canonical;
+    }
+    Ok(())
+}
+
+/// A null in a list or map is the type's zero to a Go server.
+fn fill_null(value: &mut Value, kind: &FieldType) {
+    if !value.is_null() {
+        return;
+    }
+    *value = match kind {
+        FieldType::String | FieldType::Bytes => Value::String(String::new()),
+        FieldType::Quantity => Value::String("0".to_owned()),
+        FieldType::Bool => Value::Bool(false),
+        FieldType::Int32 | FieldType::Int64 | FieldType::Double | FieldType::IntOrString => Value::from(0),
+        FieldType::Message(_) | FieldType::Map(_) => Value::Object(serde_json::Map::new()),
+        FieldType::List(_) | FieldType::Strings => Value::Array(Vec::new()),
+        FieldType::Time | FieldType::MicroTime | FieldType::Raw | FieldType::Fields => return,
+    };
+}
+
+/// 3.0 is whole, as a patch's numbers are to a Go server, 3.5 is not.
+fn whole(number: &serde_json::Number) -> Option<i64> {
+    if let Some(whole) = number.as_i64() {
+        return Some(whole);
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15)?;
+    #[expect(clippy::cast_possible_truncation, reason = "integral and below 2^53, as checked")]
+    Some(float as i64)
+}
+
+fn wrong(value: &Value, kind: &FieldType, owner: &Message, place: &Place) -> Fault {
+    let found = match (kind, value) {
+        (FieldType::Int32 | FieldType::Int64 | FieldType::IntOrString, Value::Number(number)) => {
+            format!("number {number}")
+        }
+        _ => kind_of(value).to_owned(),
+    };
+    Fault::Type { message: owner.short_name(), path: place.fields.clone(), found, expected: go_type(kind) }
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -172,26 +232,27 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn go_type(kind: &FieldType) -> &'static str {
+fn go_type(kind: &FieldType) -> String {
     match kind {
-        FieldType::String => "string",
-        FieldType::Bool => "bool",
-        FieldType::Int => "int64",
-        FieldType::Double => "float64",
-        FieldType::Bytes => "[]uint8",
-        FieldType::Quantity => "resource.Quantity",
-        FieldType::Time => "v1.Time",
-        FieldType::MicroTime => "v1.MicroTime",
-        FieldType::IntOrString => "intstr.IntOrString",
-        FieldType::Raw => "runtime.RawExtension",
-        FieldType::Fields => "v1.FieldsV1",
-        FieldType::Strings => "[]string",
-        FieldType::Message(id) => schema().message(*id).name,
-        FieldType::List(inner) => match **inner {
-            FieldType::Message(id) => schema().message(id).name,
-            _ => "[]string",
-        },
-        FieldType::Map(_) => "map[string]string",
+        // Times are decoded from a string, and int-or-string that is no string from a number.
+        FieldType::String | FieldType::Time | FieldType::MicroTime => "string".to_owned(),
+        FieldType::Bool => "bool".to_owned(),
+        FieldType::Int32 | FieldType::IntOrString => "int32".to_owned(),
+        FieldType::Int64 => "int64".to_owned(),
+        FieldType::Double => "float64".to_owned(),
+        FieldType::Bytes => "[]uint8".to_owned(),
+        FieldType::Quantity => "resource.Quantity".to_owned(),
+        FieldType::Raw => "runtime.RawExtension".to_owned(),
+        FieldType::Fields => "v1.FieldsV1".to_owned(),
+        FieldType::Strings => "[]string".to_owned(),
+        // As in v1.Pod: the package is the version.
+        FieldType::Message(id) => {
+            let name = schema().message(*id).name;
+            name.split_once('.').map_or(name, |(_, name)| name).to_owned()
+        }
+        FieldType::List(inner) => format!("[]{}", go_type(inner)),
+        FieldType::Map(inner) if **inner == FieldType::Quantity => "v1.ResourceList".to_owned(),
+        FieldType::Map(inner) => format!("map[string]{}", go_type(inner)),
     }
 }
 
@@ -221,7 +282,7 @@ mod tests {
         for (mut value, said) in [
             (
                 json!({"data": {"a": 1}}),
-                "json: cannot unmarshal number into Go struct field ConfigMap.data.a of type string",
+                "json: cannot unmarshal number into Go struct field ConfigMap.data of type string",
             ),
             (
                 json!({"data": []}),
@@ -233,10 +294,68 @@ mod tests {
             ),
             (
                 json!({"metadata": 3}),
-                "json: cannot unmarshal number into Go struct field ConfigMap.metadata of type meta.v1.ObjectMeta",
+                "json: cannot unmarshal number into Go struct field ConfigMap.metadata of type v1.ObjectMeta",
             ),
         ] {
             assert_eq!(prune(&mut value, message).unwrap_err().to_string(), said);
         }
+    }
+
+    /// Every field of every kind, in an object that has nothing else, with a value of another type and, where the
+    /// type has a text form, with a text that is none.
+    #[test]
+    fn every_field_of_every_kind_is_decoded_as_its_type() {
+        fn spoilt(kind: &FieldType, depth: usize) -> Vec<Value> {
+            let texts = |values: &[Value]| values.to_vec();
+            match kind {
+                FieldType::String => texts(&[json!(1), json!({}), json!([])]),
+                FieldType::Bool => texts(&[json!(1), json!("true")]),
+                FieldType::Int32 => {
+                    texts(&[json!("1"), json!(1.5), json!(1_i64 << 31), json!(-(1_i64 << 31) - 1)])
+                }
+                FieldType::Int64 => texts(&[json!("1"), json!(1.5), json!(u64::MAX)]),
+                FieldType::Double => texts(&[json!("1")]),
+                FieldType::Bytes => texts(&[json!(1), json!("***"), json!("a"), json!("aGk")]),
+                FieldType::Quantity => texts(&[json!(true), json!("much"), json!(""), json!("1e1234567")]),
+                FieldType::Time => texts(&[json!(1), json!("now"), json!("2026-11-30"), json!("")]),
+                FieldType::MicroTime => texts(&[json!(1), json!("2026-11-30T17:00:00Z")]),
+                FieldType::IntOrString => texts(&[json!(true), json!(1_i64 << 31), json!({})]),
+                FieldType::Raw | FieldType::Fields => Vec::new(),
+                FieldType::Strings => texts(&[json!("a"), json!([1])]),
+                FieldType::Message(id) => {
+                    let mut all = texts(&[json!("a"), json!([1])]);
+                    if depth > 0 {
+                        for field in schema().message(*id).json_fields() {
+                            all.extend(
+                                spoilt(&field.kind, depth - 1)
+                                    .into_iter()
+                                    .map(|value| json!({field.name: value})),
+                            );
+                        }
+                    }
+                    all
+                }
+                FieldType::List(inner) => {
+                    let items = spoilt(inner, depth).into_iter().map(|value| json!([value]));
+                    items.chain([json!("a"), json!({})]).collect()
+                }
+                FieldType::Map(inner) => {
+                    let items = spoilt(inner, depth).into_iter().map(|value| json!({"k": value}));
+                    items.chain([json!("a"), json!([])]).collect()
+                }
+            }
+        }
+        let mut count = 0;
+        for kind in crate::kinds::kinds() {
+            let message = kind.schema().unwrap();
+            for field in message.json_fields() {
+                for value in spoilt(&field.kind, 7) {
+                    let mut object = json!({field.name: value});
+                    assert!(prune(&mut object, message).is_err(), "{}: {object}", message.name);
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 10_000, "{count}");
     }
 }

@@ -20,6 +20,7 @@ pub mod schema;
 pub mod selectors;
 pub mod status;
 pub mod table;
+pub mod values;
 mod webhook;
 
 #[cfg(test)]

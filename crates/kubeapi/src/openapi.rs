@@ -172,7 +172,8 @@ fn type_schema(kind: &FieldType, pending: &mut Vec<&'static str>) -> Value {
     match kind {
         FieldType::String => json!({"type": "string"}),
         FieldType::Bool => json!({"type": "boolean"}),
-        FieldType::Int => json!({"type": "integer", "format": "int64"}),
+        FieldType::Int32 => json!({"type": "integer", "format": "int32"}),
+        FieldType::Int64 => json!({"type": "integer", "format": "int64"}),
         FieldType::Double => json!({"type": "number", "format": "double"}),
         FieldType::Bytes => json!({"type": "string", "format": "byte"}),
         FieldType::Quantity => json!({"oneOf": [{"type": "string"}, {"type": "number"}]}),

@@ -132,7 +132,7 @@ fn is_kept(value: &Value, field: &Field) -> bool {
         (Value::Object(object), FieldType::Message(_)) => !(field.value && object.is_empty()),
         (Value::String(text), FieldType::String | FieldType::Bytes) => field.pointer || !text.is_empty(),
         (Value::Bool(truth), _) => field.pointer || *truth,
-        (Value::Number(number), FieldType::Int | FieldType::Double) => {
+        (Value::Number(number), FieldType::Int32 | FieldType::Int64 | FieldType::Double) => {
             field.pointer || number.as_f64() != Some(0.0)
         }
         _ => true,
@@ -147,8 +147,8 @@ fn decode_element(
     object: &mut Map<String, Value>,
     budget: &mut Budget,
 ) -> Result<(), DecodeError> {
-    let packed =
-        wire == Wire::Bytes && matches!(element, FieldType::Int | FieldType::Bool | FieldType::Double);
+    let packed = wire == Wire::Bytes
+        && matches!(element, FieldType::Int32 | FieldType::Int64 | FieldType::Bool | FieldType::Double);
     let mut decoded = Vec::new();
     if packed {
         let mut inner = Reader::new(reader.bytes()?);
@@ -190,7 +190,7 @@ fn decode_entry(
         (None, FieldType::Quantity) => Value::String("0".into()),
         (None, FieldType::Strings | FieldType::List(_)) => Value::Array(Vec::new()),
         (None, FieldType::Bool) => Value::Bool(false),
-        (None, FieldType::Int | FieldType::Double) => Value::from(0),
+        (None, FieldType::Int32 | FieldType::Int64 | FieldType::Double) => Value::from(0),
         (None, _) => Value::Object(Map::new()),
     };
     let map = object.entry(field.name).or_insert_with(|| Value::Object(Map::new()));
@@ -210,7 +210,7 @@ fn decode_value(
     Ok(Some(match kind {
         FieldType::String => Value::String(text(reader.expect_bytes(wire)?)?),
         FieldType::Bool => Value::Bool(reader.expect_varint(wire)? != 0),
-        FieldType::Int => Value::from(reader.expect_varint(wire)?.cast_signed()),
+        FieldType::Int32 | FieldType::Int64 => Value::from(reader.expect_varint(wire)?.cast_signed()),
         FieldType::Double => Value::from(f64::from_bits(reader.expect_fixed64(wire)?)),
         FieldType::Bytes => Value::String(STANDARD.encode(reader.expect_bytes(wire)?)),
         FieldType::Quantity => Value::String(string_field(reader.expect_bytes(wire)?, 1)?),

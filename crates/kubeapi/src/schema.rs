@@ -46,7 +46,8 @@ pub struct Field {
 pub enum FieldType {
     String,
     Bool,
-    Int,
+    Int32,
+    Int64,
     Double,
     Bytes,
     Quantity,
@@ -213,7 +214,8 @@ fn parse_type(word: &'static str, by_name: &HashMap<&'static str, MessageId>) ->
     Some(match word {
         "string" => FieldType::String,
         "bool" => FieldType::Bool,
-        "int" => FieldType::Int,
+        "int32" => FieldType::Int32,
+        "int64" => FieldType::Int64,
         "double" => FieldType::Double,
         "bytes" => FieldType::Bytes,
         "quantity" => FieldType::Quantity,

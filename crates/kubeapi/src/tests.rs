@@ -3,6 +3,7 @@
 mod access;
 mod objects;
 mod service_accounts;
+mod types;
 mod watches;
 mod webhooks;
 mod world;
