@@ -155,6 +155,9 @@ impl App {
                 }
             };
             agent_pools::check(&agent_pools::pools(&cluster))?;
+            if let Some(old) = &old {
+                agent_pools::forget_removed(tx, name, old, &cluster)?;
+            }
             self.check_creator(tx, caller, &cluster, old.as_deref())?;
             identities::keep(tx, caller, &mut cluster, &new, &mut Fresh::new(&ids))?;
             let written = if old.is_some() { Written::Changed } else { Written::Created };

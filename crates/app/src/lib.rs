@@ -202,7 +202,8 @@ impl App {
     ) -> Result<T, Error> {
         let _turn = self.inner.turn.lock().await;
         for _ in 0..MOST_TRIES {
-            let mut tx = Tx::new(self.snapshot(), self.now(), Arc::clone(&self.inner.seal));
+            let (seal, random) = (Arc::clone(&self.inner.seal), Arc::clone(&self.inner.random));
+            let mut tx = Tx::new(self.snapshot(), self.now(), seal, random);
             let result = body(&mut tx)?;
             let base = tx.snapshot().revision();
             let (txn, unique) = tx.finish();

@@ -33,7 +33,7 @@ mod watch;
 mod write;
 
 pub use access::{Asked, HeldRules, Target};
-pub(crate) use bootstrap::{keep_admin_group_binding, stamp, write_bootstrap};
+pub(crate) use bootstrap::{keep_admin_group_binding, set, stamp, write_bootstrap};
 pub use error::{Denied, ObjectError};
 pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token, Unauthenticated};
 pub use service_accounts::{BoundTo, IssuedServiceAccountToken, TokenAsked};

@@ -7,6 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
+use crypto::random::Random;
 use domain::{
     azure::Access,
     change::{Record, RecordKey},
@@ -27,13 +28,19 @@ pub struct Tx {
     writes: BTreeMap<Bytes, Option<Bytes>>,
     unique: Vec<(&'static str, String)>,
     seal: Arc<Seal>,
+    random: Arc<dyn Random>,
 }
 
 impl Tx {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, now: Timestamp, seal: Arc<Seal>) -> Self {
+    pub(crate) fn new(
+        snapshot: Arc<Snapshot>,
+        now: Timestamp,
+        seal: Arc<Seal>,
+        random: Arc<dyn Random>,
+    ) -> Self {
         let since = Revision(snapshot.revision());
         let guards = vec![Guard::Unchanged(Range::prefix(tables::ACCESS), since)];
-        Self { snapshot, now, guards, writes: BTreeMap::new(), unique: Vec::new(), seal }
+        Self { snapshot, now, guards, writes: BTreeMap::new(), unique: Vec::new(), seal, random }
     }
 
     /// The state that this transaction builds on. Its own writes are not in it.
@@ -43,6 +50,14 @@ impl Tx {
 
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// A fresh random id for an object that this transaction makes (RFC 9562, version 4). An id that followed from a
+    /// name would give what is made again under it the tokens of what was there before.
+    pub(crate) fn new_uid(&self) -> Result<String, Error> {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes).map_err(Error::internal)?;
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
     }
 
     /// Refuses unless Azure RBAC gives the caller the control-plane `action` at `scope`.

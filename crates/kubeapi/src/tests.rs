@@ -2,6 +2,7 @@
 
 mod access;
 mod objects;
+mod remade;
 mod service_accounts;
 mod types;
 mod watches;

@@ -5,7 +5,9 @@ use domain::{change::Record, cluster::Cluster, scope::Scope};
 use serde_json::{Map, Value, json};
 
 use super::ClusterName;
-use crate::{App, Caller, Error, assignments::Written, authorize, locks};
+use crate::{
+    App, Caller, Error, Tx, assignments::Written, authorize, locks, subscriptions::delete_assignments_below,
+};
 
 impl App {
     pub fn list_agent_pools(
@@ -92,11 +94,29 @@ impl App {
             }
             cluster.properties.insert("agentPoolProfiles".into(), json!(list));
             cluster.updated = tx.now();
+            delete_assignments_below(tx, &scope);
             tx.put(&Record::Cluster(Box::new(cluster)))?;
             Ok(true)
         })
         .await
     }
+}
+
+/// Takes away what was given at pools that the new state of the cluster does not have.
+pub(super) fn forget_removed(
+    tx: &mut Tx,
+    name: &ClusterName,
+    old: &Cluster,
+    new: &Cluster,
+) -> Result<(), Error> {
+    let kept = pools(new);
+    for pool in pools(old) {
+        let pool = pool.get("name").and_then(Value::as_str).unwrap_or_default();
+        if !kept.iter().any(|each| is_named(each, pool)) {
+            delete_assignments_below(tx, &pool_scope(name, pool)?);
+        }
+    }
+    Ok(())
 }
 
 /// Refuses pools that AKS would refuse: names, numbers and modes.

@@ -19,7 +19,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ClusterName;
-use crate::{App, Caller, Error, Tx, assignments::Written, authorize, locks, objects};
+use crate::{
+    App, Caller, Error, Tx, assignments::Written, authorize, locks, objects,
+    subscriptions::delete_assignments_below,
+};
 
 /// A role that resources of one type may be given in clusters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -132,6 +135,7 @@ impl App {
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let Some(old) = cluster.trusted_access.remove(&binding.folded()) else { return Ok(false) };
             remove_objects(tx, &cluster, &old);
+            delete_assignments_below(tx, &scope);
             tx.put(&Record::Cluster(Box::new(cluster)))?;
             Ok(true)
         })
@@ -208,7 +212,17 @@ fn write_objects(
 }
 
 fn put(tx: &mut Tx, key: ObjectKey, mut value: Value) -> Result<(), Error> {
-    objects::stamp(&mut value, &key, tx.now());
+    objects::stamp(tx, &mut value)?;
+    if let Some(old) = tx.snapshot().object(&key) {
+        // A change of the roles: whoever it lets in, the binding is the same.
+        for field in ["uid", "creationTimestamp"] {
+            if let (Some(kept), Some(metadata)) =
+                (old.value.pointer(&format!("/metadata/{field}")), value.get_mut("metadata"))
+            {
+                objects::set(metadata, field, kept.clone());
+            }
+        }
+    }
     tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
 }
 

@@ -10,7 +10,6 @@ use domain::{
     kube::{bootstrap_objects, reason::ADMIN_GROUPS_BINDING},
     object::{Object, ObjectKey, RBAC_GROUP},
 };
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::service_accounts;
@@ -21,9 +20,8 @@ const ADMIN_BINDING: &str = "aks-cluster-admin-binding";
 
 /// Writes the objects of a cluster that is being made.
 pub(crate) fn write_bootstrap(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
-    let now = tx.now();
     for manifest in manifests() {
-        let (key, value) = complete(cluster.id, manifest, now)?;
+        let (key, value) = complete(tx, cluster.id, manifest)?;
         put(tx, key.clone(), value)?;
         if &*key.resource == "namespaces" {
             service_accounts::put_default(tx, cluster.id, &key.name)?;
@@ -44,7 +42,7 @@ pub(crate) fn keep_admin_group_binding(tx: &mut Tx, cluster: &Cluster) -> Result
     }
     let subjects = cluster.admin_groups.iter().map(|group| group.to_string());
     let wanted = binding(ADMIN_GROUPS_BINDING, subjects);
-    let (_, fresh) = complete(cluster.id, wanted, tx.now())?;
+    let (_, fresh) = complete(tx, cluster.id, wanted)?;
     let value = match old {
         None => fresh,
         Some(old) => {
@@ -76,7 +74,7 @@ impl App {
 
 fn restore(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
     for manifest in manifests() {
-        let (key, fresh) = complete(cluster.id, manifest, tx.now())?;
+        let (key, fresh) = complete(tx, cluster.id, manifest)?;
         let old = tx.snapshot().object(&key).cloned();
         let value = match &old {
             None => fresh,
@@ -112,7 +110,7 @@ fn reconciled(old: &Value, fresh: &Value) -> Value {
 }
 
 /// Sets a member of an object; anything else stays as it is.
-pub(super) fn set(object: &mut Value, member: &str, value: Value) {
+pub(crate) fn set(object: &mut Value, member: &str, value: Value) {
     if let Some(members) = object.as_object_mut() {
         members.insert(member.to_owned(), value);
     }
@@ -146,9 +144,8 @@ fn binding(name: &str, groups: impl Iterator<Item = String>) -> Value {
     })
 }
 
-/// A manifest with its place, and with what the server itself gives an object. Its uid follows from its place,
-/// so that two replicas that put it back at once write the same.
-fn complete(cluster: ClusterId, mut value: Value, now: Timestamp) -> Result<(ObjectKey, Value), Error> {
+/// A manifest with its place, and with what the server itself gives an object.
+fn complete(tx: &Tx, cluster: ClusterId, mut value: Value) -> Result<(ObjectKey, Value), Error> {
     let text = |place| value.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
     let (group, resource) = match text("/kind").as_str() {
@@ -160,7 +157,7 @@ fn complete(cluster: ClusterId, mut value: Value, now: Timestamp) -> Result<(Obj
         other => return Err(Error::internal(format!("no cluster begins with a {other}"))),
     };
     let key = ObjectKey::new(cluster, group, resource, &namespace, &name);
-    stamp(&mut value, &key, now);
+    stamp(tx, &mut value)?;
     if resource == "namespaces" {
         if let Some(metadata) = value.get_mut("metadata") {
             set(metadata, "labels", json!({"kubernetes.io/metadata.name": name}));
@@ -170,15 +167,15 @@ fn complete(cluster: ClusterId, mut value: Value, now: Timestamp) -> Result<(Obj
     Ok((key, value))
 }
 
-/// Gives an object that the server makes by itself its identity.
-pub(crate) fn stamp(value: &mut Value, key: &ObjectKey, now: Timestamp) {
-    let place = format!("{}/{}/{}/{}/{}", key.cluster, key.group, key.resource, key.namespace, key.name);
-    let uid = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_URL, place.as_bytes());
+/// Gives an object that the server makes by itself its identity, which is another one each time.
+pub(crate) fn stamp(tx: &Tx, value: &mut Value) -> Result<(), Error> {
+    let uid = tx.new_uid()?;
     if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
-        metadata.insert("uid".into(), uid.to_string().into());
-        let created = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        metadata.insert("uid".into(), uid.into());
+        let created = tx.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         metadata.insert("creationTimestamp".into(), created.into());
     }
+    Ok(())
 }
 
 fn put(tx: &mut Tx, key: ObjectKey, value: Value) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use crypto::jwt;
 use domain::{
-    change::Record,
+    change::{Record, RecordKey},
     cluster::Cluster,
     id::ClusterId,
     kube::User,
@@ -317,8 +317,35 @@ pub(super) fn put_default(tx: &mut Tx, cluster: ClusterId, namespace: &str) -> R
     let mut value = json!({
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace},
     });
-    bootstrap::stamp(&mut value, &key, tx.now());
+    bootstrap::stamp(tx, &mut value)?;
     tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
+}
+
+/// Deletes the Secrets that hold tokens of an account that is about to go, as Kubernetes does: for the next account
+/// of its name they are dead.
+pub(super) fn delete_kept_tokens(tx: &mut Tx, account: &ObjectKey) {
+    if !account.group.is_empty() || &*account.resource != "serviceaccounts" {
+        return;
+    }
+    let Some(uid) = tx.snapshot().object(account).map(|found| text(&found.value, "/metadata/uid").to_owned())
+    else {
+        return;
+    };
+    let is_its_own = |secret: &Value| {
+        text(secret, "/type") == TOKEN_SECRET
+            && text(secret, NAME_ANNOTATION) == &*account.name
+            && text(secret, UID_ANNOTATION) == uid
+            && secret.pointer("/metadata/finalizers").is_none()
+    };
+    let going: Vec<_> = tx
+        .snapshot()
+        .objects(account.cluster, "", "secrets", &account.namespace)
+        .filter(|secret| is_its_own(&secret.value))
+        .map(|secret| secret.key.clone())
+        .collect();
+    for key in going {
+        tx.delete(&RecordKey::Object(key));
+    }
 }
 
 fn legacy_user(
@@ -385,6 +412,7 @@ fn token_problem(field: &str, value: &str, detail: &str) -> ObjectError {
 
 const TOKEN_SECRET: &str = "kubernetes.io/service-account-token";
 const NAME_ANNOTATION: &str = "/metadata/annotations/kubernetes.io~1service-account.name";
+const UID_ANNOTATION: &str = "/metadata/annotations/kubernetes.io~1service-account.uid";
 const LEGACY_ISSUER: &str = "kubernetes/serviceaccount";
 /// Seconds by which clocks may differ.
 const SKEW: i64 = 60;
