@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     change::{Record, RecordKey},
-    cluster::{Authority, Cluster, Serving},
+    cluster::{Authority, Cluster, ObjectsForm, Serving},
     id::{ClusterId, ObjectId, SubscriptionId},
     name::ResourceName,
     scope::Scope,
@@ -144,6 +144,7 @@ impl App {
                     node_resource_group: None,
                     stopped: false,
                     trusted_access: BTreeMap::new(),
+                    objects_form: ObjectsForm::CURRENT,
                     authority: keys.authority.clone(),
                     service_account_key: keys.service_account_key.clone(),
                     webhook_certificate: None,
@@ -333,9 +334,9 @@ fn delete_contents(tx: &mut Tx, cluster: ClusterId) {
 }
 
 /// The release of Kubernetes whose API embedded clusters serve.
-pub const KUBERNETES_VERSION: &str = "1.37.0";
+pub const KUBERNETES_VERSION: &str = "1.36.2";
 /// The same as API servers say it, with whose it is.
-pub const KUBERNETES_GIT_VERSION: &str = "v1.37.0+portcullis";
+pub const KUBERNETES_GIT_VERSION: &str = "v1.36.2+portcullis";
 const READ: &str = "Microsoft.ContainerService/managedClusters/read";
 const WRITE: &str = "Microsoft.ContainerService/managedClusters/write";
 const DELETE: &str = "Microsoft.ContainerService/managedClusters/delete";

@@ -45,6 +45,9 @@ pub struct Cluster {
     /// Resources that others let into the cluster, by the name of the binding in lower case.
     #[serde(default)]
     pub trusted_access: BTreeMap<String, TrustedAccess>,
+    /// How far the objects of the cluster have come; see [`ObjectsForm`].
+    #[serde(default)]
+    pub objects_form: ObjectsForm,
     /// Signs administrators' and webhook client certificates of this cluster.
     pub authority: Authority,
     /// Signs the tokens of this cluster's service accounts.
@@ -53,6 +56,25 @@ pub struct Cluster {
     pub webhook_certificate: Option<String>,
     pub created: Timestamp,
     pub updated: Timestamp,
+}
+
+/// What has been done to the objects of an embedded cluster, once, since they were made by an earlier program. Each
+/// form has everything that those before it have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ObjectsForm {
+    /// The default roles may be those of Kubernetes 1.20.
+    #[default]
+    First,
+    /// What the default roles of 1.20 gave and those of 1.36 do not has been taken away.
+    Roles,
+    /// Every value can be decoded as the type of its field.
+    Types,
+}
+
+impl ObjectsForm {
+    /// That of a cluster that is made now.
+    pub const CURRENT: Self = Self::Types;
 }
 
 /// What an identity of a cluster is for.

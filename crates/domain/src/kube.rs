@@ -25,7 +25,7 @@ pub mod reason;
 mod rule;
 
 pub use attributes::{Attributes, Target, User};
-pub use bootstrap::bootstrap_objects;
+pub use bootstrap::{bootstrap_objects, earlier_bootstrap_objects, reconciled, without_earlier_rules};
 pub use escalation::Escalation;
 pub use manifest::Manifest;
 pub use object::{

@@ -1,18 +1,21 @@
 //! What every embedded cluster has from its first moment: namespaces, roles and bindings, the administrators'
 //! binding (W1) and that of the admin groups (W3). What is missing is put back at every start.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     change::{Record, RecordKey},
-    cluster::{AdminCertificate, Cluster},
+    cluster::{AdminCertificate, Cluster, ObjectsForm},
     id::ClusterId,
-    kube::{bootstrap_objects, reason::ADMIN_GROUPS_BINDING},
+    kube::{
+        bootstrap_objects, earlier_bootstrap_objects, reason::ADMIN_GROUPS_BINDING, reconciled,
+        without_earlier_rules,
+    },
     object::{Object, ObjectKey, RBAC_GROUP},
 };
 use serde_json::{Value, json};
 
-use super::service_accounts;
+use super::{grants, service_accounts, text};
 use crate::{App, Error, Tx};
 
 /// Binds the holders of administrator certificates to cluster-admin.
@@ -60,53 +63,66 @@ pub(crate) fn keep_admin_group_binding(tx: &mut Tx, cluster: &Cluster) -> Result
 }
 
 impl App {
-    /// Puts back what is missing of the objects that every cluster has, and goes on with namespaces that were
-    /// ending. For the start of the program.
+    /// Puts back what is missing of the objects that every cluster has, takes away what only the default roles of an
+    /// earlier release gave, and goes on with namespaces that were ending. For the start of the program.
     pub async fn restore_bootstrap_objects(&self) -> Result<(), Error> {
-        let clusters: Vec<_> =
-            self.snapshot().clusters().filter(|cluster| cluster.is_embedded()).cloned().collect();
+        let clusters: Vec<_> = self
+            .snapshot()
+            .clusters()
+            .filter(|cluster| cluster.is_embedded())
+            .map(|cluster| cluster.id)
+            .collect();
         for cluster in clusters {
-            self.transact(|tx| restore(tx, &cluster)).await?;
+            while self.transact(|tx| restore_some(tx, cluster)).await? {}
         }
         self.finish_namespaces(None).await.map_err(Error::internal)
     }
 }
 
-fn restore(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
+/// Whether there may be more to restore: a transaction holds only so many writes.
+fn restore_some(tx: &mut Tx, cluster: ClusterId) -> Result<bool, Error> {
+    let Some(cluster) = tx.snapshot().cluster(cluster).cloned() else { return Ok(false) };
+    let earlier = match cluster.objects_form {
+        ObjectsForm::First => earlier_bootstrap_objects(),
+        ObjectsForm::Roles | ObjectsForm::Types => Vec::new(),
+    };
+    let earlier = earlier.into_iter().map(|manifest| Ok((place(cluster.id, &manifest)?, manifest)));
+    let earlier: BTreeMap<ObjectKey, Value> = earlier.collect::<Result<_, Error>>()?;
+    let mut writes = Vec::new();
     for manifest in manifests() {
-        let (key, fresh) = complete(tx, cluster.id, manifest)?;
-        let old = tx.snapshot().object(&key).cloned();
-        let value = match &old {
-            None => fresh,
-            Some(old) => reconciled(&old.value, &fresh),
-        };
-        if old.is_none_or(|old| *old.value != value) {
-            put(tx, key.clone(), value)?;
-        }
-        if &*key.resource == "namespaces" {
-            service_accounts::put_default(tx, cluster.id, &key.name)?;
-        }
-    }
-    keep_admin_group_binding(tx, cluster)
-}
-
-/// The object with the subjects and rules that it lacks, unless it says that it wants to be left alone.
-fn reconciled(old: &Value, fresh: &Value) -> Value {
-    let mut value = old.clone();
-    let update = old.pointer(AUTO_UPDATE).and_then(Value::as_str) != Some("false");
-    if !update || old.get("aggregationRule").is_some() {
-        return value;
-    }
-    for field in ["rules", "subjects"] {
-        let Some(wanted) = fresh.get(field).and_then(Value::as_array) else { continue };
-        let mut list = old.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
-        let missing: Vec<_> = wanted.iter().filter(|each| !list.contains(each)).cloned().collect();
-        if !missing.is_empty() {
-            list.extend(missing);
-            set(&mut value, field, list.into());
+        let key = place(cluster.id, &manifest)?;
+        match tx.snapshot().object(&key) {
+            None => writes.push((key, complete(tx, cluster.id, manifest)?.1)),
+            Some(old) => {
+                let kept = match earlier.get(&key) {
+                    Some(earlier) => without_earlier_rules(&old.value, earlier, &manifest),
+                    None => Value::clone(&old.value),
+                };
+                let value = reconciled(&kept, &manifest);
+                if value != *old.value {
+                    writes.push((key, value));
+                }
+            }
         }
     }
-    value
+    if writes.is_empty() {
+        writes = grants::out_of_date(tx.snapshot(), cluster.id);
+    }
+    if !writes.is_empty() {
+        for (key, value) in writes.into_iter().take(BATCH) {
+            put(tx, key, value)?;
+        }
+        return Ok(true);
+    }
+    for namespace in manifests().iter().filter(|manifest| text(manifest, "/kind") == "Namespace") {
+        service_accounts::put_default(tx, cluster.id, text(namespace, "/metadata/name"))?;
+    }
+    keep_admin_group_binding(tx, &cluster)?;
+    if cluster.objects_form < ObjectsForm::Roles {
+        let cluster = Cluster { objects_form: ObjectsForm::Roles, ..Cluster::clone(&cluster) };
+        tx.put(&Record::Cluster(Box::new(cluster)))?;
+    }
+    Ok(false)
 }
 
 /// Sets a member of an object; anything else stays as it is.
@@ -144,11 +160,9 @@ fn binding(name: &str, groups: impl Iterator<Item = String>) -> Value {
     })
 }
 
-/// A manifest with its place, and with what the server itself gives an object.
-fn complete(tx: &Tx, cluster: ClusterId, mut value: Value) -> Result<(ObjectKey, Value), Error> {
-    let text = |place| value.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
-    let (group, resource) = match text("/kind").as_str() {
+/// Where the object of a manifest stands.
+fn place(cluster: ClusterId, manifest: &Value) -> Result<ObjectKey, Error> {
+    let (group, resource) = match text(manifest, "/kind") {
         "Namespace" => ("", "namespaces"),
         "ClusterRole" => (RBAC_GROUP, "clusterroles"),
         "ClusterRoleBinding" => (RBAC_GROUP, "clusterrolebindings"),
@@ -156,11 +170,17 @@ fn complete(tx: &Tx, cluster: ClusterId, mut value: Value) -> Result<(ObjectKey,
         "RoleBinding" => (RBAC_GROUP, "rolebindings"),
         other => return Err(Error::internal(format!("no cluster begins with a {other}"))),
     };
-    let key = ObjectKey::new(cluster, group, resource, &namespace, &name);
+    let (namespace, name) = (text(manifest, "/metadata/namespace"), text(manifest, "/metadata/name"));
+    Ok(ObjectKey::new(cluster, group, resource, namespace, name))
+}
+
+/// A manifest with its place, and with what the server itself gives an object.
+fn complete(tx: &Tx, cluster: ClusterId, mut value: Value) -> Result<(ObjectKey, Value), Error> {
+    let key = place(cluster, &value)?;
     stamp(tx, &mut value)?;
-    if resource == "namespaces" {
+    if &*key.resource == "namespaces" {
         if let Some(metadata) = value.get_mut("metadata") {
-            set(metadata, "labels", json!({"kubernetes.io/metadata.name": name}));
+            set(metadata, "labels", json!({"kubernetes.io/metadata.name": &*key.name}));
         }
         set(&mut value, "status", json!({"phase": "Active"}));
     }
@@ -182,4 +202,5 @@ fn put(tx: &mut Tx, key: ObjectKey, value: Value) -> Result<(), Error> {
     tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
 }
 
-const AUTO_UPDATE: &str = "/metadata/annotations/rbac.authorization.kubernetes.io~1autoupdate";
+/// Objects that one transaction restores.
+const BATCH: usize = 90;

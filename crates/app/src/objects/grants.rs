@@ -133,6 +133,19 @@ pub(super) fn keep_aggregated(
     Ok(())
 }
 
+/// Aggregated ClusterRoles whose rules are not those that the other roles give them, with these.
+pub(super) fn out_of_date(snapshot: &Snapshot, cluster: ClusterId) -> Vec<(ObjectKey, Value)> {
+    let Some(policy) = snapshot.rbac(cluster) else { return Vec::new() };
+    snapshot
+        .objects(cluster, RBAC_GROUP, "clusterroles", "")
+        .filter(|object| object.value.get("aggregationRule").is_some())
+        .filter_map(|object| {
+            let updated = with_rules(&object.value, policy.cluster_role_rules(&object.key.name)?);
+            (updated != *object.value).then(|| (object.key.clone(), updated))
+        })
+        .collect()
+}
+
 fn with_rules(value: &Value, rules: &[PolicyRule]) -> Value {
     let mut value = value.clone();
     super::bootstrap::set(&mut value, "rules", serde_json::to_value(rules).unwrap_or_default());

@@ -3,7 +3,7 @@
 use app::clusters::NewCluster;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
-    cluster::{Cluster, Serving},
+    cluster::{Cluster, ObjectsForm, Serving},
     object::ObjectKey,
 };
 use http::{Method, StatusCode};
@@ -165,6 +165,7 @@ async fn every_object_that_the_server_makes_has_an_id_of_its_own() {
     let ids: std::collections::BTreeSet<_> =
         all.iter().map(|object| object.value["metadata"]["uid"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), all.len());
+    assert_eq!(world.cluster.objects_form, ObjectsForm::CURRENT);
 }
 
 #[tokio::test]

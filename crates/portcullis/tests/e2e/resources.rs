@@ -81,8 +81,8 @@ fn az_aks_scales_pools_and_attaches_registries() {
     assert!(pool("list", &[]).ok().contains("extra"));
     pool("delete", &["-n", "extra"]).ok();
     assert!(!pool("list", &[]).ok().contains("extra"));
-    assert!(aks(&["get-upgrades"]).ok().contains("1.37.0"));
-    assert!(azure.az(&["aks", "get-versions", "-l", "local"]).ok().contains("1.37"));
+    assert!(aks(&["get-upgrades"]).ok().contains("1.36.2"));
+    assert!(azure.az(&["aks", "get-versions", "-l", "local"]).ok().contains("1.36"));
     aks(&["upgrade", "--kubernetes-version", "1.99.0", "--yes"]).refused("1.99.0");
 
     let registry = format!("{group}/providers/Microsoft.ContainerRegistry/registries/acr1");
@@ -250,7 +250,7 @@ fn rights_on_the_resource_are_rights_of_their_own() {
     let contributor = member("ops", "Azure Kubernetes Service Contributor Role");
     let aks = |azure: &Azure<'_>, arguments: &[&str]| azure.az(&[&["aks"], arguments, &cluster].concat());
     aks(&contributor, &["scale", "--node-count", "4"]).ok();
-    aks(&contributor, &["upgrade", "--kubernetes-version", "1.37.0", "--yes"]).ok();
+    aks(&contributor, &["upgrade", "--kubernetes-version", "1.36.2", "--yes"]).ok();
     let give = ["role", "assignment", "create", "--assignee-object-id", &journey.first("tenantId")];
     let rest = ["--assignee-principal-type", "User", "--role", "Reader", "--scope", &group];
     contributor.az(&[&give[..], &rest].concat()).refused("roleAssignments/write");

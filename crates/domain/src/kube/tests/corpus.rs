@@ -13,7 +13,7 @@ use crate::decision::Decision;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct File {
     about: String,
-    /// Start from the bootstrap objects.
+    /// Start from the bootstrap objects, those of release 1.20, which the cases are compared with.
     #[serde(default)]
     bootstrap: bool,
     #[serde(default)]
@@ -74,7 +74,7 @@ fn run(path: &Path) -> usize {
     let file: File = serde_json::from_slice(&std::fs::read(path).unwrap())
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert!(!file.about.is_empty());
-    let mut policy = if file.bootstrap { super::bootstrap() } else { Policy::default() };
+    let mut policy = if file.bootstrap { super::earlier_bootstrap() } else { Policy::default() };
     policy.extend(file.objects.iter().map(super::object));
     for (position, case) in file.decisions.iter().enumerate() {
         let place = format!("{}: decisions[{position}]", path.display());

@@ -28,7 +28,7 @@ fn the_refusal_is_worded_as_by_the_real_server() {
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["watch"]}
     ]));
     let bob = user("bob", &["system:authenticated"]);
-    let refused = super::bootstrap().confirm_no_escalation(&bob, &[], "ns", &requested).unwrap_err();
+    let refused = super::earlier_bootstrap().confirm_no_escalation(&bob, &[], "ns", &requested).unwrap_err();
     assert_eq!(
         refused.to_string(),
         r#"user "bob" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:
@@ -94,7 +94,7 @@ fn one_right_covers_another_as_in_the_api_server() {
 
 #[test]
 fn only_cluster_admin_holds_full_authority() {
-    let policy = super::bootstrap();
+    let policy = super::earlier_bootstrap();
     let check = |groups: &[&str], namespace: &str, expected: bool| {
         let user = user("u", groups);
         assert_eq!(policy.confirm_no_escalation(&user, &[], namespace, &full_authority()).is_ok(), expected);
