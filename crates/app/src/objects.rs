@@ -27,6 +27,7 @@ mod bootstrap;
 mod error;
 mod grants;
 mod identity;
+mod mend;
 mod namespaces;
 mod service_accounts;
 mod watch;

@@ -67,6 +67,11 @@ pub fn prune(value: &mut Value, message: &Message) -> Result<Vec<String>, Fault>
     Ok(unknown)
 }
 
+/// The same for one value that is neither a message nor in a list or map.
+pub(crate) fn prune_one(value: &mut Value, kind: &FieldType, owner: &Message) -> Result<(), Fault> {
+    prune_scalar(value, kind, owner, &Place::default())
+}
+
 /// Where in an object a value stands.
 #[derive(Clone, Debug, Default)]
 struct Place {

@@ -11,6 +11,7 @@ pub mod fields;
 pub mod json;
 pub mod kinds;
 pub mod lifecycle;
+pub mod mend;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;

@@ -109,6 +109,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         directory.write_first_admin(&url, &installation, first.upn.as_str(), &first.password)?;
     }
     app.restore_bootstrap_objects().await.context("putting back the default objects of clusters")?;
+    kubeapi::mend::mend_stored_objects(&app).await.context("mending objects that cannot be decoded")?;
     if let Err(error) = app.finish_namespaces(None).await {
         tracing::warn!(?error, "some namespaces are still being deleted");
     }

@@ -1,5 +1,11 @@
-//! Values are decoded as the types of their fields before anything is kept, on every way in.
+//! Values are decoded as the types of their fields before anything is kept, on every way in; what was kept before
+//! they were is mended.
 
+use domain::{
+    change::Record,
+    cluster::{Cluster, ObjectsForm},
+    object::{Object, ObjectKey},
+};
 use http::{Method, StatusCode};
 use k8s_pb::{
     api::core::v1::{Container, Pod, PodSpec, ResourceRequirements},
@@ -219,4 +225,50 @@ async fn values_are_kept_in_the_form_in_which_a_go_server_writes_them() {
         make(&world, &who, "/api/v1/namespaces/default/events", &event).await.expect(StatusCode::CREATED);
     assert_eq!(made["firstTimestamp"], "2026-11-30T17:00:00Z");
     assert_eq!(made["eventTime"], "2026-11-30T17:00:00.500000Z");
+}
+
+/// Writes an object as an earlier program did, which looked at no value.
+async fn keep(world: &World, resource: &str, value: &Value) {
+    let name = value["metadata"]["name"].as_str().unwrap();
+    let key = ObjectKey::new(world.cluster.id, "", resource, "default", name);
+    world
+        .app
+        .transact(|tx| {
+            let value = std::sync::Arc::new(value.clone());
+            tx.put(&Record::Object(Object { key: key.clone(), revision: 0, value }))
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_an_earlier_program_kept_is_mended_and_breaks_nobody() {
+    let (world, who) = world().await;
+    for number in 0..200 {
+        let name = format!("s{number}");
+        keep(&world, "secrets", &json!({"metadata": {"name": name}, "data": {"a": "***", "b": "aGk="}}))
+            .await;
+    }
+    let limits = json!({"cpu": "much", "memory": "1Gi"});
+    let odd = json!({"metadata": {"name": "odd", "namespace": "default"},
+        "spec": {"containers": [{"name": "c", "image": "i", "resources": {"limits": limits}}]}});
+    keep(&world, "pods", &odd).await;
+    crate::mend::mend_stored_objects(&world.app).await.unwrap();
+    let secret = world.get(&who, &format!("{SECRETS}/s0")).await.expect(StatusCode::OK);
+    assert_eq!(secret["data"]["a"], "***", "a cluster of this program has been looked at already");
+
+    let cluster = Cluster { objects_form: ObjectsForm::Roles, ..Cluster::clone(&world.cluster) };
+    world.app.transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
+    crate::mend::mend_stored_objects(&world.app).await.unwrap();
+    let list = world.get(&who, SECRETS).await.expect(StatusCode::OK);
+    let list = list["items"].as_array().unwrap().clone();
+    assert_eq!(list.len(), 200);
+    assert!(list.iter().all(|secret| secret["data"] == json!({"a": "Kioq", "b": "aGk="})));
+    let odd = world.get(&who, &format!("{PODS}/odd")).await.expect(StatusCode::OK);
+    assert_eq!(odd["spec"]["containers"][0]["resources"]["limits"], json!({"memory": "1Gi"}));
+    let moved = odd["metadata"]["annotations"]["portcullis/unreadable-fields"].as_str().unwrap();
+    assert_eq!(moved, r#"{"spec.containers[0].resources.limits.cpu":"much"}"#);
+    world.send(&who, Method::DELETE, &format!("{PODS}/odd"), &[], vec![]).await.expect(StatusCode::OK);
+    let snapshot = world.app.snapshot();
+    assert_eq!(snapshot.cluster(world.cluster.id).unwrap().objects_form, ObjectsForm::Types);
 }
