@@ -72,33 +72,34 @@ impl App {
             .filter(|cluster| cluster.is_embedded())
             .map(|cluster| cluster.id)
             .collect();
+        let (wanted, earlier) = (manifests(), earlier_bootstrap_objects());
         for cluster in clusters {
-            while self.transact(|tx| restore_some(tx, cluster)).await? {}
+            while self.transact(|tx| restore_some(tx, cluster, &wanted, &earlier)).await? {}
         }
         self.finish_namespaces(None).await.map_err(Error::internal)
     }
 }
 
 /// Whether there may be more to restore: a transaction holds only so many writes.
-fn restore_some(tx: &mut Tx, cluster: ClusterId) -> Result<bool, Error> {
+fn restore_some(tx: &mut Tx, cluster: ClusterId, wanted: &[Value], earlier: &[Value]) -> Result<bool, Error> {
     let Some(cluster) = tx.snapshot().cluster(cluster).cloned() else { return Ok(false) };
     let earlier = match cluster.objects_form {
-        ObjectsForm::First => earlier_bootstrap_objects(),
-        ObjectsForm::Roles | ObjectsForm::Types => Vec::new(),
+        ObjectsForm::First => earlier,
+        ObjectsForm::Roles | ObjectsForm::Types => &[],
     };
-    let earlier = earlier.into_iter().map(|manifest| Ok((place(cluster.id, &manifest)?, manifest)));
-    let earlier: BTreeMap<ObjectKey, Value> = earlier.collect::<Result<_, Error>>()?;
+    let earlier = earlier.iter().map(|manifest| Ok((place(cluster.id, manifest)?, manifest)));
+    let earlier: BTreeMap<ObjectKey, &Value> = earlier.collect::<Result<_, Error>>()?;
     let mut writes = Vec::new();
-    for manifest in manifests() {
-        let key = place(cluster.id, &manifest)?;
+    for manifest in wanted {
+        let key = place(cluster.id, manifest)?;
         match tx.snapshot().object(&key) {
-            None => writes.push((key, complete(tx, cluster.id, manifest)?.1)),
+            None => writes.push((key, complete(tx, cluster.id, manifest.clone())?.1)),
             Some(old) => {
                 let kept = match earlier.get(&key) {
-                    Some(earlier) => without_earlier_rules(&old.value, earlier, &manifest),
+                    Some(earlier) => without_earlier_rules(&old.value, earlier, manifest),
                     None => Value::clone(&old.value),
                 };
-                let value = reconciled(&kept, &manifest);
+                let value = reconciled(&kept, manifest);
                 if value != *old.value {
                     writes.push((key, value));
                 }
@@ -114,7 +115,7 @@ fn restore_some(tx: &mut Tx, cluster: ClusterId) -> Result<bool, Error> {
         }
         return Ok(true);
     }
-    for namespace in manifests().iter().filter(|manifest| text(manifest, "/kind") == "Namespace") {
+    for namespace in wanted.iter().filter(|manifest| text(manifest, "/kind") == "Namespace") {
         service_accounts::put_default(tx, cluster.id, text(namespace, "/metadata/name"))?;
     }
     keep_admin_group_binding(tx, &cluster)?;
