@@ -230,6 +230,34 @@ async fn the_creator_holds_what_the_features_need_before_anything_is_made() {
 }
 
 #[tokio::test]
+async fn what_was_given_at_a_cluster_or_pool_is_not_given_at_the_next_of_its_name() {
+    let site = Site::start(|_| {}).await;
+    let admin = Manager::of_administrator(&site).await;
+    admin.put(&admin.group(), json!({"location": "local"})).await;
+    let alice = site.user("alice@portcullis.local").await.to_string();
+    let pools = |names: &[&str]| {
+        let pools: Vec<_> = names.iter().map(|name| json!({"name": name, "count": 1})).collect();
+        cluster(json!({"agentPoolProfiles": pools}))
+    };
+    let both = pools(&["np", "two"]);
+    let pool = format!("{}/agentPools/two", admin.cluster());
+    for (scope, gone) in
+        [(&pool, "pool"), (&pool, "update"), (&pool, "cluster"), (&admin.cluster(), "cluster")]
+    {
+        admin.put(&admin.cluster(), both.clone()).await;
+        admin.assign(&alice, "Reader", scope).await;
+        assert_eq!(admin.assignments(scope).await.len(), 1);
+        match gone {
+            "pool" => drop(admin.done(Method::DELETE, &pool, None).await),
+            "update" => drop(admin.put(&admin.cluster(), pools(&["np"])).await),
+            _ => drop(admin.done(Method::DELETE, &admin.cluster(), None).await),
+        }
+        admin.put(&admin.cluster(), both.clone()).await;
+        assert_eq!(admin.assignments(scope).await, [], "{scope} after {gone}");
+    }
+}
+
+#[tokio::test]
 async fn the_preflight_report_is_the_reference_and_what_it_proposes_is_enough() {
     let site = Site::start(|_| {}).await;
     let admin = Manager::of_administrator(&site).await;
