@@ -48,6 +48,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub(crate) use self::glob::folded_glob_matches;
 use self::{ast::Expression, eval::Truth};
 pub use self::{
     error::{ConditionError, UnsupportedVersion},

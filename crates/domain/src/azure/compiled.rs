@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::actions::{Action, KnownActions, Plane};
-use crate::role::{ActionPattern, Permission, RoleDefinition};
+use crate::{
+    condition::folded_glob_matches,
+    role::{ActionPattern, Permission, RoleDefinition},
+};
 
 /// What a list of permissions grants (or, for a deny assignment, refuses).
 #[derive(Debug)]
@@ -111,34 +114,8 @@ impl Patterns {
 
     fn match_any(&self, folded: &str) -> bool {
         self.exact.binary_search_by(|each| (**each).cmp(folded)).is_ok()
-            || self.wildcard.iter().any(|pattern| pattern_matches(pattern, folded))
+            || self.wildcard.iter().any(|pattern| folded_glob_matches(pattern, folded))
     }
-}
-
-/// Whether a pattern, in which `*` stands for any run of characters, names an action; both in lower case.
-/// Each wildcard takes as little as it can, which finds a match if there is one, in one pass.
-///
-/// A wildcard that is a segment of its own may also stand for none: `userAssignedIdentities/*/assign/action`, which
-/// Managed Identity Operator holds, names `userAssignedIdentities/assign/action`. One slash is then that before the
-/// wildcard and that behind it.
-pub(super) fn pattern_matches(pattern: &str, action: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == action };
-    if !action.starts_with(start) {
-        return false;
-    }
-    let (mut before, mut taken) = (start, start.len());
-    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-    let from = |before: &str, part: &str, taken: usize| {
-        let shared = before.ends_with('/') && part.starts_with('/');
-        action.get(taken - usize::from(shared)..).unwrap_or_default()
-    };
-    for part in middle.split('*').filter(|part| !part.is_empty()) {
-        let left = from(before, part, taken);
-        let Some(place) = left.find(part) else { return false };
-        taken = action.len() - left.len() + place + part.len();
-        before = part;
-    }
-    from(before, end, taken).ends_with(end)
 }
 
 impl Bits {
@@ -158,55 +135,5 @@ impl Bits {
 
     fn count(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// The definition of the wildcard, tried in every way.
-    fn obvious(pattern: &[u8], action: &[u8]) -> bool {
-        // A segment of nothing but wildcards stands for none as well.
-        if let Some((b'/', rest)) = pattern.split_first() {
-            let stars = rest.iter().take_while(|byte| **byte == b'*').count();
-            if stars > 0 && rest.get(stars) == Some(&b'/') && obvious(&rest[stars..], action) {
-                return true;
-            }
-        }
-        match pattern.split_first() {
-            None => action.is_empty(),
-            Some((b'*', rest)) => (0..=action.len()).any(|taken| obvious(rest, &action[taken..])),
-            Some((byte, rest)) => action.first() == Some(byte) && obvious(rest, &action[1..]),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn wildcards_match_as_their_definition_says(pattern in "[ab/*]{0,8}", action in "[ab/]{0,10}") {
-            prop_assert_eq!(pattern_matches(&pattern, &action), obvious(pattern.as_bytes(), action.as_bytes()));
-        }
-    }
-
-    #[test]
-    fn a_segment_of_a_wildcard_may_be_missing() {
-        let own = "identities/assign/action";
-        assert!(pattern_matches("identities/*/assign/action", own));
-        assert!(pattern_matches("identities/*/assign/action", "identities/a/b/assign/action"));
-        assert!(pattern_matches("*/*/action", own));
-        assert!(pattern_matches("identities/*/*/action", own));
-        assert!(!pattern_matches("identities/*/*/assign/action", "identities/assign/read"));
-        assert!(!pattern_matches("identities*/assign/action", "identitiesassign/action"));
-        assert!(!pattern_matches("identities/a*/assign/action", own));
-        assert!(!pattern_matches("identities/*/action", "identities/"));
-    }
-
-    #[test]
-    fn a_wildcard_never_uses_a_character_twice() {
-        assert!(!pattern_matches("ab*ba", "aba"));
-        assert!(pattern_matches("ab*ba", "abba"));
-        assert!(pattern_matches("*", ""));
-        assert!(!pattern_matches("", "x"));
     }
 }

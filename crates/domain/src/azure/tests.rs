@@ -7,6 +7,7 @@ mod properties;
 mod roles;
 mod slow;
 mod states;
+mod wildcards;
 
 use std::sync::{Arc, LazyLock};
 

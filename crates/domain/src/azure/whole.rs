@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use super::{
     Access, Caller, Grant, Policy, Reason, Refusal,
     actions::Action,
-    compiled::pattern_matches,
     found::{Found, FoundDeny},
 };
 use crate::{
+    condition::folded_glob_matches,
     decision::{self, Decision},
     role::{ActionPattern, Permission, RoleDefinition},
     scope::Scope,
@@ -61,7 +61,7 @@ impl Policy {
 /// Whether a role grants, in the control plane, everything that a pattern names.
 pub fn role_grants_whole(role: &RoleDefinition, needed: &ActionPattern) -> bool {
     role.permissions.iter().any(|block| {
-        block.actions.iter().any(|granted| pattern_matches(granted.folded(), needed.folded()))
+        block.actions.iter().any(|granted| folded_glob_matches(granted.folded(), needed.folded()))
             && !block.not_actions.iter().any(|excepted| overlap(excepted.folded(), needed.folded()))
     })
 }
@@ -69,7 +69,10 @@ pub fn role_grants_whole(role: &RoleDefinition, needed: &ActionPattern) -> bool 
 fn refusal(FoundDeny { deny, through }: &FoundDeny, needed: &ActionPattern) -> Option<Refusal> {
     let touches = |block: &Permission| {
         block.actions.iter().any(|refused| overlap(refused.folded(), needed.folded()))
-            && !block.not_actions.iter().any(|excepted| pattern_matches(excepted.folded(), needed.folded()))
+            && !block
+                .not_actions
+                .iter()
+                .any(|excepted| folded_glob_matches(excepted.folded(), needed.folded()))
     };
     deny.definition.permissions.iter().any(touches).then(|| Refusal {
         assignment: deny.definition.id,
@@ -177,7 +180,7 @@ mod tests {
             let mut tried = vec![String::new()];
             let mut found = false;
             for _ in 0..7 {
-                found |= tried.iter().any(|each| pattern_matches(&one, each) && pattern_matches(&other, each));
+                found |= tried.iter().any(|each| folded_glob_matches(&one, each) && folded_glob_matches(&other, each));
                 let longer = |each: &String| ["a", "b", "/"].map(|letter| format!("{each}{letter}"));
                 tried = tried.iter().flat_map(longer).collect();
             }

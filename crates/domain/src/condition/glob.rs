@@ -1,5 +1,8 @@
 //! Patterns with wildcards: actions (`*`) and the `Like` operators (`*`, `?` and escapes).
 //!
+//! Actions have one meaning of the star, whoever asks: `actions`, `notActions` and the data lists of roles and deny
+//! assignments, `ActionMatches` and `SubOperationMatches` of conditions. A guard names what a grant names.
+//!
 //! A pattern is cut at its stars. Its first piece must stand at the beginning of the text, its last one at
 //! the end, and each piece between them is sought once, leftmost, behind the one before it: nothing is
 //! ever tried again. Plain pieces are found in linear time, those with `?` or escapes by 64 steps of the
@@ -20,18 +23,49 @@ pub(super) enum Case {
     Ignored,
 }
 
-/// Whether `text` matches `pattern`, in which `*` stands for any run of characters, slashes and nothing at
-/// all included. Case does not count for ASCII letters; every other character stands for itself.
+/// Whether a pattern, in which `*` stands for any run of characters, slashes and nothing at all included, names an
+/// action. Case does not count for ASCII letters; every other character stands for itself.
 ///
-/// Takes time proportional to the lengths of both. Action patterns of roles and of `ActionMatches`.
+/// A star that is a segment of its own may also stand for none: `userAssignedIdentities/*/assign/action`, which Managed
+/// Identity Operator holds, names `userAssignedIdentities/assign/action`. One slash is then that before the star and
+/// that behind it.
+///
+/// Takes time proportional to the lengths of both.
 ///
 /// ```
 /// use domain::condition::glob_matches;
 /// assert!(glob_matches("Microsoft.Storage/*/read", "microsoft.storage/accounts/blobs/READ"));
-/// assert!(!glob_matches("Microsoft.Storage/*/read", "Microsoft.Storage/read"));
+/// assert!(glob_matches("Microsoft.Storage/*/read", "Microsoft.Storage/read"));
+/// assert!(!glob_matches("Microsoft.Storage/a*/read", "Microsoft.Storage/read"));
 /// ```
-pub fn glob_matches(pattern: &str, text: &str) -> bool {
-    pieces_match(pattern.split('*').map(Piece::Plain), text, Case::Ignored)
+pub fn glob_matches(pattern: &str, action: &str) -> bool {
+    names_action(pattern, action, Case::Ignored)
+}
+
+/// The same for texts that are both in lower case already.
+pub(crate) fn folded_glob_matches(pattern: &str, action: &str) -> bool {
+    names_action(pattern, action, Case::Counts)
+}
+
+/// Each star takes as little as it can, which finds a match if there is one, in one pass.
+fn names_action(pattern: &str, action: &str, case: Case) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return case.equal(pattern, action) };
+    if case.strip_prefix(action, start).is_none() {
+        return false;
+    }
+    let (mut before, mut taken) = (start, start.len());
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let from = |before: &str, part: &str, taken: usize| {
+        let shared = before.ends_with('/') && part.starts_with('/');
+        action.get(taken - usize::from(shared)..).unwrap_or_default()
+    };
+    for part in middle.split('*').filter(|part| !part.is_empty()) {
+        let left = from(before, part, taken);
+        let Some(place) = case.find(left, part) else { return false };
+        taken = action.len() - left.len() + place + part.len();
+        before = part;
+    }
+    case.strip_suffix(from(before, end, taken), end).is_some()
 }
 
 /// Whether `text` matches `pattern`, in which `*` is any run of characters, `?` exactly one character, and
@@ -67,6 +101,14 @@ impl Case {
     pub(super) fn strip_prefix<'t>(self, text: &'t str, prefix: &str) -> Option<&'t str> {
         let (head, rest) = text.split_at_checked(prefix.len())?;
         self.equal(head, prefix).then_some(rest)
+    }
+
+    /// The first place of `part` in `text`.
+    fn find(self, text: &str, part: &str) -> Option<usize> {
+        match self {
+            Self::Counts => text.find(part),
+            Self::Ignored => find(text.as_bytes(), part.as_bytes(), self),
+        }
     }
 
     fn strip_suffix<'t>(self, text: &'t str, suffix: &str) -> Option<&'t str> {
@@ -127,7 +169,7 @@ impl Piece<'_> {
     fn behind_first<'t>(&self, text: &'t str, case: Case) -> Option<&'t str> {
         match self {
             Self::Plain(plain) => {
-                let start = find(text.as_bytes(), plain.as_bytes(), case)?;
+                let start = case.find(text, plain)?;
                 text.get(start + plain.len()..)
             }
             Self::Special(pattern) => {

@@ -2,7 +2,6 @@
 //! but the records themselves.
 
 use super::*;
-use crate::condition::glob_matches;
 
 /// Everything that the engine was told, as lists.
 #[derive(Clone, Debug, Default)]
@@ -104,8 +103,22 @@ impl SlowWorld {
 /// A wildcard that is a whole segment may be left out.
 fn matches(pattern: &str, action: &str) -> bool {
     let without = |(place, _): (usize, &str)| format!("{}{}", &pattern[..place], &pattern[place + 2..]);
-    glob_matches(pattern, action)
+    spans(pattern.to_lowercase().as_bytes(), action.to_lowercase().as_bytes())
         || pattern.match_indices("/*/").any(|found| matches(&without(found), action))
+}
+
+/// `*` is any run of characters.
+fn spans(pattern: &[u8], action: &[u8]) -> bool {
+    let mut reached: Vec<bool> = (0..=action.len()).map(|end| end == 0).collect();
+    for wanted in pattern {
+        reached = (0..=action.len())
+            .map(|end| match wanted {
+                b'*' => reached[..=end].contains(&true),
+                byte => end > 0 && reached[end - 1] && action[end - 1] == *byte,
+            })
+            .collect();
+    }
+    reached[action.len()]
 }
 
 fn names(block: &Permission, action: &Action) -> bool {

@@ -201,9 +201,15 @@ fn related(relation: Relation, left: Plain, right: Plain) -> bool {
     }
 }
 
-fn action_like(pattern: &str, action: &str) -> bool {
-    let pattern = pattern.to_ascii_lowercase().replace('\\', "\\\\").replace('?', "\\?");
-    like(&pattern, &action.to_ascii_lowercase())
+/// A segment of nothing but stars may also be left out.
+pub(super) fn action_like(pattern: &str, action: &str) -> bool {
+    let plain = pattern.to_ascii_lowercase().replace('\\', "\\\\").replace('?', "\\?");
+    let without = |(place, _): (usize, &str)| {
+        let behind = pattern[place + 1..].trim_start_matches('*');
+        let is_segment = behind.starts_with('/') && behind.len() + 1 < pattern.len() - place;
+        is_segment && action_like(&format!("{}{behind}", &pattern[..place]), action)
+    };
+    like(&plain, &action.to_ascii_lowercase()) || pattern.match_indices('/').any(without)
 }
 
 /// One row of answers for each element of the pattern: which beginnings of the text it has matched so far.
