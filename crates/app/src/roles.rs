@@ -1,9 +1,9 @@
 //! Role definitions: the built-in ones, and custom ones with the scopes where they may be assigned.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
-    azure::is_known_provider,
+    azure::{Policy, is_known_provider},
     change::{Record, RecordKey},
     id::RoleId,
     management_group::ManagementGroup,
@@ -31,7 +31,7 @@ impl App {
     /// Roles that can be assigned at a scope, built-in ones first, then by name.
     pub fn list_roles(&self, caller: &Caller, scope: &Scope) -> Result<Vec<Arc<RoleDefinition>>, Error> {
         let snapshot = self.snapshot();
-        authorize::control_plane(&snapshot, caller, READ, scope, self.now())?;
+        self.authorize_read(&snapshot, caller, scope)?;
         let azure = snapshot.azure();
         let here = azure.roles().filter(|role| azure.is_assignable(role, scope));
         let mut roles: Vec<Arc<RoleDefinition>> = here.cloned().collect();
@@ -39,6 +39,7 @@ impl App {
         Ok(roles)
     }
 
+    /// A role that can be assigned at a scope or below it.
     pub fn find_role(
         &self,
         caller: &Caller,
@@ -46,23 +47,54 @@ impl App {
         id: RoleId,
     ) -> Result<Arc<RoleDefinition>, Error> {
         let snapshot = self.snapshot();
-        authorize::control_plane(&snapshot, caller, READ, scope, self.now())?;
-        snapshot.azure().role(id).cloned().ok_or_else(|| Error::not_found("role definition", id))
+        let places = self.authorize_read(&snapshot, caller, scope)?;
+        let azure = snapshot.azure();
+        let found = azure.role(id).filter(|role| places.iter().any(|place| concerns(azure, role, place)));
+        found.cloned().ok_or_else(|| Error::not_found("role definition", id))
+    }
+
+    /// Where the caller may read roles: at the scope, or else somewhere below it, since the id of a role names its
+    /// subscription, or none, wherever below it was read. Refuses if nowhere.
+    fn authorize_read(
+        &self,
+        snapshot: &Snapshot,
+        caller: &Caller,
+        scope: &Scope,
+    ) -> Result<BTreeSet<Scope>, Error> {
+        let now = self.now();
+        let Err(refused) = authorize::control_plane(snapshot, caller, READ, scope, now) else {
+            return Ok(BTreeSet::from([scope.clone()]));
+        };
+        let groups = snapshot.directory().transitive_groups(caller.object_id);
+        let principals = groups.iter().copied().chain([caller.object_id]);
+        let held = principals.flat_map(|each| snapshot.azure().assignments_of(each));
+        let below: BTreeSet<Scope> = held
+            .map(|each| each.scope.clone())
+            .filter(|place| snapshot.azure().is_below(place, scope))
+            .filter(|place| authorize::may(snapshot, caller, READ, place, now))
+            .collect();
+        if below.is_empty() { Err(refused) } else { Ok(below) }
     }
 
     /// Makes or changes a custom role. The caller needs the right at each of its assignable scopes, old and
-    /// new, because its assignments there change with it.
+    /// new, because its assignments there change with it; where it names none, at the scope that was asked.
     pub async fn put_role(
         &self,
         caller: &Caller,
+        scope: &Scope,
         id: RoleId,
         new: NewRole,
     ) -> Result<(Arc<RoleDefinition>, Written), Error> {
         self.transact(|tx| {
             let azure = tx.snapshot().azure();
             let old = azure.role(id).cloned();
-            let old_scopes = old.iter().flat_map(|old| old.assignable_scopes.iter());
-            for scope in new.assignable_scopes.iter().chain(old_scopes) {
+            if new.assignable_scopes.is_empty() {
+                tx.authorize(caller, WRITE, scope)?;
+            }
+            for scope in &new.assignable_scopes {
+                tx.authorize(caller, WRITE, scope)?;
+            }
+            for scope in old.iter().flat_map(|old| old.assignable_scopes.iter()) {
                 tx.authorize(caller, WRITE, scope)?;
             }
             if let Some(old) = old.as_ref().filter(|old| old.kind == RoleKind::BuiltIn) {
@@ -72,10 +104,6 @@ impl App {
                 check_assignable(tx.snapshot(), caller, scope)?;
             }
             new.permissions.iter().try_for_each(check_actions)?;
-            let named = azure.roles().find(|role| role.id != id && role.is_named(&new.name));
-            if let Some(named) = named {
-                return Err(Error::already_exists("role definition named", &named.name));
-            }
             let stamp = Stamp { by: Some(caller.object_id), at: tx.now() };
             let role = RoleDefinition {
                 id,
@@ -88,6 +116,10 @@ impl App {
                 updated: stamp,
             };
             role.check().map_err(|error| Error::invalid("properties", error))?;
+            let named = azure.roles().find(|other| other.id != id && other.is_taken_for(&role.name));
+            if let Some(named) = named {
+                return Err(Error::already_exists("role definition named", &named.name));
+            }
             tx.put(&Record::Role(role.clone()))?;
             let written = if old.is_some() { Written::Changed } else { Written::Created };
             Ok((Arc::new(role), written))
@@ -104,12 +136,18 @@ impl App {
     ) -> Result<Option<Arc<RoleDefinition>>, Error> {
         self.transact(|tx| {
             let azure = tx.snapshot().azure();
-            let Some(role) = azure.role(id).cloned() else {
+            // A role of other places is as good as none: who may delete here does not learn that it is there.
+            let role = azure.role(id).filter(|role| concerns(azure, role, scope)).cloned();
+            let Some(role) = role else {
                 tx.authorize(caller, DELETE, scope)?;
                 return Ok(None);
             };
-            for scope in &role.assignable_scopes {
-                tx.authorize(caller, DELETE, scope)?;
+            for place in &role.assignable_scopes {
+                if let Err(refused) = tx.authorize(caller, DELETE, place) {
+                    // Nor does who may not, by the place that the refusal names.
+                    tx.authorize(caller, DELETE, scope)?;
+                    return Err(refused);
+                }
             }
             if role.kind == RoleKind::BuiltIn {
                 return Err(built_in(&role, "deleted"));
@@ -131,6 +169,11 @@ impl App {
         })
         .await
     }
+}
+
+/// Whether a role can be assigned at a scope or somewhere below it.
+fn concerns(azure: &Policy, role: &RoleDefinition, scope: &Scope) -> bool {
+    azure.is_assignable(role, scope) || role.assignable_scopes.iter().any(|each| azure.is_below(each, scope))
 }
 
 fn built_in(role: &RoleDefinition, done: &str) -> Error {

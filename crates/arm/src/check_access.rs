@@ -18,7 +18,7 @@ use domain::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{call::Call, error::ArmError, role_assignments::role_of};
 
 #[derive(Deserialize)]
 struct Form {
@@ -85,7 +85,7 @@ pub(crate) fn check(call: &Call<'_>) -> Result<Response, ArmError> {
     let question = Question { subject: object_id, groups, actions: asked };
     let verdicts = call.app.check_access(&call.caller, &scope, &question)?;
     let answer: Vec<Value> =
-        names.iter().zip(&verdicts).map(|((id, data), verdict)| render(id, *data, verdict)).collect();
+        names.iter().zip(&verdicts).map(|((id, data), verdict)| render(id, *data, verdict, &scope)).collect();
     Ok(Json(answer).into_response())
 }
 
@@ -104,9 +104,9 @@ impl ActionForm {
     }
 }
 
-fn render(id: &str, is_data_action: bool, verdict: &Verdict) -> Value {
+fn render(id: &str, is_data_action: bool, verdict: &Verdict, scope: &Scope) -> Value {
     let (decision, role_assignment, deny_assignment) = match verdict {
-        Verdict::Allowed(found) => ("Allowed", render_assignment(found), Value::Null),
+        Verdict::Allowed(found) => ("Allowed", render_assignment(found, scope), Value::Null),
         Verdict::Denied(found) => {
             let named = json!({"id": found.resource_id(), "name": found.name, "scope": found.scope});
             ("Denied", Value::Null, named)
@@ -124,7 +124,7 @@ fn render(id: &str, is_data_action: bool, verdict: &Verdict) -> Value {
     })
 }
 
-fn render_assignment(found: &RoleAssignment) -> Value {
+fn render_assignment(found: &RoleAssignment, asked: &Scope) -> Value {
     let kind = match found.principal_kind {
         PrincipalKind::User => "User",
         PrincipalKind::Group => "Group",
@@ -132,7 +132,7 @@ fn render_assignment(found: &RoleAssignment) -> Value {
     };
     json!({
         "id": found.resource_id(),
-        "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", found.role),
+        "roleDefinitionId": role_of(found, asked),
         "principalId": found.principal,
         "principalType": kind,
         "scope": found.scope,

@@ -10,7 +10,9 @@ use axum::{
 use domain::{
     assignment::{PrincipalKind, RoleAssignment},
     condition::Condition,
-    id::{AssignmentId, ObjectId, RoleId},
+    id::{AssignmentId, ObjectId},
+    role::{definition_id, parse_definition_id},
+    scope::Scope,
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -62,31 +64,35 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             _ => return Err(filter::refused(call, FILTERS)),
         }
     }
-    let mut found = call.app.list_assignments(&call.caller, &call.scope()?, listed)?;
+    let scope = call.scope()?;
+    let mut found = call.app.list_assignments(&call.caller, &scope, listed)?;
     if let Some(principals) = principals {
         found.retain(|each: &Arc<RoleAssignment>| principals.contains(&each.principal));
     }
-    page::respond(call, found, |each| each.id.to_string(), |each| render(each))
+    page::respond(call, found, |each| each.id.to_string(), |each| render(each, &scope))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.find_assignment(&call.caller, &call.scope()?, assignment(call)?)?;
-    Ok(Json(render(&found)).into_response())
+    let scope = call.scope()?;
+    let found = call.app.find_assignment(&call.caller, &scope, assignment(call)?)?;
+    Ok(Json(render(&found, &scope)).into_response())
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let AssignmentForm { properties } = call.json()?;
     let new = properties.read()?;
-    let put = call.app.put_assignment(&call.caller, assignment(call)?, &call.scope()?, new).await?;
+    let scope = call.scope()?;
+    let put = call.app.put_assignment(&call.caller, assignment(call)?, &scope, new).await?;
     let (assignment, written) = put;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(render(&assignment))).into_response())
+    Ok((status, Json(render(&assignment, &scope))).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    let deleted = call.app.delete_assignment(&call.caller, &call.scope()?, assignment(call)?).await?;
+    let scope = call.scope()?;
+    let deleted = call.app.delete_assignment(&call.caller, &scope, assignment(call)?).await?;
     Ok(match deleted {
-        Some(assignment) => Json(render(&assignment)).into_response(),
+        Some(assignment) => Json(render(&assignment, &scope)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }
@@ -104,12 +110,9 @@ fn assignment(call: &Call<'_>) -> Result<AssignmentId, ArmError> {
 
 impl Properties {
     fn read(self) -> Result<NewAssignment, ArmError> {
-        let name = self.role_definition_id.rsplit('/').next().unwrap_or_default();
-        let role = RoleId::parse(name).map_err(|_| {
-            ArmError::bad(
-                "InvalidRoleDefinitionId",
-                format!("'{}' is not the id of a role definition.", self.role_definition_id),
-            )
+        let role = parse_definition_id(&self.role_definition_id).ok_or_else(|| {
+            let text: String = self.role_definition_id.chars().take(300).collect();
+            ArmError::bad("InvalidRoleDefinitionId", format!("'{text}' is not the id of a role definition."))
         })?;
         let principal_kind = match self.principal_type.as_deref() {
             None | Some("") => None,
@@ -130,11 +133,11 @@ impl Properties {
             self.condition_version.as_deref(),
         ) {
             (None, _) => None,
-            (Some(text), Some("2.0")) => Some(Condition::parse(&text).map_err(|error| {
+            // Only this version has ever been taken.
+            (Some(text), None | Some("" | "2.0")) => Some(Condition::parse(&text).map_err(|error| {
                 ArmError::bad("ConditionInvalid", format!("The condition is not valid: {error}."))
             })?),
-            (Some(_), other) => {
-                let other = other.unwrap_or("none");
+            (Some(_), Some(other)) => {
                 return Err(ArmError::bad(
                     "ConditionVersionInvalid",
                     format!("The condition's version is '{other}', expected '2.0'."),
@@ -151,7 +154,14 @@ impl Properties {
     }
 }
 
-fn render(assignment: &RoleAssignment) -> Value {
+/// The id of the role in an assignment that was asked for at a scope. What is at or below a subscription carries that
+/// subscription, whoever asks from above; what is inherited from above carries the one that was asked.
+pub(crate) fn role_of(assignment: &RoleAssignment, asked: &Scope) -> String {
+    let own = assignment.scope.subscription_name().is_some();
+    definition_id(assignment.role, if own { &assignment.scope } else { asked })
+}
+
+fn render(assignment: &RoleAssignment, asked: &Scope) -> Value {
     let kind = match assignment.principal_kind {
         PrincipalKind::User => "User",
         PrincipalKind::Group => "Group",
@@ -163,7 +173,7 @@ fn render(assignment: &RoleAssignment) -> Value {
         "name": assignment.id,
         "type": "Microsoft.Authorization/roleAssignments",
         "properties": {
-            "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", assignment.role),
+            "roleDefinitionId": role_of(assignment, asked),
             "principalId": assignment.principal,
             "principalType": kind,
             "scope": assignment.scope,

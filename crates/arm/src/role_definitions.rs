@@ -9,7 +9,7 @@ use axum::{
 };
 use domain::{
     id::RoleId,
-    role::{Permission, RoleDefinition, RoleKind},
+    role::{Permission, RoleDefinition, RoleKind, definition_id},
     scope::Scope,
 };
 use http::StatusCode;
@@ -53,21 +53,24 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             _ => return Err(filter::refused(call, FILTERS)),
         }
     }
-    let mut roles = call.app.list_roles(&call.caller, &call.scope()?)?;
+    let scope = call.scope()?;
+    let mut roles = call.app.list_roles(&call.caller, &scope)?;
     roles.retain(|role| {
         name.as_deref().is_none_or(|name| role.is_named(name)) && kind.is_none_or(|kind| role.kind == kind)
     });
     let key = |role: &Arc<RoleDefinition>| {
         format!("{}{}\0{}", u8::from(role.kind == RoleKind::Custom), role.name.to_lowercase(), role.id)
     };
-    page::respond(call, roles, key, |role| render(role))
+    page::respond(call, roles, key, |role| render(role, &scope))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(Json(render(&*call.app.find_role(&call.caller, &call.scope()?, role(call)?)?)).into_response())
+    let scope = call.scope()?;
+    Ok(Json(render(&*call.app.find_role(&call.caller, &scope, role(call)?)?, &scope)).into_response())
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
+    let scope = call.scope()?;
     let RoleForm { properties } = call.json()?;
     let new = NewRole {
         name: properties.role_name,
@@ -76,13 +79,14 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         permissions: properties.permissions,
     };
     // Azure answers so to a change too, and az takes nothing else.
-    let (role, _) = call.app.put_role(&call.caller, role(call)?, new).await?;
-    Ok((StatusCode::CREATED, Json(render(&role))).into_response())
+    let (role, _) = call.app.put_role(&call.caller, &scope, role(call)?, new).await?;
+    Ok((StatusCode::CREATED, Json(render(&role, &scope))).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(match call.app.delete_role(&call.caller, &call.scope()?, role(call)?).await? {
-        Some(role) => Json(render(&role)).into_response(),
+    let scope = call.scope()?;
+    Ok(match call.app.delete_role(&call.caller, &scope, role(call)?).await? {
+        Some(role) => Json(render(&role, &scope)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })
 }
@@ -98,9 +102,10 @@ fn kind_name(kind: RoleKind) -> &'static str {
     }
 }
 
-fn render(role: &RoleDefinition) -> Value {
+/// As it reads at the scope that was asked.
+fn render(role: &RoleDefinition, at: &Scope) -> Value {
     json!({
-        "id": format!("/providers/Microsoft.Authorization/roleDefinitions/{}", role.id),
+        "id": definition_id(role.id, at),
         "name": role.id,
         "type": "Microsoft.Authorization/roleDefinitions",
         "properties": {

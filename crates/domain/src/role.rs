@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use unicode_normalization::UnicodeNormalization;
+use unicode_security::skeleton;
 
 use crate::{
     azure::text::{CaseFolded, shortened},
@@ -65,7 +67,7 @@ pub struct Stamp {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleError {
     #[error(
-        "\"{0}\" is not the name of a role: expected 1 to 512 characters, none of them a control character or a slash"
+        "\"{0}\" is not the name of a role: expected 1 to 512 characters that can be seen, none of them a slash, with one space between words and none at the ends"
     )]
     Name(String),
     #[error("the description has {0} characters: expected at most 2,048")]
@@ -88,9 +90,10 @@ impl RoleDefinition {
     /// The checks that every new or changed definition passes; what they say is for the person who writes it.
     pub fn check(&self) -> Result<(), RoleError> {
         let length = self.name.chars().count();
+        let is_plain = |character: char| character == ' ' || !(character == '/' || is_unseen(character));
         let name_ok = (1..=512).contains(&length)
-            && !self.name.trim().is_empty()
-            && !self.name.contains(|character: char| character.is_control() || character == '/');
+            && self.name.chars().all(is_plain)
+            && self.name.split(' ').all(|word| !word.is_empty());
         if !name_ok {
             return Err(RoleError::Name(shortened(&self.name)));
         }
@@ -108,6 +111,32 @@ impl RoleDefinition {
     pub fn is_named(&self, name: &str) -> bool {
         self.name.to_lowercase() == name.to_lowercase()
     }
+
+    /// Whether people could take a role of this name for this one: the same letters in another case, spacing or
+    /// width; and for a built-in role, whatever looks like it (Unicode Technical Standard 39).
+    pub fn is_taken_for(&self, name: &str) -> bool {
+        let looks_alike = self.kind == RoleKind::BuiltIn && looks(&self.name) == looks(name);
+        looks_alike || seen(&self.name).to_lowercase() == seen(name).to_lowercase()
+    }
+}
+
+/// The resource id of a role definition as it reads at a scope: with the subscription that the scope is, or is in, and
+/// without one at management groups and the root. Clients compare these texts.
+pub fn definition_id(role: RoleId, at: &Scope) -> String {
+    let subscription = match (at.subscription_id(), at.subscription_name()) {
+        (Some(id), _) => format!("/subscriptions/{id}"),
+        (None, Some(name)) => format!("/subscriptions/{name}"),
+        (None, None) => String::new(),
+    };
+    format!("{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}")
+}
+
+/// The role that a text names: its GUID, alone or at the end of its resource id at whatever scope.
+pub fn parse_definition_id(text: &str) -> Option<RoleId> {
+    let text = text.strip_suffix('/').unwrap_or(text);
+    let Some((front, id)) = text.rsplit_once('/') else { return RoleId::parse(text).ok() };
+    let is_role = front.to_ascii_lowercase().ends_with("/providers/microsoft.authorization/roledefinitions");
+    if is_role { RoleId::parse(id).ok() } else { None }
 }
 
 /// The bounds that the permissions of roles and of deny assignments keep.
@@ -198,6 +227,26 @@ impl<'de> Deserialize<'de> for ActionPattern {
     }
 }
 
+/// Nothing is drawn for it, or only room.
+fn is_unseen(character: char) -> bool {
+    // What Unicode calls ignorable has no looks; the empty pattern of Braille is drawn as nothing.
+    let has_looks = skeleton(character.encode_utf8(&mut [0; 4])).next().is_some();
+    character.is_control() || character.is_whitespace() || !has_looks || character == '\u{2800}'
+}
+
+/// What can be seen of a name: compatible forms as one, with one space between words.
+fn seen(name: &str) -> String {
+    let spaced = name.nfkc().map(|character| if character.is_whitespace() { ' ' } else { character });
+    let seen: String = spaced.filter(|character| *character == ' ' || !is_unseen(*character)).collect();
+    seen.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// What a name looks like. Letters look alike in one case or in the other, and the letters `i` and `l` in either.
+fn looks(name: &str) -> String {
+    let looks: String = skeleton(&seen(name)).collect();
+    skeleton(&looks.to_lowercase()).map(|letter| if letter == 'i' { 'l' } else { letter }).collect()
+}
+
 fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), RoleError> {
     if count > most { Err(RoleError::TooMany { what, count, most }) } else { Ok(()) }
 }
@@ -250,7 +299,23 @@ mod tests {
     #[test]
     fn definitions_with_a_bad_name_or_without_a_place_are_refused() {
         assert_eq!(role("Deployment Reader").check(), Ok(()));
-        for name in ["", "  ", "a\nb", "a/b", &"x".repeat(513)] {
+        for name in [
+            "",
+            "  ",
+            "a\nb",
+            "a/b",
+            &"x".repeat(513),
+            "Owner ",
+            " Owner",
+            "Key  Vault",
+            "Own\u{200b}er",
+            "Own\u{ad}er",
+            "Owner\u{a0}",
+            "Key\u{3000}Vault",
+            "\u{202e}renwO",
+            "\u{2800}",
+            "\u{3164}",
+        ] {
             assert!(matches!(role(name).check(), Err(RoleError::Name(_))), "{name:?}");
         }
         let nowhere = RoleDefinition { assignable_scopes: vec![], ..role("x") };
@@ -261,6 +326,42 @@ mod tests {
             ..role("x")
         };
         assert!(matches!(large.check(), Err(RoleError::TooMany { what: "actions", .. })));
+    }
+
+    #[test]
+    fn a_name_is_taken_for_another_by_case_and_spacing_and_for_a_built_in_one_by_its_looks() {
+        let built_in = |name: &str| RoleDefinition { kind: RoleKind::BuiltIn, ..role(name) };
+        let operator = "Managed Identity Operator";
+        for (known, name, expected) in [
+            ("Owner", "OWNER", true),
+            ("Owner", "Owner ", true),
+            ("Owner", "Ow\u{200d}ner", true),
+            ("Owner", "Ｏｗｎｅｒ", true),
+            // Cyrillic and Greek letters, alone and with others of their kind.
+            ("Owner", "Оwner", true),
+            ("Owner", "Οwnеr", true),
+            ("Owner", "𝐎wner", true),
+            ("Owner", "0wner", true),
+            (operator, "Managed ldentity Operator", true),
+            (operator, "managed іdentity operator", true),
+            (operator, "Managed  ldentity Operatоr", true),
+            (
+                "Azure Kubernetes Service Cluster Admin Role",
+                "Azure Kubernetes Service CIuster Admin Role",
+                true,
+            ),
+            ("Owner", "Owners", false),
+            ("Owner", "Own", false),
+            ("Reader", "Leser", false),
+        ] {
+            assert_eq!(built_in(known).is_taken_for(name), expected, "{known} {name}");
+        }
+        // Two roles of people may look alike: numbers and letters in them are meant.
+        for (known, name, expected) in
+            [("Team 10", "team  10", true), ("Team 10", "Team lO", false), ("modern", "modem", false)]
+        {
+            assert_eq!(role(known).is_taken_for(name), expected, "{known} {name}");
+        }
     }
 
     #[test]

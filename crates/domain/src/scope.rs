@@ -49,7 +49,10 @@ impl Scope {
     /// assert_eq!(namespace.parent(), Some(Scope::parse(&cluster.to_uppercase()).unwrap()));
     /// assert!(Scope::parse("/subscriptions/../x").is_err());
     /// ```
+    ///
+    /// A slash at its end is not part of it.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        let text = text.strip_suffix('/').filter(|bare| !matches!(*bare, "" | "/")).unwrap_or(text);
         check(text).map_err(|problem| ScopeError { value: shortened(text), problem })?;
         Ok(Self { text: CaseFolded::new(text) })
     }

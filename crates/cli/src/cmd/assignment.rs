@@ -280,7 +280,9 @@ async fn name_them(client: &Client, scope: &str, found: &mut [Value]) -> anyhow:
         let name =
             object.and_then(|object| object.get("userPrincipalName").or_else(|| object.get("displayName")));
         let role = each.pointer("/properties/roleDefinitionId").cloned().unwrap_or_default();
-        let role = roles.iter().find(|known| known.get("id") == Some(&role));
+        // The same definition has an id at every scope; its name is one.
+        let role = role.as_str().and_then(domain::role::parse_definition_id).map(|role| role.to_string());
+        let role = roles.iter().find(|known| known.get("name").and_then(Value::as_str) == role.as_deref());
         let role = role.and_then(|role| role.pointer("/properties/roleName")).cloned();
         let name = name.cloned().unwrap_or(principal);
         if let Some(members) = each.as_object_mut() {

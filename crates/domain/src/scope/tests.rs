@@ -74,6 +74,14 @@ fn comparison_is_by_whole_segments_without_case() {
 }
 
 #[test]
+fn a_slash_at_the_end_is_no_part_of_a_scope() {
+    let read = scope(&format!("{CLUSTER}/"));
+    assert_eq!((&read, read.as_str()), (&scope(CLUSTER), CLUSTER));
+    assert_eq!(serde_json::from_str::<Scope>("\"/subscriptions/s/\"").unwrap().as_str(), "/subscriptions/s");
+    assert_eq!(scope("/"), Scope::root());
+}
+
+#[test]
 fn texts_that_are_no_resource_ids_are_refused() {
     let long_name = "x".repeat(261);
     let deep = format!("/providers/a{}", "/b/c".repeat(17));
@@ -84,7 +92,7 @@ fn texts_that_are_no_resource_ids_are_refused() {
         "/x",
         "/subscriptions",
         "/subscriptions/",
-        "/subscriptions/s/",
+        "/subscriptions/s//",
         "/subscriptions//resourceGroups/x",
         "/subscriptions/s/resourceGroups",
         "/subscriptions/s/things/t",

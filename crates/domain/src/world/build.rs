@@ -27,7 +27,7 @@ use crate::{
     kube::{self, Attributes, Manifest, Object, Target, User},
     name::ResourceName,
     review::ClusterAccess,
-    role::{Permission, RoleDefinition, RoleKind, Stamp},
+    role::{Permission, RoleDefinition, RoleKind, Stamp, parse_definition_id},
     scope::Scope,
 };
 
@@ -155,7 +155,7 @@ impl<'a> Roles<'a> {
         let mut custom = Vec::new();
         for (position, role) in written.into_iter().enumerate() {
             let place = format!("roleDefinitions[{position}]");
-            let id = role_id(&role.id).ok_or_else(|| {
+            let id = parse_definition_id(&role.id).ok_or_else(|| {
                 error(format!("{place}.id"), format!("\"{}\" is no GUID or resource id", role.id))
             })?;
             if let Some(role) = common.built_in.role(id) {
@@ -187,7 +187,7 @@ impl<'a> Roles<'a> {
 
     /// By name in any case, GUID or full id.
     fn find(&self, text: &str) -> Result<RoleId, String> {
-        if let Some(id) = role_id(text) {
+        if let Some(id) = parse_definition_id(text) {
             let known = self.all().any(|role| role.id == id);
             return if known { Ok(id) } else { Err(format!("no role definition has the id {id}")) };
         }
@@ -200,13 +200,6 @@ impl<'a> Roles<'a> {
             }
         }
     }
-}
-
-/// The GUID of a role definition, alone or at the end of its resource id.
-fn role_id(text: &str) -> Option<RoleId> {
-    let Some((front, id)) = text.rsplit_once('/') else { return RoleId::parse(text).ok() };
-    let is_role = front.to_ascii_lowercase().ends_with("/providers/microsoft.authorization/roledefinitions");
-    if is_role { RoleId::parse(id).ok() } else { None }
 }
 
 fn assignments(
