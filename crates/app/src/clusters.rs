@@ -22,7 +22,7 @@ use domain::{
 
 use crate::{
     App, Caller, Error, Tx, assignments::Written, authorize, identities::Fresh, locks, objects,
-    subscriptions::delete_assignments_below,
+    precondition::Precondition, subscriptions::delete_assignments_below,
 };
 
 /// Which cluster is meant: as in a resource id, compared without regard to case.
@@ -39,8 +39,8 @@ pub struct NewCluster {
     pub serving: Serving,
     pub location: String,
     pub tags: BTreeMap<String, String>,
-    pub azure_rbac: bool,
-    pub admin_groups: Vec<ObjectId>,
+    /// How people of the directory get in; `None`: as it is, in a new cluster not at all.
+    pub directory: Option<DirectoryAccess>,
     pub local_accounts_disabled: bool,
     /// What the control plane acts as; `None`: as it is, in a new cluster one of its own.
     pub identity: Option<IdentityWanted>,
@@ -51,6 +51,15 @@ pub struct NewCluster {
     pub properties: serde_json::Map<String, serde_json::Value>,
     /// Members beside `properties`.
     pub other: serde_json::Map<String, serde_json::Value>,
+    /// What must be there before.
+    pub precondition: Precondition,
+}
+
+/// How people and programs of the directory get into a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryAccess {
+    pub azure_rbac: bool,
+    pub admin_groups: Vec<ObjectId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,20 +71,20 @@ pub enum IdentityWanted {
 }
 
 impl NewCluster {
-    /// One for which nothing further is said.
+    /// One for which nothing further is said, open to the directory.
     pub fn new(serving: Serving, location: &str) -> Self {
         Self {
             serving,
             location: location.to_owned(),
             tags: BTreeMap::new(),
-            azure_rbac: false,
-            admin_groups: Vec::new(),
+            directory: Some(DirectoryAccess::default()),
             local_accounts_disabled: false,
             identity: None,
             kubelet_identity: None,
             node_resource_group: None,
             properties: serde_json::Map::new(),
             other: serde_json::Map::new(),
+            precondition: Precondition::default(),
         }
     }
 }
@@ -122,10 +131,16 @@ impl App {
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(name.subscription, name.resource_group.as_str());
             let group = group.ok_or_else(|| Error::not_found("resource group", &name.resource_group))?;
-            check_admin_groups(snapshot, &new.admin_groups)?;
             let old = name.find(snapshot).cloned();
+            new.precondition.check(old.as_deref())?;
+            let directory = directory_access(old.as_deref(), &new)?;
+            let DirectoryAccess { azure_rbac, admin_groups } = directory.clone().unwrap_or_default();
+            check_admin_groups(snapshot, &admin_groups)?;
             let mut cluster = match (&old, &keys) {
-                (Some(old), _) => changed(old, &new, tx.now())?,
+                (Some(old), _) => {
+                    let changed = changed(old, &new, tx.now())?;
+                    Cluster { directory: directory.is_some(), azure_rbac, admin_groups, ..changed }
+                }
                 (None, Some(keys)) => Cluster {
                     id: keys.id,
                     tenant: caller.tenant,
@@ -135,8 +150,9 @@ impl App {
                     serving: new.serving.clone(),
                     location: new.location.clone(),
                     tags: new.tags.clone(),
-                    azure_rbac: new.azure_rbac,
-                    admin_groups: new.admin_groups.clone(),
+                    directory: directory.is_some(),
+                    azure_rbac,
+                    admin_groups,
                     local_accounts_disabled: new.local_accounts_disabled,
                     properties: new.properties.clone(),
                     other: new.other.clone(),
@@ -182,12 +198,14 @@ impl App {
         caller: &Caller,
         name: &ClusterName,
         tags: BTreeMap<String, String>,
+        precondition: &Precondition,
     ) -> Result<Arc<Cluster>, Error> {
         let scope = name.scope()?;
         self.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
+            precondition.check(Some(&cluster))?;
             cluster.tags = tags.clone();
             cluster.updated = tx.now();
             tx.put(&Record::Cluster(Box::new(cluster.clone())))?;
@@ -226,11 +244,17 @@ impl App {
     }
 
     /// Deletes a cluster with everything in it: objects, certificates, role assignments at and below it.
-    pub async fn delete_cluster(&self, caller: &Caller, name: &ClusterName) -> Result<(), Error> {
+    pub async fn delete_cluster(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        precondition: &Precondition,
+    ) -> Result<(), Error> {
         let scope = name.scope()?;
         self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
             let cluster = name.require(tx.snapshot())?.clone();
+            precondition.check(Some(&*cluster))?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             delete(tx, &cluster)
         })
@@ -277,14 +301,28 @@ fn changed(old: &Cluster, new: &NewCluster, now: jiff::Timestamp) -> Result<Clus
     Ok(Cluster {
         serving: new.serving.clone(),
         tags: new.tags.clone(),
-        azure_rbac: new.azure_rbac,
-        admin_groups: new.admin_groups.clone(),
         local_accounts_disabled: new.local_accounts_disabled,
         properties: new.properties.clone(),
         other: new.other.clone(),
         updated: now,
         ..old.clone()
     })
+}
+
+/// What holds after the write: what is not said stays as it was. An attached cluster has no other accounts.
+fn directory_access(old: Option<&Cluster>, new: &NewCluster) -> Result<Option<DirectoryAccess>, Error> {
+    let kept = old
+        .filter(|old| old.directory)
+        .map(|old| DirectoryAccess { azure_rbac: old.azure_rbac, admin_groups: old.admin_groups.clone() });
+    let attached = (new.serving != Serving::Embedded).then(DirectoryAccess::default);
+    let wanted = new.directory.clone().or(kept).or(attached);
+    if wanted.is_none() && new.local_accounts_disabled {
+        return Err(Error::invalid(
+            "properties.disableLocalAccounts",
+            "local accounts can be disabled only where the directory is enabled (--enable-aad): nobody could get in",
+        ));
+    }
+    Ok(wanted)
 }
 
 fn check_serving(serving: &Serving) -> Result<(), Error> {

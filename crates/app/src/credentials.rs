@@ -48,6 +48,12 @@ impl App {
         let snapshot = self.snapshot();
         authorize::control_plane(&snapshot, caller, credential.action(), &name.scope()?, self.now())?;
         let cluster = name.require(&snapshot)?.clone();
+        if !cluster.directory {
+            return Err(Error::invalid(
+                "",
+                "the directory is not enabled for this cluster, so nobody can sign in to it: enable it with `az aks update --enable-aad`; its local accounts are for administrators (`az aks get-credentials --admin`)",
+            ));
+        }
         locks::check(&snapshot, &name.scope()?, locks::Operation::Write)?;
         let endpoint = self.endpoint(&cluster);
         Ok((cluster, endpoint))

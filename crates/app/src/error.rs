@@ -49,6 +49,8 @@ pub enum Rule {
     GroupStays,
     /// The tree of management groups would have a loop, or be too deep.
     GroupTree,
+    /// The resource is not in the state that the request demands.
+    Precondition,
 }
 
 /// One thing that is wrong with an input.

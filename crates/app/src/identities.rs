@@ -78,13 +78,12 @@ impl App {
         Ok(snapshot.resources_below(below).filter(shown).cloned().collect())
     }
 
-    /// Deletes an identity that no cluster uses; `false`: there was none.
+    /// Deletes an identity, used or not: whatever acts as it can do so no longer. `false`: there was none.
     pub async fn delete_identity(&self, caller: &Caller, id: &Scope) -> Result<bool, Error> {
         self.transact(|tx| {
             tx.authorize(caller, DELETE, id)?;
             locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
             let Some(resource) = tx.snapshot().resource(id).cloned() else { return Ok(false) };
-            refuse_in_use(tx.snapshot(), id)?;
             delete(tx, &resource);
             Ok(true)
         })
@@ -242,12 +241,7 @@ pub(crate) fn require<'a>(snapshot: &'a Snapshot, id: &Scope) -> Result<&'a Arc<
     found.ok_or_else(|| Error::not_found("resource", id))
 }
 
-/// Refuses where a cluster acts as the identity.
-pub(crate) fn refuse_in_use(snapshot: &Snapshot, id: &Scope) -> Result<(), Error> {
-    refuse_users(id, snapshot.clusters())
-}
-
-/// The same, without the clusters of a resource group, which go too.
+/// Refuses where a cluster acts as the identity, the clusters of a resource group excepted, which go too.
 pub(crate) fn refuse_in_use_outside(
     snapshot: &Snapshot,
     id: &Scope,

@@ -35,6 +35,7 @@ pub mod operations;
 pub mod outside;
 pub mod owners;
 mod passwords;
+pub mod precondition;
 pub mod providers;
 pub mod resources;
 pub mod reviews;

@@ -17,6 +17,7 @@ use crate::{
     authorize,
     identities::{self, Fresh},
     locks,
+    precondition::Precondition,
 };
 
 /// A resource as a client writes it.
@@ -28,6 +29,8 @@ pub struct NewResource {
     pub system_identity: bool,
     /// All other members.
     pub other: Map<String, Value>,
+    /// What must be there before.
+    pub precondition: Precondition,
 }
 
 impl App {
@@ -50,6 +53,7 @@ impl App {
             locks::check(tx.snapshot(), id, locks::Operation::Write)?;
             require_parent(tx.snapshot(), id)?;
             let old = tx.snapshot().resource(id).cloned();
+            new.precondition.check(old.as_deref())?;
             let known = old.as_ref().and_then(|old| old.identity.clone());
             let identity = match (known, new.system_identity) {
                 (Some(known), true) => Some(known),
@@ -100,11 +104,19 @@ impl App {
     }
 
     /// Deletes a resource with what lies below it; `false`: there was none.
-    pub async fn delete_resource(&self, caller: &Caller, id: &Scope) -> Result<bool, Error> {
+    pub async fn delete_resource(
+        &self,
+        caller: &Caller,
+        id: &Scope,
+        precondition: &Precondition,
+    ) -> Result<bool, Error> {
         let action = format!("{}/delete", known_type(id)?);
         self.transact(|tx| {
             tx.authorize(caller, &action, id)?;
             locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
+            if let Some(resource) = tx.snapshot().resource(id) {
+                precondition.check(Some(&**resource))?;
+            }
             let going: Vec<Arc<Resource>> = tx.snapshot().resources_below(id).cloned().collect();
             going.iter().for_each(|resource| identities::delete(tx, resource));
             Ok(!going.is_empty())

@@ -15,6 +15,14 @@ use domain::{
 
 use crate::{App, Caller, Error, assignments::Written, authorize, clusters, identities, locks};
 
+/// What a change of a resource group says; what it does not say stays.
+#[derive(Clone, Debug, Default)]
+pub struct GroupChange {
+    pub location: Option<String>,
+    pub managed_by: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
 impl App {
     /// Subscriptions in which the caller has any right, at whatever scope.
     pub fn list_subscriptions(&self, caller: &Caller) -> Vec<Arc<Subscription>> {
@@ -85,6 +93,43 @@ impl App {
             let written = if old.is_some() { Written::Changed } else { Written::Created };
             tx.put(&Record::ResourceGroup(group.clone()))?;
             Ok((Arc::new(group), written))
+        })
+        .await
+    }
+
+    /// Changes the tags of a resource group that is there.
+    pub async fn update_resource_group(
+        &self,
+        caller: &Caller,
+        subscription: SubscriptionId,
+        name: &ResourceName,
+        change: GroupChange,
+    ) -> Result<Arc<ResourceGroup>, Error> {
+        let scope = group_scope(subscription, name.as_str())?;
+        self.transact(|tx| {
+            tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/write", &scope)?;
+            let found = tx.snapshot().resource_group(subscription, name.as_str());
+            let mut group =
+                ResourceGroup::clone(found.ok_or_else(|| Error::not_found("resource group", name))?);
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
+            let stays = |wanted: &Option<String>, held: Option<&str>| {
+                wanted
+                    .as_deref()
+                    .is_none_or(|wanted| held.is_some_and(|held| held.eq_ignore_ascii_case(wanted)))
+            };
+            if !stays(&change.location, Some(&group.location))
+                || !stays(&change.managed_by, group.managed_by.as_deref())
+            {
+                return Err(Error::Conflict(format!(
+                    "location and managedBy of resource group \"{}\" cannot be changed",
+                    group.name
+                )));
+            }
+            if let Some(tags) = &change.tags {
+                group.tags.clone_from(tags);
+            }
+            tx.put(&Record::ResourceGroup(group.clone()))?;
+            Ok(Arc::new(group))
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Agent pools of a cluster, and the releases that it could be brought to (`agentPools`, `upgradeProfiles`,
 //! `kubernetesVersions`).
 
-use app::{assignments::Written, clusters::KUBERNETES_VERSION};
+use app::{assignments::Written, clusters::KUBERNETES_VERSION, precondition::entity_tag};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -32,13 +32,17 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: PoolForm = call.json()?;
     let name = call.name("pool");
-    let put = call.app.put_agent_pool(&call.caller, &call.cluster()?, name, &form.properties).await?;
+    let mut properties = form.properties;
+    properties.remove("eTag");
+    let cluster = call.cluster()?;
+    let put = call.app.put_agent_pool(&call.caller, &cluster, name, &properties, call.precondition()).await?;
     let status = if put.1 == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, put.0)?)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    match call.app.delete_agent_pool(&call.caller, &call.cluster()?, call.name("pool")).await? {
+    let (cluster, pool) = (call.cluster()?, call.name("pool"));
+    match call.app.delete_agent_pool(&call.caller, &cluster, pool, call.precondition()).await? {
         true => call.accepted().await,
         false => Ok(StatusCode::NO_CONTENT.into_response()),
     }
@@ -70,8 +74,10 @@ pub(crate) fn versions(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// A pool as it is shown within its cluster.
 pub(crate) fn complete(pool: &Value) -> Value {
+    let tag = entity_tag(pool);
     let mut pool = pool.clone();
     if let Some(members) = pool.as_object_mut() {
+        members.insert("eTag".into(), tag.into());
         members.insert("provisioningState".into(), "Succeeded".into());
         members.insert("powerState".into(), json!({"code": "Running"}));
         members.insert("orchestratorVersion".into(), KUBERNETES_VERSION.into());
@@ -83,13 +89,17 @@ pub(crate) fn complete(pool: &Value) -> Value {
     pool
 }
 
-fn render(call: &Call<'_>, mut pool: Map<String, Value>) -> Result<Value, ArmError> {
-    let name = pool.remove("name").unwrap_or_default();
+fn render(call: &Call<'_>, pool: Map<String, Value>) -> Result<Value, ArmError> {
+    let name = pool.get("name").cloned().unwrap_or_default();
+    let mut properties = complete(&Value::Object(pool));
+    if let Some(members) = properties.as_object_mut() {
+        members.remove("name");
+    }
     let scope = call.cluster()?.scope()?;
     Ok(json!({
         "id": format!("{scope}/agentPools/{}", name.as_str().unwrap_or_default()),
         "name": name,
         "type": "Microsoft.ContainerService/managedClusters/agentPools",
-        "properties": complete(&Value::Object(pool)),
+        "properties": properties,
     }))
 }

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use app::{App, Caller, clusters::ClusterName};
+use app::{
+    App, Caller,
+    clusters::ClusterName,
+    precondition::{Precondition, Tags},
+};
 use axum::{body::Bytes, extract::rejection::BytesRejection};
 use domain::{
     id::{Id, SubscriptionId},
     name::ResourceName,
     scope::Scope,
 };
-use http::{HeaderMap, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
@@ -22,6 +26,7 @@ pub(crate) struct Call<'a> {
     /// As it was asked for.
     path: &'a str,
     query: BTreeMap<String, String>,
+    precondition: Precondition,
     body: Bytes,
 }
 
@@ -50,19 +55,17 @@ impl<'a> Call<'a> {
                 return ArmError::App(app::Error::Unavailable(rejection.to_string()));
             }
             tracing::info!(%rejection, "a token was not accepted");
-            ArmError::unauthenticated("Authentication failed. The access token is invalid, has ended or was revoked: sign in again.")
+            ArmError::invalid_token(&rejection)
         })?;
         let query = parse_query(uri.query().unwrap_or_default())?;
         check_version(query.get("api-version").map(String::as_str))?;
-        let body = body.map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ArmError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "RequestContentTooLarge",
-                "The request content is too large.",
-            ),
-            _ => ArmError::bad("InvalidRequestContent", "The request content could not be read."),
-        })?;
-        Ok(Self { app, caller, names: Names::default(), path: uri.path(), query, body })
+        let body = body.map_err(ArmError::from)?;
+        check_media_type(headers, &body)?;
+        let precondition = Precondition {
+            if_match: tags(headers, &header::IF_MATCH)?,
+            if_none_match: tags(headers, &header::IF_NONE_MATCH)?,
+        };
+        Ok(Self { app, caller, names: Names::default(), path: uri.path(), query, precondition, body })
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
@@ -134,6 +137,11 @@ impl<'a> Call<'a> {
         self.query.get(name).map(String::as_str)
     }
 
+    /// In which state the resource must be for the request to count.
+    pub(crate) fn precondition(&self) -> &Precondition {
+        &self.precondition
+    }
+
     /// The address of this request with one parameter of its query set: for the rest of a list.
     pub(crate) fn link_with(&self, name: &str, value: &str) -> String {
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
@@ -143,6 +151,40 @@ impl<'a> Call<'a> {
         let base = &self.app.settings().external_url;
         format!("{base}{}?{others}{}={}", self.path, plain(name), encode(value))
     }
+}
+
+/// The entity tags of a header, in quotes or, as people write them, without.
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, ArmError> {
+    let mut named = Vec::new();
+    for value in headers.get_all(name) {
+        let text = value.to_str().map_err(|_| {
+            ArmError::bad("InvalidHeaderValue", format!("The value of header '{name}' is not an entity tag."))
+        })?;
+        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+            let tag = tag.strip_prefix("W/").unwrap_or(tag);
+            named.push(tag.trim_matches('"').to_owned());
+        }
+    }
+    Ok(match named.as_slice() {
+        [] if !headers.contains_key(name) => None,
+        [any] if any == "*" => Some(Tags::Any),
+        _ => Some(Tags::These(named)),
+    })
+}
+
+/// A body of which nothing is said is taken for JSON; one that says to be something else is not read.
+fn check_media_type(headers: &HeaderMap, body: &Bytes) -> Result<(), ArmError> {
+    let Some(found) = web::body::media_type(headers).filter(|_| !body.is_empty()) else { return Ok(()) };
+    let is_json = found == "application/json"
+        || found == "text/json"
+        || (found.starts_with("application/") && found.ends_with("+json"));
+    if is_json {
+        return Ok(());
+    }
+    let found: String = found.chars().take(60).collect();
+    let text =
+        format!("The content media type '{found}' is not supported. Only 'application/json' is supported.");
+    Err(ArmError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", text))
 }
 
 /// Names are compared in lower case; of a name that stands twice neither is believed.

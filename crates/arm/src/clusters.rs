@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use app::{
     assignments::Written,
-    clusters::{IdentityWanted, KUBERNETES_VERSION, NewCluster},
+    clusters::{DirectoryAccess, IdentityWanted, KUBERNETES_VERSION, NewCluster},
+    precondition::entity_tag,
 };
 use axum::{
     Json,
@@ -104,6 +105,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let new = call.json::<ClusterForm>()?.read()?;
+    let new = NewCluster { precondition: call.precondition().clone(), ..new };
     let (cluster, written) = call.app.put_cluster(&call.caller, &call.cluster()?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &cluster))).into_response())
@@ -113,12 +115,13 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: TagsForm = call.json()?;
     let tags = form.tags.unwrap_or_default();
-    let cluster = call.app.set_cluster_tags(&call.caller, &call.cluster()?, tags).await?;
+    let name = call.cluster()?;
+    let cluster = call.app.set_cluster_tags(&call.caller, &name, tags, call.precondition()).await?;
     Ok(Json(render(call, &cluster)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    match call.app.delete_cluster(&call.caller, &call.cluster()?).await {
+    match call.app.delete_cluster(&call.caller, &call.cluster()?, call.precondition()).await {
         Ok(()) => call.accepted().await,
         Err(app::Error::NotFound { kind: "managed cluster", .. }) => {
             Ok(StatusCode::NO_CONTENT.into_response())
@@ -155,15 +158,16 @@ impl ClusterForm {
         let kubelet = known.identity_profile.unwrap_or_default().remove("kubeletidentity");
         let kubelet_identity =
             kubelet.and_then(|profile| profile.resource_id).map(|id| identity_id(&id)).transpose()?;
-        let profile = known.aad_profile.unwrap_or_default();
         let mut other = self.other;
         for read_only in ["id", "name", "type", "systemData", "eTag"] {
             other.remove(read_only);
         }
         Ok(NewCluster {
             tags: self.tags.unwrap_or_default(),
-            azure_rbac: profile.enable_azure_rbac.unwrap_or(false),
-            admin_groups: profile.admin_group_object_ids.unwrap_or_default(),
+            directory: known.aad_profile.map(|profile| DirectoryAccess {
+                azure_rbac: profile.enable_azure_rbac.unwrap_or(false),
+                admin_groups: profile.admin_group_object_ids.unwrap_or_default(),
+            }),
             local_accounts_disabled: known.disable_local_accounts.unwrap_or(false),
             identity: self.identity.map(IdentityForm::read).transpose()?,
             kubelet_identity,
@@ -237,6 +241,14 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     profile.insert("enableAzureRBAC".into(), cluster.azure_rbac.into());
     profile.insert("adminGroupObjectIDs".into(), json!(cluster.admin_groups));
     profile.insert("tenantID".into(), json!(cluster.tenant));
+    // az takes any value for the directory being enabled.
+    let profile = if cluster.directory { Value::Object(profile) } else { Value::Null };
+    if cluster.publishes_issuer() {
+        let issuer = call.app.service_account_issuer(cluster.id);
+        let mut profile = member(&mut properties, "oidcIssuerProfile");
+        profile.insert("issuerURL".into(), issuer.into());
+        properties.insert("oidcIssuerProfile".into(), profile.into());
+    }
     let mut addons = member(&mut properties, "addonProfiles");
     for (used_for, name) in ADDONS {
         if let (Some(identity), Some(Value::Object(addon))) =
@@ -283,6 +295,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     let mut body = cluster.other.clone();
     body.entry("sku").or_insert_with(|| json!({"name": "Base", "tier": "Free"}));
     body.insert("id".into(), cluster.resource_id().into());
+    body.insert("eTag".into(), entity_tag(cluster).into());
     body.insert("name".into(), json!(cluster.name));
     body.insert("type".into(), "Microsoft.ContainerService/ManagedClusters".into());
     body.insert("location".into(), cluster.location.as_str().into());

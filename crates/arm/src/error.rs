@@ -1,8 +1,9 @@
 //! Errors as `{"error":{"code","message"}}`, with the codes that az knows.
 
-use app::{Error, Rule};
+use app::{Error, Rule, tokens::Rejection};
 use axum::{
     Json,
+    extract::rejection::BytesRejection,
     response::{IntoResponse, Response},
 };
 use domain::decision::Reason;
@@ -42,6 +43,21 @@ impl ArmError {
         Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailed", text)
     }
 
+    /// There is a token, and it does not count.
+    pub(crate) fn invalid_token(rejection: &Rejection) -> Self {
+        let (code, text) = match rejection {
+            Rejection::Expired(_) => {
+                ("ExpiredAuthenticationToken", "The access token expiry UTC time has passed: sign in again.")
+            }
+            Rejection::Audience(_) => (
+                "InvalidAuthenticationTokenAudience",
+                "The access token has been obtained for wrong audience or resource: take one for this address.",
+            ),
+            _ => ("InvalidAuthenticationToken", "The access token is invalid or was revoked: sign in again."),
+        };
+        Self::new(StatusCode::UNAUTHORIZED, code, text)
+    }
+
     pub(crate) fn respond(self) -> Response {
         let (status, code, message) = match self {
             Self::Rendered { status, code, message } => (status, code, message),
@@ -59,6 +75,29 @@ impl ArmError {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+/// The answer to a request that was not let in, or was given up.
+pub fn failure(status: StatusCode, text: &str) -> Response {
+    let code = match status {
+        StatusCode::BAD_REQUEST => "BadRequest",
+        StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
+        _ => "InternalServerError",
+    };
+    ArmError::new(status, code, text).respond()
+}
+
+impl From<BytesRejection> for ArmError {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestContentTooLarge",
+                "The request content is too large.",
+            ),
+            _ => Self::bad("InvalidRequestContent", "The request content could not be read."),
+        }
     }
 }
 
@@ -146,12 +185,13 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
                 Rule::UnknownAction => (StatusCode::BAD_REQUEST, "InvalidActionOrNotAction"),
                 Rule::AssignableScope => (StatusCode::BAD_REQUEST, "RoleDefinitionAssignableScopesInvalid"),
                 Rule::GroupStays => (StatusCode::CONFLICT, "ManagementGroupNotEmpty"),
+                Rule::Precondition => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
                 Rule::GroupTree => (StatusCode::CONFLICT, "InvalidManagementGroupHierarchy"),
             };
             (status, code, text)
         }
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest", message),
-        Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "AuthenticationFailed", message),
+        Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message),
         Error::Forbidden(refusal) if matches!(refusal.reason, Reason::Preflight(_)) => (
             StatusCode::FORBIDDEN,
             "LinkedAuthorizationFailed",

@@ -31,4 +31,5 @@ mod routes;
 mod subscriptions;
 mod trusted_access;
 
-pub use routes::{routes, surface};
+pub use error::failure;
+pub use routes::{in_usual_case, routes, surface};

@@ -4,11 +4,14 @@
 use app::App;
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     response::{IntoResponse, Response},
 };
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+use crate::error::ArmError;
 
 #[derive(Deserialize)]
 pub(crate) struct Version {
@@ -16,7 +19,17 @@ pub(crate) struct Version {
     version: Option<String>,
 }
 
-pub(crate) async fn endpoints(State(app): State<App>, Query(query): Query<Version>) -> Response {
+pub(crate) async fn endpoints(
+    State(app): State<App>,
+    method: Method,
+    query: Result<Query<Version>, QueryRejection>,
+) -> Response {
+    if !matches!(method, Method::GET | Method::HEAD) {
+        return ArmError::method_not_allowed(&method).respond();
+    }
+    let Ok(Query(query)) = query else {
+        return ArmError::bad("InvalidUri", "The query is not well formed.").respond();
+    };
     let document = document(&app.settings().external_url);
     // Versions before 2022 answer a list.
     let list = query.version.as_deref().is_some_and(|version| version < "2022");

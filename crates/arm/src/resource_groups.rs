@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::assignments::Written;
+use app::{assignments::Written, subscriptions::GroupChange};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -22,6 +22,17 @@ use crate::{
 #[derive(Deserialize)]
 struct GroupForm {
     location: String,
+    #[serde(default)]
+    tags: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ChangeForm {
+    #[serde(default)]
+    location: Option<String>,
+    #[serde(default)]
+    managed_by: Option<String>,
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
 }
@@ -72,6 +83,15 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let (group, written) = put.await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&group))).into_response())
+}
+
+/// Changes the tags; the rest of a group cannot be changed, and is refused where it is another.
+pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
+    let form: ChangeForm = call.json()?;
+    let name = call.resource_name("group")?;
+    let changes = GroupChange { location: form.location, managed_by: form.managed_by, tags: form.tags };
+    let changed = call.app.update_resource_group(&call.caller, call.subscription()?, &name, changes);
+    Ok(Json(render(&*changed.await?)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::{assignments::Written, resources::NewResource};
+use app::{assignments::Written, precondition::entity_tag, resources::NewResource};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -83,14 +83,15 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     for read_only in ["id", "name", "type", "systemData", "etag"] {
         other.remove(read_only);
     }
-    let new = NewResource { location, tags: tags.unwrap_or_default(), system_identity, other };
+    let precondition = call.precondition().clone();
+    let new = NewResource { location, tags: tags.unwrap_or_default(), system_identity, other, precondition };
     let (resource, written) = call.app.put_resource(&call.caller, &id(call)?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &resource))).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    let deleted = call.app.delete_resource(&call.caller, &id(call)?).await?;
+    let deleted = call.app.delete_resource(&call.caller, &id(call)?, call.precondition()).await?;
     Ok((if deleted { StatusCode::OK } else { StatusCode::NO_CONTENT }).into_response())
 }
 
@@ -155,6 +156,7 @@ fn render(call: &Call<'_>, resource: &Resource) -> Value {
         members.insert("provisioningState".into(), "Succeeded".into());
     }
     body.insert("id".into(), json!(resource.id));
+    body.insert("etag".into(), entity_tag(resource).into());
     body.insert("name".into(), resource.id.name().into());
     body.insert("type".into(), json!(resource.id.resource_type()));
     body.insert("location".into(), json!(resource.location));

@@ -9,7 +9,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, State, rejection::BytesRejection},
     response::Response,
-    routing::{any, get},
+    routing::any,
 };
 use http::{HeaderMap, Method, Uri};
 
@@ -32,12 +32,28 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Result<Response, ArmError>> + Send
 
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/metadata/endpoints", get(metadata::endpoints))
+        .route("/metadata/endpoints", any(metadata::endpoints))
         .route("/tenants", any(handle))
+        .route("/tenants/", any(handle))
+        .route("/tenants/{*rest}", any(handle))
         .route("/subscriptions", any(handle))
+        .route("/subscriptions/", any(handle))
         .route("/subscriptions/{*rest}", any(handle))
+        .route("/providers", any(handle))
+        .route("/providers/", any(handle))
         .route("/providers/{*rest}", any(handle))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
+}
+
+/// The address with its first segment as [`routes`] has it; none where it is so, or is no address of this surface.
+pub fn in_usual_case(uri: &Uri) -> Option<Uri> {
+    let path = uri.path();
+    let first = path.split('/').nth(1)?;
+    let usual = ROOTS.iter().find(|root| root.eq_ignore_ascii_case(first) && **root != first)?;
+    let rest = uri.path_and_query()?.as_str().get(1 + first.len()..)?;
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("/{usual}{rest}").parse().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 /// Every route that needs a caller: its method, and its path with `{name}` for what varies.
@@ -77,6 +93,7 @@ const fn route(method: &'static str, base: &'static str, rest: &'static str, ans
     Route { method, base, rest, answer }
 }
 
+const ROOTS: [&str; 3] = ["subscriptions", "providers", "tenants"];
 const SUBSCRIPTION: &str = "/subscriptions/{subscription}";
 const GROUP: &str = "/subscriptions/{subscription}/resourceGroups/{group}";
 const CLUSTERS: &str = "/providers/Microsoft.ContainerService/managedClusters";
@@ -102,6 +119,7 @@ const ROUTES: &[Route] = &[
     route("GET", GROUP, "", |call| Box::pin(async { resource_groups::show(call) })),
     route("HEAD", GROUP, "", |call| Box::pin(async { resource_groups::exists(call) })),
     route("PUT", GROUP, "", |call| Box::pin(resource_groups::put(call))),
+    route("PATCH", GROUP, "", |call| Box::pin(resource_groups::patch(call))),
     route("DELETE", GROUP, "", |call| Box::pin(resource_groups::delete(call))),
     route("GET", SUBSCRIPTION, CLUSTERS, |call| Box::pin(async { clusters::list(call, None) })),
     route("GET", GROUP, CLUSTERS, |call| Box::pin(async { clusters::list(call, Some(call.name("group"))) })),

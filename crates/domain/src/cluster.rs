@@ -22,6 +22,10 @@ pub struct Cluster {
     pub serving: Serving,
     pub location: String,
     pub tags: BTreeMap<String, String>,
+    /// People and programs of the directory may sign in (W2, W3, W4); else there are local accounts only. On in clusters
+    /// older than this member.
+    #[serde(default = "on")]
+    pub directory: bool,
     /// Azure RBAC decides beside Kubernetes RBAC (W4).
     pub azure_rbac: bool,
     /// Bound to cluster-admin while Azure RBAC is off (W3).
@@ -164,6 +168,16 @@ impl Cluster {
     pub fn is_embedded(&self) -> bool {
         self.serving == Serving::Embedded
     }
+
+    /// Whether programs elsewhere trust the tokens of its service accounts, for which discovery and keys are public.
+    pub fn publishes_issuer(&self) -> bool {
+        let enabled = self.properties.get("oidcIssuerProfile").and_then(|profile| profile.get("enabled"));
+        enabled.and_then(serde_json::Value::as_bool) == Some(true)
+    }
+}
+
+fn on() -> bool {
+    true
 }
 
 impl AdminCertificate {

@@ -7,11 +7,12 @@ use anyhow::{Context, bail};
 use app::{App, FirstAdministrator, Installation, Parts, clock::SystemClock};
 use axum::{Router, response::Response};
 use crypto::{random::System, seal::Sealer};
-use http::Request;
+use http::{Request, StatusCode};
 use kubeapi::Webhook;
 use store::StoreConfig;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use web::{
+    page::plain,
     serve::{Answers, AskedBody, CertificateFiles, ClientAuthority, Limits, ServerCertificate, Tls},
     trace::{Counts, RequestContext},
 };
@@ -212,10 +213,20 @@ impl Surfaces {
 }
 
 impl Answers for Surfaces {
-    async fn answer(&self, request: Request<AskedBody>, context: RequestContext) -> Response {
+    async fn answer(&self, mut request: Request<AskedBody>, context: RequestContext) -> Response {
+        if let Some(uri) = arm::in_usual_case(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         match Webhook::asked(request.method(), request.uri().path()) {
             Some(webhook) => webhook.answer(&self.app, &context.peer.identity, request.into_body()).await,
             None => self.router.answer(request, context).await,
+        }
+    }
+
+    fn failure(&self, path: &str, status: StatusCode, text: String) -> Response {
+        match SURFACES.get(surface_of(path)) {
+            Some(&("arm" | "graph")) => arm::failure(status, &text),
+            _ => plain(status, text),
         }
     }
 }

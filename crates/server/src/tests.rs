@@ -16,5 +16,7 @@ mod pages;
 mod providers;
 mod rights;
 mod role_definitions;
+mod sign_in;
 mod site;
 mod subscriptions;
+mod wire;

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::ClusterName;
 use crate::{
-    App, Caller, Error, Tx, assignments::Written, authorize, locks, subscriptions::delete_assignments_below,
+    App, Caller, Error, Tx, assignments::Written, authorize, locks, precondition::Precondition,
+    subscriptions::delete_assignments_below,
 };
 
 impl App {
@@ -39,6 +40,7 @@ impl App {
         name: &ClusterName,
         pool: &str,
         new: &Map<String, Value>,
+        precondition: &Precondition,
     ) -> Result<(Map<String, Value>, Written), Error> {
         let scope = pool_scope(name, pool)?;
         self.transact(|tx| {
@@ -49,6 +51,7 @@ impl App {
             let mut list = pools(&cluster);
             let mut new = new.clone();
             new.insert("name".into(), pool.into());
+            precondition.check(list.iter().find(|each| is_named(each, pool)))?;
             let written = match list.iter_mut().find(|each| is_named(each, pool)) {
                 Some(known) => {
                     *known = new.clone();
@@ -75,6 +78,7 @@ impl App {
         caller: &Caller,
         name: &ClusterName,
         pool: &str,
+        precondition: &Precondition,
     ) -> Result<bool, Error> {
         let scope = pool_scope(name, pool)?;
         self.transact(|tx| {
@@ -82,11 +86,9 @@ impl App {
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let mut list = pools(&cluster);
-            let before = list.len();
+            let Some(going) = list.iter().find(|each| is_named(each, pool)) else { return Ok(false) };
+            precondition.check(Some(going))?;
             list.retain(|each| !is_named(each, pool));
-            if list.len() == before {
-                return Ok(false);
-            }
             if !list.iter().any(is_system) {
                 return Err(Error::Conflict(format!(
                     "the pool \"{pool}\" is the last of mode System, of which a cluster needs one: add another first"

@@ -129,7 +129,12 @@ fn keep_control_plane(
         IdentityWanted::System => &own,
         IdentityWanted::User(id) => id,
     };
-    if old.as_ref().is_some_and(|old| old.resource == *target) {
+    // An identity that was deleted and made again is another one.
+    let made_again = |old: &ManagedIdentity| {
+        let now = tx.snapshot().resource(target).and_then(|resource| resource.identity.as_ref());
+        now.is_some_and(|now| now.object_id != old.object_id)
+    };
+    if old.as_ref().is_some_and(|old| old.resource == *target && !made_again(old)) {
         return Ok(());
     }
     if let Some(old) = old {

@@ -149,6 +149,11 @@ impl App {
         if let Some(reviewed) = self.service_account_user(snapshot, cluster, token, audiences)? {
             return Ok(reviewed);
         }
+        if embedded(snapshot, cluster).is_none_or(|cluster| !cluster.directory) {
+            return Err(Unauthenticated(
+                "the cluster has local accounts only, and this is none of them".into(),
+            ));
+        }
         // Whoever signs in to clusters signs in to each of them, and so to its API server.
         let own = self.service_account_issuer(cluster);
         if let Some(found) = self.foreign_user(token) {

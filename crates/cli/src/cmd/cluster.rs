@@ -317,7 +317,14 @@ impl Changes {
         if let Some(disable) = self.disable_local_accounts {
             properties.insert("disableLocalAccounts".into(), disable.into());
         }
-        let profile = properties.entry("aadProfile").or_insert_with(|| Value::Object(Map::new()));
+        if self.azure_rbac.is_none() && self.admin_groups.is_none() {
+            return;
+        }
+        // None where the directory was not enabled: naming who gets in by it enables it.
+        let profile = properties.entry("aadProfile").or_insert(Value::Null);
+        if profile.is_null() {
+            *profile = Value::Object(Map::new());
+        }
         let Some(profile) = profile.as_object_mut() else { return };
         if let Some(azure_rbac) = self.azure_rbac {
             profile.insert("enableAzureRBAC".into(), azure_rbac.into());

@@ -12,11 +12,15 @@ use crate::{
 };
 
 pub(super) fn answer(call: &Call, method: &Method, path: &str) -> Result<Response, Status> {
-    call.allow()?;
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let of_issuer =
+        matches!(segments.as_slice(), [".well-known", "openid-configuration"] | ["openid", "v1", "jwks"]);
+    if !(of_issuer && call.app.publishes_issuer(call.caller.cluster)) {
+        call.allow()?;
+    }
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Ok((StatusCode::METHOD_NOT_ALLOWED, "405 method not allowed\n").into_response());
     }
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let found = match segments.as_slice() {
         ["healthz" | "livez" | "readyz", ..] => return Ok("ok".into_response()),
         ["version"] => discovery::version(),

@@ -207,8 +207,7 @@ async fn admin_groups_count_while_azure_rbac_is_off() {
     let who = world.token(dora).await;
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::FORBIDDEN);
     let change = |azure_rbac, groups: Vec<_>| app::clusters::NewCluster {
-        azure_rbac,
-        admin_groups: groups,
+        directory: Some(app::clusters::DirectoryAccess { azure_rbac, admin_groups: groups }),
         ..app::clusters::NewCluster::new(domain::cluster::Serving::Embedded, "local")
     };
     let name = world.name();

@@ -24,8 +24,7 @@ impl Attached {
                 server: "https://elsewhere.example:6443".into(),
                 certificate_authority: authority.certificate_pem().to_owned(),
             };
-            new.azure_rbac = azure_rbac;
-            new.admin_groups = groups;
+            new.directory = Some(app::clusters::DirectoryAccess { azure_rbac, admin_groups: groups });
         })
         .await;
         let (_, issued) = world.app.issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();

@@ -174,6 +174,9 @@ fn management_libraries_need_only_the_address() {
     assert_eq!(result["clusters"], json!(["c1"]), "{result}");
     let assignments = result["assignments"].as_array().unwrap();
     assert!(assignments.contains(&json!(application.principal)), "{result}");
+    // Each by the id that the list gave.
+    assert_eq!(result["roles"], result["byId"], "{result}");
+    assert!(result["roles"].as_array().is_some_and(|roles| roles.contains(&json!("Reader"))), "{result}");
 }
 
 #[test]

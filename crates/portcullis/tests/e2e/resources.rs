@@ -25,7 +25,14 @@ fn az_aks_makes_changes_and_deletes_clusters() {
     group(&azure);
     let aks = |arguments: &[&str]| azure.az(&[&["aks"], arguments, &["-g", "rg", "-n", "c1"]].concat());
     let show = || azure.json(&["aks", "show", "-g", "rg", "-n", "c1"]);
-    aks(&["create", "--no-ssh-key", "--enable-aad", "--node-count", "2", "--tags", "team=till"]).ok();
+    aks(&["create", "--no-ssh-key", "--enable-oidc-issuer", "--node-count", "2", "--tags", "team=till"]).ok();
+    assert_eq!(show()["aadProfile"], Value::Null);
+    assert!(text(&show(), "/oidcIssuerProfile/issuerUrl").contains("/clusters/"));
+    aks(&["get-credentials", "-f", "-"]).refused("--enable-aad");
+    aks(&["update", "--enable-aad"]).ok();
+    aks(&["get-credentials", "-f", "-"]).ok();
+    aks(&["update", "--tags", "team=till", "--if-match", "stale"]).refused("PreconditionFailed");
+    azure.az(&["group", "update", "-n", "rg", "--tags", "a=b"]).ok();
     let made = show();
     assert_eq!((text(&made, "/identity/type"), text(&made, "/tags/team")), ("SystemAssigned", "till"));
     assert_eq!(text(&made, "/nodeResourceGroup"), "MC_rg_c1_local");
@@ -157,9 +164,9 @@ fn az_identity_makes_identities_that_clusters_act_as() {
         (text(&given, "/0/roleDefinitionName"), &given[0]["principalId"]),
         ("Contributor", &made["principalId"])
     );
-    azure.az(&["identity", "delete", "-g", "rg", "-n", "till"]).refused("is used by");
-    azure.az(&["aks", "delete", "-g", "rg", "-n", "c1", "--yes"]).ok();
+    // As in Azure, used or not.
     azure.az(&["identity", "delete", "-g", "rg", "-n", "till"]).ok();
+    azure.az(&["aks", "delete", "-g", "rg", "-n", "c1", "--yes"]).ok();
 }
 
 #[test]
@@ -202,6 +209,24 @@ fn az_role_defines_gives_lists_and_takes_roles() {
     assert!(assignment("list", &above).ok().contains("Azure Kubernetes Service Cluster User Role"));
     assignment("delete", &to_alice).ok();
     journey.kubectl("alice", &alice_config, &["get", "pods"]).refused("no role assignment gives");
+
+    // By the GUID that a list gave, which az makes an id of its subscription of.
+    let definition = azure.json(&["role", "definition", "list", "--name", "Pod reader", "--scope", &group]);
+    let guid = text(&definition, "/0/name").to_owned();
+    let by_guid = ["--assignee", "alice@portcullis.local", "--role", &guid, "--scope", &namespace];
+    assignment("create", &by_guid).ok();
+    journey.kubectl("alice", &alice_config, &["get", "pods"]).ok();
+    assert!(assignment("list", &by_guid).ok().contains(&guid));
+    let mut listed = definition[0].clone();
+    listed["description"] = "changed".into();
+    let update = ["role", "definition", "update", "--role-definition", &listed.to_string()];
+    assert_eq!(azure.json(&update)["description"], "changed");
+    assert_eq!(
+        azure.json(&["role", "definition", "show", "--id", text(&listed, "/id")])["name"],
+        guid.as_str()
+    );
+    assignment("delete", &by_guid).ok();
+    journey.kubectl("alice", &alice_config, &["get", "pods"]).refused("no role assignment gives");
     delete().ok();
 
     // A condition, changed afterwards; a delegate gives what the condition lets, and nothing else.
@@ -239,7 +264,7 @@ fn rights_on_the_resource_are_rights_of_their_own() {
     let journey = Journey::begin();
     let azure = Azure::administrator(&journey);
     let group = group(&azure);
-    azure.az(&["aks", "create", "-g", "rg", "-n", "c1", "--no-ssh-key"]).ok();
+    azure.az(&["aks", "create", "-g", "rg", "-n", "c1", "--no-ssh-key", "--enable-aad"]).ok();
     let member = |name: &str, role: &str| {
         let application = journey.application(name);
         let give = ["role", "assignment", "create", "--assignee", &application.app_id, "--role", role];

@@ -106,5 +106,8 @@ async fn a_thousand_and_one_assignments_are_two_pages() {
     let (found, pages) = all(&arm, &path).await;
     assert_eq!((found.len(), pages), (1001, 2));
     let (status, body) = arm.ask("x", Method::GET, &path, Value::Null).await;
-    assert_eq!((status, &body["error"]["code"]), (StatusCode::UNAUTHORIZED, &json!("AuthenticationFailed")));
+    assert_eq!(
+        (status, &body["error"]["code"]),
+        (StatusCode::UNAUTHORIZED, &json!("InvalidAuthenticationToken"))
+    );
 }

@@ -4,7 +4,8 @@
 //! path check ─► id and context ─► answer, bounded in time, a panic caught ─► headers, counts
 //! ```
 //!
-//! Answers made here are plain text: they concern requests that no surface has seen, or could not finish.
+//! Answers made here concern requests that no surface has seen, or could not finish. They are plain text, unless
+//! whoever answers gives them a shape.
 
 use std::{
     convert::Infallible,
@@ -43,6 +44,11 @@ pub trait Answers: fmt::Debug + Send + Sync + 'static {
         request: Request<AskedBody>,
         context: RequestContext,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// What is said in place of an answer, in the words of whoever asks at this path.
+    fn failure(&self, _path: &str, status: StatusCode, text: String) -> Response<Body> {
+        plain(status, text)
+    }
 }
 
 /// Handlers find the context by asking for it as an argument.
@@ -158,7 +164,7 @@ async fn answer<A: Answers>(
         Err(error) => Some(error.to_string()),
     };
     if let Some(why) = refused {
-        let response = plain(StatusCode::BAD_REQUEST, why);
+        let response = shared.answers.failure(uri.path(), StatusCode::BAD_REQUEST, why);
         return finished(&shared.counts, uri.path(), id, started, response);
     }
     let span = tracing::debug_span!(
@@ -177,11 +183,13 @@ async fn answer<A: Answers>(
         Ok(Ok(response)) => response,
         Ok(Err(_panic)) => {
             tracing::error!(request.id = %id, http.path = uri.path(), "a request ended in a panic, which is a fault of ours");
-            plain(StatusCode::INTERNAL_SERVER_ERROR, format!("internal error, request {id}"))
+            let text = format!("internal error, request {id}");
+            shared.answers.failure(uri.path(), StatusCode::INTERNAL_SERVER_ERROR, text)
         }
         Err(_elapsed) => {
             tracing::warn!(request.id = %id, http.path = uri.path(), "a request took too long and was given up");
-            plain(StatusCode::SERVICE_UNAVAILABLE, "the request took too long: try again")
+            let text = "the request took too long: try again".to_owned();
+            shared.answers.failure(uri.path(), StatusCode::SERVICE_UNAVAILABLE, text)
         }
     };
     finished(&shared.counts, uri.path(), id, started, response)

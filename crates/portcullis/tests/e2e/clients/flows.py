@@ -74,7 +74,10 @@ def management():
     subscription = settings["subscription"]
     roles = AuthorizationManagementClient(credential, subscription, base_url=base)
     clusters = ContainerServiceClient(credential, subscription, base_url=base)
+    listed = list(roles.role_definitions.list(f"/subscriptions/{subscription}"))
     return {
+        "roles": [each.role_name for each in listed],
+        "byId": [roles.role_definitions.get_by_id(each.id).role_name for each in listed],
         "assignments": [each.principal_id for each in roles.role_assignments.list_for_subscription()],
         "clusters": [each.name for each in clusters.managed_clusters.list()],
     }

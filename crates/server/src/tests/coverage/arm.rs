@@ -1,6 +1,6 @@
 //! Resource Manager: whatever is not named below is refused to those without a role, at every scope.
 
-use super::{Asked, Body, Differences, Values, stage};
+use super::{Asked, Body, Differences, Values, Who, stage};
 use crate::tests::site::Site;
 
 /// What is answered otherwise than with a refusal: the route, and what somebody without rights gets.
@@ -59,7 +59,19 @@ const OPEN: &[(&str, &str)] = &[("GET", "/metadata/endpoints")];
 const HIDDEN: &str = "404 SubscriptionNotFound";
 const REFUSED: &str = "403 AuthorizationFailed";
 const UNAUTHENTICATED: &str = "401 AuthenticationFailed";
+const INVALID: &str = "401 InvalidAuthenticationToken";
 const VERSION: &str = "?api-version=2022-04-01";
+
+/// What somebody hears whose credentials do not count.
+fn unauthenticated(who: &Who) -> &'static str {
+    match who.name {
+        "nobody" | "name and password" => UNAUTHENTICATED,
+        "a token for another audience" | "a token for one's own data" => {
+            "401 InvalidAuthenticationTokenAudience"
+        }
+        _ => INVALID,
+    }
+}
 
 /// Method and path of everything that is served.
 fn surface() -> impl Iterator<Item = (&'static str, String)> {
@@ -166,7 +178,7 @@ async fn every_route_of_resource_manager_is_for_those_who_may() {
                 _ => text.to_owned(),
             };
             for who in &wrong {
-                let expected = if is_open { "200".to_owned() } else { bare(UNAUTHENTICATED) };
+                let expected = if is_open { "200".to_owned() } else { bare(unauthenticated(who)) };
                 differences.refused(&site, &values, &asked, who, &expected).await;
             }
             let own = OTHERWISE.iter().find(|(of, path, _)| (*of, *path) == (method, template.as_str()));
@@ -195,6 +207,114 @@ async fn every_route_of_resource_manager_is_for_those_who_may() {
         }
     }
     differences.finish();
+}
+
+/// Without a right, what is there and what is not are one answer: no name can be guessed by it.
+#[tokio::test]
+async fn refusals_of_resource_manager_do_not_tell_what_there_is() {
+    let site = Site::start(|_| {}).await;
+    let mut there = stage::directory(&site).await;
+    resources(&site, &mut there);
+    let mut absent = there.clone();
+    for (number, name) in ["subscription", "operation", "deny", "role", "assignment"].into_iter().enumerate()
+    {
+        absent.set(name, format!("00000000-0000-0000-0000-00000000dea{number}"));
+    }
+    for name in
+        ["group", "cluster", "name", "pool", "binding", "identity", "credential", "child", "lock", "alias"]
+    {
+        there.set(name, format!("there{name}"));
+        absent.set(name, format!("absent{name}"));
+    }
+    let admin = site.management().await;
+    let cluster = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.ContainerService/managedClusters/{cluster}";
+    let group = "/subscriptions/{subscription}/resourceGroups/{group}";
+    let identity = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{identity}}");
+    let network = format!("{group}/providers/{{provider}}/{{type}}/{{name}}");
+    let own = "11111111-2222-3333-4444-555555555555";
+    there.set("role", own);
+    let mut made = vec![
+        (group.to_owned(), r#"{"location": "local"}"#.to_owned()),
+        (cluster.to_owned(), r#"{"location": "local", "properties": {"aadProfile": {}}}"#.to_owned()),
+        (identity.clone(), r#"{"location": "local"}"#.to_owned()),
+        (
+            format!("{identity}/federatedIdentityCredentials/{{credential}}"),
+            r#"{"properties": {"issuer": "https://i.example", "subject": "s", "audiences": ["a"]}}"#
+                .to_owned(),
+        ),
+        (network.clone(), r#"{"location": "local"}"#.to_owned()),
+        (format!("{network}/{{childType}}/{{child}}"), "{}".to_owned()),
+        (format!("{cluster}/agentPools/{{pool}}"), r#"{"properties": {"count": 1}}"#.to_owned()),
+        (
+            format!("{group}/providers/Microsoft.Authorization/roleDefinitions/{own}"),
+            format!(
+                r#"{{"properties": {{"roleName": "taken", "assignableScopes": ["{group}"], "permissions": []}}}}"#
+            ),
+        ),
+    ];
+    let locked = [group, cluster];
+    made.extend(locked.map(|at| {
+        let path = format!("{at}/providers/Microsoft.Authorization/locks/{{lock}}");
+        (path, r#"{"properties": {"level": "CanNotDelete"}}"#.to_owned())
+    }));
+    for (path, body) in made {
+        let url = site.url(&format!("{}{VERSION}", there.fill(&path)));
+        let body: serde_json::Value = serde_json::from_str(&there.fill(&body)).unwrap();
+        site.ok(site.http.put(url).bearer_auth(&admin).json(&body)).await;
+    }
+    let people = stage::people(&site, &stage::management(&site), &stage::cluster()).await;
+    let told = async |who: &Who, values: &Values, asked: &Asked| {
+        let response = who.sign(asked.request(&site, values)).send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        let named = values.0.iter().filter(|(name, _)| {
+            !matches!(
+                **name,
+                "scope"
+                    | "assignable"
+                    | "definition"
+                    | "serial"
+                    | "url"
+                    | "tenant"
+                    | "location"
+                    | "provider"
+                    | "type"
+                    | "childType"
+                    | "namespace"
+                    | "profile"
+            )
+        });
+        // Longest first, as one may hold another.
+        let mut named: Vec<_> = named.collect();
+        named.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        let text = named.iter().fold(text, |text, (name, value)| {
+            if value.len() < 2 { text } else { text.replace(value.as_str(), &format!("<{name}>")) }
+        });
+        (status, text)
+    };
+    let scopes =
+        [String::new(), group.to_owned(), cluster.to_owned(), format!("{cluster}/namespaces/shop"), network];
+    let mut differences = Vec::new();
+    for (method, template) in surface() {
+        let named: &[String] = if template.starts_with("{scope}") { &scopes } else { &[String::new()] };
+        for scope in named {
+            for who in [&people.nobody, &people.stranger] {
+                let path = format!("{}{VERSION}", template.replace("{scope}", scope));
+                let asked = Asked { method, path, body: body(method, &template) };
+                let mut answers = Vec::new();
+                for values in [&there, &absent] {
+                    let mut values = values.clone();
+                    let place = values.fill(scope);
+                    values.set("assignable", if place.is_empty() { "/" } else { &place });
+                    answers.push(told(who, &values, &asked).await);
+                }
+                if answers[0] != answers[1] {
+                    differences.push(format!("{method} {} by {}: {answers:#?}", asked.path, who.name));
+                }
+            }
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 /// Whatever the router takes leads to one place, which asks who it is before it looks.
