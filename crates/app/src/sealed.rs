@@ -26,4 +26,10 @@ impl Seal {
     pub(crate) fn open(&self, place: &str, sealed: &str) -> Result<Secret<Vec<u8>>, Error> {
         self.sealer.open(place, sealed).map_err(Error::internal)
     }
+
+    /// Texts that only the holder of the key can work out, by the current key first.
+    pub(crate) fn derive(&self, purpose: &str, message: &str) -> Vec<String> {
+        let derived = self.sealer.derive(purpose, message.as_bytes());
+        derived.map(|bytes| crypto::random::url_safe(&bytes)).collect()
+    }
 }

@@ -1,7 +1,10 @@
 //! Sealing of secrets at rest: AES-256-GCM under a key that lies outside the data file. The place of a
 //! secret is bound in, so that one sealed value cannot be put in the place of another.
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hmac,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use zeroize::Zeroize;
 
@@ -18,6 +21,7 @@ pub struct Sealer {
 struct Key {
     id: [u8; KEY_ID_LEN],
     key: LessSafeKey,
+    derivation: hmac::Key,
 }
 
 impl Sealer {
@@ -67,6 +71,20 @@ impl Sealer {
         Ok(Secret::new(plain))
     }
 
+    /// Values that only the holder of the key can work out (HMAC-SHA256): of the current key, then of each earlier one.
+    /// What is derived for one purpose says nothing about what is derived for another.
+    pub fn derive<'a>(&'a self, purpose: &'a str, message: &'a [u8]) -> impl Iterator<Item = [u8; 32]> + 'a {
+        std::iter::once(&self.current).chain(&self.earlier).map(move |key| key.derive(purpose, message))
+    }
+
+    /// A sealer with keys of its own for one purpose, derived from these: however much is sealed by it, the keys that
+    /// seal what is stored do not wear out.
+    pub fn for_purpose(&self, purpose: &str) -> Result<Self, CryptoError> {
+        let derived = |key: &Key| Key::new(&Secret::new(key.derive(purpose, b"sealing key")));
+        let earlier = self.earlier.iter().map(derived).collect::<Result<_, _>>()?;
+        Ok(Self { current: derived(&self.current)?, earlier })
+    }
+
     /// Whether `sealed` was made with an earlier key and should be sealed anew.
     pub fn is_outdated(&self, sealed: &str) -> bool {
         let id = STANDARD.decode(sealed).ok().and_then(|blob| blob.get(1..=KEY_ID_LEN).map(<[u8]>::to_vec));
@@ -85,13 +103,29 @@ impl Key {
         named.zeroize();
         let mut id = [0; KEY_ID_LEN];
         id.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-        Ok(Self { id, key })
+        let mut derivation = DERIVATION_CONTEXT.to_vec();
+        derivation.extend_from_slice(secret.expose());
+        let digest = Secret::new(digest::sha256(&derivation));
+        derivation.zeroize();
+        Ok(Self { id, key, derivation: hmac::Key::new(hmac::HMAC_SHA256, digest.expose()) })
+    }
+
+    fn derive(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.derivation);
+        context.update(purpose.as_bytes());
+        // No purpose holds a zero byte, so no two pairs of purpose and message are one text.
+        context.update(&[0]);
+        context.update(message);
+        let mut derived = [0; 32];
+        derived.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        derived
     }
 }
 
 const VERSION: u8 = 1;
 const KEY_ID_LEN: usize = 4;
 const ID_CONTEXT: &[u8] = b"portcullis sealing key id";
+const DERIVATION_CONTEXT: &[u8] = b"portcullis derivation key";
 
 #[cfg(test)]
 mod tests {
@@ -120,5 +154,33 @@ mod tests {
         assert_eq!(rotated.open("key/a", &sealed).unwrap().expose(), b"private");
         assert!(rotated.is_outdated(&sealed));
         assert!(!rotated.is_outdated(&rotated.seal("key/a", b"private", &random).unwrap()));
+    }
+
+    #[test]
+    fn what_is_derived_depends_on_key_purpose_and_message() {
+        let one = Sealer::new(&Secret::new([1; 32])).unwrap();
+        let first = |sealer: &Sealer, purpose: &str, message: &[u8]| sealer.derive(purpose, message).next();
+        assert_eq!(first(&one, "a", b"b"), first(&one, "a", b"b"));
+        let other = Sealer::new(&Secret::new([2; 32])).unwrap();
+        for different in
+            [first(&one, "a", b"c"), first(&one, "b", b"b"), first(&one, "ab", b""), first(&other, "a", b"b")]
+        {
+            assert_ne!(first(&one, "a", b"b"), different);
+        }
+        let rotated =
+            Sealer::new(&Secret::new([2; 32])).unwrap().with_earlier(&Secret::new([1; 32])).unwrap();
+        assert_eq!(rotated.derive("a", b"b").nth(1), first(&one, "a", b"b"));
+    }
+
+    #[test]
+    fn a_sealer_for_one_purpose_opens_nothing_of_another() {
+        let random = System::default();
+        let sealer = Sealer::new(&Secret::new([1; 32])).unwrap();
+        let forms = sealer.for_purpose("forms").unwrap();
+        let sealed = forms.seal("x", b"plain", &random).unwrap();
+        assert_eq!(sealer.for_purpose("forms").unwrap().open("x", &sealed).unwrap().expose(), b"plain");
+        assert!(sealer.open("x", &sealed).is_err());
+        assert!(sealer.for_purpose("other").unwrap().open("x", &sealed).is_err());
+        assert!(forms.open("x", &sealer.seal("x", b"plain", &random).unwrap()).is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
 use serde::Deserialize;
 
 /// Flags of `portcullis serve`; what is not given comes from the file, or has a default.
@@ -55,6 +56,9 @@ struct Written {
     tls: Option<WrittenTls>,
     /// Authorities (PEM file) that are trusted beside the system's, when issuers and authorities elsewhere are asked.
     outside_authorities: Option<PathBuf>,
+    /// Seconds for which a refresh token that was replaced gives the same successor again, 60 where it is not set; 0:
+    /// a second use ends the session.
+    refresh_reuse_seconds: Option<u32>,
     /// Authorities elsewhere whose people may call clusters, by what the clusters' own bindings give them.
     #[serde(default)]
     authority: Vec<WrittenAuthority>,
@@ -123,6 +127,8 @@ pub struct Settings {
     pub foreign: Vec<app::foreign::ForeignAuthority>,
     /// Of the first administrator; absent: a random one.
     pub first_password: Option<app::Secret<String>>,
+    /// For how long a replaced refresh token gives its successor again; absent: what the application thinks right.
+    pub refresh_reuse: Option<SignedDuration>,
 }
 
 impl Settings {
@@ -152,7 +158,9 @@ impl Settings {
         let data_dir = args.data_dir.or(written.data_dir).unwrap_or_else(|| PathBuf::from("portcullis-data"));
         let first_password =
             std::env::var("PORTCULLIS_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
+        let refresh_reuse = written.refresh_reuse_seconds.map(reuse).transpose()?;
         Ok(Self {
+            refresh_reuse,
             storage: Storage::Directory(data_dir),
             listen: args.listen.or(written.listen).unwrap_or(DEFAULT_LISTEN),
             external_url,
@@ -177,6 +185,7 @@ impl Settings {
             outside_authorities: None,
             foreign: Vec::new(),
             first_password: None,
+            refresh_reuse: None,
         }
     }
 }
@@ -196,6 +205,15 @@ fn foreign(written: WrittenAuthority) -> anyhow::Result<app::foreign::ForeignAut
     Ok(app::foreign::ForeignAuthority { name, issuer, client_id, client_secret, graph })
 }
 
+fn reuse(seconds: u32) -> anyhow::Result<SignedDuration> {
+    if seconds > LONGEST_REUSE {
+        bail!(
+            "refresh_reuse_seconds: {seconds} is more than {LONGEST_REUSE}: a copied token would go unnoticed for so long"
+        );
+    }
+    Ok(SignedDuration::from_secs(seconds.into()))
+}
+
 fn check_url(url: &str) -> anyhow::Result<String> {
     let bare = url.trim_end_matches('/');
     let rest = bare.strip_prefix("https://").unwrap_or_default();
@@ -208,6 +226,7 @@ fn check_url(url: &str) -> anyhow::Result<String> {
     Ok(bare.to_ascii_lowercase())
 }
 
+const LONGEST_REUSE: u32 = 600;
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
 const ANY_LOOPBACK_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
@@ -221,6 +240,14 @@ mod tests {
         for url in ["", "http://x", "https://", "https://x/path", "https://u@x", "https://x y"] {
             assert!(check_url(url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn the_reuse_of_refresh_tokens_is_bounded() {
+        assert_eq!(reuse(0).unwrap(), SignedDuration::ZERO);
+        assert_eq!(reuse(600).unwrap(), SignedDuration::from_mins(10));
+        let error = reuse(601).unwrap_err().to_string();
+        assert!(error.contains("601") && error.contains("600"), "{error}");
     }
 
     #[test]

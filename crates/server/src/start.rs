@@ -87,6 +87,9 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     app.trust_authorities(settings.foreign.clone());
     let (stop, stopping) = watch::channel(false);
     let mut tasks: Vec<(&'static str, JoinHandle<()>)> = Vec::new();
+    if let Some(reuse) = settings.refresh_reuse {
+        app.let_refresh_tokens_be_reused_for(reuse);
+    }
     let follower = app.clone();
     tasks.push(("follow", tokio::spawn(async move {
         if let Err(error) = follow.await {

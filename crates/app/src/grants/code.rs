@@ -1,7 +1,9 @@
 //! Authorization codes with PKCE (RFC 6749 §4.1, RFC 7636): a browser brings a code to the client, which
 //! proves with its verifier that it is the one that began.
 //!
-//! A code that is used twice was stolen by somebody: what was given for it is revoked (RFC 6749 §4.1.2).
+//! A code that is used twice was stolen by somebody: what was given for it is revoked (RFC 6749 §4.1.2). The code
+//! remembers that, so that of two who use it at once neither keeps anything: the earlier one looks again, once its
+//! tokens are made and before they leave, whether somebody else has come meanwhile.
 
 use domain::id::{AppId, TenantId};
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +31,9 @@ pub(crate) struct Code {
     pub(crate) expires: Timestamp,
     /// Set at its use: the family of refresh tokens that was begun with it.
     redeemed: Option<String>,
+    /// Set when it was used once more.
+    #[serde(default)]
+    reused: bool,
 }
 
 impl Cold for Code {
@@ -44,12 +49,14 @@ impl App {
             challenge: new.challenge.map(str::to_owned),
             expires: self.now().checked_add(LIFE).map_err(Error::internal)?,
             redeemed: None,
+            reused: false,
         };
         self.create_cold(&digest(&code), &record).await?;
         Ok(code)
     }
 
-    /// Trades a code for what was granted, once. `family` is the id under which refresh tokens will follow.
+    /// Trades a code for what was granted, once. `family` is the id under which refresh tokens will follow. What is made
+    /// of it may leave only after [`App::confirm_code`].
     pub async fn redeem_code(
         &self,
         client: AppId,
@@ -65,9 +72,12 @@ impl App {
                 let Some(mut record) = record.filter(|record| record.granted.is_for(client, tenant)) else {
                     return Ok((Swap::Keep, Err((GrantError::Invalid("no such code"), None))));
                 };
-                if let Some(stolen) = record.redeemed {
-                    let error = GrantError::Invalid("it was used before");
-                    return Ok((Swap::Delete, Err((error, Some(stolen)))));
+                if let Some(stolen) = record.redeemed.clone() {
+                    let swap = match record.reused {
+                        true => Swap::Keep,
+                        false => Swap::Put(Code { reused: true, ..record }),
+                    };
+                    return Ok((swap, Err((USED, Some(stolen)))));
                 }
                 if now >= record.expires {
                     return Ok((Swap::Delete, Err((GrantError::Expired, None))));
@@ -98,6 +108,16 @@ impl App {
         self.require_live(&granted)?;
         Ok(granted)
     }
+
+    /// Whether what was made of a code may leave: nobody else has used the code since. Otherwise the family ends.
+    pub async fn confirm_code(&self, code: &str, family: &str) -> Result<(), GrantError> {
+        let record = self.find_cold::<Code>(&digest(code)).await?;
+        if record.is_some_and(|record| record.redeemed.as_deref() == Some(family) && !record.reused) {
+            return Ok(());
+        }
+        self.end_family(family).await?;
+        Err(USED)
+    }
 }
 
 /// RFC 7636 §4.6.
@@ -113,4 +133,5 @@ fn proves(challenge: Option<&str>, verifier: Option<&str>) -> bool {
     }
 }
 
+const USED: GrantError = GrantError::Invalid("it was used before");
 const LIFE: SignedDuration = SignedDuration::from_mins(10);

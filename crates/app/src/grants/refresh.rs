@@ -1,22 +1,26 @@
-//! Refresh tokens: random, kept as digests, replaced at each use. A token that was replaced and comes again
-//! was copied, and its whole family ends (RFC 9700 §4.14.2).
+//! Refresh tokens: random, kept as digests, replaced at each use. A token that was replaced and comes again later was
+//! copied, and its whole family ends (RFC 9700 §4.14.2).
 //!
 //! A token is `<family>.<secret>`; the family is the record, the secret is what counts.
+//!
+//! Programs of one person share a token and renew at the same moment, so for a while (a minute, unless it is set
+//! otherwise) a replaced token gives its successor again: the same one to whoever asks, so that there is one chain and
+//! nothing forks. The successor is derived, not stored: an HMAC of the presented token under a key that lies outside
+//! the store. Who has the store alone has digests, and neither a token to begin with nor the key; who has an old token
+//! alone cannot work out what followed it, and learns the next one only by asking within the interval, as its owner
+//! does. From then on both hold one token: whoever of them comes second, after the interval, ends the family. So a copy
+//! is noticed as before, at most one interval later.
+
+mod family;
 
 use domain::id::{AppId, TenantId};
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::SignedDuration;
 
-use super::{GrantError, Granted, digest};
+use self::family::Presented;
+use super::{GrantError, Granted};
 use crate::{App, Cold, Error, Swap};
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Family {
-    granted: Granted,
-    /// Digest of the secret that counts now.
-    current: String,
-    pub(crate) expires: Timestamp,
-}
+pub(crate) use family::Family;
 
 impl Cold for Family {
     const KIND: &'static str = "refresh";
@@ -32,8 +36,7 @@ impl App {
     pub async fn begin_family(&self, family: &str, granted: &Granted) -> Result<String, Error> {
         let secret = crypto::random::url_safe(&self.random_bytes::<32>()?);
         let expires = self.now().checked_add(LIFE).map_err(Error::internal)?;
-        let record = Family { granted: granted.clone(), current: digest(&secret), expires };
-        self.create_cold(family, &record).await?;
+        self.create_cold(family, &Family::begin(granted.clone(), &secret, expires)).await?;
         Ok(format!("{family}.{secret}"))
     }
 
@@ -43,18 +46,10 @@ impl App {
             return Ok(None);
         };
         let family = self.find_cold::<Family>(family).await?;
-        let current = family.filter(|each| {
-            self.now() < each.expires
-                && crypto::digest::equal(digest(secret).as_bytes(), each.current.as_bytes())
-        });
-        Ok(current.map(|each| each.granted))
+        Ok(family.filter(|each| each.accepts(secret, self.now())).map(|each| each.granted))
     }
 
     /// Trades a refresh token for what was granted and the token that takes its place.
-    ///
-    /// Two processes that send one token at the same moment are not told from a thief: the later one ends the
-    /// family. A grace would let a copied token live on beside the real one, unseen; clients that share a
-    /// token take turns instead.
     pub async fn redeem_refresh(
         &self,
         client: AppId,
@@ -65,7 +60,8 @@ impl App {
         let (family, secret) = token.split_once('.').filter(|_| token.len() <= 256).ok_or_else(unknown)?;
         let now = self.now();
         let expires = now.checked_add(LIFE).map_err(Error::internal)?;
-        let next = crypto::random::url_safe(&self.random_bytes::<32>()?);
+        let successors = self.inner.seal.derive(SUCCESSOR, token);
+        let reuse = self.refresh_reuse();
         let outcome = self
             .swap(family, |record: Option<Family>| {
                 let Some(record) = record else { return Ok((Swap::Keep, Err(unknown()))) };
@@ -75,19 +71,30 @@ impl App {
                 if !record.granted.is_for(client, tenant) {
                     return Ok((Swap::Keep, Err(unknown())));
                 }
-                if !crypto::digest::equal(digest(secret).as_bytes(), record.current.as_bytes()) {
-                    return Ok((
+                let granted = record.granted.clone();
+                Ok(match record.present(secret, now, expires, reuse, &successors) {
+                    Presented::Replaced(family, next) => (Swap::Put(family), Ok((granted, next))),
+                    Presented::Again(next) => (Swap::Keep, Ok((granted, next))),
+                    Presented::Lost => (Swap::Keep, Err(unknown())),
+                    Presented::Stolen => (
                         Swap::Delete,
                         Err(GrantError::Invalid("it was used before, so its family has ended")),
-                    ));
-                }
-                let granted = record.granted.clone();
-                Ok((Swap::Put(Family { current: digest(&next), expires, ..record }), Ok(granted)))
+                    ),
+                })
             })
             .await?;
-        let granted = outcome?;
+        let (granted, next) = outcome?;
         self.require_live(&granted)?;
         Ok((granted, format!("{family}.{next}")))
+    }
+
+    /// For how long a replaced refresh token gives its successor again. The first setting counts; nothing: no reuse.
+    pub fn let_refresh_tokens_be_reused_for(&self, reuse: SignedDuration) {
+        let _ = self.inner.refresh_reuse.set(reuse);
+    }
+
+    fn refresh_reuse(&self) -> SignedDuration {
+        self.inner.refresh_reuse.get().copied().unwrap_or(REUSE)
     }
 
     /// Ends a family: none of its tokens counts any more.
@@ -101,3 +108,7 @@ impl App {
 
 /// Without use. Entra's is 90 days.
 const LIFE: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// Unless it is set otherwise.
+const REUSE: SignedDuration = SignedDuration::from_mins(1);
+/// What the sealing key's derivation is asked for.
+const SUCCESSOR: &str = "refresh token successor";

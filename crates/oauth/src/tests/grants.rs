@@ -223,9 +223,78 @@ async fn refresh_tokens_are_replaced_and_reuse_ends_the_family() {
     assert!(second["id_token"].is_string());
     assert!(claims(text(&second, "id_token")).get("nonce").is_none());
     let third = refresh(&world, text(&second, "refresh_token")).await.ok();
+    world.advance(61);
     // The first one again: somebody has copied it, so the newest ends as well.
     refresh(&world, text(&first, "refresh_token")).await.fails(400, "invalid_grant", 70000);
     refresh(&world, text(&third, "refresh_token")).await.fails(400, "invalid_grant", 70000);
+}
+
+/// What each of many who ask at once gets.
+async fn at_once(world: &World, times: usize, fields: &[(&str, &str)]) -> Vec<super::world::Answer> {
+    let body: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}={}", super::world::encode(value))).collect();
+    let asks: Vec<_> = (0..times)
+        .map(|_| {
+            let (router, body) = (world.router.clone(), body.join("&"));
+            let path = format!("/{}/oauth2/v2.0/token", world.tenant);
+            tokio::spawn(async move { super::world::send_form(router, &path, body).await })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for ask in asks {
+        answers.push(ask.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn programs_that_renew_at_once_get_the_same_successor() {
+    let world = World::new().await;
+    let first = az_tokens(&world).await;
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", AZ),
+        ("refresh_token", text(&first, "refresh_token")),
+        ("scope", SCOPE),
+    ];
+    let answers = at_once(&world, 16, &fields).await;
+    let mut next: Vec<String> =
+        answers.iter().map(|answer| text(&answer.ok(), "refresh_token").to_owned()).collect();
+    next.dedup();
+    assert_eq!(next.len(), 1, "{next:?}");
+    // Who comes a little later, when the others are one token further, gets the same one.
+    let third = refresh(&world, &next[0]).await.ok();
+    world.advance(59);
+    assert_eq!(text(&refresh(&world, text(&first, "refresh_token")).await.ok(), "refresh_token"), next[0]);
+    refresh(&world, text(&third, "refresh_token")).await.ok();
+}
+
+#[tokio::test]
+async fn another_client_gains_nothing_by_a_token_that_was_just_replaced() {
+    let world = World::new().await;
+    let first = az_tokens(&world).await;
+    let second = refresh(&world, text(&first, "refresh_token")).await.ok();
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("client_id", CLI),
+        ("refresh_token", text(&first, "refresh_token")),
+        ("scope", SCOPE),
+    ];
+    world.token(&fields).await.fails(400, "invalid_grant", 70000);
+    refresh(&world, text(&second, "refresh_token")).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_uses_of_one_code_at_once_leave_no_family() {
+    let world = World::new().await;
+    for _ in 0..30 {
+        let code = new_code(&world).await;
+        let answers = at_once(&world, 3, &code_fields(&code, REDIRECT, VERIFIER)).await;
+        for answer in answers.iter().filter(|answer| answer.status.is_success()) {
+            let token = text(&answer.json(), "refresh_token").to_owned();
+            refresh(&world, &token).await.fails(400, "invalid_grant", 70000);
+        }
+    }
 }
 
 #[tokio::test]

@@ -19,5 +19,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
         .redeem_code(exchange.client.app_id(), exchange.tenant(), code, redirect_uri, verifier, &family)
         .await?;
     let scope = if asked.text.is_empty() { exchange.scope_or(&granted.scope)? } else { asked };
-    for_person(exchange, &granted, &scope, Refresh::Begin(family)).await
+    let answer = for_person(exchange, &granted, &scope, Refresh::Begin(family.clone())).await?;
+    exchange.app.confirm_code(code, &family).await?;
+    Ok(answer)
 }

@@ -143,6 +143,23 @@ impl<'a> Azure<'a> {
         command
     }
 
+    /// The credential plugin by the session of `az`, as kubectl starts it.
+    pub(crate) fn kubelogin_command(&self) -> Command {
+        let mut command = Command::new(self.path("bin/kubelogin"));
+        command.args(["get-token", "--login", "azurecli", "--server-id", CLUSTER]);
+        self.environment(&mut command);
+        command
+    }
+
+    /// As if an hour had gone by: `az` keeps its refresh token and no access token.
+    pub(crate) fn let_access_tokens_end(&self) {
+        let cache = self.path("azure/msal_token_cache.json");
+        let mut kept: Value = serde_json::from_slice(&std::fs::read(&cache).unwrap()).unwrap();
+        assert!(kept["RefreshToken"].as_object().is_some_and(|tokens| !tokens.is_empty()), "{kept}");
+        kept["AccessToken"] = serde_json::json!({});
+        std::fs::write(cache, kept.to_string()).unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.journey.path(&self.who).join(name)
     }
@@ -178,3 +195,6 @@ impl<'a> Azure<'a> {
             .env("AZURE_EXTENSION_USE_DYNAMIC_INSTALL", "no");
     }
 }
+
+/// Whom the tokens for clusters are made out to.
+const CLUSTER: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";

@@ -10,6 +10,7 @@ mod azure;
 mod commands;
 mod commands_by_way;
 mod directory;
+mod haste;
 mod journey;
 mod libraries;
 mod login;
