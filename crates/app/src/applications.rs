@@ -302,7 +302,9 @@ impl App {
             let name = bare(uri);
             let id = name.strip_prefix("api://").or_else(|| name.strip_prefix("spn:")).unwrap_or(&name);
             let of_another = AppId::parse(id).is_ok_and(|id| id != application.app_id);
-            if name.is_empty() || of_another || own.is_reserved(&name) {
+            // A list of scopes would read it as two.
+            let several = name.contains(char::is_whitespace);
+            if name.is_empty() || several || of_another || own.is_reserved(&name) {
                 let problem = format!("\"{}\" is not for this application to have", uri.escape_debug());
                 return Err(Error::invalid("identifierUris", problem));
             }

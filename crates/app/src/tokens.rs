@@ -72,6 +72,13 @@ pub enum Rejection {
     Stale,
 }
 
+/// Whom an id token was made for, and about whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdTokenHint {
+    pub client: AppId,
+    pub user: ObjectId,
+}
+
 impl App {
     /// Signs an access token. Runs on a blocking thread: a signature takes half a millisecond.
     pub async fn issue_access_token(&self, request: &TokenRequest) -> Result<IssuedToken, Error> {
@@ -105,13 +112,18 @@ impl App {
         live_caller(&snapshot, &verified)
     }
 
-    /// The client that an id token of ours was issued to, ended or not: a hint, for leading a browser back to it.
-    pub fn client_of_id_token(&self, token: &str) -> Option<AppId> {
+    /// What an id token of ours says, ended or not: whom it was made for and about (OpenID Connect RP-Initiated Logout 1.0
+    /// §2). Access tokens, which programs hand on to others, hint at nothing.
+    pub fn read_id_token_hint(&self, token: &str) -> Option<IdTokenHint> {
         let snapshot = self.snapshot();
         let parsed = jwt::parse(token).ok()?;
         let record = snapshot.signing_key(parsed.header.kid.as_deref()?)?;
         let claims = parsed.verify(&*self.verifying_key(&record.key).ok()?).ok()?;
-        AppId::parse(claims.get("aud")?.as_str()?).ok()
+        if claims.contains_key(claims::STAMP) {
+            return None;
+        }
+        let client = AppId::parse(claims.get("aud")?.as_str()?).ok()?;
+        Some(IdTokenHint { client, user: ObjectId::parse(claims.get("oid")?.as_str()?).ok()? })
     }
 
     /// Whom a token stands for that was made out to one of these names.

@@ -7,6 +7,7 @@ mod authorize;
 mod device;
 mod discovery;
 mod error;
+mod html;
 mod logout;
 mod realm;
 mod routes;

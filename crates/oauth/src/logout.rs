@@ -1,66 +1,185 @@
 //! Ends the session of a browser (OpenID Connect RP-Initiated Logout 1.0). Tokens that clients hold live on
 //! until they end or are revoked, as with Entra.
+//!
+//! A link on any page can lead a browser here, so the person is asked, unless the client shows by an id token that it
+//! is the person of this very session who leaves (§2, §6).
 
 use std::marker::PhantomData;
 
-use app::App;
+use app::{
+    App,
+    login::session::{LiveSession, form_token, is_form_token},
+    tokens::IdTokenHint,
+};
 use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Redirect, Response},
 };
 use domain::id::AppId;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, Uri, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use web::{
     body::{Form, FormFields},
     cookie,
+    page::Page,
 };
 
-use crate::{error::Failure, token::parse_client_id};
+use crate::{
+    error::Failure,
+    html::{escape, page},
+    token::parse_client_id,
+};
+
+/// A request to sign somebody out.
+struct Leaving<'a> {
+    headers: &'a HeaderMap,
+    fields: &'a FormFields,
+    /// Of what the client says by an id token.
+    hint: Option<IdTokenHint>,
+}
 
 pub(crate) async fn get(
     State(app): State<App>,
+    here: Uri,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
-    end(&app, &headers, &fields).await
+    let leaving = Leaving::new(&app, &headers, &fields)?;
+    match leaving.session(&app).await? {
+        Some(session) if !leaving.is_of(&session) => leaving.ask(&app, here.path(), &session),
+        Some(_) => leaving.end(&app).await,
+        None => leaving.lead_on(&app),
+    }
 }
 
+/// The person's answer to the page, or a client's form, which is no more than its query.
 pub(crate) async fn post(
     State(app): State<App>,
+    here: Uri,
     headers: HeaderMap,
     Form(fields, PhantomData): Form<Failure>,
 ) -> Result<Response, Failure> {
-    end(&app, &headers, &fields).await
+    let leaving = Leaving::new(&app, &headers, &fields)?;
+    if leaving.is_answer()? {
+        return leaving.end(&app).await;
+    }
+    if headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site") {
+        // Browsers hold our cookies back from such a post, and bring them with the question that follows it.
+        return Ok(Redirect::to(&format!("{}?{}", here.path(), leaving.query())).into_response());
+    }
+    match leaving.session(&app).await? {
+        Some(session) if !leaving.is_of(&session) => leaving.ask(&app, here.path(), &session),
+        Some(_) => leaving.end(&app).await,
+        None => leaving.lead_on(&app),
+    }
 }
 
-async fn end(app: &App, headers: &HeaderMap, fields: &FormFields) -> Result<Response, Failure> {
-    if let Some(session) = cookie::find(headers, cookie::SESSION) {
-        app.end_session(session).await?;
+impl<'a> Leaving<'a> {
+    fn new(app: &App, headers: &'a HeaderMap, fields: &'a FormFields) -> Result<Self, Failure> {
+        let hint = fields.find("id_token_hint")?.and_then(|token| app.read_id_token_hint(token));
+        Ok(Self { headers, fields, hint })
     }
-    let target = target(app, fields)?.unwrap_or_else(|| "/portal/signed-out".to_owned());
-    let mut response = Redirect::to(&target).into_response();
-    response.headers_mut().extend(cookie::clear(cookie::SESSION).map(|value| (header::SET_COOKIE, value)));
-    Ok(response)
+
+    async fn session(&self, app: &App) -> Result<Option<LiveSession>, Failure> {
+        match cookie::find(self.headers, cookie::SESSION) {
+            Some(session) => Ok(app.find_session(session).await?),
+            None => Ok(None),
+        }
+    }
+
+    fn is_of(&self, session: &LiveSession) -> bool {
+        self.hint.is_some_and(|hint| hint.user == session.signed_in.user)
+    }
+
+    /// Whether this is the form of our own page, from the browser that it was made for.
+    fn is_answer(&self) -> Result<bool, Failure> {
+        let browser = cookie::find(self.headers, cookie::BROWSER);
+        let shown = self.fields.find("form")?.unwrap_or_default();
+        Ok(browser.is_some_and(|browser| is_form_token(browser, shown)))
+    }
+
+    fn ask(&self, app: &App, here: &str, session: &LiveSession) -> Result<Response, Failure> {
+        let known = cookie::find(self.headers, cookie::BROWSER).map(str::to_owned);
+        let is_new = known.is_none();
+        let browser = known.map_or_else(|| app.new_browser(), Ok)?;
+        let kept = self.parameters().map(|(name, value)| {
+            format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value))
+        });
+        let html = page(
+            "Sign out?",
+            &format!(
+                "<p>You are signed in as <strong>{}</strong>.</p>\
+                 <form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"form\" value=\"{}\">{}\
+                 <button type=\"submit\">Sign out</button></form>\
+                 <p><a href=\"/portal/\">Stay signed in</a></p>",
+                escape(&session.caller.name),
+                escape(here),
+                form_token(&browser),
+                kept.collect::<String>()
+            ),
+        );
+        let mut answer = Page::new(html);
+        if let Some(target) = self.target(app)? {
+            answer = answer.with_form_target(&target);
+        }
+        let mut response = answer.into_response();
+        if is_new {
+            let header = cookie::set(cookie::BROWSER, &browser);
+            response.headers_mut().extend(header.map(|value| (header::SET_COOKIE, value)));
+        }
+        Ok(response)
+    }
+
+    async fn end(&self, app: &App) -> Result<Response, Failure> {
+        if let Some(session) = cookie::find(self.headers, cookie::SESSION) {
+            app.end_session(session).await?;
+        }
+        let mut response = self.lead_on(app)?;
+        response
+            .headers_mut()
+            .extend(cookie::clear(cookie::SESSION).map(|value| (header::SET_COOKIE, value)));
+        Ok(response)
+    }
+
+    fn lead_on(&self, app: &App) -> Result<Response, Failure> {
+        let target = self.target(app)?.unwrap_or_else(|| "/portal/signed-out".to_owned());
+        Ok(Redirect::to(&target).into_response())
+    }
+
+    /// Where the person is sent: only to where a client says that its answers may go. Anything else would let foreign
+    /// pages use our name to lead people on.
+    fn target(&self, app: &App) -> Result<Option<String>, Failure> {
+        let Some(address) = self.fields.find("post_logout_redirect_uri")? else { return Ok(None) };
+        let named = self.fields.find("client_id")?.map(parse_client_id).transpose().ok().flatten();
+        let hinted = self.hint.map(|hint| hint.client);
+        let client: Option<AppId> = match (named, hinted) {
+            (Some(named), Some(hinted)) => (named == hinted).then_some(named),
+            (named, hinted) => named.or(hinted),
+        };
+        let found = client.and_then(|id| app.find_client(id).ok());
+        if !found.is_some_and(|client| client.may_redirect_to(address)) {
+            return Ok(None);
+        }
+        let Some(state) = self.fields.find("state")? else { return Ok(Some(address.to_owned())) };
+        let separator = if address.contains('?') { '&' } else { '?' };
+        Ok(Some(format!("{address}{separator}state={}", encode(state))))
+    }
+
+    /// What counts of the request.
+    fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().filter(|(name, _)| PARAMETERS.contains(name))
+    }
+
+    fn query(&self) -> String {
+        let pairs = self.parameters().map(|(name, value)| format!("{name}={}", encode(value)));
+        pairs.collect::<Vec<_>>().join("&")
+    }
 }
 
-/// Where the person is sent: only to where a client says that its answers may go. Anything else would let foreign
-/// pages use our name to lead people on.
-fn target(app: &App, fields: &FormFields) -> Result<Option<String>, Failure> {
-    let Some(address) = fields.find("post_logout_redirect_uri")? else { return Ok(None) };
-    let named = fields.find("client_id")?.map(parse_client_id).transpose().ok().flatten();
-    let hinted = fields.find("id_token_hint")?.and_then(|token| app.client_of_id_token(token));
-    let client: Option<AppId> = match (named, hinted) {
-        (Some(named), Some(hinted)) => (named == hinted).then_some(named),
-        (named, hinted) => named.or(hinted),
-    };
-    let registered =
-        client.and_then(|id| app.find_client(id).ok()).is_some_and(|client| client.may_redirect_to(address));
-    if !registered {
-        return Ok(None);
-    }
-    let Some(state) = fields.find("state")? else { return Ok(Some(address.to_owned())) };
-    let separator = if address.contains('?') { '&' } else { '?' };
-    Ok(Some(format!("{address}{separator}state={}", utf8_percent_encode(state, NON_ALPHANUMERIC))))
+fn encode(value: &str) -> String {
+    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
 }
+
+const PARAMETERS: [&str; 4] = ["post_logout_redirect_uri", "client_id", "id_token_hint", "state"];
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -21,10 +21,10 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::id::{AppId, TenantId};
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use web::{
+    bearer::Credentials,
     body::{Form, FormFields},
     trace::RequestContext,
 };
@@ -191,22 +191,15 @@ fn credentials(
     Ok(Shown { client, credentials })
 }
 
-/// Name and password of a basic authorization header; each was encoded as in a form.
+/// Name and secret of a basic authorization header.
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Failure> {
-    let malformed =
-        || Failure::new(&codes::MALFORMED, "The authorization header is not one of the scheme Basic.");
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| malformed())?;
-    let (scheme, encoded) = text.split_once(' ').ok_or_else(malformed)?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return Err(malformed());
+    match web::bearer::credentials(headers) {
+        Credentials::None => Ok(None),
+        Credentials::Basic { name, secret } => Ok(Some((name, secret))),
+        Credentials::Bearer(_) | Credentials::Unusable => {
+            Err(Failure::new(&codes::MALFORMED, "The authorization header is not one of the scheme Basic."))
+        }
     }
-    let decoded = STANDARD.decode(encoded.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let decoded = decoded.ok_or_else(malformed)?;
-    let (name, password) = decoded.split_once(':').ok_or_else(malformed)?;
-    let form = FormFields::parse(format!("name={name}&password={password}").as_bytes())?;
-    let field = |name: &str| Ok::<_, Failure>(form.find(name)?.unwrap_or_default().to_owned());
-    Ok(Some((field("name")?, field("password")?)))
 }
 
 pub(crate) fn client_id(fields: &FormFields) -> Result<AppId, Failure> {
@@ -232,6 +225,9 @@ pub(crate) fn find_client(app: &App, authority: &Authority, id: AppId) -> Result
 /// The scope, or what a version 1 client names as its resource. An empty text: nothing was asked for.
 pub(crate) fn read_scope(app: &App, tenant: Option<TenantId>, fields: &FormFields) -> Result<Scope, Failure> {
     match (fields.find("scope")?, fields.find("resource")?) {
+        (_, Some(resource)) if resource.len() > LONGEST_SCOPE || resource.contains(char::is_whitespace) => {
+            Err(Failure::new(&codes::UNKNOWN_RESOURCE, quoted(resource)))
+        }
         (_, Some(resource)) => {
             let found = app.resource_of_name(tenant, resource);
             let found = found.ok_or_else(|| Failure::new(&codes::UNKNOWN_RESOURCE, quoted(resource)))?;

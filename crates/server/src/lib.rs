@@ -9,6 +9,7 @@ mod outside;
 pub mod settings;
 pub mod start;
 pub mod telemetry;
+mod transport;
 
 use anyhow::Context;
 

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use app::{App, FirstAdministrator, Installation, Parts, clock::SystemClock};
 use axum::{Router, response::Response};
 use crypto::{random::System, seal::Sealer};
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode, header};
 use kubeapi::Webhook;
 use store::StoreConfig;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -23,6 +23,7 @@ use crate::{
     metrics::{self, SURFACES, surface_of},
     outside::Https,
     settings::{Settings, Storage},
+    transport,
 };
 
 /// A server that runs.
@@ -85,11 +86,11 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         bail!("authority \"{}\": its issuer is this installation itself", own.name);
     }
     app.trust_authorities(settings.foreign.clone());
-    let (stop, stopping) = watch::channel(false);
-    let mut tasks: Vec<(&'static str, JoinHandle<()>)> = Vec::new();
     if let Some(reuse) = settings.refresh_reuse {
         app.let_refresh_tokens_be_reused_for(reuse);
     }
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks: Vec<(&'static str, JoinHandle<()>)> = Vec::new();
     let follower = app.clone();
     tasks.push(("follow", tokio::spawn(async move {
         if let Err(error) = follow.await {
@@ -207,11 +208,13 @@ impl Running {
 struct Surfaces {
     app: App,
     router: Router,
+    strict_transport: Option<HeaderValue>,
 }
 
 impl Surfaces {
     fn new(app: App) -> Self {
-        Self { router: router(app.clone()), app }
+        let strict_transport = transport::strict(&app.settings().external_url);
+        Self { router: router(app.clone()), app, strict_transport }
     }
 }
 
@@ -222,7 +225,13 @@ impl Answers for Surfaces {
         }
         match Webhook::asked(request.method(), request.uri().path()) {
             Some(webhook) => webhook.answer(&self.app, &context.peer.identity, request.into_body()).await,
-            None => self.router.answer(request, context).await,
+            None => {
+                let mut response = self.router.answer(request, context).await;
+                if let Some(header) = &self.strict_transport {
+                    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, header.clone());
+                }
+                response
+            }
         }
     }
 

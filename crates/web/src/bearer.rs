@@ -139,6 +139,8 @@ mod tests {
         check(&["basic YSU0MGI6eCt5JTJC"], pair("a@b", "x y+"));
         check(&["Basic Y2xpZW50OjEwMCU="], pair("client", "100%"));
         check(&["Basic Y2xpZW50Og=="], pair("client", ""));
+        // "client:a&b=c;d:e"
+        check(&["Basic Y2xpZW50OmEmYj1jO2Q6ZQ=="], pair("client", "a&b=c;d:e"));
     }
 
     #[test]

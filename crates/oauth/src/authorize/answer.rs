@@ -7,7 +7,10 @@ use http::{HeaderValue, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use web::page::Page;
 
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    html::{escape, page},
+};
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug)]
@@ -83,29 +86,6 @@ fn form(address: &str, fields: &[(&str, &str)]) -> Response {
         ),
     );
     Page::new(html).with_form_target(address).with_script(SCRIPT_DIGEST).into_response()
-}
-
-fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} - Portcullis</title>\
-         <link rel=\"stylesheet\" href=\"/portal/assets/portal.css\"></head>\
-         <body><main class=\"card\"><h1>{title}</h1>{body}</main></body></html>"
-    )
-}
-
-fn escape(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut escaped, letter| {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            letter => escaped.push(letter),
-        }
-        escaped
-    })
 }
 
 fn encode(value: &str) -> String {

@@ -133,29 +133,96 @@ async fn the_form_s_script_is_the_one_that_the_policy_names() {
     assert!(policy.contains("form-action 'self' http://localhost:50123"), "{policy}");
 }
 
-#[tokio::test]
-async fn logout_ends_the_session_and_leads_to_registered_places_only() {
-    let world = World::new().await;
+const BROWSER: &str = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq";
+
+/// A session of Alice, and the cookies of her browser.
+async fn session(world: &World) -> (String, String) {
     let alice = world.signed_in("alice@example.org").await;
+    let session = world.app.begin_session(&alice).await.unwrap();
+    let cookies = format!("__Host-portcullis-session={session}; __Host-portcullis-browser={BROWSER}");
+    (session, cookies)
+}
+
+async fn logout(world: &World, cookies: &str, query: &str) -> Answer {
+    let request = Request::get(format!("/common/oauth2/v2.0/logout?{query}")).header(header::COOKIE, cookies);
+    world.send(request.body(Body::empty()).unwrap()).await
+}
+
+async fn logout_by_form(world: &World, cookies: &str, site: &str, body: String) -> Answer {
+    let request = Request::post("/common/oauth2/v2.0/logout")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", site)
+        .header(header::COOKIE, cookies);
+    world.send(request.body(body.into()).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_link_to_logout_asks_before_it_ends_a_session() {
+    let world = World::new().await;
+    let (session, cookies) = session(&world).await;
+    let bob = world.user("bob@example.org").await;
+    let access = text(&world.tokens(SCOPE).await, "access_token").to_owned();
+    // Nothing, an access token, and somebody else's id token: none of them is the person's wish.
+    let of_bob = app::tokens::IdTokenRequest {
+        tenant: world.tenant,
+        user: bob,
+        client: domain::id::AppId::parse(AZ).unwrap(),
+        version: app::tokens::Version::V2,
+        nonce: None,
+    };
+    let of_bob = world.app.issue_id_token(&of_bob).await.unwrap();
+    for query in [String::new(), format!("id_token_hint={access}"), format!("id_token_hint={of_bob}")] {
+        let asked = logout(&world, &cookies, &query).await;
+        assert_eq!(asked.status, StatusCode::OK, "{query}");
+        assert!(asked.text.contains("alice@example.org") && asked.text.contains("method=\"post\""));
+        assert!(asked.headers.get(header::SET_COOKIE).is_none());
+        assert!(world.app.find_session(&session).await.unwrap().is_some(), "{query}");
+    }
+    // A foreign page's form brings no cookies, and must not take any away.
+    let posted = logout_by_form(&world, "", "cross-site", "client_id=x&state=a%26b&other=1".into()).await;
+    assert_eq!(posted.headers[header::LOCATION], "/common/oauth2/v2.0/logout?client_id=x&state=a%26b");
+    assert!(posted.headers.get(header::SET_COOKIE).is_none());
+    for form in ["", "form=wrong"] {
+        let posted = logout_by_form(&world, &cookies, "same-site", form.into()).await;
+        assert_eq!(posted.status, StatusCode::OK);
+        assert!(world.app.find_session(&session).await.unwrap().is_some(), "{form}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_confirms_is_signed_out_and_led_to_registered_places_only() {
+    let world = World::new().await;
+    let form = app::login::session::form_token(BROWSER);
     for (query, target) in [
         ("", "/portal/signed-out"),
-        ("?post_logout_redirect_uri=https%3A%2F%2Fevil.example", "/portal/signed-out"),
+        ("post_logout_redirect_uri=https%3A%2F%2Fevil.example", "/portal/signed-out"),
         (
-            "?client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&post_logout_redirect_uri=https%3A%2F%2Fevil.example",
+            "client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&post_logout_redirect_uri=https%3A%2F%2Fevil.example",
             "/portal/signed-out",
         ),
         (
-            "?client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A1",
+            "client_id=04b07795-8ddb-461a-bbee-02f9e1bf7b46&post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A1",
             "http://localhost:1",
         ),
     ] {
-        let session = world.app.begin_session(&alice).await.unwrap();
-        let request = Request::get(format!("/common/oauth2/v2.0/logout{query}"))
-            .header(header::COOKIE, format!("__Host-portcullis-session={session}"));
-        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        let (session, cookies) = session(&world).await;
+        let asked = logout(&world, &cookies, query).await;
+        assert!(asked.text.contains(&form), "{query}");
+        let answer = logout_by_form(&world, &cookies, "same-origin", format!("form={form}&{query}")).await;
         assert_eq!(answer.headers[header::LOCATION], target);
+        assert!(answer.headers[header::SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
         assert!(world.app.find_session(&session).await.unwrap().is_none());
     }
+}
+
+#[tokio::test]
+async fn a_client_ends_the_session_of_its_own_person_at_once() {
+    let world = World::new().await;
+    let (session, cookies) = session(&world).await;
+    let hint = text(&world.tokens(SCOPE).await, "id_token").to_owned();
+    let answer = logout(&world, &cookies, &format!("id_token_hint={hint}")).await;
+    assert_eq!(answer.headers[header::LOCATION], "/portal/signed-out");
+    assert!(world.app.find_session(&session).await.unwrap().is_none());
 }
 
 /// The client is known by its id token as well, and gets its state back.

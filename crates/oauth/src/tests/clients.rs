@@ -65,6 +65,46 @@ async fn an_application_gets_a_token_for_its_secret() {
     world.send(request.body(Body::from(body)).unwrap()).await.ok();
 }
 
+/// RFC 6749 §2.3.1: name and secret are two texts, not parts of a form.
+#[tokio::test]
+async fn a_secret_in_the_header_counts_as_a_whole() {
+    let world = World::new().await;
+    let (build, secret) = application(&world, ApplicationUpdate::default()).await;
+    for (name, shown) in [
+        (build.app_id.to_string(), format!("{secret}&x")),
+        (build.app_id.to_string(), format!("{secret}&scope=y")),
+        (format!("{}&password={secret}&x=", build.app_id), "wrong".to_owned()),
+    ] {
+        let basic = STANDARD.encode(format!("{name}:{shown}"));
+        let request = Request::post(format!("/{}/oauth2/v2.0/token", world.tenant))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::AUTHORIZATION, format!("Basic {basic}"));
+        let body = format!("grant_type=client_credentials&scope={}", super::world::encode(SCOPE));
+        let answer = world.send(request.body(Body::from(body)).unwrap()).await;
+        assert!(answer.status.is_client_error(), "{name}: {}", answer.text);
+    }
+}
+
+/// A resource becomes part of a list of scopes, so it may not hold a second one, and not be as long as it likes.
+#[tokio::test]
+async fn a_resource_is_one_name_of_bounded_length() {
+    let world = World::new().await;
+    for resource in
+        [format!("https://management.azure.com{}", "/".repeat(5000)), format!("{AZ} x"), "a\tb".into()]
+    {
+        let answer =
+            world.post("/common/oauth2/devicecode", &[("client_id", AZ), ("resource", &resource)]).await;
+        answer.fails(400, "invalid_resource", 500_011);
+    }
+    world
+        .post(
+            "/common/oauth2/devicecode",
+            &[("client_id", AZ), ("resource", "https://management.azure.com/")],
+        )
+        .await
+        .ok();
+}
+
 #[tokio::test]
 async fn a_wrong_an_ended_and_a_removed_secret_are_refused() {
     let world = World::new().await;
