@@ -88,6 +88,19 @@ impl App {
             .collect()
     }
 
+    /// The ids of up to `limit` records of a kind that begin so.
+    pub(crate) async fn list_cold_under<T: Cold>(
+        &self,
+        begin: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        let kind = tables::cold_key(T::KIND, "").len();
+        let range = Range::prefix(tables::cold_key(T::KIND, begin)).limit(limit);
+        let page = self.store().read(range, At::Latest).await?;
+        let id = |key: &[u8]| String::from_utf8_lossy(key.get(kind..).unwrap_or_default()).into_owned();
+        Ok(page.entries.iter().map(|entry| id(&entry.key)).collect())
+    }
+
     async fn load_cold<T: Cold>(&self, id: &str) -> Result<Option<(T, Revision)>, Error> {
         let page = self.store().read(Range::key(tables::cold_key(T::KIND, id)), At::Latest).await?;
         let Some(entry) = page.entries.first() else { return Ok(None) };

@@ -9,12 +9,12 @@ use store::Revision;
 use crate::{
     App, Cold, Error, Swap,
     grants::{
-        authorization::Pending,
+        authorization::{Allowed, Pending},
         code::Code,
         device::{Device, UserCode},
         refresh::Family,
     },
-    login::{attempts::Attempts, session::Session},
+    login::{KnownSources, attempts::Attempts, session::Session},
     operations::Operation,
 };
 
@@ -27,10 +27,18 @@ impl App {
     /// Runs until `stop` is ready.
     pub async fn run_jobs(&self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
+        let mut looks = 0_u32;
         loop {
             tokio::select! {
                 () = &mut stop => return,
                 () = tokio::time::sleep(PAUSE) => {}
+            }
+            looks = looks.wrapping_add(1);
+            if !looks.is_multiple_of(LOOKS) {
+                if let Err(error) = self.compact(TOLERATED_REVISIONS).await {
+                    tracing::warn!(%error, "compacting did not succeed and is tried again later");
+                }
+                continue;
             }
             if let Err(error) = self.tend_signing_keys().await {
                 tracing::warn!(%error, "the signing keys could not be tended and are looked at again later");
@@ -68,10 +76,18 @@ impl App {
         self.forget::<UserCode>().await?;
         self.forget::<Family>().await?;
         self.forget::<Pending>().await?;
+        self.forget::<Allowed>().await?;
+        self.forget::<KnownSources>().await?;
         self.forget::<Operation>().await?;
+        self.compact(0).await
+    }
+
+    /// Forgets old history if there is more of it than what is kept and what is tolerated. Whoever writes much makes
+    /// this happen the sooner, so that no file grows by how fast it is written to.
+    async fn compact(&self, tolerated: u64) -> Result<(), Error> {
         let status = self.store().status().await?;
         let through = status.revision.0.saturating_sub(KEPT_REVISIONS);
-        if through > status.compacted.0 {
+        if through > status.compacted.0.saturating_add(tolerated) {
             self.store().compact(Revision(through)).await?;
         }
         Ok(())
@@ -139,8 +155,23 @@ impl Expires for Pending {
         self.expires
     }
 }
+impl Expires for KnownSources {
+    fn expires(&self) -> Timestamp {
+        self.expires()
+    }
+}
+impl Expires for Allowed {
+    fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
 
-const PAUSE: Duration = Duration::from_secs(300);
+/// Between two looks at how much history there is.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Looks between two times that everything is cleaned up: five minutes.
+const LOOKS: u32 = 30;
+/// History beyond what is kept that waits for the next clean-up.
+const TOLERATED_REVISIONS: u64 = 10_000;
 const PAGE: usize = 500;
 /// History that watches may resume from.
 const KEPT_REVISIONS: u64 = 10_000;

@@ -2,9 +2,13 @@
 //!
 //! Unknown accounts, wrong passwords and disabled accounts look alike from outside, in words and in time.
 //! An attempt is counted before its outcome is known, and only a few are under way at once, so many at the
-//! same time gain an attacker nothing.
+//! same time gain an attacker nothing. Strangers' failures [shut nobody out](known) who comes from where the account has
+//! been signed in before.
 
 pub mod attempts;
+pub mod failures;
+mod known;
+mod recover;
 pub mod session;
 
 use std::net::IpAddr;
@@ -18,8 +22,10 @@ use domain::{
 use tokio::sync::Semaphore;
 
 use crate::{App, Error};
-use attempts::Subject;
+use attempts::{Subject, network};
 pub use crypto::secret::Secret;
+pub(crate) use known::KnownSources;
+pub use recover::Recovered;
 
 /// Bounds the attempts to sign in that are under way at once.
 #[derive(Debug)]
@@ -43,6 +49,26 @@ pub struct SignedIn {
     pub stamp: i64,
 }
 
+/// Where an attempt comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Source<'a> {
+    pub address: Option<IpAddr>,
+    /// The cookie that tells a browser from others.
+    pub browser: Option<&'a str>,
+}
+
+impl Source<'_> {
+    fn network(&self) -> Option<IpAddr> {
+        self.address.map(network)
+    }
+}
+
+impl From<Option<IpAddr>> for Source<'_> {
+    fn from(address: Option<IpAddr>) -> Self {
+        Self { address, browser: None }
+    }
+}
+
 /// Why a sign-in failed. Everything that an attacker could learn from is one case.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
@@ -63,10 +89,12 @@ impl App {
         tenant: Option<TenantId>,
         user_name: &str,
         password: &Secret<String>,
-        address: Option<IpAddr>,
+        source: impl Into<Source<'_>> + Send,
     ) -> Result<SignedIn, LoginError> {
-        let user = self.check_password(tenant, user_name, password, address).await?;
+        let source = source.into();
+        let user = self.check_password(tenant, user_name, password, &source).await?;
         if user.must_change_password {
+            failures::report(user.upn.as_str(), source.address, &"the password must be changed first");
             return Err(LoginError::MustChangePassword);
         }
         Ok(signed_in(&user))
@@ -79,9 +107,9 @@ impl App {
         user_name: &str,
         password: &Secret<String>,
         new: &Secret<String>,
-        address: Option<IpAddr>,
+        source: impl Into<Source<'_>> + Send,
     ) -> Result<SignedIn, LoginError> {
-        let user = self.check_password(None, user_name, password, address).await?;
+        let user = self.check_password(None, user_name, password, &source.into()).await?;
         if password.expose() == new.expose() {
             return Err(Error::invalid("password", "the new password is the old one").into());
         }
@@ -109,7 +137,7 @@ impl App {
         tenant: Option<TenantId>,
         user_name: &str,
         password: &Secret<String>,
-        address: Option<IpAddr>,
+        source: &Source<'_>,
     ) -> Result<User, LoginError> {
         let state = &self.inner.login;
         let busy = |_| Error::Unavailable("too many people sign in at this moment: try again".into());
@@ -120,11 +148,20 @@ impl App {
             Ok(upn) => upn.folded().to_owned(),
             Err(_) => crypto::digest::sha256_hex(user_name.as_bytes()),
         };
-        let subjects = Subject::of_sign_in(account, address);
-        for subject in &subjects {
-            self.count_attempt(subject).await?;
+        let failed = |reason: &str| {
+            // What is no principal name may be a password in the wrong field.
+            let shown = upn.as_ref().map_or("(no principal name)", Upn::as_str);
+            failures::report(shown, source.address, &reason);
+        };
+        let familiar = self.familiarity(&account, source).await?;
+        let subjects = Subject::of_sign_in(&account, source, familiar);
+        if let Err(error) = self.count_attempts(&subjects).await {
+            if matches!(error, LoginError::Throttled) {
+                failed("too many failed attempts");
+            }
+            return Err(error);
         }
-        let user = upn.ok().and_then(|upn| self.snapshot().directory().user_by_upn(&upn).cloned());
+        let user = upn.as_ref().ok().and_then(|upn| self.snapshot().directory().user_by_upn(upn).cloned());
         let user = user.filter(|user| tenant.is_none_or(|tenant| tenant == user.tenant));
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let password = password.clone();
@@ -133,11 +170,20 @@ impl App {
                 crypto::password::verify(&password, hash.as_ref().map(|hash| hash.0.as_str()))
             })
             .await?;
-        let Some(user) = user.filter(|user| right && user.enabled) else { return Err(LoginError::Refused) };
-        for subject in &subjects {
-            self.forgive_attempts(subject).await?;
-        }
-        Ok(User::clone(&user))
+        let reason = match &user {
+            None => "there is no such account",
+            Some(_) if !right => "the password is not right",
+            Some(user) if !user.enabled => "the account is disabled",
+            Some(user) => {
+                for subject in &subjects {
+                    self.forgive_attempts(subject).await?;
+                }
+                self.remember_source(&account, source).await?;
+                return Ok(User::clone(user));
+            }
+        };
+        failed(reason);
+        Err(LoginError::Refused)
     }
 }
 

@@ -142,6 +142,15 @@ impl App {
         .await
     }
 
+    /// Forgets a person's failed sign-ins, so that they may try again at once from wherever they are.
+    pub async fn unlock_user(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
+        let snapshot = self.snapshot();
+        authorize::administrator(&snapshot, caller, "microsoft.directory/users/unlock")?;
+        let user = snapshot.directory().user(id).filter(|user| user.tenant == caller.tenant);
+        let user = user.ok_or_else(|| Error::not_found("user", id))?;
+        self.forgive_account(user.upn.folded()).await
+    }
+
     /// Deletes a person with all memberships. Role assignments stay on record; they grant nothing any more,
     /// because an object id never comes back.
     pub async fn delete_user(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
@@ -212,7 +221,7 @@ fn keep_an_administrator(tx: &Tx, leaving: &User) -> Result<(), Error> {
 }
 
 /// Ends every session. The stamp moves on even where the clock has not.
-fn end_sessions(tx: &Tx, user: &mut User) {
+pub(crate) fn end_sessions(tx: &Tx, user: &mut User) {
     let next =
         user.tokens_valid_after.saturating_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(tx.now());
     user.tokens_valid_after = tx.now().max(next);

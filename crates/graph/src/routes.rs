@@ -82,6 +82,7 @@ fn of_people() -> Vec<Route<App>> {
         Route::post("/users/{user}/getMemberObjects", memberships::list),
         Route::post("/users/{user}/checkMemberGroups", memberships::check),
         Route::post("/users/{user}/revokeSignInSessions", users::revoke_sign_in_sessions),
+        Route::post("/users/{user}/portcullis.unlock", users::unlock),
     ]
 }
 

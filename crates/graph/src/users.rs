@@ -139,6 +139,17 @@ pub(crate) async fn revoke_sign_in_sessions(
     Ok(Json(json!({"value": true})).into_response())
 }
 
+/// Ours: Entra has no way to forget failed sign-ins but to wait.
+pub(crate) async fn unlock(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(user): Path<String>,
+) -> Result<Response, GraphError> {
+    let user = app.find_user(&caller, &user)?;
+    app.unlock_user(&caller, user.id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 pub(crate) fn render(user: &User) -> Value {
     json!({
         "@odata.type": "#microsoft.graph.user",

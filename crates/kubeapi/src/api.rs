@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use app::{
     App,
-    objects::{Asked, Impersonation, KubeCaller, Presented, Target, Token},
+    login::failures,
+    objects::{Asked, Impersonation, KubeCaller, ObjectError, Presented, Target, Token},
 };
 use axum::{
     Extension,
@@ -100,7 +101,11 @@ async fn answer(
         tracing::info!(%reason, "a token of a foreign authority was refused");
     }
     // Bad credentials are refused before anything is said of the request, on open paths too.
-    app.kube_caller(cluster.id, presented.clone(), None).map_err(Status::from)?;
+    app.identify(&app.snapshot(), cluster.id, &presented).map_err(|because| {
+        let source = parts.extensions.get::<RequestContext>().map(|context| context.peer.address.ip());
+        failures::report(&format!("credentials for cluster {}", cluster.id), source, &because);
+        Status::from(ObjectError::Unauthenticated)
+    })?;
     let impersonation = match impersonation(&parts.headers) {
         Ok(impersonation) => impersonation,
         Err(text) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, text).into_response()),

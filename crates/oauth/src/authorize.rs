@@ -13,7 +13,7 @@ mod answer;
 use std::marker::PhantomData;
 
 use app::{
-    App,
+    App, Error,
     grants::{
         authorization::{Authorization, Outcome, ResponseMode},
         client::Client,
@@ -107,8 +107,9 @@ async fn begin(app: &App, tenant: &str, headers: &HeaderMap, fields: &FormFields
 fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<Known, Failure> {
     let authority = Authority::parse(app, tenant)?;
     let client = find_client(app, &authority, client_id(fields)?)?;
-    let redirect_uri = fields.find("redirect_uri")?.ok_or_else(|| Failure::missing("redirect_uri"))?;
-    if !client.may_redirect_to(redirect_uri) {
+    let redirect_uri = read_bounded(fields, "redirect_uri", LONGEST_ADDRESS)?;
+    let redirect_uri = redirect_uri.ok_or_else(|| Failure::missing("redirect_uri"))?;
+    if !client.may_redirect_to(&redirect_uri) {
         let shown: String = redirect_uri.chars().take(200).collect();
         return Err(Failure::new(&codes::REDIRECT_MISMATCH, format!("\"{shown}\" is not among them.")));
     }
@@ -117,8 +118,8 @@ fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<Known, Failure> 
         Some("form_post") => ResponseMode::FormPost,
         Some(_) => return Err(Failure::new(&codes::UNSUPPORTED_RESPONSE_MODE, "")),
     };
-    let state = fields.find("state")?.map(str::to_owned);
-    Ok(Known { client, redirect_uri: redirect_uri.to_owned(), mode, state })
+    let state = read_bounded(fields, "state", LONGEST_STATE)?;
+    Ok(Known { client, redirect_uri, mode, state })
 }
 
 async fn lead_on(
@@ -140,7 +141,7 @@ async fn lead_on(
         response_mode: known.mode,
         state: known.state.clone(),
         scope: read_scope(app, authority.tenant().or_else(|| known.client.tenant()), fields)?.text,
-        nonce: fields.find("nonce")?.map(str::to_owned),
+        nonce: read_bounded(fields, "nonce", LONGEST_NONCE)?,
         challenge: read_challenge(&known.client, fields)?,
         fresh: prompts.contains(&"login"),
         login_hint: fields.find("login_hint")?.map(|hint| hint.chars().take(113).collect()),
@@ -152,7 +153,10 @@ async fn lead_on(
         Some(browser) => (browser.to_owned(), false),
         None => (app.new_browser()?, true),
     };
-    let id = app.begin_authorization(authorization, &browser).await?;
+    let id = app.begin_authorization(authorization, &browser).map_err(|error| match error {
+        Error::Invalid(_) => Failure::new(&codes::QUERY_TOO_LONG, ""),
+        other => other.into(),
+    })?;
     let mut response = Redirect::to(&format!("/portal/authorize?request={id}")).into_response();
     if new {
         response
@@ -199,3 +203,21 @@ fn read_challenge(client: &Client, fields: &FormFields) -> Result<Option<String>
     }
     Ok(Some(challenge.to_owned()))
 }
+
+/// What we carry about for the client until its person has answered.
+fn read_bounded(fields: &FormFields, name: &str, longest: usize) -> Result<Option<String>, Failure> {
+    match fields.find(name)? {
+        Some(value) if value.len() > longest => {
+            let found = value.len();
+            let text = format!("The {name} has {found} bytes, at most {longest} are taken.");
+            Err(Failure::new(&codes::QUERY_TOO_LONG, text))
+        }
+        value => Ok(value.map(str::to_owned)),
+    }
+}
+
+/// Entra bounds the whole query and names no figure. Programs that put more here than a reference of their own keep
+/// within what servers and browsers take in one address.
+const LONGEST_STATE: usize = 4096;
+const LONGEST_NONCE: usize = 1024;
+const LONGEST_ADDRESS: usize = 2048;

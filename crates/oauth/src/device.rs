@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderValue, header};
 use serde::Serialize;
-use web::body::Form;
+use web::{body::Form, trace::RequestContext};
 
 use crate::{
     authority::Authority,
@@ -33,6 +33,7 @@ struct Started {
 pub(crate) async fn start(
     State(app): State<App>,
     Path(tenant): Path<String>,
+    context: RequestContext,
     Form(fields, PhantomData): Form<Failure>,
 ) -> Result<Response, Failure> {
     let authority = Authority::parse(&app, &tenant)?;
@@ -42,7 +43,8 @@ pub(crate) async fn start(
     }
     let tenant = authority.tenant().or_else(|| client.tenant());
     let scope = read_scope(&app, tenant, &fields)?;
-    let started = app.start_device(client.app_id(), tenant, &scope.text).await?;
+    let address = context.peer.address.ip();
+    let started = app.start_device(client.app_id(), tenant, &scope.text, Some(address)).await?;
     let address = format!("{}/devicelogin", app.settings().external_url);
     let message =
         format!("To sign in, open the page {address} in a browser and enter the code {}.", started.user_code);

@@ -155,7 +155,7 @@ impl From<Error> for Failure {
                 tracing::warn!(cause, "a token request could not be served");
                 Self::new(&codes::BUSY, "")
             }
-            Error::Throttled { .. } => Self::new(&codes::THROTTLED, ""),
+            Error::Throttled { .. } => Self::new(&codes::TOO_MANY_REQUESTS, ""),
             // What a client sends is checked before the application is asked, so these are faults of ours.
             Error::NotFound { .. }
             | Error::AlreadyExists { .. }

@@ -14,7 +14,7 @@ use std::{marker::PhantomData, net::IpAddr};
 use app::{
     App,
     grants::client::{Client, ClientCredentials},
-    login::Secret,
+    login::{Secret, failures},
     tokens::{Version, audience::Resource, claims::ClientProof},
 };
 use axum::{
@@ -85,19 +85,33 @@ async fn answer(
     let authority = Authority::parse(app, tenant)?;
     let grant = Grant::parse(fields)?;
     let shown = credentials(app, &authority, headers, fields)?;
-    let client = find_client(app, &authority, shown.client)?;
-    let home = authority.tenant().or_else(|| client.tenant());
-    let proof = app.check_client(home, &client, &shown.credentials).await?;
     let address = context.peer.address.ip();
+    let failed = |reason: &dyn std::fmt::Display| {
+        failures::report(&format!("application {}", shown.client), Some(address), reason);
+    };
+    let client = find_client(app, &authority, shown.client)
+        .inspect_err(|_| failed(&"no such application exists in this tenant"))?;
+    let home = authority.tenant().or_else(|| client.tenant());
+    let proof =
+        app.check_client(home, &client, &shown.credentials).await.inspect_err(|error| failed(error))?;
     let exchange = Exchange { app, authority, version, fields, client, proof, address };
-    match grant {
+    let answered = match grant {
         Grant::DeviceCode => device::exchange(&exchange).await,
         Grant::AuthorizationCode => code::exchange(&exchange).await,
         Grant::RefreshToken => refresh::exchange(&exchange).await,
         Grant::ClientCredentials => client_credentials::exchange(&exchange).await,
-        Grant::Password => password::exchange(&exchange).await,
+        // It has its own line, which names the person.
+        Grant::Password => return password::exchange(&exchange).await,
         Grant::OnBehalfOf => on_behalf_of::exchange(&exchange).await,
-    }
+    };
+    // A device that waits for its person has not failed.
+    let waits =
+        |failure: &Failure| [codes::PENDING.number, codes::SLOW_DOWN.number].contains(&failure.code.number);
+    answered.inspect_err(|failure| {
+        if !waits(failure) {
+            failed(&failure.description());
+        }
+    })
 }
 
 impl Exchange<'_> {

@@ -6,7 +6,10 @@ use std::net::IpAddr;
 use app::{
     App,
     grants::authorization::Waiting,
-    login::session::{LiveSession, form_token, is_form_token},
+    login::{
+        Source,
+        session::{LiveSession, form_token, is_form_token},
+    },
 };
 use axum::{
     extract::FromRequestParts,
@@ -61,6 +64,11 @@ impl Browser {
         Ok(())
     }
 
+    /// Where its attempts to sign in come from.
+    pub(crate) fn source(&self) -> Source<'_> {
+        Source { address: Some(self.address), browser: (!self.is_new).then_some(self.id.as_str()) }
+    }
+
     pub(crate) async fn session(&self, app: &App) -> Result<Option<LiveSession>, Problem> {
         match &self.session {
             Some(session) => Ok(app.find_session(session).await?),
@@ -85,8 +93,7 @@ impl Browser {
     }
 
     pub(crate) async fn decline(&self, app: &App, id: &str) -> Result<Response, Problem> {
-        app.decline_authorization(id, &self.id).await?;
-        Ok(finish(id))
+        Ok(finish(&app.decline_authorization(id, &self.id).await?))
     }
 
     /// Ends the session that there was.

@@ -142,6 +142,30 @@ impl DataDirectory {
         upn: &str,
         password: &Secret<String>,
     ) -> anyhow::Result<()> {
+        self.write_admin(&self.first_admin_file(), url, installation, upn, password)
+    }
+
+    /// The same for an administrator who was recovered. Gives the file.
+    pub fn write_recovered_admin(
+        &self,
+        url: &str,
+        installation: &Installation,
+        upn: &str,
+        password: &Secret<String>,
+    ) -> anyhow::Result<PathBuf> {
+        let path = self.path.join("recovered-admin.json");
+        self.write_admin(&path, url, installation, upn, password)?;
+        Ok(path)
+    }
+
+    fn write_admin(
+        &self,
+        path: &Path,
+        url: &str,
+        installation: &Installation,
+        upn: &str,
+        password: &Secret<String>,
+    ) -> anyhow::Result<()> {
         let file = FirstAdminFile {
             url: url.to_owned(),
             ca_file: self.authority_file(),
@@ -152,7 +176,7 @@ impl DataDirectory {
         };
         let mut text = serde_json::to_string_pretty(&file)?;
         text.push('\n');
-        write_secret(&self.first_admin_file(), text.as_bytes())
+        write_secret(path, text.as_bytes())
     }
 
     fn own_authority(&self, now: Timestamp, random: &dyn Random) -> anyhow::Result<Authority> {

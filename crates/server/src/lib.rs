@@ -6,6 +6,7 @@ pub mod first_start;
 mod health;
 pub mod metrics;
 mod outside;
+mod recover;
 pub mod settings;
 pub mod start;
 pub mod telemetry;

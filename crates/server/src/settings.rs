@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use domain::name::Upn;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -35,6 +36,11 @@ pub struct ServeArgs {
     /// Authorities (PEM) to trust beside the system's, when issuers and authorities elsewhere are asked
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_OUTSIDE_AUTHORITIES")]
     pub outside_authorities: Option<PathBuf>,
+    /// Make sure at this start that an administrator can sign in, whatever became of the others: NAME is made or
+    /// enabled, gets a new password, which is written to recovered-admin.json, and administers everything
+    /// [without a name: admin at the first domain of the directory]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", require_equals = true)]
+    pub recover_admin: Option<String>,
     /// Form of the log lines
     #[arg(long, value_enum, env = "PORTCULLIS_LOG_FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -112,6 +118,14 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// Who is to be let in again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recover {
+    /// `admin` at the first domain of the directory.
+    First,
+    Named(Upn),
+}
+
 /// The checked configuration.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -125,10 +139,12 @@ pub struct Settings {
     /// PEM file; trusted beside the system's authorities when other hosts are asked.
     pub outside_authorities: Option<PathBuf>,
     pub foreign: Vec<app::foreign::ForeignAuthority>,
-    /// Of the first administrator; absent: a random one.
+    /// Of the first administrator, or the one that is recovered; absent: a random one.
     pub first_password: Option<app::Secret<String>>,
     /// For how long a replaced refresh token gives its successor again; absent: what the application thinks right.
     pub refresh_reuse: Option<SignedDuration>,
+    /// Make sure that an administrator can sign in.
+    pub recover: Option<Recover>,
 }
 
 impl Settings {
@@ -158,9 +174,15 @@ impl Settings {
         let data_dir = args.data_dir.or(written.data_dir).unwrap_or_else(|| PathBuf::from("portcullis-data"));
         let first_password =
             std::env::var("PORTCULLIS_ADMIN_PASSWORD").ok().filter(|password| !password.is_empty());
+        let recover = match args.recover_admin.as_deref() {
+            None => None,
+            Some("") => Some(Recover::First),
+            Some(name) => Some(Recover::Named(Upn::parse(name).context("--recover-admin")?)),
+        };
         let refresh_reuse = written.refresh_reuse_seconds.map(reuse).transpose()?;
         Ok(Self {
             refresh_reuse,
+            recover,
             storage: Storage::Directory(data_dir),
             listen: args.listen.or(written.listen).unwrap_or(DEFAULT_LISTEN),
             external_url,
@@ -186,6 +208,7 @@ impl Settings {
             foreign: Vec::new(),
             first_password: None,
             refresh_reuse: None,
+            recover: None,
         }
     }
 }

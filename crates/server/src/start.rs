@@ -22,6 +22,7 @@ use crate::{
     health,
     metrics::{self, SURFACES, surface_of},
     outside::Https,
+    recover,
     settings::{Settings, Storage},
     transport,
 };
@@ -113,6 +114,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     if let (Some(first), Storage::Directory(_)) = (&first, &settings.storage) {
         directory.write_first_admin(&url, &installation, first.upn.as_str(), &first.password)?;
     }
+    recover::recover(&app, &settings, &directory, (&url, &installation), &*random).await?;
     app.restore_bootstrap_objects().await.context("putting back the default objects of clusters")?;
     kubeapi::mend::mend_stored_objects(&app).await.context("mending objects that cannot be decoded")?;
     if let Err(error) = app.finish_namespaces(None).await {

@@ -17,6 +17,8 @@ mod providers;
 mod rights;
 mod role_definitions;
 mod sign_in;
+mod sign_in_log;
 mod site;
+mod strangers;
 mod subscriptions;
 mod wire;

@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 /// Of a signed-in person.
 pub const SESSION: &str = "__Host-portcullis-session";
-/// Tells one browser from another, signed in or not; forms and pending requests are bound to it.
+/// Tells one browser from another, signed in or not; forms and pending requests are bound to it. It lasts, so that an
+/// account knows the browsers that it was signed in with.
 pub const BROWSER: &str = "__Host-portcullis-browser";
 
 /// The value of a cookie, unless the browser sends it several times.
@@ -20,9 +21,10 @@ pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     }
 }
 
-/// A `Set-Cookie` header for a value of letters, digits, `-` and `_`, until the browser is closed.
+/// A `Set-Cookie` header for a value of letters, digits, `-` and `_`: a session's until the browser is closed.
 pub fn set(name: &'static str, value: &str) -> Option<HeaderValue> {
-    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax");
+    let life = if name == BROWSER { format!("; Max-Age={BROWSER_LIFE}") } else { String::new() };
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{life}");
     is_plain(value).then(|| HeaderValue::try_from(text).ok()).flatten()
 }
 
@@ -38,6 +40,8 @@ fn is_plain(value: &str) -> bool {
 }
 
 const LONGEST: usize = 100;
+/// Seconds of 180 days.
+const BROWSER_LIFE: u32 = 180 * 24 * 3600;
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,21 @@
 //! A client's request that a person sign in and let it act, from the moment it is checked until its answer
-//! is sent (RFC 6749 §4.1). It is kept here and not in addresses, so that what the person is shown is what
-//! they answer, and nothing has to be checked a second time.
+//! is sent (RFC 6749 §4.1).
 //!
 //! ```text
-//!   Waiting ──► Allowed ──► (gone: answered with a code)
-//!      └──────► Declined ──► (gone: answered with an error)
+//!   waiting: sealed ──► allowed: a record ──► finished: answered with a code
+//!      └──────────────► declined: sealed ───► answered with an error
 //! ```
+//!
+//! Anybody may send such requests, so nothing is stored for them: the browser carries the checked request from page to
+//! page, sealed, so that what the person is shown is what they answer and nothing has to be checked a second time. Only
+//! the answer of somebody who has signed in is a record. It stays until the request would have ended, so that a request
+//! that is brought again gives neither a second answer nor a second code. Whoever brings a declined one again is
+//! declined again.
 //!
 //! A request is bound to the browser that began it: who sends somebody else a link to a request of their own
 //! gets no answer for it.
 
-use domain::id::{AppId, TenantId};
+use domain::id::{AppId, ObjectId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -61,21 +66,37 @@ pub enum Outcome {
     Declined,
 }
 
+/// A request as a browser carries it about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Pending {
+struct Asked {
+    /// What its answer is kept under.
+    id: String,
     authorization: Authorization,
     /// Digest of the browser's cookie.
     browser: String,
-    state: State,
     began: Timestamp,
+    expires: Timestamp,
+}
+
+/// That a person has let the client act, and whether it was told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Allowed {
+    tenant: TenantId,
+    user: ObjectId,
+    stamp: i64,
+    finished: bool,
+    /// When the request itself counts no longer.
     pub(crate) expires: Timestamp,
 }
 
+impl Cold for Allowed {
+    const KIND: &'static str = "authorization-answer";
+}
+
+/// A request as earlier releases stored it; it counts no longer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-enum State {
-    Waiting,
-    Allowed { tenant: TenantId, user: domain::id::ObjectId, stamp: i64 },
-    Declined,
+pub(crate) struct Pending {
+    pub(crate) expires: Timestamp,
 }
 
 impl Cold for Pending {
@@ -83,81 +104,92 @@ impl Cold for Pending {
 }
 
 impl App {
-    /// Keeps a request and gives the id by which the pages refer to it. `browser` is the browser's cookie.
-    pub async fn begin_authorization(
-        &self,
-        authorization: Authorization,
-        browser: &str,
-    ) -> Result<String, Error> {
-        let id = crypto::random::url_safe(&self.random_bytes::<24>()?);
-        let pending = Pending {
+    /// Seals a request and gives the text by which the pages refer to it. `browser` is the browser's cookie. A request
+    /// that is too long to be carried about is [`Error::Invalid`].
+    pub fn begin_authorization(&self, authorization: Authorization, browser: &str) -> Result<String, Error> {
+        let asked = Asked {
+            id: crypto::random::url_safe(&self.random_bytes::<24>()?),
             authorization,
             browser: digest(browser),
-            state: State::Waiting,
             began: self.now(),
             expires: self.now().checked_add(LIFE).map_err(Error::internal)?,
         };
-        self.create_cold(&digest(&id), &pending).await?;
-        Ok(id)
+        let sealed = self.seal_request(WAITING, &asked)?;
+        if sealed.len() > LONGEST {
+            let found = sealed.len();
+            return Err(Error::invalid(
+                "request",
+                format!("it takes {found} bytes, at most {LONGEST} can be kept"),
+            ));
+        }
+        Ok(sealed)
     }
 
     /// The request, as long as it waits for this browser's person.
-    pub async fn find_authorization(&self, id: &str, browser: &str) -> Result<Option<Waiting>, Error> {
-        let pending = self.find_cold::<Pending>(&digest(id)).await?;
-        let pending = pending.filter(|pending| pending.waits(browser, self.now()));
-        Ok(pending.map(|Pending { authorization, began, .. }| Waiting { authorization, began }))
+    pub async fn find_authorization(&self, request: &str, browser: &str) -> Result<Option<Waiting>, Error> {
+        let Some(asked) = self.open_request(WAITING, request, browser)? else { return Ok(None) };
+        if self.find_cold::<Allowed>(&digest(&asked.id)).await?.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Waiting { authorization: asked.authorization, began: asked.began }))
     }
 
     /// The person lets the client act.
     pub async fn allow_authorization(
         &self,
-        id: &str,
+        request: &str,
         browser: &str,
         session: &LiveSession,
     ) -> Result<(), LoginError> {
+        let asked = self.open_request(WAITING, request, browser)?.ok_or(LoginError::Refused)?;
+        let Asked { id, authorization, began, expires, .. } = asked;
+        let waiting = Waiting { authorization, began };
+        if !waiting.accepts(session) {
+            return Err(LoginError::Refused);
+        }
         let SignedIn { tenant, user, stamp } = session.signed_in;
-        let allowed = self
-            .answer(id, browser, |waiting| {
-                waiting.accepts(session).then_some(State::Allowed { tenant, user, stamp })
-            })
-            .await?;
-        let authorization = allowed.ok_or(LoginError::Refused)?;
-        self.remember_consent(&session.signed_in, &authorization).await?;
+        let allowed = Allowed { tenant, user, stamp, finished: false, expires };
+        match self.create_cold(&digest(&id), &allowed).await {
+            Err(Error::AlreadyExists { .. }) => return Err(LoginError::Refused),
+            made => made?,
+        }
+        self.remember_consent(&session.signed_in, &waiting.authorization).await?;
         Ok(())
     }
 
-    /// The person declines.
-    pub async fn decline_authorization(&self, id: &str, browser: &str) -> Result<(), LoginError> {
-        self.answer(id, browser, |_| Some(State::Declined)).await?.map(drop).ok_or(LoginError::Refused)
+    /// The person declines. Gives the text by which the declined request is finished.
+    pub async fn decline_authorization(&self, request: &str, browser: &str) -> Result<String, LoginError> {
+        let asked = self.open_request(WAITING, request, browser)?.ok_or(LoginError::Refused)?;
+        if self.find_cold::<Allowed>(&digest(&asked.id)).await?.is_some() {
+            return Err(LoginError::Refused);
+        }
+        Ok(self.seal_request(DECLINED, &asked)?)
     }
 
     /// Ends an answered request and makes the code, once. `None`: there is no such request, or nobody has
     /// answered it.
     pub async fn finish_authorization(
         &self,
-        id: &str,
+        request: &str,
         browser: &str,
     ) -> Result<Option<(Authorization, Outcome)>, Error> {
-        let now = self.now();
-        let ended = self
-            .swap(&digest(id), |pending: Option<Pending>| {
-                Ok(match pending.filter(|pending| pending.is_of(browser, now)) {
-                    Some(pending) if !matches!(pending.state, State::Waiting) => {
-                        (Swap::Delete, Some(pending))
-                    }
-                    _ => (Swap::Keep, None),
-                })
+        if let Some(declined) = self.open_request(DECLINED, request, browser)? {
+            return Ok(Some((declined.authorization, Outcome::Declined)));
+        }
+        let Some(asked) = self.open_request(WAITING, request, browser)? else { return Ok(None) };
+        let signed_in = self
+            .swap(&digest(&asked.id), |allowed: Option<Allowed>| {
+                let Some(allowed) = allowed.filter(|allowed| !allowed.finished) else {
+                    return Ok((Swap::Keep, None));
+                };
+                let Allowed { tenant, user, stamp, .. } = allowed;
+                let finished = Allowed { finished: true, ..allowed };
+                Ok((Swap::Put(finished), Some(SignedIn { tenant, user, stamp })))
             })
             .await?;
-        let Some(Pending { authorization, state, .. }) = ended else { return Ok(None) };
-        let outcome = match state {
-            State::Allowed { tenant, user, stamp } => {
-                let signed_in = SignedIn { tenant, user, stamp };
-                Outcome::Code(self.issue_code(&signed_in, &new_code(&authorization)).await?)
-            }
-            State::Waiting | State::Declined => Outcome::Declined,
-        };
-        Ok(Some((authorization, outcome)))
+        let Some(signed_in) = signed_in else { return Ok(None) };
+        let code = self.issue_code(&signed_in, &new_code(&asked.authorization)).await?;
+        Ok(Some((asked.authorization, Outcome::Code(code))))
     }
 
     /// A code at once, for a request that needs no answer of the person: the caller has made sure of that.
@@ -169,23 +201,17 @@ impl App {
         self.issue_code(signed_in, &new_code(authorization)).await
     }
 
-    async fn answer(
-        &self,
-        id: &str,
-        browser: &str,
-        to: impl Fn(&Waiting) -> Option<State> + Send + Sync,
-    ) -> Result<Option<Authorization>, Error> {
-        let now = self.now();
-        self.swap(&digest(id), |pending: Option<Pending>| {
-            let Some(mut pending) = pending.filter(|pending| pending.waits(browser, now)) else {
-                return Ok((Swap::Keep, None));
-            };
-            let waiting = Waiting { authorization: pending.authorization.clone(), began: pending.began };
-            let Some(state) = to(&waiting) else { return Ok((Swap::Keep, None)) };
-            pending.state = state;
-            Ok((Swap::Put(pending), Some(waiting.authorization)))
-        })
-        .await
+    fn seal_request(&self, place: &str, asked: &Asked) -> Result<String, Error> {
+        let plain = serde_json::to_vec(asked).map_err(Error::internal)?;
+        self.inner.seal.seal_form(place, &plain, self.now())
+    }
+
+    /// The request, if this browser began it and it has not ended.
+    fn open_request(&self, place: &str, request: &str, browser: &str) -> Result<Option<Asked>, Error> {
+        let Some(plain) = self.inner.seal.open_form(place, request, self.now())? else { return Ok(None) };
+        let asked: Asked = serde_json::from_slice(plain.expose()).map_err(Error::internal)?;
+        let ours = crypto::digest::equal(asked.browser.as_bytes(), digest(browser).as_bytes());
+        Ok(Some(asked).filter(|asked| ours && self.now() < asked.expires))
     }
 }
 
@@ -195,16 +221,6 @@ impl Waiting {
     pub fn accepts(&self, session: &LiveSession) -> bool {
         self.authorization.tenant.is_none_or(|tenant| tenant == session.signed_in.tenant)
             && (!self.authorization.fresh || session.since >= self.began)
-    }
-}
-
-impl Pending {
-    fn is_of(&self, browser: &str, now: Timestamp) -> bool {
-        now < self.expires && crypto::digest::equal(self.browser.as_bytes(), digest(browser).as_bytes())
-    }
-
-    fn waits(&self, browser: &str, now: Timestamp) -> bool {
-        self.is_of(browser, now) && matches!(self.state, State::Waiting)
     }
 }
 
@@ -219,5 +235,9 @@ fn new_code(authorization: &Authorization) -> NewCode<'_> {
     }
 }
 
-/// For finding one's password.
+/// Of a sealed request, which stands in addresses.
+const LONGEST: usize = 16 * 1024;
+const WAITING: &str = "sign-in request that waits";
+const DECLINED: &str = "sign-in request that was declined";
+/// For finding one's password. Shorter than what is sealed for a browser opens.
 const LIFE: SignedDuration = SignedDuration::from_mins(30);

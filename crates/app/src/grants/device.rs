@@ -4,6 +4,15 @@
 //!   Pending ──► Approved ──► (gone: redeemed)
 //!      └──────► Declined
 //! ```
+//!
+//! Anybody may start one, so those that wait are [counted](waiting), by address and in all.
+
+mod waiting;
+
+use std::{
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use domain::id::{AppId, TenantId};
 use jiff::{SignedDuration, Timestamp};
@@ -12,8 +21,13 @@ use serde::{Deserialize, Serialize};
 use super::{GrantError, Granted, digest};
 use crate::{
     App, Cold, Error, Swap,
-    login::{LoginError, SignedIn, attempts::Subject},
+    login::{
+        LoginError, SignedIn,
+        attempts::{Subject, network},
+    },
 };
+pub(crate) use waiting::DeviceState;
+use waiting::{Entry, Waiting};
 
 /// What the client is told.
 #[derive(Clone, Debug)]
@@ -50,7 +64,9 @@ pub(crate) struct Device {
     user_code: String,
     state: State,
     pub(crate) expires: Timestamp,
-    next_poll: Timestamp,
+    /// Where it was started from.
+    #[serde(default)]
+    address: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,8 +106,11 @@ impl App {
         client: AppId,
         tenant: Option<TenantId>,
         scope: &str,
+        address: Option<IpAddr>,
     ) -> Result<StartedDevice, Error> {
         let now = self.now();
+        let address = address.map(network);
+        self.waiting_devices().await?.count_start(address, now)?;
         let expires = now.checked_add(LIFE).map_err(Error::internal)?;
         let device_code = crypto::random::url_safe(&self.random_bytes::<32>()?);
         let id = digest(&device_code);
@@ -109,9 +128,14 @@ impl App {
                 user_code: user_code.clone(),
                 state: State::Pending,
                 expires,
-                next_poll: now,
+                address,
             };
             self.create_cold(&id, &device).await?;
+            let entry = Entry { id, user_code: digest(&user_code), expires };
+            let gone = self.waiting_devices().await?.admit(address, entry, now);
+            for Entry { id, user_code, .. } in gone {
+                self.forget_device(&id, &user_code).await?;
+            }
             let expires_in = LIFE.as_secs();
             return Ok(StartedDevice { device_code, user_code, expires_in, interval: INTERVAL.as_secs() });
         }
@@ -156,6 +180,7 @@ impl App {
         if !answered {
             return Err(LoginError::Refused);
         }
+        self.waiting_devices().await?.settle(&id);
         self.forgive_attempts(&subject).await?;
         Ok(())
     }
@@ -168,10 +193,11 @@ impl App {
         device_code: &str,
     ) -> Result<Granted, GrantError> {
         let now = self.now();
+        let id = digest(device_code);
         let next_poll = now.checked_add(INTERVAL - POLL_SLACK).map_err(Error::internal)?;
         let outcome = self
-            .swap(&digest(device_code), |device: Option<Device>| {
-                let Some(mut device) = device.filter(|device| device.is_for(client, tenant)) else {
+            .swap(&id, |device: Option<Device>| {
+                let Some(device) = device.filter(|device| device.is_for(client, tenant)) else {
                     return Ok((Swap::Keep, Err(GrantError::Invalid("no such device code"))));
                 };
                 if now >= device.expires {
@@ -180,17 +206,50 @@ impl App {
                 match device.state {
                     State::Approved(granted) => Ok((Swap::Delete, Ok(granted))),
                     State::Declined => Ok((Swap::Keep, Err(GrantError::Declined))),
-                    State::Pending if now < device.next_poll => Ok((Swap::Keep, Err(GrantError::SlowDown))),
-                    State::Pending => {
-                        device.next_poll = next_poll;
-                        Ok((Swap::Put(device), Err(GrantError::Pending)))
-                    }
+                    State::Pending => Ok((Swap::Keep, Err(GrantError::Pending))),
                 }
             })
             .await?;
+        if matches!(outcome, Err(GrantError::Pending))
+            && !self.waiting_devices().await?.may_poll(&id, now, next_poll)
+        {
+            return Err(GrantError::SlowDown);
+        }
         let granted = outcome?;
         self.require_live(&granted)?;
         Ok(granted)
+    }
+
+    /// Those that wait; at the first use those of before the start.
+    async fn waiting_devices(&self) -> Result<MutexGuard<'_, Waiting>, Error> {
+        let known = self.inner.devices.0.get_or_try_init(|| async {
+            Ok::<_, Error>(Mutex::new(Waiting::new(self.stored_devices().await?)))
+        });
+        Ok(known.await?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn stored_devices(&self) -> Result<Vec<(Option<IpAddr>, Entry)>, Error> {
+        let (mut found, mut after) = (Vec::new(), None::<String>);
+        loop {
+            let page = self.list_cold::<Device>(after.as_deref(), PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after = Some(last.clone());
+            let pending = page.into_iter().filter(|(_, device)| matches!(device.state, State::Pending));
+            found.extend(pending.map(|(id, device)| {
+                let user_code = digest(&device.user_code);
+                (device.address, Entry { id, user_code, expires: device.expires })
+            }));
+        }
+    }
+
+    async fn forget_device(&self, id: &str, user_code: &str) -> Result<(), Error> {
+        self.swap(id, |device: Option<Device>| {
+            // Answered meanwhile: then it is its client's.
+            let waits = device.is_some_and(|device| matches!(device.state, State::Pending));
+            Ok((if waits { Swap::Delete } else { Swap::Keep }, ()))
+        })
+        .await?;
+        self.swap(user_code, |_: Option<UserCode>| Ok((Swap::Delete, ()))).await
     }
 
     async fn device_of(&self, signed_in: &SignedIn, typed: &str) -> Result<Option<(String, Device)>, Error> {
@@ -214,3 +273,5 @@ const LIFE: SignedDuration = SignedDuration::from_mins(15);
 const INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 /// Clients count their five seconds from when they asked; networks make that shorter here.
 const POLL_SLACK: SignedDuration = SignedDuration::from_secs(2);
+/// Records read at once.
+const PAGE: usize = 500;

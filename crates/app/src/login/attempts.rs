@@ -6,17 +6,19 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::LoginError;
+use super::{LoginError, Source, known::Familiar};
 use crate::{App, Cold, Error, Swap};
 
 /// What attempts are counted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A folded user principal name, known or not, wherever it is tried from.
+    /// A folded user principal name, known or not, wherever it is tried from, but for where it has been signed in.
     Account(String),
     /// The same, tried from one address. Its limit is the lower one: who tries passwords shuts themselves
     /// out, and seldom the person whose account it is.
     AccountFrom(String, IpAddr),
+    /// The same, tried with one browser that the account was signed in with before, by the digest of its cookie.
+    AccountBy(String, String),
     /// An IPv4 address, or the first half of an IPv6 address, which one attacker has to themselves.
     Address(IpAddr),
     /// User codes tried by one signed-in person.
@@ -37,6 +39,40 @@ impl Cold for Attempts {
 }
 
 impl App {
+    /// Counts an attempt for each, or refuses it for one and counts it for none: what is refused writes nothing.
+    pub(super) async fn count_attempts(&self, subjects: &[Subject]) -> Result<(), LoginError> {
+        let now = self.now();
+        for subject in subjects {
+            let known = self.find_cold::<Attempts>(&subject.key()).await?;
+            if known.is_some_and(|known| now < known.until && known.count >= subject.most()) {
+                return Err(LoginError::Throttled);
+            }
+        }
+        for subject in subjects {
+            self.count_attempt(subject).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the failures of one account, wherever they came from.
+    pub(crate) async fn forgive_account(&self, account: &str) -> Result<(), Error> {
+        for prefix in [
+            format!("account/{account}"),
+            format!("account-from/{account}/"),
+            format!("account-by/{account}/"),
+        ] {
+            while let ids @ [_, ..] = &*self.list_cold_under::<Attempts>(&prefix, PAGE).await? {
+                for id in ids {
+                    self.swap(id, |known: Option<Attempts>| {
+                        Ok((known.map_or(Swap::Keep, |_| Swap::Delete), ()))
+                    })
+                    .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Counts an attempt, or refuses it if there were too many lately.
     pub(crate) async fn count_attempt(&self, subject: &Subject) -> Result<(), LoginError> {
         let now = self.now();
@@ -58,7 +94,8 @@ impl App {
     /// cannot wash them off with an account or a code of their own.
     pub(crate) async fn forgive_attempts(&self, subject: &Subject) -> Result<(), Error> {
         self.swap(&subject.key(), |known: Option<Attempts>| {
-            let whole = matches!(subject, Subject::Account(_) | Subject::AccountFrom(..));
+            let whole =
+                matches!(subject, Subject::Account(_) | Subject::AccountFrom(..) | Subject::AccountBy(..));
             let swap = match known {
                 Some(known) if !whole && known.count > 1 => {
                     Swap::Put(Attempts { count: known.count - 1, ..known })
@@ -73,17 +110,23 @@ impl App {
 }
 
 impl Subject {
-    /// What a sign-in counts for.
-    pub(crate) fn of_sign_in(account: String, address: Option<IpAddr>) -> Vec<Self> {
-        let address = address.map(network);
-        let from = address.map(|address| Self::AccountFrom(account.clone(), address));
-        [from, Some(Self::Account(account)), address.map(Self::Address)].into_iter().flatten().collect()
+    /// What a sign-in counts for. Nobody else's failures reach a browser that the account was signed in with, and none
+    /// from other networks one that it was signed in from.
+    pub(super) fn of_sign_in(account: &str, source: &Source<'_>, familiar: Familiar) -> Vec<Self> {
+        if let (Familiar::Browser, Some(browser)) = (familiar, source.browser) {
+            return vec![Self::AccountBy(account.to_owned(), crypto::digest::sha256_hex(browser.as_bytes()))];
+        }
+        let network = source.network();
+        let from = network.map(|network| Self::AccountFrom(account.to_owned(), network));
+        let all = (familiar == Familiar::No).then(|| Self::Account(account.to_owned()));
+        [network.map(Self::Address), from, all].into_iter().flatten().collect()
     }
 
     fn key(&self) -> String {
         match self {
             Self::Account(account) => format!("account/{account}"),
             Self::AccountFrom(account, address) => format!("account-from/{account}/{address}"),
+            Self::AccountBy(account, browser) => format!("account-by/{account}/{browser}"),
             Self::Address(address) => format!("address/{address}"),
             Self::UserCode(person) => format!("user-code/{person}"),
             Self::Application(app_id) => format!("application/{app_id}"),
@@ -93,7 +136,7 @@ impl Subject {
     /// How many within the window.
     fn most(&self) -> u32 {
         match self {
-            Self::AccountFrom(..) | Self::UserCode(_) => 10,
+            Self::AccountFrom(..) | Self::AccountBy(..) | Self::UserCode(_) => 10,
             Self::Account(_) | Self::Application(_) => 100,
             // Many people may share one address.
             Self::Address(_) => 300,
@@ -102,7 +145,7 @@ impl Subject {
 }
 
 /// Of an IPv6 address its /64, of others the whole.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
         address => address,
@@ -110,3 +153,5 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+/// Records looked for at once.
+const PAGE: usize = 100;

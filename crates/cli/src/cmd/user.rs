@@ -105,6 +105,13 @@ A user who is disabled is refused everywhere at once, whatever tokens there are.
         #[command(flatten)]
         confirm: ConfirmArgs,
     },
+    /// Forget a user's failed sign-ins, so that they may try again at once
+    #[command(after_help = "Examples:
+  portcullis user unlock alice@example.org")]
+    Unlock {
+        /// User principal name or object id
+        user: String,
+    },
     /// End every session of a user, at once
     #[command(after_help = "Examples:
   portcullis user revoke-sessions alice@example.org")]
@@ -178,6 +185,10 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             confirm.ask(&format!("Delete the user {user} with every right that was given to them?"))?;
             client.delete(&path(&user)).await?;
             println!("Deleted {user}");
+        }
+        UserCommand::Unlock { user } => {
+            client.post(&format!("{}/portcullis.unlock", path(&user)), &json!({})).await?;
+            println!("{user} may sign in again");
         }
         UserCommand::RevokeSessions { user } => {
             client.post(&format!("{}/revokeSignInSessions", path(&user)), &json!({})).await?;

@@ -117,6 +117,10 @@ pub(crate) const UNKNOWN_INSTANCE: Code =
     code(50_049, 400, "invalid_instance", "The given authority is not part of this installation.");
 pub(crate) const MISSING_PARAMETER: Code =
     code(900_144, 400, "invalid_request", "A required parameter is missing.");
+pub(crate) const QUERY_TOO_LONG: Code =
+    code(90_015, 400, "invalid_request", "The requested query string is too long.");
+pub(crate) const TOO_MANY_REQUESTS: Code =
+    code(90_055, 429, "temporarily_unavailable", "There are too many requests. Try again in a minute.");
 pub(crate) const WRONG_METHOD: Code =
     code(900_561, 405, "invalid_request", "The endpoint does not take requests of this method.");
 pub(crate) const MALFORMED: Code = code(9_002_313, 400, "invalid_request", "The request is malformed.");

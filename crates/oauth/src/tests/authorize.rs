@@ -52,6 +52,86 @@ async fn a_request_is_kept_and_the_person_led_to_the_portal() {
 }
 
 #[tokio::test]
+async fn a_request_of_a_stranger_is_bounded_and_stores_nothing() {
+    let world = World::new().await;
+    let revision = async || world.app.store_status().await.unwrap().revision;
+    let before = revision().await;
+    let (state, nonce) = ("s".repeat(4096), "n".repeat(1024));
+    let scope = format!("{SCOPE} {}", "openid ".repeat(570));
+    let answer = ask(&world, &[("state", &state), ("nonce", &nonce), ("scope", &scope)]).await;
+    let id = answer.redirected("/portal/authorize").find("request").unwrap().unwrap().to_owned();
+    assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+    assert!(id.len() <= 16 * 1024, "{}", id.len());
+    for (changes, to_client) in [
+        (vec![("state", "s".repeat(4097))], false),
+        (vec![("redirect_uri", format!("http://localhost:1/{}", "a".repeat(2048)))], false),
+        (vec![("nonce", "n".repeat(1025))], true),
+        // Each within its bounds, but more than an address takes once it is sealed.
+        (vec![("state", "\u{1}".repeat(4096))], true),
+    ] {
+        let changes: Vec<(&str, &str)> = changes.iter().map(|(name, value)| (*name, &**value)).collect();
+        let answer = ask(&world, &changes).await;
+        if to_client {
+            let fields = answer.redirected("http://localhost:50123");
+            assert_eq!(fields.find("error").unwrap(), Some("invalid_request"));
+            assert!(fields.find("error_description").unwrap().unwrap().starts_with("AADSTS90015: "));
+        } else {
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+            assert!(answer.text.contains("AADSTS90015"), "{}", answer.text);
+        }
+    }
+    assert_eq!(revision().await, before);
+}
+
+#[tokio::test]
+async fn a_sealed_request_that_is_brought_again_gives_neither_a_second_answer_nor_a_second_code() {
+    let world = World::new().await;
+    let (session, _) = session(&world).await;
+    let session = world.app.find_session(&session).await.unwrap().unwrap();
+    let begin = async || {
+        let answer = ask(&world, &[]).await;
+        let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
+        let browser = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
+        (answer.redirected("/portal/authorize").find("request").unwrap().unwrap().to_owned(), browser)
+    };
+    let app = &world.app;
+    let (request, browser) = begin().await;
+    assert!(app.finish_authorization(&request, &browser).await.unwrap().is_none(), "nobody has answered");
+    assert!(app.allow_authorization(&request, "another", &session).await.is_err());
+    app.allow_authorization(&request, &browser, &session).await.unwrap();
+    assert!(app.find_authorization(&request, &browser).await.unwrap().is_none());
+    assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
+    assert!(app.decline_authorization(&request, &browser).await.is_err());
+    assert!(app.finish_authorization(&request, "another").await.unwrap().is_none());
+    let (_, outcome) = app.finish_authorization(&request, &browser).await.unwrap().unwrap();
+    assert!(matches!(outcome, app::grants::authorization::Outcome::Code(_)));
+    for _ in 0..2 {
+        assert!(app.finish_authorization(&request, &browser).await.unwrap().is_none());
+        assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
+    }
+    // Not even when what has ended is forgotten.
+    world.advance(1799);
+    app.clean_up().await.unwrap();
+    assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
+    world.advance(1);
+    app.clean_up().await.unwrap();
+    assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
+
+    let (request, browser) = begin().await;
+    let declined = app.decline_authorization(&request, &browser).await.unwrap();
+    assert!(app.allow_authorization(&declined, &browser, &session).await.is_err());
+    for _ in 0..2 {
+        let (_, outcome) = app.finish_authorization(&declined, &browser).await.unwrap().unwrap();
+        assert_eq!(outcome, app::grants::authorization::Outcome::Declined);
+    }
+    for damaged in
+        ["", "x", &request[1..], &format!("{request}A"), &request.replace(&request[60..64], "AAAA")]
+    {
+        assert!(app.find_authorization(damaged, &browser).await.unwrap().is_none(), "{damaged}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_sent_to_an_address_that_is_not_registered() {
     let world = World::new().await;
     for address in [

@@ -52,7 +52,7 @@ impl Shop {
             login_hint: None,
         };
         let browser = app.new_browser().unwrap();
-        let request = app.begin_authorization(authorization, &browser).await.unwrap();
+        let request = app.begin_authorization(authorization, &browser).unwrap();
         app.allow_authorization(&request, &browser, &session).await.unwrap();
     }
 

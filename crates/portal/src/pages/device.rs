@@ -3,7 +3,11 @@
 
 use std::marker::PhantomData;
 
-use app::{App, grants::device::Answer, login::LoginError};
+use app::{
+    App,
+    grants::device::Answer,
+    login::{LoginError, failures},
+};
 use askama::Template;
 use axum::{
     extract::{RawQuery, State},
@@ -70,7 +74,7 @@ pub(crate) async fn confirm(
     };
     let device = match app.find_device(&session.signed_in, &code).await {
         Ok(device) => device,
-        Err(error) => return wrong_code(&browser, error),
+        Err(error) => return wrong_code(&browser, &session.caller.name, error),
     };
     let client = app.find_client(device.client).map_err(|_| Problem::RequestGone)?;
     let permissions = match client.is_first_party() {
@@ -103,11 +107,20 @@ pub(crate) async fn answer(
     let session = browser.session(&app).await?.ok_or(Problem::OldForm)?;
     match app.answer_device(&session.signed_in, &code, answer).await {
         Ok(()) => Ok(browser.show(render(&DonePage { allowed: answer == Answer::Approve })?)),
-        Err(error) => wrong_code(&browser, error),
+        Err(error) => wrong_code(&browser, &session.caller.name, error),
     }
 }
 
-fn wrong_code(browser: &Browser, error: LoginError) -> Result<Response, Problem> {
+fn wrong_code(browser: &Browser, name: &str, error: LoginError) -> Result<Response, Problem> {
+    match &error {
+        LoginError::Refused | LoginError::MustChangePassword => {
+            failures::report(name, Some(browser.address), &"the code of a device is not known");
+        }
+        LoginError::Throttled => {
+            failures::report(name, Some(browser.address), &"too many wrong codes of devices");
+        }
+        LoginError::App(_) => {}
+    }
     match error {
         LoginError::Refused | LoginError::MustChangePassword => show(
             browser,

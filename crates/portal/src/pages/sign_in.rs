@@ -54,7 +54,7 @@ pub(crate) async fn post(
         Next::Request(_, waiting) => waiting.authorization.tenant,
         Next::Path(_) => None,
     };
-    match app.sign_in(tenant, user_name, &password, Some(browser.address)).await {
+    match app.sign_in(tenant, user_name, &password, browser.source()).await {
         Ok(signed_in) => begin(&app, &browser, &next, &signed_in).await,
         Err(LoginError::MustChangePassword) => {
             Ok(Redirect::to(&format!("/portal/password?expired=1&{}", next.query())).into_response())

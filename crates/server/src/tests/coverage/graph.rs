@@ -66,6 +66,7 @@ const ROWS: &[Row] = &[
     Row("POST", "/users", NEW_USER, DENIED, ELSEWHERE),
     Row("PATCH", "/users/{user}", r#"{"displayName": "x"}"#, DENIED, MISSING),
     Row("POST", "/users/{user}/revokeSignInSessions", "", DENIED, MISSING),
+    Row("POST", "/users/{user}/portcullis.unlock", "", DENIED, MISSING),
     Row("POST", "/groups", NAMED, DENIED, ELSEWHERE),
     Row("PATCH", "/groups/{group}", NAMED, DENIED, MISSING),
     Row("POST", "/groups/{group}/members/$ref", SPARE, DENIED, MISSING),

@@ -1,0 +1,50 @@
+//! `serve --recover-admin`: whoever has the machine, with its data and its keys, gets back in.
+
+use anyhow::{Context, bail};
+use app::{App, Installation};
+use crypto::random::Random;
+use domain::name::Upn;
+
+use crate::{
+    first_start::{DataDirectory, first_administrator},
+    settings::{Recover, Settings, Storage},
+};
+
+/// Lets the administrator in that the settings name, if they name one, and says so loudly: in the log of a server that
+/// nobody was locked out of, this line is an alarm.
+pub(crate) async fn recover(
+    app: &App,
+    settings: &Settings,
+    directory: &DataDirectory,
+    (url, installation): (&str, &Installation),
+    random: &dyn Random,
+) -> anyhow::Result<()> {
+    let Some(asked) = &settings.recover else { return Ok(()) };
+    let Storage::Directory(_) = settings.storage else {
+        bail!("--recover-admin needs a data directory: state in memory has nobody to recover");
+    };
+    let upn = match asked {
+        Recover::Named(upn) => upn.clone(),
+        Recover::First => {
+            let snapshot = app.snapshot();
+            let tenant = snapshot.directory().tenant(installation.tenant);
+            let domain = tenant.and_then(|tenant| tenant.domains.first().cloned());
+            Upn::parse(&format!("admin@{}", domain.context("the directory has no domain")?))?
+        }
+    };
+    let password = first_administrator(settings.first_password.clone(), random)?.password;
+    let recovered = app
+        .recover_administrator(installation, &upn, &password)
+        .await
+        .with_context(|| format!("recovering the administrator {upn}"))?;
+    let file = directory.write_recovered_admin(url, installation, upn.as_str(), &password)?;
+    tracing::error!(
+        account = upn.as_str(),
+        made = recovered.made,
+        file = %file.display(),
+        "AN ADMINISTRATOR WAS RECOVERED by --recover-admin: the account has a new password and administers \
+         everything. Start without the flag next time, change the password and delete the file"
+    );
+    eprintln!("portcullis: {upn} was recovered; sign in with: portcullis login --from {}", file.display());
+    Ok(())
+}
