@@ -177,7 +177,8 @@ async fn a_cluster_that_is_made_again_is_another_one() {
         made(&world, &administrator, "/api/v1/namespaces/default/serviceaccounts/default/token", asked);
     let account = Who::Token(account.await["status"]["token"].as_str().unwrap().to_owned());
     let old = world.cluster.clone();
-    world.app.delete_cluster(&world.admin, &world.name()).await.unwrap();
+    let whatever = app::precondition::Precondition::default();
+    world.app.delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
     let (new, _) = world
         .app
         .put_cluster(&world.admin, &world.name(), NewCluster::new(Serving::Embedded, "local"))
