@@ -68,8 +68,8 @@ pub use cold::{Cold, Swap};
 pub use crypto::secret::Secret;
 pub use error::{Error, Problem, Refusal, Rule};
 pub use install::{FirstAdministrator, Installation};
-pub use live::{Applied, Expired};
-pub use tx::Tx;
+pub use live::{Applied, Changes, Expired};
+pub use tx::{Committed, Tx};
 
 /// The handle that every surface holds; cheap to clone.
 #[derive(Clone, Debug)]
@@ -203,22 +203,31 @@ impl App {
     /// the body runs again on the newer one. Returns when the local snapshot holds the result.
     pub async fn transact<T>(
         &self,
-        mut body: impl FnMut(&mut Tx) -> Result<T, Error> + Send,
+        body: impl FnMut(&mut Tx) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
+        Ok(self.commit(body).await?.value)
+    }
+
+    /// As [`App::transact`], with the revision that the transaction took. It can be had from nowhere else: the newest
+    /// one may be another's by the time that one looks.
+    pub async fn commit<T>(
+        &self,
+        mut body: impl FnMut(&mut Tx) -> Result<T, Error> + Send,
+    ) -> Result<Committed<T>, Error> {
         let _turn = self.inner.turn.lock().await;
         for _ in 0..MOST_TRIES {
             let (seal, random) = (Arc::clone(&self.inner.seal), Arc::clone(&self.inner.random));
             let mut tx = Tx::new(self.snapshot(), self.now(), seal, random);
-            let result = body(&mut tx)?;
+            let value = body(&mut tx)?;
             let base = tx.snapshot().revision();
             let (txn, unique) = tx.finish();
             if txn.writes.is_empty() {
-                return Ok(result);
+                return Ok(Committed { value, revision: base });
             }
             match self.inner.store.commit(txn).await {
                 Ok(revision) => {
                     self.inner.live.reached(revision).await?;
-                    return Ok(result);
+                    return Ok(Committed { value, revision: revision.0 });
                 }
                 Err(StoreError::Conflict) => {
                     self.refuse_taken_name(&unique).await?;
@@ -233,6 +242,11 @@ impl App {
     /// Tells the newest revision of the snapshot, now and whenever it moves.
     pub fn revisions(&self) -> watch::Receiver<u64> {
         self.inner.live.subscribe()
+    }
+
+    /// Follows what changes after `revision`. [`Expired`]: too long ago, read again.
+    pub fn follow_changes(&self, revision: u64) -> Result<Changes, Expired> {
+        Changes::after(self, revision)
     }
 
     /// What has changed after `revision`, oldest first. [`Expired`]: too long ago, read again.

@@ -1,9 +1,13 @@
 //! The current snapshot. A task follows the store's watch, folds each batch and publishes the result;
-//! everything that reads or decides takes what is published and never waits.
+//! everything that reads or decides takes what is published and never waits. Whoever must hear of every change follows
+//! with [`Changes`].
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +20,7 @@ use domain::{
 use store::{At, Events, Range, Revision, Store, StoreError};
 use tokio::sync::watch;
 
-use crate::{Error, sealed::Seal, tables};
+use crate::{App, Error, sealed::Seal, tables};
 
 /// What one committed transaction changed, with what was there before.
 #[derive(Debug)]
@@ -27,6 +31,53 @@ pub struct Applied {
     pub previous: Vec<Option<Arc<Object>>>,
     /// Whether any change can alter a decision.
     pub bears_on_access: bool,
+    /// What the changes take in the store.
+    bytes: usize,
+}
+
+/// Follows all changes after a revision, in order, none missing and none twice.
+#[derive(Debug)]
+pub struct Changes {
+    app: App,
+    /// Fetched, and not handed out yet.
+    ahead: VecDeque<Arc<Applied>>,
+    /// Everything up to here is told once `ahead` is.
+    complete: u64,
+    through: u64,
+    newest: watch::Receiver<u64>,
+}
+
+impl Changes {
+    pub(crate) fn after(app: &App, revision: u64) -> Result<Self, Expired> {
+        // Subscribed before the look: what comes after the look is heard.
+        let newest = app.inner.live.subscribe();
+        let (ahead, complete) = app.inner.live.step(revision)?;
+        Ok(Self { app: app.clone(), ahead, complete, through: revision, newest })
+    }
+
+    /// The revision up to which everything has been told.
+    pub fn through(&self) -> u64 {
+        self.through
+    }
+
+    /// Waits for the next change; `Ok(None)` where what came has none. None: the server is stopping. Nothing is lost
+    /// when the wait is given up.
+    pub async fn next(&mut self) -> Option<Result<Option<Arc<Applied>>, Expired>> {
+        if self.ahead.is_empty() && self.complete <= self.through {
+            let from = self.through;
+            self.newest.wait_for(|newest| *newest > from).await.ok()?;
+            match self.app.inner.live.step(from) {
+                Ok((ahead, complete)) => (self.ahead, self.complete) = (ahead, complete),
+                Err(expired) => return Some(Err(expired)),
+            }
+        }
+        let applied = self.ahead.pop_front();
+        self.through = match &applied {
+            Some(applied) if !self.ahead.is_empty() => applied.revision,
+            _ => self.complete,
+        };
+        Some(Ok(applied))
+    }
 }
 
 #[derive(Debug)]
@@ -35,13 +86,17 @@ pub(crate) struct Live {
     seal: Arc<Seal>,
     revision: watch::Sender<u64>,
     recent: Mutex<Recent>,
+    access_changed: AtomicU64,
 }
 
-/// The latest batches, for watches that resume. Bounded by number of changes.
+/// The latest batches, for watches that resume. Bounded by number and size of changes.
 #[derive(Debug)]
 struct Recent {
     batches: VecDeque<Arc<Applied>>,
     changes: usize,
+    bytes: usize,
+    /// All batches up to this revision are here, or were. Never ahead of them: they change together.
+    through: u64,
     /// Batches up to this revision are not (or no longer) held.
     forgotten: u64,
 }
@@ -79,12 +134,19 @@ impl Live {
         };
         snapshot.put_assignments(assignments);
         let events = store.watch(tables::LIVE.into(), revision).await?;
-        let recent = Recent { batches: VecDeque::new(), changes: 0, forgotten: revision.0 };
+        let recent = Recent {
+            batches: VecDeque::new(),
+            changes: 0,
+            bytes: 0,
+            through: revision.0,
+            forgotten: revision.0,
+        };
         let live = Self {
             current: ArcSwap::from_pointee(snapshot),
             seal,
             revision: watch::Sender::new(revision.0),
             recent: Mutex::new(recent),
+            access_changed: AtomicU64::new(revision.0),
         };
         Ok((live, events))
     }
@@ -94,14 +156,16 @@ impl Live {
         loop {
             let batch = events.next().await?;
             let mut changes = Vec::with_capacity(batch.events.len());
+            let mut bytes = 0;
             for event in &batch.events {
                 let value = match &event.change {
                     store::Change::Put(value) => Some(value.as_ref()),
                     store::Change::Delete => None,
                 };
+                bytes += value.map_or(0, <[u8]>::len);
                 changes.extend(tables::decode(&event.key, value, batch.revision.0, &self.seal)?);
             }
-            self.publish(batch.revision, changes);
+            self.publish(batch.revision, changes, bytes);
         }
     }
 
@@ -132,37 +196,57 @@ impl Live {
     /// Batches after `revision`, oldest first.
     pub(crate) fn since(&self, revision: u64) -> Result<Vec<Arc<Applied>>, Expired> {
         let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if revision < recent.forgotten {
-            return Err(Expired);
-        }
-        let start = recent.batches.partition_point(|batch| batch.revision <= revision);
-        Ok(recent.batches.range(start..).cloned().collect())
+        Ok(recent.after(revision)?.cloned().collect())
     }
 
-    fn publish(&self, revision: Revision, changes: Vec<Change>) {
+    /// The first batches after `revision`, with how far one has looked by then. All in one look: a revision that is
+    /// read after the batches may be newer than they are.
+    fn step(&self, revision: u64) -> Result<(VecDeque<Arc<Applied>>, u64), Expired> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let batches: VecDeque<_> = recent.after(revision)?.take(AHEAD).cloned().collect();
+        let complete = match batches.back() {
+            Some(last) if batches.len() == AHEAD => last.revision,
+            _ => recent.through.max(revision),
+        };
+        Ok((batches, complete))
+    }
+
+    /// The newest revision that bears on access.
+    pub(crate) fn access_changed(&self) -> u64 {
+        self.access_changed.load(Ordering::Acquire)
+    }
+
+    fn publish(&self, revision: Revision, changes: Vec<Change>, bytes: usize) {
         let mut next = Snapshot::clone(&self.current.load());
         let applied = (!changes.is_empty()).then(|| {
             let previous = changes.iter().filter_map(|change| next.previous_object(change)).collect();
             let bears_on_access = changes
                 .iter()
                 .any(|change| tables::key(&change.key()).starts_with(tables::ACCESS.as_bytes()));
-            Arc::new(Applied { revision: revision.0, changes: changes.clone(), previous, bears_on_access })
+            let changes = changes.clone();
+            Arc::new(Applied { revision: revision.0, changes, previous, bears_on_access, bytes })
         });
         next.apply(revision.0, changes);
+        // In this order: whoever hears of a change decides on a snapshot that has it, and whoever is woken finds it.
         self.current.store(Arc::new(next));
-        if let Some(applied) = applied {
-            self.remember(applied);
+        if applied.as_ref().is_some_and(|applied| applied.bears_on_access) {
+            self.access_changed.store(revision.0, Ordering::Release);
         }
+        self.remember(revision.0, applied);
         self.revision.send_replace(revision.0);
     }
 
-    fn remember(&self, applied: Arc<Applied>) {
+    fn remember(&self, revision: u64, applied: Option<Arc<Applied>>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.through = revision;
+        let Some(applied) = applied else { return };
         recent.changes += applied.changes.len();
+        recent.bytes += applied.bytes;
         recent.batches.push_back(applied);
-        while recent.changes > REMEMBERED_CHANGES {
+        while recent.changes > REMEMBERED_CHANGES || recent.bytes > REMEMBERED_BYTES {
             let Some(oldest) = recent.batches.pop_front() else { break };
             recent.changes -= oldest.changes.len();
+            recent.bytes -= oldest.bytes;
             recent.forgotten = oldest.revision;
         }
     }
@@ -188,6 +272,16 @@ impl Live {
     }
 }
 
+impl Recent {
+    fn after(&self, revision: u64) -> Result<impl Iterator<Item = &Arc<Applied>>, Expired> {
+        if revision < self.forgotten {
+            return Err(Expired);
+        }
+        let start = self.batches.partition_point(|batch| batch.revision <= revision);
+        Ok(self.batches.range(start..))
+    }
+}
+
 impl From<Expired> for StoreError {
     fn from(Expired: Expired) -> Self {
         Self::Compacted
@@ -196,6 +290,10 @@ impl From<Expired> for StoreError {
 
 const FOLD_TRIES: usize = 8;
 const PAGE: usize = 4096;
+/// How many batches one who follows fetches at once.
+const AHEAD: usize = 16;
 const REMEMBERED_CHANGES: usize = 20_000;
+/// Of what is stored; in memory it is some times as much, which what is current shares.
+const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 /// How long a writer waits for the local snapshot before it says that the state is stale.
 const CATCH_UP: Duration = Duration::from_secs(10);

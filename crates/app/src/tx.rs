@@ -20,6 +20,14 @@ use store::{Guard, Range, Revision, Txn, Write};
 
 use crate::{Error, authorize, caller::Caller, sealed::Seal, tables};
 
+/// What a transaction's body has made, once it is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed<T> {
+    pub value: T,
+    /// The revision that the transaction took; of one that wrote nothing, the one that it looked at.
+    pub revision: u64,
+}
+
 #[derive(Debug)]
 pub struct Tx {
     snapshot: Arc<Snapshot>,

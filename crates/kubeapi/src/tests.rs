@@ -1,6 +1,7 @@
 //! The API and the webhooks through the router, in process: whole answers, and who may get them.
 
 mod access;
+mod contention;
 mod default_roles;
 mod objects;
 mod remade;

@@ -71,7 +71,8 @@ impl App {
                     }
                     Ok::<_, ObjectError>(more)
                 })
-                .await?;
+                .await?
+                .value;
             if !more {
                 return Ok(());
             }

@@ -10,10 +10,9 @@ use domain::{
     change::{Change, Record, RecordKey},
     object::{Object, ObjectKey},
 };
-use tokio::sync::watch::Receiver;
 
 use super::{Asked, KubeCaller, ObjectError, Place};
-use crate::{App, Applied};
+use crate::{App, Applied, Changes};
 
 /// One thing that happened to an object.
 #[derive(Clone, Debug)]
@@ -37,8 +36,9 @@ pub struct ObjectWatch {
     caller: KubeCaller,
     asked: Asked,
     within: ObjectKey,
-    revision: u64,
-    revisions: Receiver<u64>,
+    changes: Changes,
+    /// The caller's rights are those of this revision or of a newer one.
+    allowed_at: u64,
 }
 
 impl App {
@@ -50,18 +50,19 @@ impl App {
         place: &Place<'_>,
         revision: u64,
     ) -> Result<ObjectWatch, ObjectError> {
+        let allowed_at = self.snapshot().revision();
         self.allow(caller, asked)?;
-        let revisions = self.revisions();
         // A revision that is yet to come would be waited for, and all until then missed.
         let newest = self.snapshot().revision();
-        self.changes_since(revision).map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
+        let changes = self.follow_changes(revision.min(newest));
+        let changes = changes.map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
         Ok(ObjectWatch {
             app: self.clone(),
             caller: caller.clone(),
             asked: asked.clone(),
             within: Place { name: "", ..place.clone() }.key(caller.cluster),
-            revision: revision.min(newest),
-            revisions,
+            changes,
+            allowed_at,
         })
     }
 }
@@ -69,7 +70,7 @@ impl App {
 impl ObjectWatch {
     /// The revision up to which everything has been told.
     pub fn revision(&self) -> u64 {
-        self.revision
+        self.changes.through()
     }
 
     /// Looks at the caller's credentials and rights again, as time alone may have ended them.
@@ -77,31 +78,27 @@ impl ObjectWatch {
         self.app.allow(&self.caller, &self.asked)
     }
 
-    /// Waits for the next changes, of which none may concern the place. `matches` says which objects belong to
+    /// Waits for the next change, which may concern the place or not. `matches` says which objects belong to
     /// the watch: one that begins to is added, one that ceases to is deleted. An error ends the watch.
     pub async fn next(
         &mut self,
         matches: &(dyn Fn(&Object) -> bool + Send + Sync),
     ) -> Result<Vec<Event>, ObjectError> {
-        let from = self.revision;
-        let closed = self.revisions.wait_for(|newest| *newest > from).await.is_err();
-        if closed {
+        let asked = self.changes.through();
+        let Some(applied) = self.changes.next().await else {
             return Err(ObjectError::App(crate::Error::Unavailable("the server is stopping".into())));
-        }
-        let batches = self.app.changes_since(self.revision);
-        let batches = batches
-            .map_err(|_| ObjectError::Expired { asked: from, oldest: self.app.snapshot().revision() })?;
-        if batches.is_empty() {
-            self.revision = *self.revisions.borrow();
-        }
-        if batches.iter().any(|batch| batch.bears_on_access) {
+        };
+        let expired = |_| ObjectError::Expired { asked, oldest: self.app.snapshot().revision() };
+        let applied = applied.map_err(expired)?;
+        // Also for what comes after this change: a right that is gone tells nothing any more, however late one is.
+        let access_changed = self.app.inner.live.access_changed();
+        if access_changed > self.allowed_at {
             self.app.allow(&self.caller, &self.asked)?;
+            self.allowed_at = access_changed;
         }
+        let Some(applied) = applied else { return Ok(Vec::new()) };
         let mut events = Vec::new();
-        for batch in &batches {
-            self.collect(batch, matches, &mut events);
-            self.revision = batch.revision;
-        }
+        self.collect(&applied, matches, &mut events);
         Ok(events)
     }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Asked, KubeCaller, Listed, ObjectError, Place, Resource, grants, namespaces, service_accounts, text,
 };
-use crate::{App, Error, Tx};
+use crate::{App, Committed, Error, Tx};
 
 /// What a delete insists on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,14 +59,13 @@ impl App {
     ) -> Result<Outcome, ObjectError> {
         self.allow(caller, asked)?;
         let value = self.complete_secret(caller.cluster, place, value)?;
-        let base = self.snapshot().revision();
         let written = self
             .write(run, |tx| {
                 self.allow(caller, asked)?;
                 self.create_in(tx, caller, place, &value)
             })
             .await?;
-        Ok(self.outcome(base, written, run))
+        Ok(outcome(written, run))
     }
 
     /// Changes an object. `change` gets the object as it is, none if there is none, and makes the new one;
@@ -80,7 +79,6 @@ impl App {
         mut change: impl FnMut(Option<&Object>) -> Result<Value, E> + Send,
     ) -> Result<Outcome, E> {
         self.allow(caller, asked)?;
-        let base = self.snapshot().revision();
         let written = self
             .write(run, |tx| -> Result<Written, E> {
                 self.allow(caller, asked)?;
@@ -98,7 +96,7 @@ impl App {
                 }
             })
             .await?;
-        let outcome = self.outcome(base, written, run);
+        let outcome = outcome(written, run);
         // A finalizer that has gone may be the last thing that kept a namespace.
         if outcome.change == ObjectChange::Deleted && place.resource.namespaced {
             self.finish_namespaces(Some((caller.cluster, place.namespace))).await?;
@@ -116,7 +114,6 @@ impl App {
         run: Run,
     ) -> Result<Outcome, ObjectError> {
         self.allow(caller, asked)?;
-        let base = self.snapshot().revision();
         let written = self
             .write(run, |tx| {
                 self.allow(caller, asked)?;
@@ -126,7 +123,7 @@ impl App {
                 delete_in(tx, place, &old)
             })
             .await?;
-        let outcome = self.outcome(base, written, run);
+        let outcome = outcome(written, run);
         if run == Run::Real && place.resource.is_namespace() {
             self.empty_namespace(caller.cluster, place.name).await?;
         }
@@ -146,7 +143,7 @@ impl App {
         let Resource { group, plural, .. } = place.resource;
         let mut deleted = Vec::new();
         loop {
-            let more = self
+            let Committed { value: more, revision } = self
                 .write(run, |tx| -> Result<Vec<Arc<Object>>, ObjectError> {
                     self.allow(caller, asked)?;
                     let found: Vec<_> = tx
@@ -170,7 +167,7 @@ impl App {
             let last = more.len() < BATCH || run == Run::Dry;
             deleted.extend(more);
             if last {
-                return Ok(Listed { objects: deleted, revision: self.snapshot().revision() });
+                return Ok(Listed { objects: deleted, revision });
             }
         }
     }
@@ -228,10 +225,10 @@ impl App {
         &self,
         run: Run,
         mut body: impl FnMut(&mut Tx) -> Result<T, E> + Send,
-    ) -> Result<T, E> {
+    ) -> Result<Committed<T>, E> {
         let mut outcome = None;
         let result = self
-            .transact(|tx| {
+            .commit(|tx| {
                 let result = body(tx);
                 let failed = result.is_err();
                 outcome = Some(result);
@@ -241,31 +238,26 @@ impl App {
             .await;
         match (outcome, result) {
             (Some(Err(failure)), _) => Err(failure),
-            (Some(Ok(value)), Ok(())) => Ok(value),
-            (Some(Ok(value)), Err(_)) if run == Run::Dry => Ok(value),
+            (Some(Ok(value)), Ok(Committed { value: (), revision })) => Ok(Committed { value, revision }),
+            // Nothing is kept, so nothing has a revision.
+            (Some(Ok(value)), Err(_)) if run == Run::Dry => Ok(Committed { value, revision: 0 }),
             (_, Err(error)) => Err(ObjectError::App(error).into()),
-            (None, Ok(())) => Err(ObjectError::App(Error::internal("a transaction did not run")).into()),
+            (None, Ok(_)) => Err(ObjectError::App(Error::internal("a transaction did not run")).into()),
         }
     }
+}
 
-    /// The object of a finished write with the revision that it got.
-    fn outcome(&self, base: u64, written: Written, run: Run) -> Outcome {
-        let Written { key, value, previous, change } = written;
-        let before = previous.as_ref().map_or(0, |object| object.revision);
-        let revision = match (run, change) {
-            (Run::Dry, _) | (_, ObjectChange::Unchanged) => before,
-            _ => self.revision_of(base, &key),
-        };
-        Outcome { object: Arc::new(Object { key, revision, value: Arc::new(value) }), change }
-    }
-
-    /// The revision of the first batch after `base` that changed the object.
-    fn revision_of(&self, base: u64, key: &ObjectKey) -> u64 {
-        let key = RecordKey::Object(key.clone());
-        let batches = self.changes_since(base).unwrap_or_default();
-        let found = batches.iter().find(|batch| batch.changes.iter().any(|change| change.key() == key));
-        found.map_or_else(|| self.snapshot().revision(), |batch| batch.revision)
-    }
+/// The object of a finished write, with the revision of that very transaction.
+fn outcome(written: Committed<Written>, run: Run) -> Outcome {
+    let Committed { value: Written { key, value, previous, change }, revision } = written;
+    // A write of what is there already, a second delete among them, has left the object as it was.
+    let is_kept = run == Run::Dry
+        || change == ObjectChange::Unchanged
+        || (change == ObjectChange::Terminating
+            && previous.as_ref().is_some_and(|previous| *previous.value == value));
+    let before = previous.as_ref().map_or(0, |object| object.revision);
+    let revision = if is_kept { before } else { revision };
+    Outcome { object: Arc::new(Object { key, revision, value: Arc::new(value) }), change }
 }
 
 impl Preconditions {

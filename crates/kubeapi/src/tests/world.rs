@@ -30,6 +30,7 @@ use web::{
 
 pub(super) struct World {
     pub(super) app: App,
+    pub(super) store: Arc<dyn store::Store>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) router: Router,
     pub(super) admin: Caller,
@@ -64,8 +65,9 @@ impl World {
     /// A world whose cluster is made as `change` says.
     pub(super) async fn with(change: impl FnOnce(&mut NewCluster)) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().unwrap()));
+        let store = store::open(&store::StoreConfig::Memory).await.unwrap();
         let parts = Parts {
-            store: store::open(&store::StoreConfig::Memory).await.unwrap(),
+            store: store.clone(),
             clock: clock.clone(),
             random: Arc::new(crypto::random::System::default()),
             sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
@@ -101,6 +103,7 @@ impl World {
         let (cluster, _) = app.put_cluster(&admin, &name, new).await.unwrap();
         Self {
             app,
+            store,
             clock,
             router,
             admin,
