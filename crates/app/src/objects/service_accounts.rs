@@ -89,12 +89,12 @@ impl App {
         Ok(IssuedServiceAccountToken { token, audiences, expires })
     }
 
-    /// The address that signs the tokens of a cluster's service accounts.
     /// Whether everybody may read whose tokens they are and by which keys: programs elsewhere trust them.
     pub fn publishes_issuer(&self, cluster: ClusterId) -> bool {
         self.snapshot().cluster(cluster).is_some_and(|cluster| cluster.publishes_issuer())
     }
 
+    /// The address that signs the tokens of a cluster's service accounts.
     pub fn service_account_issuer(&self, cluster: ClusterId) -> String {
         format!("{}/clusters/{cluster}", self.settings().external_url)
     }

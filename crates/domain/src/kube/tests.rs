@@ -272,7 +272,7 @@ fn the_default_roles_are_those_of_the_release_that_is_said() {
         assert!(may("create", "", "pods") && may("get", "", "endpoints"));
         // CVE-2021-25740.
         assert_eq!(may("create", "", "endpoints"), !is_new);
-        assert_eq!(may("patch", "discovery.k8s.io", "endpointslices"), false);
+        assert!(!may("patch", "discovery.k8s.io", "endpointslices"));
         assert_eq!(may("create", "", "events"), is_new);
         assert_eq!(may("create", "", "pods/eviction"), is_new);
     }
