@@ -13,7 +13,7 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use axum::BoxError;
 use bytes::Bytes;
@@ -22,6 +22,11 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 pub use form::{Form, FormFields, Repeated};
 pub use json::{Json, parse_json};
+
+use crate::{
+    room::{Full, Place, Room},
+    stream::SLICE,
+};
 
 /// Why a body cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +90,37 @@ where
     }
 }
 
+/// Why a body for which there must be room cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InRoom {
+    Full(Full),
+    Body(BodyError),
+}
+
+/// As [`read`]. A large body takes a place first, which the caller holds as long as anything is made of it.
+pub async fn read_in_room<B>(
+    body: B,
+    limit: usize,
+    room: &Arc<Room>,
+    caller: impl FnOnce() -> String,
+) -> Result<(Bytes, Option<Place>), InRoom>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let said = body.size_hint().upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(limit);
+    let place = if said > SLICE && said <= limit {
+        Some(room.take(&caller(), said.saturating_mul(COPIES)).map_err(InRoom::Full)?)
+    } else {
+        None
+    };
+    let bytes = read(body, limit).await.map_err(InRoom::Body)?;
+    let place = place.filter(|_| bytes.len() > SLICE).map(|mut place| {
+        place.shrink(bytes.len().saturating_mul(COPIES));
+        place
+    });
+    Ok((bytes, place))
+}
+
 /// The media type of a body, in lower case and without parameters; nothing where the client names none.
 pub fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?;
@@ -95,5 +131,7 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
 
 /// The limit where a surface has no need of another: enough for every record, far from harm.
 pub const USUAL_LIMIT: usize = 1024 * 1024;
+/// A body is there as it came, as it was read, as what is written, and as what is kept of that.
+const COPIES: usize = 4;
 /// For a whole body, however slowly it drips.
 const TIME: Duration = Duration::from_secs(30);

@@ -108,7 +108,8 @@ async fn accept<A: Answers>(
     let (stopping, watching) = watch::channel(false);
     let (_cut_on_drop, cut) = watch::channel(());
     let drain = limits.drain;
-    let settings = Arc::new(ConnectionSettings { limits, tls, stopping: watching, cut });
+    let settings =
+        Arc::new(ConnectionSettings { limits, tls, room: Arc::default(), stopping: watching, cut });
     let mut refused = Refused::default();
     tokio::pin!(stop);
     loop {

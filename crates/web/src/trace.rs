@@ -23,7 +23,7 @@ use http::{HeaderValue, StatusCode, request::Parts};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::serve::ClientIdentity;
+use crate::{room::Room, serve::ClientIdentity};
 
 /// What a handler may know about a request beside its content.
 #[derive(Clone, Debug)]
@@ -39,6 +39,7 @@ pub struct Peer {
     pub address: SocketAddr,
     pub identity: ClientIdentity,
     stopping: Option<watch::Receiver<bool>>,
+    room: Arc<Room>,
 }
 
 /// Names one request in answers and logs. Unique, and no secret: it can be guessed.
@@ -54,13 +55,24 @@ impl RequestContext {
 impl Peer {
     /// `stopping` turns true when the server begins to stop.
     pub fn new(address: SocketAddr, identity: ClientIdentity, stopping: watch::Receiver<bool>) -> Self {
-        Self { address, identity, stopping: Some(stopping) }
+        Self { address, identity, stopping: Some(stopping), room: Arc::default() }
+    }
+
+    /// With the room that all connections of a process share, instead of one of its own.
+    #[must_use]
+    pub fn sharing(self, room: Arc<Room>) -> Self {
+        Self { room, ..self }
+    }
+
+    /// The room for large answers and uploads.
+    pub fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     /// For requests that came over no connection: a router that is called in process.
     pub fn in_process() -> Self {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self { address, identity: ClientIdentity::None, stopping: None }
+        Self { address, identity: ClientIdentity::None, stopping: None, room: Arc::default() }
     }
 
     /// Returns when the server begins to stop: whoever streams an answer without an end ends it then.

@@ -27,12 +27,14 @@ use super::{
     guardian::{Guardian, Order, Partial},
     stream::GuardedStream,
 };
-use crate::trace::Peer;
+use crate::{room::Room, trace::Peer};
 
 #[derive(Debug)]
 pub(super) struct ConnectionSettings {
     pub(super) limits: Limits,
     pub(super) tls: Tls,
+    /// One for the whole process.
+    pub(super) room: Arc<Room>,
     /// Turns true when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     /// Closed when those that are still there are cut off.
@@ -78,7 +80,8 @@ async fn serve<A: Answers>(
     let session = stream.get_ref().1;
     let identity = settings.tls.identify(session.peer_certificates());
     let speaks_http2 = session.alpn_protocol() == Some(b"h2");
-    let peer = Arc::new(Peer::new(address, identity, settings.stopping.clone()));
+    let peer = Peer::new(address, identity, settings.stopping.clone());
+    let peer = Arc::new(peer.sharing(settings.room.clone()));
     let front = Front { shared, peer, activity: activity.clone() };
     if speaks_http2 {
         serve_http2(settings, stream, front, &activity).await;

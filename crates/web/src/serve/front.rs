@@ -13,7 +13,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -89,6 +89,10 @@ pub(super) struct Activity {
     left_unread: AtomicBool,
     /// The value of `reads` when the last request began or ended.
     settled: AtomicU64,
+    /// How often the guardian has looked.
+    looks: AtomicU64,
+    /// Of answers in several parts: at which look the last part was handed over, if it was not taken since.
+    handed: Mutex<Vec<Weak<AtomicU64>>>,
 }
 
 impl Activity {
@@ -107,6 +111,17 @@ impl Activity {
 
     pub(super) fn has_left_a_body_unread(&self) -> bool {
         self.left_unread.load(Ordering::Relaxed)
+    }
+
+    /// Counts a look of the guardian. True: some answer has waited for the client for so many of them.
+    pub(super) fn look_for_unread_answers(&self, most: u64) -> bool {
+        let now = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        handed.retain(|answer| answer.strong_count() > 0);
+        handed.iter().filter_map(Weak::upgrade).any(|answer| {
+            let since = answer.load(Ordering::Relaxed);
+            since != TAKEN && now - since.min(now) > most
+        })
     }
 
     fn settle(&self) {
@@ -146,7 +161,11 @@ impl<A: Answers> hyper::service::Service<Request<Incoming>> for Front<A> {
         let activity = self.activity.clone();
         let request = request.map(|body| AskedBody { body, ended: false, activity });
         Box::pin(async move {
-            Ok(answer(&shared, context, request).await.map(|body| AnswerBody { body, _in_flight: in_flight }))
+            Ok(answer(&shared, context, request).await.map(|body| AnswerBody {
+                body,
+                handed: None,
+                in_flight,
+            }))
         })
     }
 }
@@ -260,7 +279,10 @@ impl Drop for AskedBody {
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     body: Body,
-    _in_flight: InFlight,
+    /// When the client was handed a part after which more comes, for the guardian. An HTTP/2 connection may be alive
+    /// while nobody reads an answer on it.
+    handed: Option<Arc<AtomicU64>>,
+    in_flight: InFlight,
 }
 
 impl http_body::Body for AnswerBody {
@@ -271,7 +293,13 @@ impl http_body::Body for AnswerBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) && !self.body.is_end_stream() {
+            self.hand_over();
+        } else if let Some(handed) = &self.handed {
+            handed.store(TAKEN, Ordering::Relaxed);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -283,4 +311,22 @@ impl http_body::Body for AnswerBody {
     }
 }
 
+impl AnswerBody {
+    fn hand_over(&mut self) {
+        let activity = &self.in_flight.0;
+        let now = activity.looks.load(Ordering::Relaxed);
+        match &self.handed {
+            Some(handed) => handed.store(now, Ordering::Relaxed),
+            None => {
+                let handed = Arc::new(AtomicU64::new(now));
+                let mut all = activity.handed.lock().unwrap_or_else(PoisonError::into_inner);
+                all.push(Arc::downgrade(&handed));
+                self.handed = Some(handed);
+            }
+        }
+    }
+}
+
+/// Nothing was handed over that the client has not taken.
+const TAKEN: u64 = u64::MAX;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

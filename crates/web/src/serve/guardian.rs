@@ -97,6 +97,8 @@ struct Watch {
     ticks: Interval,
     request_head: Duration,
     idle: Duration,
+    /// For how many looks an answer may wait for its client.
+    most_unread: u64,
     seen_begun: u64,
     /// Since when nothing has been under way.
     quiet_since: Instant,
@@ -107,7 +109,9 @@ struct Watch {
 impl Watch {
     fn new(limits: &Limits, activity: Arc<Activity>, partial: Partial) -> Self {
         let now = Instant::now();
-        let every = (limits.request_head.min(limits.idle) / 2).max(SHORTEST_TICK);
+        let shortest = limits.request_head.min(limits.idle).min(limits.unread_answer);
+        let every = (shortest / 2).max(SHORTEST_TICK);
+        let most_unread = limits.unread_answer.as_nanos().div_ceil(every.as_nanos());
         let mut ticks = interval_at(now + every, every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
@@ -116,6 +120,7 @@ impl Watch {
             ticks,
             request_head: limits.request_head,
             idle: limits.idle,
+            most_unread: u64::try_from(most_unread).unwrap_or(u64::MAX),
             seen_begun: 0,
             quiet_since: now,
             partial_since: None,
@@ -134,9 +139,14 @@ impl Watch {
                 biased;
                 _ = cut.changed() => return orders.give(Order::Close),
                 _ = stopping.wait_for(|stopping| *stopping), if !is_finishing => {}
-                _ = self.ticks.tick() => if !self.is_overdue() {
-                    continue;
-                },
+                _ = self.ticks.tick() => {
+                    if self.activity.look_for_unread_answers(self.most_unread) {
+                        return orders.give(Order::Close);
+                    }
+                    if !self.is_overdue() {
+                        continue;
+                    }
+                }
             }
             // A client of HTTP/1.1 that is overdue has no request under way that could be finished.
             if is_finishing || (self.partial == Partial::IsSlowRequest && !*stopping.borrow()) {

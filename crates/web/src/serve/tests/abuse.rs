@@ -98,6 +98,23 @@ async fn a_client_that_does_not_read_is_cut_off() {
     drop(stream);
 }
 
+/// The connection is alive, and answers what it is asked; only the one answer is not taken.
+#[tokio::test]
+async fn an_answer_that_is_not_read_on_a_connection_that_lives_is_cut_off() {
+    let limits = Limits { probe: Duration::from_secs(600), ..short_limits() };
+    let server = Server::with(super::router(), limits).await;
+    let mut stream = server.client().tls(b"h2").await.unwrap();
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, b""));
+    // GET https://localhost/flood, and never a WINDOW_UPDATE.
+    bytes.extend(frame(1, 0x5, 1, b"\x82\x87\x44\x06/flood\x41\x09localhost"));
+    stream.write_all(&bytes).await.unwrap();
+    let mut received = Vec::new();
+    let _ = in_time(stream.read_to_end(&mut received)).await;
+    assert!(received.len() > 60_000, "the first window of the answer has come");
+    assert_eq!(server.stopped().await, 0);
+}
+
 #[tokio::test]
 async fn a_body_of_a_hundred_megabytes_gets_its_answer() {
     let server = Server::start().await;

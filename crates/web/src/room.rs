@@ -1,0 +1,250 @@
+//! How much of large answers and large uploads there may be in memory at once: for the whole process, and for one
+//! caller. Whoever finds no room is told to come back later, before anything is done for them.
+//!
+//! ```text
+//!   take ─► Place (given back when dropped)      render ─► one of few blocking threads, in turn
+//! ```
+//!
+//! It is one for all threads that serve. What is small is not counted: it is bounded by the number of connections.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, Semaphore};
+
+/// The room of a process.
+#[derive(Debug)]
+pub struct Room {
+    most: usize,
+    most_of_one: usize,
+    /// A client that takes nothing of an answer for so long is given up.
+    pub(crate) stall: Duration,
+    /// For an answer with an end as a whole, however slowly it is taken.
+    pub(crate) whole: Duration,
+    taken: Mutex<Taken>,
+    given_back: Notify,
+    /// How many answers are computed at once beside the threads that serve.
+    turns: Semaphore,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    bytes: usize,
+    by_caller: HashMap<Arc<str>, usize>,
+}
+
+/// Bytes that are set aside for one answer or upload; given back when dropped.
+#[derive(Debug)]
+pub struct Place {
+    room: Arc<Room>,
+    caller: Arc<str>,
+    bytes: usize,
+}
+
+/// There is no room now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many large requests are under way: try again in {} seconds", self.retry_after())]
+pub struct Full;
+
+impl Full {
+    /// In seconds.
+    pub const fn retry_after(self) -> u32 {
+        RETRY_AFTER
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self::new(MOST_BYTES, MOST_BYTES_OF_ONE, STALL)
+    }
+}
+
+impl Room {
+    pub fn new(most: usize, most_of_one: usize, stall: Duration) -> Self {
+        let turns = available_parallelism().map_or(1, |processors| processors.get().div_ceil(2));
+        Self {
+            most,
+            most_of_one,
+            stall,
+            whole: WHOLE,
+            taken: Mutex::default(),
+            given_back: Notify::new(),
+            turns: Semaphore::new(turns),
+        }
+    }
+
+    /// Sets `bytes` aside for a caller, by whatever name: an account, an address.
+    pub fn take(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Place, Full> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_one = taken.by_caller.get(caller).copied().unwrap_or(0);
+        if taken.bytes.saturating_add(bytes) > self.most || of_one.saturating_add(bytes) > self.most_of_one {
+            return Err(Full);
+        }
+        Ok(self.count(&mut taken, caller, bytes))
+    }
+
+    /// For the answer to what is done already: counted, and not refused. Whoever comes next is.
+    pub fn take_anyway(self: &Arc<Self>, caller: &str, bytes: usize) -> Place {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count(&mut taken, caller, bytes)
+    }
+
+    /// As [`Room::take`], but waits for room as long as a client is waited for.
+    pub async fn wait(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Place, Full> {
+        let waiting = async {
+            loop {
+                let given_back = self.given_back.notified();
+                if let Ok(place) = self.take(caller, bytes) {
+                    return place;
+                }
+                given_back.await;
+            }
+        };
+        tokio::time::timeout(self.stall, waiting).await.map_err(|_elapsed| Full)
+    }
+
+    fn count(self: &Arc<Self>, taken: &mut Taken, caller: &str, bytes: usize) -> Place {
+        let caller: Arc<str> = caller.into();
+        taken.bytes += bytes;
+        *taken.by_caller.entry(caller.clone()).or_default() += bytes;
+        Place { room: self.clone(), caller, bytes }
+    }
+
+    fn give_back(&self, caller: &str, bytes: usize) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.bytes = taken.bytes.saturating_sub(bytes);
+        if let Some(of_one) = taken.by_caller.get_mut(caller) {
+            *of_one = of_one.saturating_sub(bytes);
+            if *of_one == 0 {
+                taken.by_caller.remove(caller);
+            }
+        }
+        drop(taken);
+        self.given_back.notify_waiters();
+    }
+
+    /// How many bytes are set aside now.
+    pub fn taken(&self) -> usize {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+
+    /// Computes something long beside the threads that serve: one after the other, each in its turn. None: it ended
+    /// in a panic, or the server stops.
+    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let _turn = self.turns.acquire().await.ok()?;
+        tokio::task::spawn_blocking(work).await.ok()
+    }
+}
+
+impl Place {
+    /// Gives back what is more than `bytes`.
+    pub fn shrink(&mut self, bytes: usize) {
+        let more = self.bytes.saturating_sub(bytes);
+        if more > 0 {
+            self.bytes -= more;
+            self.room.give_back(&self.caller, more);
+        }
+    }
+
+    /// Bytes that count until the last part of them is dropped.
+    pub fn hold(mut self, bytes: Vec<u8>) -> Bytes {
+        self.shrink(bytes.capacity());
+        Bytes::from_owner(Held { bytes, _place: self })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.give_back(&self.caller, self.bytes);
+    }
+}
+
+struct Held {
+    bytes: Vec<u8>,
+    _place: Place,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+const MOST_BYTES: usize = 192 * 1024 * 1024;
+/// So that one caller cannot take all of it.
+const MOST_BYTES_OF_ONE: usize = MOST_BYTES * 3 / 4;
+const RETRY_AFTER: u32 = 2;
+/// As long as a connection waits for a client that does not read.
+const STALL: Duration = Duration::from_secs(30);
+const WHOLE: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_room_is_one_for_all_and_one_caller_cannot_take_it() {
+        let room = Arc::new(Room::new(100, 60, STALL));
+        let first = room.take("ann", 60).unwrap();
+        assert_eq!(room.take("ann", 1).unwrap_err(), Full);
+        let second = room.take("bob", 40).unwrap();
+        assert_eq!(room.take("eve", 1).unwrap_err(), Full);
+        drop(first);
+        assert_eq!(room.taken(), 40);
+        drop(room.take("ann", 60).unwrap());
+        drop(second);
+        assert_eq!(room.taken(), 0);
+        assert!(room.taken.lock().unwrap().by_caller.is_empty(), "nothing is kept of those who left");
+    }
+
+    #[test]
+    fn what_is_held_counts_until_its_last_part_is_gone() {
+        let room = Arc::new(Room::new(100, 100, STALL));
+        let mut held = room.take("ann", 60).unwrap().hold(vec![0; 20]);
+        assert_eq!(room.taken(), 20);
+        let part = held.split_to(5);
+        drop(held);
+        assert_eq!(room.taken(), 20);
+        drop(part);
+        assert_eq!(room.taken(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_gets_what_is_given_back_and_does_not_wait_for_ever() {
+        let room = Arc::new(Room::new(100, 100, STALL));
+        let held = room.take("ann", 60).unwrap();
+        assert_eq!(room.wait("bob", 60).await.unwrap_err(), Full);
+        let waiter = tokio::spawn({
+            let room = room.clone();
+            async move { room.wait("bob", 60).await }
+        });
+        tokio::task::yield_now().await;
+        drop(held);
+        drop(waiter.await.unwrap().unwrap());
+        let beyond = room.take_anyway("ann", 200);
+        assert_eq!(room.take("bob", 1).unwrap_err(), Full);
+        drop(beyond);
+        assert_eq!(room.taken(), 0);
+    }
+
+    #[test]
+    fn threads_share_one_room() {
+        let room = Arc::new(Room::new(64, 64, STALL));
+        let taken: usize = std::thread::scope(|scope| {
+            let room = &room;
+            let takers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(move || (0..100).filter_map(|_| room.take("ann", 1).ok()).collect::<Vec<_>>())
+                })
+                .collect();
+            let held: Vec<_> = takers.into_iter().map(|taker| taker.join().unwrap()).collect();
+            held.iter().map(Vec::len).sum()
+        });
+        assert_eq!(taken, 64);
+    }
+}

@@ -1,0 +1,214 @@
+//! Answers that may be large, written as they are read: piece by piece, never whole in memory.
+//!
+//! ```text
+//!   Pieces ─► the first 64 KB, at once ─► that was all: an ordinary answer
+//!                     │ there is more: a place in the room, or 429
+//!                     └► pump: a window at a time, computed beside the threads that serve ─► slices ─► the client
+//! ```
+//!
+//! The next window is computed when the last one is taken. A client that takes nothing for as long as a connection
+//! waits for one, or that takes longer than anybody should, loses the rest: the answer then ends with an error and
+//! never as if it were complete.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::{sync::mpsc, time::timeout};
+
+use crate::room::{Full, Place, Room};
+
+/// What an answer is made of, in order.
+pub trait Pieces: Send + 'static {
+    /// Appends the next piece; false where none comes after it.
+    fn next(&mut self, to: &mut Vec<u8>) -> bool;
+}
+
+/// What is there already.
+impl Pieces for () {
+    fn next(&mut self, _: &mut Vec<u8>) -> bool {
+        false
+    }
+}
+
+/// The body of an answer. What is small comes at once and whole; for anything else there must be room.
+pub fn body(
+    room: &Arc<Room>,
+    caller: impl FnOnce() -> String,
+    mut pieces: impl Pieces,
+) -> Result<Body, Full> {
+    let mut first = Vec::new();
+    let more = fill(&mut pieces, &mut first);
+    if !more && first.len() <= SLICE {
+        return Ok(first.into());
+    }
+    let place = room.take(&caller(), if more { WINDOW } else { first.len() })?;
+    Ok(start(room, place, pieces, first, more))
+}
+
+/// As [`body`], for the answer to what is done already: it is not refused.
+pub fn body_anyway(room: &Arc<Room>, caller: impl FnOnce() -> String, mut pieces: impl Pieces) -> Body {
+    let mut first = Vec::new();
+    let more = fill(&mut pieces, &mut first);
+    if !more && first.len() <= SLICE {
+        return first.into();
+    }
+    let place = room.take_anyway(&caller(), WINDOW);
+    start(room, place, pieces, first, more)
+}
+
+/// An answer that is there already, such as an object that is shown: counted while it is sent.
+pub fn whole(room: &Arc<Room>, caller: impl FnOnce() -> String, bytes: Vec<u8>) -> Result<Body, Full> {
+    if bytes.len() <= SLICE {
+        return Ok(bytes.into());
+    }
+    let place = room.take(&caller(), bytes.len())?;
+    Ok(placed(room, place, bytes))
+}
+
+/// As [`whole`], for which a place was taken before.
+pub fn placed(room: &Arc<Room>, place: Place, bytes: Vec<u8>) -> Body {
+    if bytes.len() <= SLICE {
+        return bytes.into();
+    }
+    start(room, place, (), bytes, false)
+}
+
+/// Makes the next window of an answer; true where there is more.
+///
+/// It may be made on a thread that serves, so it ends after a millisecond, or with the piece that took longer.
+pub fn fill(pieces: &mut impl Pieces, window: &mut Vec<u8>) -> bool {
+    let started = Instant::now();
+    while pieces.next(window) {
+        if window.len() >= SLICE || started.elapsed() >= TURN {
+            return true;
+        }
+    }
+    false
+}
+
+fn start(room: &Arc<Room>, place: Place, pieces: impl Pieces, first: Vec<u8>, more: bool) -> Body {
+    let (sender, slices) = mpsc::channel(1);
+    let left = (!more).then_some(first.len() as u64);
+    let pump = Pump { room: room.clone(), pieces, sender, _place: place };
+    tokio::spawn(async move {
+        // Whoever went away, or was given up, finds no end.
+        let _ = timeout(pump.room.whole, pump.run(first, more)).await;
+    });
+    Body::new(Streamed { slices, left, ended: false })
+}
+
+/// Carries an answer from its pieces to the client.
+struct Pump<P> {
+    room: Arc<Room>,
+    pieces: P,
+    /// None is the end.
+    sender: mpsc::Sender<Option<Bytes>>,
+    _place: Place,
+}
+
+/// Why the rest of an answer is not sent.
+struct GivenUp;
+
+impl<P: Pieces> Pump<P> {
+    async fn run(mut self, mut window: Vec<u8>, mut more: bool) -> Result<(), GivenUp> {
+        loop {
+            let mut slices = Bytes::from(window);
+            while !slices.is_empty() {
+                let slice = slices.split_to(slices.len().min(SLICE));
+                hand_over(&self.sender, self.room.stall, Some(slice)).await?;
+            }
+            if !more {
+                return hand_over(&self.sender, self.room.stall, None).await;
+            }
+            let mut pieces = self.pieces;
+            let made = self.room.compute(move || {
+                let mut window = Vec::new();
+                let more = fill(&mut pieces, &mut window);
+                (pieces, window, more)
+            });
+            (self.pieces, window, more) = made.await.ok_or(GivenUp)?;
+        }
+    }
+}
+
+async fn hand_over(
+    sender: &mpsc::Sender<Option<Bytes>>,
+    stall: Duration,
+    slice: Option<Bytes>,
+) -> Result<(), GivenUp> {
+    match timeout(stall, sender.send(slice)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_gone)) => Err(GivenUp),
+        Err(_elapsed) => {
+            tracing::debug!("a client does not take its answer: it loses the rest");
+            Err(GivenUp)
+        }
+    }
+}
+
+/// The client's end of an answer.
+#[derive(Debug)]
+struct Streamed {
+    slices: mpsc::Receiver<Option<Bytes>>,
+    /// What is still to come, where that is known.
+    left: Option<u64>,
+    ended: bool,
+}
+
+impl http_body::Body for Streamed {
+    type Data = Bytes;
+    type Error = CutOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+        if self.is_end_stream() {
+            return Poll::Ready(None);
+        }
+        match ready!(self.slices.poll_recv(context)) {
+            Some(Some(slice)) => {
+                self.left = self.left.map(|left| left.saturating_sub(slice.len() as u64));
+                Poll::Ready(Some(Ok(Frame::data(slice))))
+            }
+            Some(None) => {
+                self.ended = true;
+                Poll::Ready(None)
+            }
+            None => {
+                self.ended = true;
+                Poll::Ready(Some(Err(CutOff)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.left == Some(0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+/// The rest of an answer does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the answer was cut off: the client did not take it in time")]
+pub struct CutOff;
+
+/// What is handed to a connection at once.
+pub const SLICE: usize = 64 * 1024;
+/// What one answer may have in memory: a piece of the largest kind with what came before it.
+pub const WINDOW: usize = 2 * 1024 * 1024;
+/// How long one answer may compute at once.
+const TURN: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests;
