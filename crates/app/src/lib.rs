@@ -108,6 +108,8 @@ struct Inner {
     issuers: issuers::IssuerState,
     foreign: foreign::ForeignState,
     known: reviews::known::Known,
+    /// Places for watches, of all threads that serve.
+    watches: Arc<objects::WatchRoom>,
     outside: std::sync::OnceLock<Arc<dyn outside::Outside>>,
     /// Permits for password computations.
     hashing: Arc<tokio::sync::Semaphore>,
@@ -165,6 +167,7 @@ impl App {
             issuers: issuers::IssuerState::default(),
             foreign: foreign::ForeignState::default(),
             known: reviews::known::Known::default(),
+            watches: Arc::default(),
             outside: std::sync::OnceLock::new(),
             hashing: Arc::new(tokio::sync::Semaphore::new(cores)),
             operations: Arc::new(operations),

@@ -27,18 +27,22 @@ mod bootstrap;
 mod error;
 mod grants;
 mod identity;
+mod listing;
 mod mend;
 mod namespaces;
 mod service_accounts;
 mod watch;
+mod watch_room;
 mod write;
 
 pub use access::{Asked, HeldRules, Target};
 pub(crate) use bootstrap::{keep_admin_group_binding, set, stamp, write_bootstrap};
 pub use error::{Denied, ObjectError};
 pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token, Unauthenticated};
+pub use listing::Listing;
 pub use service_accounts::{BoundTo, IssuedServiceAccountToken, TokenAsked};
 pub use watch::{Event, EventKind, ObjectWatch};
+pub(crate) use watch_room::WatchRoom;
 pub use write::{ObjectChange, Outcome, Preconditions, Run};
 
 /// What the use cases need to know of a kind.
@@ -58,7 +62,7 @@ pub struct Place<'a> {
     pub name: &'a str,
 }
 
-/// Objects at one revision.
+/// Objects that a write has picked, and its revision.
 #[derive(Clone, Debug)]
 pub struct Listed {
     pub objects: Vec<Arc<Object>>,
@@ -83,12 +87,10 @@ impl App {
         caller: &KubeCaller,
         asked: &Asked,
         place: &Place<'_>,
-    ) -> Result<Listed, ObjectError> {
+    ) -> Result<Listing, ObjectError> {
         self.allow(caller, asked)?;
-        let snapshot = self.snapshot();
-        let Resource { group, plural, .. } = place.resource;
-        let objects = snapshot.objects(caller.cluster, group, plural, place.namespace).cloned().collect();
-        Ok(Listed { objects, revision: snapshot.revision() })
+        let place = Place { name: "", ..place.clone() }.key(caller.cluster);
+        Ok(Listing::new(self.snapshot(), place))
     }
 
     /// A new unique id, as objects carry in `metadata.uid`.

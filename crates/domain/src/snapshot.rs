@@ -4,7 +4,7 @@
 //! Invariant: once read, a snapshot is changed by [`Snapshot::apply`] alone, so two replicas that applied the same
 //! changes hold the same state.
 
-use std::sync::Arc;
+use std::{ops::Bound, sync::Arc};
 
 use imbl::{HashMap, OrdMap};
 
@@ -200,6 +200,24 @@ impl Snapshot {
     ) -> impl Iterator<Item = &Arc<Object>> {
         let start = ObjectKey::new(cluster, group, resource, namespace, "");
         self.objects_from(start)
+    }
+
+    /// Objects of the place of a key (its resource and, unless that is empty, its namespace) that come after `last`,
+    /// which need not exist.
+    pub fn objects_after<'a>(
+        &'a self,
+        place: &'a ObjectKey,
+        last: &ObjectKey,
+    ) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
+        self.objects
+            .range((Bound::Excluded(last.clone()), Bound::Unbounded))
+            .take_while(move |(key, _)| {
+                key.cluster == place.cluster
+                    && key.group == place.group
+                    && key.resource == place.resource
+                    && (place.namespace.is_empty() || key.namespace == place.namespace)
+            })
+            .map(|(_, object)| object)
     }
 
     /// Objects from `start` on, which belong to its resource and, unless that is empty, to its namespace.

@@ -9,7 +9,7 @@
 //! What a caller may is decided by the use case, first of all, for whatever the path names: a resource that does
 //! not exist is refused to those who may not look, and only then found missing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::{
     App,
@@ -17,7 +17,6 @@ use app::{
     objects::{Asked, Impersonation, KubeCaller, ObjectError, Presented, Target, Token},
 };
 use axum::{
-    Extension,
     body::Body,
     extract::{Path, Request, State},
     response::{IntoResponse, Response},
@@ -27,15 +26,19 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use web::{
     bearer::{self, Credentials},
-    body::BodyError,
+    body::{BodyError, InRoom},
+    room::Place,
     serve::ClientIdentity,
+    stream,
     trace::{Peer, RequestContext},
 };
 
 use crate::{
     kinds::{self, Kind, Role},
-    request::{Place, Query, RequestInfo},
+    render::{View, is_large},
+    request::{self, Form, Query, RequestInfo, accepted, include_object},
     status::Status,
+    table::IncludeObject,
 };
 
 mod objects;
@@ -45,8 +48,6 @@ mod subresources;
 mod watch;
 mod writes;
 
-pub(crate) use watch::WatchRoom;
-
 /// Everything that is known of a request before it is answered.
 pub(crate) struct Call {
     app: App,
@@ -54,8 +55,9 @@ pub(crate) struct Call {
     asked: Asked,
     query: Query,
     headers: HeaderMap,
-    room: WatchRoom,
     peer: Arc<Peer>,
+    /// Set aside for a large body, and for the answer to it.
+    place: Mutex<Option<Place>>,
 }
 
 /// A resource that is served, as the path names it.
@@ -68,7 +70,6 @@ pub(crate) struct Named {
 
 pub(crate) async fn handle(
     State(app): State<App>,
-    Extension(room): Extension<WatchRoom>,
     Path(parameters): Path<Vec<(String, String)>>,
     request: Request,
 ) -> Response {
@@ -76,18 +77,13 @@ pub(crate) async fn handle(
     let Some(cluster) = named.and_then(|name| find_cluster(&app.snapshot(), &name)) else {
         return not_found();
     };
-    match answer(app, room, &cluster, request).await {
+    match answer(app, &cluster, request).await {
         Ok(response) => response,
         Err(status) => status.into_response(),
     }
 }
 
-async fn answer(
-    app: App,
-    room: WatchRoom,
-    cluster: &Arc<Cluster>,
-    request: Request,
-) -> Result<Response, Status> {
+async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Response, Status> {
     let (parts, body) = request.into_parts();
     let presented = presented(&parts.extensions, &parts.headers);
     let Some(path) = path_within(parts.uri.path()) else { return Ok(not_found()) };
@@ -117,10 +113,10 @@ async fn answer(
     let asked = Asked { verb: info.verb.to_owned(), target: target(&info.place) };
     let context = parts.extensions.get::<RequestContext>();
     let peer = context.map_or_else(|| Arc::new(Peer::in_process()), |context| context.peer.clone());
-    let mut call = Call { app, caller, asked, query, headers: parts.headers, room, peer };
+    let mut call = Call { app, caller, asked, query, headers: parts.headers, peer, place: Mutex::default() };
     match info.place {
-        Place::Path(path) => paths::answer(&call, &parts.method, &path),
-        Place::Resource { group, version, resource, subresource, namespace, name } => {
+        request::Place::Path(path) => paths::answer(&call, &parts.method, &path),
+        request::Place::Resource { group, version, resource, subresource, namespace, name } => {
             let Some(kind) = kinds::find(&group, &version, &resource) else {
                 call.allow()?;
                 let known = kinds::group_version_exists(&group, Some(&version));
@@ -159,7 +155,7 @@ async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) ->
     }
     match verb.as_str() {
         "get" => objects::get(call, &named),
-        "list" => objects::list(call, &named),
+        "list" => objects::list(call, &named).await,
         "watch" => watch::answer(call, &named),
         "create" => writes::create(call, &named, body).await,
         "update" => writes::update(call, &named, body).await,
@@ -184,8 +180,66 @@ impl Call {
         !matches!(self.asked.verb.as_str(), "list" | "watch")
     }
 
+    /// Reads a body of at most [`MOST_BODY_BYTES`], for which there must be room if it is large.
     async fn body(&self, body: Body) -> Result<bytes::Bytes, Status> {
-        web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))
+        let read = web::body::read_in_room(body, MOST_BODY_BYTES, self.peer.room(), || self.user_name());
+        match read.await {
+            Ok((body, place)) => {
+                let mut held = self.held();
+                if held.is_none() {
+                    *held = place;
+                }
+                Ok(body)
+            }
+            Err(InRoom::Full(full)) => Err(full.into()),
+            Err(InRoom::Body(error)) => Err(body_status(&error)),
+        }
+    }
+
+    /// How the objects of the answer are shown.
+    fn view(&self, kind: &'static Kind) -> Result<View, Status> {
+        let form = accepted(&self.headers)?;
+        let include = if form == Form::Table { include_object(&self.query)? } else { IncludeObject::None };
+        Ok(View { kind, form, include, now: self.app.now() })
+    }
+
+    /// Whom the room counts this request for.
+    fn user_name(&self) -> String {
+        let user = self.app.current_user(&self.caller).map(|user| user.name).unwrap_or_default();
+        format!("{}/{user}", self.caller.cluster)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets room aside before anything is done, so that the answer to what is done finds it.
+    fn hold(&self, bytes: usize) -> Result<(), Status> {
+        *self.held() = Some(self.peer.room().take(&self.user_name(), bytes)?);
+        Ok(())
+    }
+
+    /// As [`Call::hold`], where the object that is written is a large one. The caller may write it.
+    fn hold_for(&self, named: &Named) -> Result<(), Status> {
+        let snapshot = self.app.snapshot();
+        match snapshot.object(&named.place().key(self.caller.cluster)) {
+            Some(object) if is_large(&object.value) => self.hold(stream::WINDOW),
+            _ => Ok(()),
+        }
+    }
+
+    /// The body of an answer that is there as a whole. What was done already is answered in any case.
+    fn answer(&self, text: Vec<u8>) -> Result<Body, Status> {
+        let room = self.peer.room();
+        let held = self.held().take();
+        match held {
+            Some(place) => Ok(stream::placed(room, place, text)),
+            None if text.len() > stream::SLICE && writes(&self.asked.verb) => {
+                let place = room.take_anyway(&self.user_name(), text.len());
+                Ok(stream::placed(room, place, text))
+            }
+            None => Ok(stream::whole(room, || self.user_name(), text)?),
+        }
     }
 }
 
@@ -197,7 +251,11 @@ impl Named {
 
 /// An answer of JSON with the warnings of a decoded body.
 pub(crate) fn respond(status: StatusCode, value: &Value, warnings: &[String]) -> Response {
-    let mut response = (status, value.to_string()).into_response();
+    json(status, value.to_string().into(), warnings)
+}
+
+fn json(status: StatusCode, body: Body, warnings: &[String]) -> Response {
+    let mut response = (status, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
@@ -293,10 +351,10 @@ fn impersonation(headers: &HeaderMap) -> Result<Option<Impersonation>, String> {
     Err(format!("requested [{}] without impersonating a user", asked.join(" ")))
 }
 
-fn target(place: &Place) -> Target {
+fn target(place: &request::Place) -> Target {
     match place.clone() {
-        Place::Path(path) => Target::Path(path),
-        Place::Resource { group, version, resource, subresource, namespace, name } => {
+        request::Place::Path(path) => Target::Path(path),
+        request::Place::Resource { group, version, resource, subresource, namespace, name } => {
             Target::Resource { group, version, resource, subresource, namespace, name }
         }
     }

@@ -6,6 +6,7 @@ use app::{
 };
 use domain::decision::Reason;
 use http::StatusCode;
+use web::room::Full;
 
 use crate::status::{Details, Problem, Status};
 
@@ -30,8 +31,15 @@ impl From<ObjectError> for Status {
             ObjectError::Expired { asked, oldest } => {
                 Self::expired(&format!("too old resource version: {asked} ({oldest})"))
             }
+            ObjectError::TooManyWatches => Self::too_many_requests(&error.to_string(), 5),
             ObjectError::App(error) => error.into(),
         }
+    }
+}
+
+impl From<Full> for Status {
+    fn from(full: Full) -> Self {
+        Self::too_many_requests(&full.to_string(), full.retry_after())
     }
 }
 

@@ -15,6 +15,7 @@ pub mod mend;
 pub mod openapi;
 pub mod patch;
 pub mod protobuf;
+mod render;
 pub mod request;
 pub mod routes;
 pub mod schema;

@@ -1,14 +1,13 @@
 //! The URL surface of this crate: the API of embedded clusters, and the webhooks of attached ones.
 
 use app::App;
-use axum::{Extension, Router};
+use axum::Router;
 use web::routes::{Route, router};
 
 use crate::{api, webhook};
 
 pub fn routes() -> Router<App> {
-    // What is laid around a route is paid for by each of its requests: the webhooks do without.
-    router(webhooks()).merge(router(clusters()).layer(Extension(api::WatchRoom::default())))
+    router(webhooks()).merge(router(clusters()))
 }
 
 /// Every route, as method (`*`: whatever it is) and path.

@@ -62,11 +62,9 @@ pub fn table(
     now: Timestamp,
 ) -> Value {
     let rows: Vec<_> = objects.iter().map(|object| row(kind, object, include, now)).collect();
-    let definitions: Vec<_> =
-        if headers { kind.columns.iter().map(definition).collect() } else { Vec::new() };
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-        "columnDefinitions": if headers { Value::Array(definitions) } else { Value::Null },
+        "columnDefinitions": if headers { Value::Array(definitions(kind)) } else { Value::Null },
         "rows": rows,
     })
 }
@@ -94,8 +92,18 @@ pub fn age(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// What stands in the columns of an object.
+pub(crate) fn cells(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
+    kind.columns.iter().map(|column| (column.cell)(object, now)).collect()
+}
+
+/// What the columns of a kind are.
+pub(crate) fn definitions(kind: &Kind) -> Vec<Value> {
+    kind.columns.iter().map(definition).collect()
+}
+
 fn row(kind: &Kind, object: &Value, include: IncludeObject, now: Timestamp) -> Value {
-    let cells: Vec<_> = kind.columns.iter().map(|column| (column.cell)(object, now)).collect();
+    let cells = cells(kind, object, now);
     match include {
         IncludeObject::None => json!({"cells": cells}),
         IncludeObject::Metadata => json!({"cells": cells, "object": partial(object)}),

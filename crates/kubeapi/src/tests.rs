@@ -6,6 +6,7 @@ mod default_roles;
 mod objects;
 mod remade;
 mod service_accounts;
+mod streams;
 mod types;
 mod watches;
 mod webhooks;

@@ -31,6 +31,9 @@ pub enum ObjectError {
     /// The history that a watch asks for is forgotten.
     #[error("too old resource version: {asked} ({oldest})")]
     Expired { asked: u64, oldest: u64 },
+    /// Of this user, or of all together.
+    #[error("too many watches are open: end some, or try again later")]
+    TooManyWatches,
     #[error(transparent)]
     App(Error),
 }

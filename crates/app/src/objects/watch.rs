@@ -11,7 +11,7 @@ use domain::{
     object::{Object, ObjectKey},
 };
 
-use super::{Asked, KubeCaller, ObjectError, Place};
+use super::{Asked, KubeCaller, ObjectError, Place, watch_room::WatchPlace};
 use crate::{App, Applied, Changes};
 
 /// One thing that happened to an object.
@@ -39,6 +39,7 @@ pub struct ObjectWatch {
     changes: Changes,
     /// The caller's rights are those of this revision or of a newer one.
     allowed_at: u64,
+    _place: WatchPlace,
 }
 
 impl App {
@@ -56,6 +57,8 @@ impl App {
         let newest = self.snapshot().revision();
         let changes = self.follow_changes(revision.min(newest));
         let changes = changes.map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
+        let user = self.current_user(caller)?.name;
+        let place_among_watches = self.inner.watches.take(caller.cluster, &user)?;
         Ok(ObjectWatch {
             app: self.clone(),
             caller: caller.clone(),
@@ -63,6 +66,7 @@ impl App {
             within: Place { name: "", ..place.clone() }.key(caller.cluster),
             changes,
             allowed_at,
+            _place: place_among_watches,
         })
     }
 }

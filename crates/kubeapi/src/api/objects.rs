@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use app::objects::Listing;
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::object::{Object, ObjectKey};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use web::stream::{self, Pieces};
 
-use super::{Call, Named, respond};
+use super::{Call, Named, json};
 use crate::{
     kinds::Kind,
-    lifecycle::{parse_version, shown},
-    request::{Form, ListOptions, accepted, include_object},
+    lifecycle::parse_version,
+    render::{Headers, LIST_END, View},
+    request::ListOptions,
     selectors::{FieldSelector, LabelSelector},
     status::Status,
-    table::{partial, table},
 };
 
 /// What of a list a client wants.
@@ -40,12 +42,12 @@ pub(super) fn get(call: &Call, named: &Named) -> Result<Response, Status> {
     show(call, named.kind, &object, StatusCode::OK, &[])
 }
 
-pub(super) fn list(call: &Call, named: &Named) -> Result<Response, Status> {
-    let listed = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
-    let form = accepted(&call.headers)?;
+pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status> {
+    let listing = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
+    let view = call.view(named.kind)?;
     let options = ListOptions::parse(&call.query)?;
     let selection = Selection::parse(named.kind, &options)?;
-    check_version(&options, listed.revision)?;
+    check_version(&options, listing.revision())?;
     let from = match options.continue_token.as_str() {
         "" => None,
         token => Some(Continue::parse(token)?),
@@ -58,64 +60,103 @@ pub(super) fn list(call: &Call, named: &Named) -> Result<Response, Status> {
              list without the continue parameter.",
         ));
     }
-    let is_after = |key: &ObjectKey| {
-        from.as_ref()
-            .is_none_or(|from| (&*key.namespace, &*key.name) > (from.namespace.as_str(), from.name.as_str()))
+    let revision = from.as_ref().map_or(listing.revision(), |from| from.rv);
+    let listing = match &from {
+        Some(from) => listing.after(&from.namespace, &from.name),
+        None => listing,
     };
-    let mut found: Vec<Arc<Object>> = listed
-        .objects
-        .into_iter()
-        .filter(|object| is_after(&object.key) && selection.matches(object))
-        .collect();
-    let revision = from.as_ref().map_or(listed.revision, |from| from.rv);
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".into(), revision.to_string().into());
-    if options.limit > 0 && found.len() > options.limit {
-        let remaining = found.len() - options.limit;
-        found.truncate(options.limit);
-        if let Some(last) = found.last() {
-            metadata.insert("continue".into(), Continue::after(&last.key, revision).into());
+    let objects: Objects = match options.limit {
+        0 => Box::new(listing.filter(move |object| selection.matches(object))),
+        limit => {
+            let is_short = listing.count_up_to(SHORT).is_some();
+            let read = move || Page::read(listing, &selection, limit);
+            let page = if is_short { Some(read()) } else { call.peer.room().compute(read).await };
+            let page = page.ok_or_else(Status::internal)?;
+            if let Some(last) = &page.goes_on_after {
+                metadata.insert("continue".into(), Continue::after(last, revision).into());
+            }
+            if let Some(remaining) = page.remaining {
+                metadata.insert("remainingItemCount".into(), remaining.into());
+            }
+            Box::new(page.objects.into_iter())
         }
-        if selection.is_everything() {
-            metadata.insert("remainingItemCount".into(), remaining.into());
-        }
-    }
-    let items: Vec<Value> = found.iter().map(|object| shown(object)).collect();
-    let answer = match form {
-        Form::Table => {
-            let include = include_object(&call.query)?;
-            table(named.kind, &items, &Value::Object(metadata), include, true, call.app.now())
-        }
-        Form::Metadata => json!({
-            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-            "items": items.iter().map(partial).collect::<Vec<_>>(),
-        }),
-        Form::Object | Form::Discovery => json!({
-            "kind": format!("{}List", named.kind.kind), "apiVersion": named.kind.api_version(),
-            "metadata": metadata, "items": items.into_iter().map(without_type).collect::<Vec<_>>(),
-        }),
     };
-    Ok(respond(StatusCode::OK, &answer, &[]))
+    let list = List::new(view, metadata.into(), objects);
+    Ok(json(StatusCode::OK, stream::body(call.peer.room(), || call.user_name(), list)?, &[]))
 }
 
 /// One object in the form that the client takes.
 pub(super) fn show(
     call: &Call,
-    kind: &Kind,
+    kind: &'static Kind,
     object: &Object,
     status: StatusCode,
     warnings: &[String],
 ) -> Result<Response, Status> {
-    let value = shown(object);
-    let answer = match accepted(&call.headers)? {
-        Form::Table => {
-            let metadata = json!({"resourceVersion": object.revision.to_string()});
-            table(kind, &[value], &metadata, include_object(&call.query)?, true, call.app.now())
+    let mut text = Vec::new();
+    call.view(kind)?.object(object, Headers::Shown, &mut text);
+    Ok(json(status, call.answer(text)?, warnings))
+}
+
+pub(super) type Objects = Box<dyn Iterator<Item = Arc<Object>> + Send>;
+
+/// A list that is being written.
+pub(super) struct List {
+    view: View,
+    /// Of the list, until it is written.
+    head: Option<Value>,
+    is_first: bool,
+    objects: Objects,
+}
+
+impl List {
+    pub(super) fn new(view: View, metadata: Value, objects: Objects) -> Self {
+        Self { view, head: Some(metadata), is_first: true, objects }
+    }
+}
+
+impl Pieces for List {
+    fn next(&mut self, to: &mut Vec<u8>) -> bool {
+        if let Some(metadata) = self.head.take() {
+            self.view.list_head(&metadata, to);
         }
-        Form::Metadata => partial(&value),
-        Form::Object | Form::Discovery => value,
-    };
-    Ok(respond(status, &answer, warnings))
+        let Some(object) = self.objects.next() else {
+            to.extend_from_slice(LIST_END);
+            return false;
+        };
+        if !std::mem::take(&mut self.is_first) {
+            to.push(b',');
+        }
+        self.view.item(&object, to);
+        true
+    }
+}
+
+/// A part of a list that a client asked for.
+struct Page {
+    objects: Vec<Arc<Object>>,
+    goes_on_after: Option<ObjectKey>,
+    /// How many come after it, where everything is wanted.
+    remaining: Option<usize>,
+}
+
+impl Page {
+    fn read(mut listing: Listing, selection: &Selection, limit: usize) -> Self {
+        let mut objects: Vec<_> = listing
+            .by_ref()
+            .filter(|object| selection.matches(object))
+            .take(limit.saturating_add(1))
+            .collect();
+        if objects.len() <= limit {
+            return Self { objects, goes_on_after: None, remaining: None };
+        }
+        objects.truncate(limit);
+        let goes_on_after = objects.last().map(|last| last.key.clone());
+        let remaining = selection.is_everything().then(|| 1 + listing.count());
+        Self { objects, goes_on_after, remaining }
+    }
 }
 
 /// The place of a list: what a selector names is not its name.
@@ -186,10 +227,5 @@ fn check_version(options: &ListOptions, newest: u64) -> Result<(), Status> {
     }
 }
 
-fn without_type(mut value: Value) -> Value {
-    if let Value::Object(object) = &mut value {
-        object.remove("kind");
-        object.remove("apiVersion");
-    }
-    value
-}
+/// A page is read at once from a list of so many.
+const SHORT: usize = 1000;

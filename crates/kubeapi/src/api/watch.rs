@@ -5,13 +5,12 @@
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use app::objects::{Event, EventKind, ObjectError, ObjectWatch};
+use app::{
+    App,
+    objects::{Event, EventKind, Listing, ObjectWatch},
+};
 use axum::{
     body::{Body, Bytes},
     response::Response,
@@ -20,7 +19,11 @@ use domain::object::Object;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use web::trace::Peer;
+use web::{
+    room::{Full, Place},
+    stream::{self, Pieces},
+    trace::Peer,
+};
 
 use super::{
     Call, Named,
@@ -28,59 +31,59 @@ use super::{
 };
 use crate::{
     kinds::Kind,
-    lifecycle::{parse_version, shown},
-    request::{Form, ListOptions, accepted, include_object},
+    lifecycle::parse_version,
+    render::{Headers, View, is_large},
+    request::{Form, ListOptions},
     status::{Problem, Status},
-    table::{IncludeObject, partial, table},
+    table::{partial, table},
 };
 
-/// How many watches are open, in all and by user.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WatchRoom {
-    open: Arc<Mutex<HashMap<String, usize>>>,
-}
-
-/// One watch's place; given back when dropped.
-#[derive(Debug)]
-struct WatchPlace {
-    room: WatchRoom,
-    user: String,
-}
-
 struct Stream {
-    app: app::App,
+    app: App,
     watch: ObjectWatch,
     selection: Selection,
-    kind: &'static Kind,
-    form: Form,
-    include: IncludeObject,
+    view: View,
     /// Column definitions stand in the first event alone.
-    headers: bool,
+    headers: Headers,
     bookmarks: bool,
-    pending: VecDeque<Bytes>,
+    /// What was there when the watch began, as far as it is not told yet.
+    initial: Option<Initial>,
+    events: VecDeque<Event>,
+    /// Lines that are written, but not taken yet.
+    written: Bytes,
     ends: Instant,
     /// When the credentials were looked at last.
     checked: Instant,
     ended: bool,
     peer: Arc<Peer>,
-    _place: WatchPlace,
+    user: String,
+}
+
+/// What is there already, told as events.
+struct Initial {
+    view: View,
+    headers: Headers,
+    selection: Selection,
+    listing: Listing,
+    /// Where there is more than comes at once.
+    place: Option<Place>,
+    /// Whether a bookmark says that this was all.
+    is_marked: bool,
 }
 
 pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
-    let listed = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
+    let listing = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
     let options = ListOptions::parse(&call.query)?;
-    let form = accepted(&call.headers)?;
+    let view = call.view(named.kind)?;
     let selection = Selection::parse(named.kind, &options)?;
-    let include = include_object(&call.query)?;
-    let initial_events = check_initial_events(&options)?;
+    let is_marked = check_initial_events(&options)?;
     let asked =
         parse_version(&options.resource_version).map_err(Status::bad_request)?.filter(|version| *version > 0);
-    let user = call.app.current_user(&call.caller)?.name;
-    let place = call.room.take(user)?;
-    let starts_with_list = initial_events || asked.is_none();
-    let from = if starts_with_list { listed.revision } else { asked.unwrap_or(listed.revision) };
-    if from > listed.revision {
-        let text = format!("Too large resource version: {from}, current: {}", listed.revision);
+    let newest = listing.revision();
+    let starts_with_list = is_marked || asked.is_none();
+    let from = if starts_with_list { newest } else { asked.unwrap_or(newest) };
+    if from > newest {
+        let text = format!("Too large resource version: {from}, current: {newest}");
         return Err(Status::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", text));
     }
     let watch = call.app.watch_objects(&call.caller, &call.asked, &in_all_places(named), from)?;
@@ -88,31 +91,25 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     let mut stream = Stream {
         app: call.app.clone(),
         watch,
-        selection,
-        kind: named.kind,
-        form,
-        include,
-        headers: true,
+        selection: selection.clone(),
+        view,
+        headers: Headers::Shown,
         bookmarks: options.allow_bookmarks,
-        pending: VecDeque::new(),
+        initial: None,
+        events: VecDeque::new(),
+        written: Bytes::new(),
         ends: Instant::now() + lasts,
         checked: Instant::now(),
         ended: false,
         peer: call.peer.clone(),
-        _place: place,
+        user: call.user_name(),
     };
     if starts_with_list {
-        for object in &listed.objects {
-            if stream.selection.matches(object) {
-                stream.push(EventKind::Added, object);
-            }
-        }
-    }
-    if initial_events {
-        stream.push_bookmark(true);
+        let initial = Initial { view, headers: Headers::Shown, selection, listing, place: None, is_marked };
+        stream.begin(initial)?;
     }
     let lines = futures_util::stream::unfold(stream, |mut stream| async move {
-        stream.next().await.map(|line| (Ok::<_, std::convert::Infallible>(line), stream))
+        stream.next().await.map(|lines| (Ok::<_, std::convert::Infallible>(lines), stream))
     });
     let mut response = Response::new(Body::from_stream(lines));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -120,12 +117,52 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     Ok(response)
 }
 
+impl Pieces for Initial {
+    fn next(&mut self, to: &mut Vec<u8>) -> bool {
+        let Some(object) = self.listing.next() else { return false };
+        if self.selection.matches(&object) {
+            let headers = std::mem::replace(&mut self.headers, Headers::Known);
+            write_event(self.view, EventKind::Added, &object, headers, to);
+        }
+        true
+    }
+}
+
 impl Stream {
-    /// The next line; `None` ends the watch.
+    /// Tells what comes at once of what is there. If that is not all, a place is taken for the rest.
+    fn begin(&mut self, mut initial: Initial) -> Result<(), Status> {
+        let mut window = Vec::new();
+        let more = stream::fill(&mut initial, &mut window);
+        if more || window.len() > stream::SLICE {
+            initial.place = Some(self.peer.room().take(&self.user, stream::WINDOW)?);
+        }
+        self.go_on(initial, window, more);
+        Ok(())
+    }
+
+    /// Tells a part of what is there, and at its end that it ends.
+    fn go_on(&mut self, initial: Initial, mut window: Vec<u8>, more: bool) {
+        self.headers = initial.headers;
+        if more {
+            self.written = window.into();
+            self.initial = Some(initial);
+            return;
+        }
+        if initial.is_marked {
+            self.write_bookmark(true);
+            window.extend_from_slice(&std::mem::take(&mut self.written));
+        }
+        self.written = match initial.place {
+            Some(place) => place.hold(window),
+            None => window.into(),
+        };
+    }
+
+    /// The next lines, or a part of a long one; `None` ends the watch.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(line) = self.pending.pop_front() {
-                return Some(line);
+            if !self.written.is_empty() {
+                return Some(self.written.split_to(self.written.len().min(stream::SLICE)));
             }
             if self.ended {
                 return None;
@@ -134,14 +171,31 @@ impl Stream {
             if rest.is_zero() {
                 return None;
             }
+            if let Some(mut initial) = self.initial.take() {
+                let made = self.peer.room().compute(move || {
+                    let mut window = Vec::new();
+                    let more = stream::fill(&mut initial, &mut window);
+                    (initial, window, more)
+                });
+                let made = made.await;
+                match made {
+                    Some((initial, window, more)) => self.go_on(initial, window, more),
+                    None => self.end(Status::internal()),
+                }
+                continue;
+            }
+            if let Some(event) = self.events.pop_front() {
+                self.write(event).await;
+                continue;
+            }
             let due = LOOK_AGAIN.saturating_sub(self.checked.elapsed());
             if due.is_zero() {
                 // Time alone may have ended the credentials.
                 self.checked = Instant::now();
                 match self.watch.check() {
-                    Ok(()) if self.bookmarks => self.push_bookmark(false),
+                    Ok(()) if self.bookmarks => self.write_bookmark(false),
                     Ok(()) => {}
-                    Err(error) => self.end(error),
+                    Err(error) => self.end(error.into()),
                 }
                 continue;
             }
@@ -152,90 +206,80 @@ impl Stream {
                 () = peer.stopping() => return None,
                 () = tokio::time::sleep(rest.min(due)) => {}
                 events = self.watch.next(&matches) => match events {
-                    Ok(events) => events.iter().for_each(|Event { kind, object }| self.push(*kind, object)),
-                    Err(error) => self.end(error),
+                    Ok(events) => self.events = events.into(),
+                    Err(error) => self.end(error.into()),
                 },
             }
         }
     }
 
-    fn push(&mut self, kind: EventKind, object: &Object) {
-        let word = match kind {
-            EventKind::Added => "ADDED",
-            EventKind::Modified => "MODIFIED",
-            EventKind::Deleted => "DELETED",
-        };
-        let value = shown(object);
-        let value = match self.form {
-            Form::Table => {
-                let metadata = json!({"resourceVersion": object.revision.to_string()});
-                let headers = std::mem::take(&mut self.headers);
-                table(self.kind, &[value], &metadata, self.include, headers, self.app.now())
-            }
-            Form::Metadata => partial(&value),
-            Form::Object | Form::Discovery => value,
-        };
-        self.push_line(word, &value);
+    /// A long line is written beside the threads that serve, and counts until the client has taken it.
+    async fn write(&mut self, Event { kind, object }: Event) {
+        let headers = std::mem::replace(&mut self.headers, Headers::Known);
+        self.view.now = self.app.now();
+        let (view, room) = (self.view, self.peer.room().clone());
+        if !is_large(&object.value) {
+            let mut line = Vec::new();
+            write_event(view, kind, &object, headers, &mut line);
+            self.written = line.into();
+            return;
+        }
+        let Ok(place) = room.wait(&self.user, stream::WINDOW).await else { return self.end(Full.into()) };
+        let made = room.compute(move || {
+            let mut line = Vec::new();
+            write_event(view, kind, &object, headers, &mut line);
+            line
+        });
+        match made.await {
+            Some(line) => self.written = place.hold(line),
+            None => self.end(Status::internal()),
+        }
     }
 
-    fn push_bookmark(&mut self, ends_list: bool) {
-        let mut metadata =
-            json!({"resourceVersion": self.watch.revision().to_string(), "creationTimestamp": null});
+    fn write_bookmark(&mut self, ends_list: bool) {
+        self.view.now = self.app.now();
+        let Kind { kind, .. } = self.view.kind;
+        let version = self.watch.revision().to_string();
+        let mut metadata = json!({"resourceVersion": version, "creationTimestamp": null});
         if ends_list {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         let object = json!({
-            "kind": self.kind.kind, "apiVersion": self.kind.api_version(), "metadata": metadata,
+            "kind": kind, "apiVersion": self.view.kind.api_version(), "metadata": metadata,
         });
-        let object = match self.form {
+        let object = match self.view.form {
             Form::Table => {
-                let list = json!({"resourceVersion": self.watch.revision().to_string()});
-                let headers = std::mem::take(&mut self.headers);
-                table(self.kind, &[object], &list, self.include, headers, self.app.now())
+                let list = json!({"resourceVersion": version});
+                let headers = std::mem::replace(&mut self.headers, Headers::Known) == Headers::Shown;
+                table(self.view.kind, &[object], &list, self.view.include, headers, self.view.now)
             }
             Form::Metadata => partial(&object),
             Form::Object | Form::Discovery => object,
         };
-        self.push_line("BOOKMARK", &object);
+        self.write_line("BOOKMARK", &object);
     }
 
-    fn end(&mut self, error: ObjectError) {
-        self.push_line("ERROR", &Status::from(error).to_json());
+    fn end(&mut self, status: Status) {
+        self.write_line("ERROR", &status.to_json());
         self.ended = true;
     }
 
-    fn push_line(&mut self, word: &str, object: &Value) {
+    fn write_line(&mut self, word: &str, object: &Value) {
         let mut line = json!({"type": word, "object": object}).to_string();
         line.push('\n');
-        self.pending.push_back(line.into());
+        self.written = line.into();
     }
 }
 
-impl WatchRoom {
-    fn take(&self, user: String) -> Result<WatchPlace, Status> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = open.get(&user).copied().unwrap_or(0);
-        if here >= MOST_BY_USER || open.values().sum::<usize>() >= MOST_IN_ALL {
-            return Err(Status::too_many_requests(
-                "too many watches are open: end some, or try again later",
-                5,
-            ));
-        }
-        open.insert(user.clone(), here + 1);
-        Ok(WatchPlace { room: self.clone(), user })
-    }
-}
-
-impl Drop for WatchPlace {
-    fn drop(&mut self) {
-        let mut open = self.room.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.user);
-            }
-        }
-    }
+fn write_event(view: View, kind: EventKind, object: &Object, headers: Headers, to: &mut Vec<u8>) {
+    let start: &[u8] = match kind {
+        EventKind::Added => b"{\"type\":\"ADDED\",\"object\":",
+        EventKind::Modified => b"{\"type\":\"MODIFIED\",\"object\":",
+        EventKind::Deleted => b"{\"type\":\"DELETED\",\"object\":",
+    };
+    to.extend_from_slice(start);
+    view.object(object, headers, to);
+    to.extend_from_slice(b"}\n");
 }
 
 /// Whether the watch begins with the list and a mark at its end.
@@ -257,8 +301,6 @@ fn check_initial_events(options: &ListOptions) -> Result<bool, Status> {
     }
 }
 
-const MOST_IN_ALL: usize = 10_000;
-const MOST_BY_USER: usize = 1_000;
 const LONGEST: Duration = Duration::from_secs(3600);
 /// How often a watch without events looks at the credentials, and sends its bookmark.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);

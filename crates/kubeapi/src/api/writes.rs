@@ -6,10 +6,11 @@ use app::objects::{ObjectChange, Outcome, Preconditions, Run};
 use axum::{body::Body, response::Response};
 use http::StatusCode;
 use serde_json::{Value, json};
+use web::stream;
 
 use super::{
-    Call, Named,
-    objects::{Selection, in_all_places, show},
+    Call, Named, json as json_answer,
+    objects::{List, Selection, in_all_places, show},
     respond,
 };
 use crate::{
@@ -22,7 +23,8 @@ use crate::{
         prepare_create, prepare_update, shown,
     },
     patch::{Patch, PatchError, PatchType},
-    request::{self, ListOptions, MediaType, WriteOptions, content_type},
+    render::View,
+    request::{self, Form, ListOptions, MediaType, WriteOptions, content_type},
     schema::schema,
     status::Status,
 };
@@ -55,6 +57,7 @@ pub(super) async fn update_part(
     part: Part,
 ) -> Result<Response, Status> {
     call.allow()?;
+    call.hold_for(named)?;
     let kind = named.kind;
     let options = WriteOptions::parse(&call.query, "UpdateOptions")?;
     let decoded = read_object(call, kind, body, options.field_validation).await?;
@@ -82,6 +85,7 @@ pub(super) async fn patch_part(
     part: Part,
 ) -> Result<Response, Status> {
     call.allow()?;
+    call.hold_for(named)?;
     let media_type = content_type(&call.headers).to_owned();
     let Some(patch_type) = PatchType::parse(&media_type) else {
         return Err(Status::unsupported_patch_type(PatchType::ACCEPTED));
@@ -159,6 +163,7 @@ async fn apply(
 
 pub(super) async fn delete(call: &Call, named: &Named, body: Body) -> Result<Response, Status> {
     call.allow()?;
+    call.hold_for(named)?;
     let (preconditions, run) = delete_options(call, body).await?;
     let kind = named.kind;
     let outcome =
@@ -182,18 +187,16 @@ pub(super) async fn delete_collection(call: &Call, named: &Named, body: Body) ->
     let kind = named.kind;
     let options = ListOptions::parse(&call.query)?;
     let selection = Selection::parse(kind, &options)?;
+    let view = View { form: Form::Object, ..call.view(kind)? };
     let (_, run) = delete_options(call, body).await?;
     let place = in_all_places(named);
     let listed = call
         .app
         .delete_objects(&call.caller, &call.asked, &place, run, |object| selection.matches(object))
         .await?;
-    let items: Vec<_> = listed.objects.iter().map(|object| shown(object)).collect();
-    let answer = json!({
-        "kind": format!("{}List", kind.kind), "apiVersion": kind.api_version(),
-        "metadata": {"resourceVersion": listed.revision.to_string()}, "items": items,
-    });
-    Ok(respond(StatusCode::OK, &answer, &[]))
+    let metadata = json!({"resourceVersion": listed.revision.to_string()});
+    let list = List::new(view, metadata, Box::new(listed.objects.into_iter()));
+    Ok(json_answer(StatusCode::OK, stream::body_anyway(call.peer.room(), || call.user_name(), list), &[]))
 }
 
 /// Reads a body that must be an object of the kind.
@@ -218,7 +221,12 @@ fn writing<'a>(call: &Call, manager: &'a str, options: &WriteOptions, part: Part
     Writing { manager, now: call.app.now(), part, run }
 }
 
-fn written(call: &Call, kind: &Kind, outcome: &Outcome, warnings: &[String]) -> Result<Response, Status> {
+fn written(
+    call: &Call,
+    kind: &'static Kind,
+    outcome: &Outcome,
+    warnings: &[String],
+) -> Result<Response, Status> {
     let status = if outcome.change == ObjectChange::Created { StatusCode::CREATED } else { StatusCode::OK };
     show(call, kind, &outcome.object, status, warnings)
 }

@@ -11,6 +11,7 @@ const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 struct Lines {
     body: Body,
+    text: Vec<u8>,
 }
 
 impl Lines {
@@ -18,13 +19,18 @@ impl Lines {
         let path = format!("/clusters/{}{CONFIG_MAPS}?watch=true{query}", world.cluster.id);
         let (parts, body) = world.open(who, Method::GET, &path, &[("accept", accept)], Vec::new()).await;
         assert_eq!(parts.status, StatusCode::OK);
-        Self { body }
+        Self { body, text: Vec::new() }
     }
 
     /// The next event; none at the end.
     async fn next(&mut self) -> Option<Value> {
-        let frame = self.body.frame().await?.unwrap().into_data().unwrap();
-        Some(serde_json::from_slice(&frame).unwrap())
+        loop {
+            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                return Some(serde_json::from_slice(&line).unwrap());
+            }
+            self.text.extend(self.body.frame().await?.unwrap().into_data().unwrap());
+        }
     }
 
     /// Type, name and value of the next event.
@@ -224,4 +230,26 @@ async fn thousands_of_watches_are_served_and_nobody_takes_all_places() {
     }
     put(&world, &admin, "a", "2").await;
     assert_eq!(last.brief().await, "MODIFIED a 2");
+}
+
+#[tokio::test]
+async fn threads_that_serve_share_the_places_for_watches() {
+    let world = World::new().await;
+    let who = world.person("a@example.org").await;
+    world.bind("a@example.org", "view", "default").await;
+    let threads = [world.beside(), world.beside()];
+    let mut watches = Vec::new();
+    for number in 0..1000 {
+        watches.push(Lines::open(&threads[number % 2], &who, "", "application/json").await);
+    }
+    let path = format!("/clusters/{}{CONFIG_MAPS}?watch=true", world.cluster.id);
+    for thread in &threads {
+        let (parts, body) = thread.open(&who, Method::GET, &path, &[], Vec::new()).await;
+        assert_eq!(parts.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(parts.headers["retry-after"], "5");
+        let status: Value = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap();
+        assert_eq!(status["message"], "too many watches are open: end some, or try again later");
+    }
+    watches.truncate(999);
+    Lines::open(&threads[1], &who, "", "application/json").await;
 }

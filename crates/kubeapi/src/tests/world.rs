@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tower::ServiceExt;
 use web::{
+    room::Room,
     serve::{ClientIdentity, VerifiedCertificate},
     trace::{Peer, RequestContext},
 };
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) admin: Caller,
     pub(super) subscription: SubscriptionId,
     pub(super) cluster: Arc<Cluster>,
+    /// For large answers and bodies.
+    pub(super) room: Arc<Room>,
     /// Says that the server begins to stop.
     pub(super) stop: watch::Sender<bool>,
 }
@@ -109,6 +112,24 @@ impl World {
             admin,
             subscription: installed.subscription,
             cluster,
+            room: Arc::default(),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// The same world as another of the threads that serve has it.
+    pub(super) fn beside(&self) -> Self {
+        let app = self.app.for_thread();
+        let router = crate::routes().with_state(app.clone());
+        Self {
+            app,
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            router,
+            admin: self.admin.clone(),
+            subscription: self.subscription,
+            cluster: self.cluster.clone(),
+            room: self.room.clone(),
             stop: watch::Sender::new(false),
         }
     }
@@ -240,7 +261,8 @@ impl World {
                 expires_at: jiff::Timestamp::MAX,
             })),
         };
-        let peer = Peer::new(([127, 0, 0, 1], 1).into(), identity, self.stop.subscribe());
+        let peer =
+            Peer::new(([127, 0, 0, 1], 1).into(), identity, self.stop.subscribe()).sharing(self.room.clone());
         let request = request.extension(RequestContext::new(Arc::new(peer))).body(Body::from(body)).unwrap();
         self.router.clone().oneshot(request).await.unwrap().into_parts()
     }
