@@ -1,3 +1,5 @@
+//! What is written is compared with what the slower way makes: a changed copy.
+
 use std::sync::Arc;
 
 use domain::{

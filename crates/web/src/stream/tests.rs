@@ -1,3 +1,5 @@
+//! Answers in pieces: what is in memory, what is counted, and how they end.
+
 use http_body_util::BodyExt;
 
 use super::*;
