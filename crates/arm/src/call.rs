@@ -1,13 +1,16 @@
 //! A request of which path, API version and caller are known.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
     App, Caller,
     clusters::ClusterName,
     precondition::{Precondition, Tags},
 };
-use axum::{body::Bytes, extract::rejection::BytesRejection};
+use axum::{
+    body::{Body, Bytes},
+    response::{IntoResponse, Response},
+};
 use domain::{
     id::{Id, SubscriptionId},
     name::ResourceName,
@@ -16,6 +19,10 @@ use domain::{
 use http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
+use web::{
+    room::{Place, Room},
+    stream,
+};
 
 use crate::{error::ArmError, path::Names};
 
@@ -28,15 +35,36 @@ pub(crate) struct Call<'a> {
     query: BTreeMap<String, String>,
     precondition: Precondition,
     body: Bytes,
+    room: Arc<Room>,
+    /// Set aside for a large body.
+    _place: Option<Place>,
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn read(
+    /// The body is read once the caller is known; and as it may have taken its time, the caller is looked at again.
+    pub(crate) async fn read(
         app: &'a App,
         uri: &'a Uri,
         headers: &HeaderMap,
-        body: Result<Bytes, BytesRejection>,
+        room: &Arc<Room>,
+        body: Body,
     ) -> Result<Self, ArmError> {
+        let caller = Self::authenticate(app, headers)?;
+        let query = parse_query(uri.query().unwrap_or_default())?;
+        check_version(query.get("api-version").map(String::as_str))?;
+        let name = || caller.object_id.to_string();
+        let (body, place) = web::body::read_in_room(body, MOST_BODY_BYTES, room, name).await?;
+        let caller = if body.is_empty() { caller } else { Self::authenticate(app, headers)? };
+        check_media_type(headers, &body)?;
+        let precondition = Precondition {
+            if_match: tags(headers, &header::IF_MATCH)?,
+            if_none_match: tags(headers, &header::IF_NONE_MATCH)?,
+        };
+        let (names, room) = (Names::default(), room.clone());
+        Ok(Self { app, caller, names, path: uri.path(), query, precondition, body, room, _place: place })
+    }
+
+    fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, ArmError> {
         let token = match web::bearer::credentials(headers) {
             web::bearer::Credentials::Bearer(token) => token,
             web::bearer::Credentials::None => {
@@ -50,22 +78,19 @@ impl<'a> Call<'a> {
                 ));
             }
         };
-        let caller = app.verify_management_token(token).map_err(|rejection| {
+        app.verify_management_token(token).map_err(|rejection| {
             if rejection == app::tokens::Rejection::Stale {
                 return ArmError::App(app::Error::Unavailable(rejection.to_string()));
             }
             tracing::info!(%rejection, "a token was not accepted");
             ArmError::invalid_token(&rejection)
-        })?;
-        let query = parse_query(uri.query().unwrap_or_default())?;
-        check_version(query.get("api-version").map(String::as_str))?;
-        let body = body.map_err(ArmError::from)?;
-        check_media_type(headers, &body)?;
-        let precondition = Precondition {
-            if_match: tags(headers, &header::IF_MATCH)?,
-            if_none_match: tags(headers, &header::IF_NONE_MATCH)?,
-        };
-        Ok(Self { app, caller, names: Names::default(), path: uri.path(), query, precondition, body })
+        })
+    }
+
+    /// An answer of JSON that may be large.
+    pub(crate) fn answer(&self, text: Vec<u8>) -> Result<Response, ArmError> {
+        let body = stream::whole(&self.room, || self.caller.object_id.to_string(), text)?;
+        Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
@@ -214,6 +239,7 @@ fn plain(name: &str) -> String {
     utf8_percent_encode(name, NAME).to_string()
 }
 
+const MOST_BODY_BYTES: usize = 1024 * 1024;
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'$').remove(b'-');
 
 /// Any well-formed date is taken, with or without `-preview`: the versions that clients send change with

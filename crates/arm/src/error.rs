@@ -3,12 +3,15 @@
 use app::{Error, Rule, tokens::Rejection};
 use axum::{
     Json,
-    extract::rejection::BytesRejection,
     response::{IntoResponse, Response},
 };
 use domain::decision::Reason;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
+use web::{
+    body::{BodyError, InRoom},
+    room::Full,
+};
 
 #[derive(Debug)]
 pub(crate) enum ArmError {
@@ -88,15 +91,22 @@ pub fn failure(status: StatusCode, text: &str) -> Response {
     ArmError::new(status, code, text).respond()
 }
 
-impl From<BytesRejection> for ArmError {
-    fn from(rejection: BytesRejection) -> Self {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::new(
+impl From<Full> for ArmError {
+    fn from(full: Full) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", full.to_string())
+    }
+}
+
+impl From<InRoom> for ArmError {
+    fn from(error: InRoom) -> Self {
+        match error {
+            InRoom::Full(full) => full.into(),
+            InRoom::Body(BodyError::TooLarge { .. }) => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestContentTooLarge",
                 "The request content is too large.",
             ),
-            _ => Self::bad("InvalidRequestContent", "The request content could not be read."),
+            InRoom::Body(_) => Self::bad("InvalidRequestContent", "The request content could not be read."),
         }
     }
 }

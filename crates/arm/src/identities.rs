@@ -1,6 +1,6 @@
 //! User-assigned identities and their federated credentials (`Microsoft.ManagedIdentity`, 2023-01-31 and later).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use app::{assignments::Written, federated::NewFederatedCredential};
 use axum::{
@@ -17,7 +17,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{call::Call, error::ArmError, page};
 
 #[derive(Deserialize)]
 struct IdentityForm {
@@ -46,8 +46,8 @@ struct CredentialProperties {
 
 pub(crate) fn list(call: &Call<'_>, below: &Scope) -> Result<Response, ArmError> {
     let found = call.app.list_identities(&call.caller, below)?;
-    let value: Vec<Value> = found.iter().map(|identity| render(call, identity)).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    let key = |identity: &Arc<Resource>| identity.id.to_string().to_ascii_lowercase();
+    page::respond(call, found, key, |identity| render(call, identity))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {

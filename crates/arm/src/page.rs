@@ -1,12 +1,10 @@
 //! Lists in pages that follow each other by `nextLink`. Where a page ended is a key of the list's order, not a
 //! number, so whoever comes or goes between two pages neither hides nor doubles another.
 
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
+use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{call::Call, error::ArmError};
 
@@ -23,20 +21,37 @@ pub(crate) fn respond<T>(
     if let Some(after) = after {
         keyed.retain(|(key, _)| *key > after);
     }
-    let goes_on = keyed.len() > size;
+    let mut goes_on = keyed.len() > size;
     if goes_on {
         // Only the page itself is put in order.
         keyed.select_nth_unstable_by(size, |(one, _), (other, _)| one.cmp(other));
         keyed.truncate(size);
     }
     keyed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-    let mut answer = Map::new();
-    let value: Vec<Value> = keyed.iter().map(|(_, item)| render(item)).collect();
-    answer.insert("value".into(), value.into());
-    if let Some((last, _)) = keyed.last().filter(|_| goes_on) {
-        answer.insert("nextLink".into(), call.link_with(TOKEN, &write(last)).into());
+    let mut text = b"{\"value\":[".to_vec();
+    let mut last = None;
+    for (key, item) in &keyed {
+        // A page of large items is a short one.
+        if last.is_some() && text.len() >= MOST_BYTES {
+            goes_on = true;
+            break;
+        }
+        if last.replace(key).is_some() {
+            text.push(b',');
+        }
+        write_json(&render(item), &mut text)?;
     }
-    Ok(Json(answer).into_response())
+    text.push(b']');
+    if let Some(last) = last.filter(|_| goes_on) {
+        text.extend_from_slice(b",\"nextLink\":");
+        write_json(&call.link_with(TOKEN, &write(last)), &mut text)?;
+    }
+    text.push(b'}');
+    call.answer(text)
+}
+
+fn write_json(value: &impl Serialize, to: &mut Vec<u8>) -> Result<(), ArmError> {
+    serde_json::to_writer(to, value).map_err(|error| ArmError::App(app::Error::internal(error)))
 }
 
 fn size(call: &Call<'_>) -> Result<usize, ArmError> {
@@ -70,3 +85,5 @@ const TOKEN: &str = "$skiptoken";
 /// The form of the tokens; another one is refused.
 const FORM: &str = "1:";
 const MOST: usize = 1000;
+/// No item is begun after so many bytes.
+const MOST_BYTES: usize = 1024 * 1024;

@@ -15,7 +15,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{call::Call, error::ArmError, identities};
+use crate::{call::Call, error::ArmError, identities, page};
 
 #[derive(Deserialize)]
 struct ResourceForm {
@@ -62,8 +62,9 @@ pub(crate) fn list(call: &Call<'_>, below: &Scope) -> Result<Response, ArmError>
         }
         value
     });
-    let value: Vec<Value> = clusters.chain(plain).filter(|each| filter.takes(each)).collect();
-    Ok(Json(json!({"value": value})).into_response())
+    let all: Vec<Value> = clusters.chain(plain).filter(|each| filter.takes(each)).collect();
+    let key = |each: &Value| each.get("id").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+    page::respond(call, all, key, Value::clone)
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {

@@ -4,14 +4,9 @@
 use std::pin::Pin;
 
 use app::App;
-use axum::{
-    Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, State, rejection::BytesRejection},
-    response::Response,
-    routing::any,
-};
+use axum::{Router, body::Body, extract::State, response::Response, routing::any};
 use http::{HeaderMap, Method, Uri};
+use web::trace::RequestContext;
 
 use crate::{
     agent_pools, aliases, call::Call, check_access, clusters, credentials, deny_assignments, error::ArmError,
@@ -42,7 +37,6 @@ pub fn routes() -> Router<App> {
         .route("/providers", any(handle))
         .route("/providers/", any(handle))
         .route("/providers/{*rest}", any(handle))
-        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
 }
 
 /// The address with its first segment as [`routes`] has it; none where it is so, or is no address of this surface.
@@ -66,9 +60,10 @@ async fn handle(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    context: RequestContext,
+    body: Body,
 ) -> Response {
-    let answer = match Call::read(&app, &uri, &headers, body) {
+    let answer = match Call::read(&app, &uri, &headers, context.peer.room(), body).await {
         Ok(call) => dispatch(call, &method, uri.path()).await,
         Err(error) => Err(error),
     };
@@ -262,5 +257,3 @@ const ROUTES: &[Route] = &[
     route("PUT", RESOURCE, "/{childType}/{child}", |call| Box::pin(resources::put(call))),
     route("DELETE", RESOURCE, "/{childType}/{child}", |call| Box::pin(resources::delete(call))),
 ];
-
-const MOST_BODY_BYTES: usize = 1024 * 1024;

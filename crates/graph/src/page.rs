@@ -137,9 +137,18 @@ impl ListQuery {
         objects: impl Iterator<Item = (ObjectId, Value)>,
     ) -> Result<Value, GraphError> {
         let top = self.top.unwrap_or(100);
-        let mut page: Vec<(ObjectId, Value)> = objects.take(top + 1).collect();
-        let more = page.len() > top;
-        page.truncate(top);
+        let mut page: Vec<(ObjectId, Value)> = Vec::new();
+        let (mut more, mut bytes) = (false, 0);
+        for (id, object) in objects {
+            // A page of large objects is a short one.
+            if page.len() >= top || bytes >= MOST_BYTES {
+                more = true;
+                break;
+            }
+            let object = self.selected(object);
+            bytes += weight(&object);
+            page.push((id, object));
+        }
         let base = &app.settings().external_url;
         let mut answer = Map::new();
         answer.insert("@odata.context".into(), format!("{base}/v1.0/$metadata#{path}").into());
@@ -150,7 +159,7 @@ impl ListQuery {
         if let Some((last, _)) = page.last().filter(|_| more) {
             answer.insert("@odata.nextLink".into(), self.next(base, path, *last).into());
         }
-        let values: Vec<Value> = page.into_iter().map(|(_, object)| self.selected(object)).collect();
+        let values: Vec<Value> = page.into_iter().map(|(_, object)| object).collect();
         answer.insert("value".into(), values.into());
         Ok(Value::Object(answer))
     }
@@ -192,6 +201,18 @@ impl ListQuery {
     }
 }
 
+/// About how many bytes a value is as text.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 2,
+        Value::Array(list) => list.iter().map(weight).sum::<usize>() + 2,
+        Value::Object(members) => {
+            members.iter().map(|(name, value)| name.len() + 4 + weight(value)).sum::<usize>() + 2
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+    }
+}
+
 /// Enough of a text to know it again.
 fn cut(text: &str) -> String {
     text.chars().take(120).collect()
@@ -208,3 +229,5 @@ pub(crate) fn single(app: &App, path: &str, object: Value) -> Value {
 }
 
 const MOST_ON_A_PAGE: usize = 999;
+/// No object is begun after so many bytes.
+const MOST_BYTES: usize = 1024 * 1024;

@@ -64,6 +64,30 @@ async fn long_lists_come_in_pages_that_lose_and_repeat_nothing() {
 }
 
 #[tokio::test]
+async fn pages_of_large_items_are_short_and_lose_and_repeat_nothing() {
+    let arm = Arm::start().await;
+    let subscription: SubscriptionId = arm.site.running.installation.subscription;
+    let name = |number: usize| format!("g{number:04}");
+    let large = "x".repeat(300_000);
+    for number in 0..20 {
+        let put = arm.site.running.app.transact(|tx| {
+            tx.put(&Record::ResourceGroup(ResourceGroup {
+                subscription,
+                name: ResourceName::parse(&name(number)).unwrap(),
+                location: "local".into(),
+                tags: [("large".to_owned(), large.clone())].into(),
+                managed_by: None,
+                created: tx.now(),
+            }))
+        });
+        put.await.unwrap();
+    }
+    let path = format!("{}/resourceGroups", arm.subscription);
+    let (found, pages) = all(&arm, &path).await;
+    assert_eq!((found, pages), ((0..20).map(name).collect(), 5), "four of them are more than a megabyte");
+}
+
+#[tokio::test]
 async fn pages_and_filters_that_make_no_sense_are_refused() {
     let arm = Arm::start().await;
     let path = format!("{}/resourceGroups", arm.subscription);
