@@ -19,6 +19,9 @@ pub enum Error {
     Rule(Rule, String),
     #[error("{}", joined(.0))]
     Invalid(Vec<Problem>),
+    /// A record would hold more than one may. Surfaces say it as their protocols do.
+    #[error("{kind} of {bytes} bytes: expected at most {most}")]
+    TooLarge { kind: &'static str, bytes: usize, most: usize },
     /// No or no valid credentials. The text is for people and gives nothing away.
     #[error("{0}")]
     Unauthenticated(String),
@@ -98,7 +101,17 @@ impl From<StoreError> for Error {
             }
             StoreError::Compacted => Self::Conflict("the requested revision is no longer kept".into()),
             StoreError::Invalid(cause) => Self::Internal(cause),
-            StoreError::Unavailable(cause) => Self::Unavailable(cause),
+            // Their causes name files of the machine: those are for the log.
+            StoreError::Full(cause) => {
+                tracing::error!(cause, "nothing can be written");
+                Self::Unavailable(
+                    "the server's disk is full: nothing was changed, and what is stored is served".into(),
+                )
+            }
+            StoreError::Unavailable(cause) => {
+                tracing::error!(cause, "the store is unavailable");
+                Self::Unavailable("the server's store is unavailable: try again later".into())
+            }
             corrupt @ StoreError::Corrupt { .. } => Self::Internal(corrupt.to_string()),
         }
     }

@@ -201,6 +201,7 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
             (status, code, text)
         }
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, "BadRequest", message),
+        Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "RequestContentTooLarge", message),
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message),
         Error::Forbidden(refusal) if matches!(refusal.reason, Reason::Preflight(_)) => (
             StatusCode::FORBIDDEN,

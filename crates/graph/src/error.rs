@@ -100,7 +100,9 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
             format!("Another object with the same value already exists: {message}."),
         ),
         Error::Conflict(_) | Error::Rule(..) => (StatusCode::CONFLICT, "Request_Conflict", message),
-        Error::Invalid(_) => (StatusCode::BAD_REQUEST, "Request_BadRequest", message),
+        Error::Invalid(_) | Error::TooLarge { .. } => {
+            (StatusCode::BAD_REQUEST, "Request_BadRequest", message)
+        }
         Error::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message),
         Error::Forbidden(refusal) => (
             StatusCode::FORBIDDEN,

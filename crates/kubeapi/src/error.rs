@@ -54,6 +54,12 @@ impl From<Error> for Status {
             }
             Error::Conflict(text) | Error::Rule(_, text) => Self::new(StatusCode::CONFLICT, "Conflict", text),
             Error::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", error.to_string()),
+            // The words of the store of a real API server, which tools look for.
+            Error::TooLarge { .. } => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                format!("etcdserver: request is too large: {error}"),
+            ),
             Error::Unauthenticated(_) => Self::unauthorized(),
             Error::Forbidden(refusal) => Self::new(StatusCode::FORBIDDEN, "Forbidden", refusal.to_string())
                 .with_details(Details::default()),

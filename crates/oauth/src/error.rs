@@ -162,6 +162,7 @@ impl From<Error> for Failure {
             | Error::Conflict(_)
             | Error::Rule(..)
             | Error::Invalid(_)
+            | Error::TooLarge { .. }
             | Error::Unauthenticated(_)
             | Error::Forbidden(_)
             | Error::Internal(_) => {

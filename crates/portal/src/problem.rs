@@ -80,6 +80,7 @@ impl From<Error> for Problem {
             | Error::AlreadyExists { .. }
             | Error::Conflict(_)
             | Error::Rule(..)
+            | Error::TooLarge { .. }
             | Error::Unauthenticated(_)
             | Error::Forbidden(_)
             | Error::Internal(_) => {

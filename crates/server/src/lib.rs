@@ -18,10 +18,11 @@ pub use demo::{DemoArgs, demo};
 pub use settings::{ServeArgs, Settings};
 pub use start::{Running, start};
 
-/// `portcullis serve`: runs until it is asked to stop (SIGTERM or Ctrl-C), then drains.
+/// `portcullis serve`: runs until it is asked to stop (SIGTERM or Ctrl-C) or has to, then drains.
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = Settings::resolve(args)?;
     telemetry::start(settings.log_format)?;
+    outlive_limits().context("hearing of the limits of the process")?;
     let running = start(settings).await?;
     running.announce();
     stop_signal().await.context("waiting for a signal to stop")?;
@@ -29,11 +30,23 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     running.stop().await
 }
 
+/// A file that has become as large as the process may make it (`ulimit -f`) is an error of the write, and not the end of
+/// the process: a signal that is heard does not end it. Of a closed pipe the language's runtime sees to the same.
+fn outlive_limits() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let file_size = rustix::process::Signal::XFSZ.as_raw();
+    // What is registered once stays so, whether anybody listens or not.
+    signal(SignalKind::from_raw(file_size)).map(drop)
+}
+
+/// SIGTERM, Ctrl-C, or the first warning that the processor time allowed (`ulimit -t`) is used up.
 async fn stop_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut used_up = signal(SignalKind::from_raw(rustix::process::Signal::XCPU.as_raw()))?;
     tokio::select! {
+        _ = used_up.recv() => tracing::error!("the processor time that this process may use is used up"),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

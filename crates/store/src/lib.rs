@@ -70,7 +70,11 @@ pub enum StoreError {
     /// yet). Nothing was tried, and trying again does not help.
     #[error("invalid request to the store: {0}")]
     Invalid(String),
-    /// The store cannot serve now: disk full, in use by another process, closed. Readers of this process see nothing
+    /// There is no room: the disk is full, or the file is as large as it may be. As for `Unavailable`, and readers are
+    /// served.
+    #[error("the store has no room: {0}")]
+    Full(String),
+    /// The store cannot serve now: in use by another process, closed. Readers of this process see nothing
     /// of a commit that failed this way; only if the disk refused to take it back as well may it be there after the
     /// next start.
     #[error("the store is unavailable: {0}")]

@@ -13,6 +13,7 @@ mod directory;
 mod haste;
 mod journey;
 mod libraries;
+mod limits;
 mod login;
 mod management_groups;
 mod overage;

@@ -66,7 +66,7 @@ async fn write(store: Arc<dyn Store>, writer: u64, bytes: u64) -> Result<(), Sto
                 modified = Some(revision);
                 number += 1;
             }
-            Err(StoreError::Unavailable(problem)) => {
+            Err(StoreError::Unavailable(problem) | StoreError::Full(problem)) => {
                 say(&format!("failed {writer} {number} {problem}"));
                 if !wait_for_line().await {
                     return Ok(());

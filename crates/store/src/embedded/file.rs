@@ -285,9 +285,15 @@ pub(super) fn corrupt(path: &Path, offset: u64, problem: impl Into<String>) -> S
     StoreError::Corrupt { place: format!("{} at byte {offset}", path.display()), problem: problem.into() }
 }
 
-/// `Unavailable` because the system refused to `action` what is at `path`.
+/// `Unavailable`, or `Full`, because the system refused to `action` what is at `path`.
 pub(super) fn unavailable(path: &Path, action: &str, problem: &io::Error) -> StoreError {
-    StoreError::Unavailable(format!("cannot {action} {}: {problem}", path.display()))
+    let text = format!("cannot {action} {}: {problem}", path.display());
+    match problem.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StoreError::Full(text)
+        }
+        _ => StoreError::Unavailable(text),
+    }
 }
 
 /// How much is read from the disk at once when reading frame after frame.
