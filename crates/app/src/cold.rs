@@ -5,7 +5,19 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use store::{At, Guard, Range, Revision, StoreError, Txn, Write};
 
-use crate::{App, Error, tables};
+use crate::{
+    App, Error,
+    grants::{
+        authorization::{Allowed, Pending},
+        code::Code,
+        consent::Consent,
+        device::{Device, UserCode},
+        refresh::Family,
+    },
+    login::{KnownSources, attempts::Attempts, session::Session},
+    operations::Operation,
+    tables,
+};
 
 /// A kind of cold record.
 pub trait Cold: Serialize + DeserializeOwned + Send {
@@ -67,25 +79,24 @@ impl App {
         Err(Error::Unavailable("too many changes to one record at the same time: try again".into()))
     }
 
-    /// Up to `limit` records of a kind with their ids, after the id `after`; for jobs that clean up.
+    /// Up to `limit` records of a kind with their ids, after the id `after`; for jobs that clean up. None in place of
+    /// one that cannot be read.
     pub async fn list_cold<T: Cold>(
         &self,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<(String, T)>, Error> {
+    ) -> Result<Vec<(String, Option<T>)>, Error> {
         let prefix = tables::cold_key(T::KIND, "");
         let mut range = Range::prefix(prefix.clone()).limit(limit);
         if let Some(after) = after {
             range = range.after(tables::cold_key(T::KIND, after));
         }
         let page = self.store().read(range, At::Latest).await?;
-        page.entries
-            .iter()
-            .map(|entry| {
-                let id = entry.key.get(prefix.len()..).unwrap_or_default();
-                Ok((String::from_utf8_lossy(id).into_owned(), decode(&entry.value)?))
-            })
-            .collect()
+        let record = |entry: &store::Entry| {
+            let id = entry.key.get(prefix.len()..).unwrap_or_default();
+            (String::from_utf8_lossy(id).into_owned(), decode_stored(&entry.key, &entry.value).ok())
+        };
+        Ok(page.entries.iter().map(record).collect())
     }
 
     /// The ids of up to `limit` records of a kind that begin so.
@@ -104,16 +115,51 @@ impl App {
     async fn load_cold<T: Cold>(&self, id: &str) -> Result<Option<(T, Revision)>, Error> {
         let page = self.store().read(Range::key(tables::cold_key(T::KIND, id)), At::Latest).await?;
         let Some(entry) = page.entries.first() else { return Ok(None) };
-        Ok(Some((decode(&entry.value)?, entry.modified)))
+        Ok(Some((decode_stored(&entry.key, &entry.value)?, entry.modified)))
     }
 }
 
-fn encode<T: Serialize>(record: &T) -> Result<Bytes, Error> {
-    serde_json::to_vec(record).map(Bytes::from).map_err(Error::internal)
+/// Why a stored record cannot be read; nothing if it can, or is of a kind that is not known here.
+pub(crate) fn problem(key: &[u8], bytes: &[u8]) -> Option<String> {
+    fn of<T: Cold>(kind: &str, bytes: &[u8]) -> Option<String> {
+        (kind == T::KIND).then(|| decode::<T>(bytes).err()).flatten().map(|error| error.to_string())
+    }
+    let kind = std::str::from_utf8(key).ok()?.strip_prefix("/cold/")?.split('/').next()?;
+    of::<Attempts>(kind, bytes)
+        .or_else(|| of::<Session>(kind, bytes))
+        .or_else(|| of::<Code>(kind, bytes))
+        .or_else(|| of::<Consent>(kind, bytes))
+        .or_else(|| of::<Device>(kind, bytes))
+        .or_else(|| of::<UserCode>(kind, bytes))
+        .or_else(|| of::<Family>(kind, bytes))
+        .or_else(|| of::<Pending>(kind, bytes))
+        .or_else(|| of::<Allowed>(kind, bytes))
+        .or_else(|| of::<KnownSources>(kind, bytes))
+        .or_else(|| of::<Operation>(kind, bytes))
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(Error::internal)
+/// The stored form of a record, which is read once before it counts.
+fn encode<T: Cold>(record: &T) -> Result<Bytes, Error> {
+    let bytes = serde_json::to_vec(record).map_err(Error::internal)?;
+    if bytes.len() > tables::MOST_BYTES {
+        return Err(Error::TooLarge { kind: T::KIND, bytes: bytes.len(), most: tables::MOST_BYTES });
+    }
+    decode::<T>(&bytes)
+        .map_err(|problem| Error::Internal(format!("a record of kind {}: {problem}", T::KIND)))?;
+    Ok(bytes.into())
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}
+
+/// As [`decode`], for what is stored: the log names what cannot be read, and whoever needs it is refused.
+fn decode_stored<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, Error> {
+    decode(bytes).map_err(|problem| {
+        let record = tables::place(key);
+        tracing::error!(record, %problem, "a stored record cannot be read and is set aside: see `portcullis repair`");
+        Error::Internal(format!("stored record {record} cannot be read"))
+    })
 }
 
 const MOST_TRIES: usize = 64;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crypto::secret::Secret;
 use domain::{
     assignment::{PrincipalKind, RoleAssignment},
-    change::Record,
+    change::{Record, RecordKey},
     id::{RoleId, SubscriptionId, TenantId},
     name::{DisplayName, Upn},
     role::Stamp,
@@ -44,6 +44,12 @@ impl App {
         self.ensure_signing_key().await?;
         if let Some(known) = self.known_installation() {
             return Ok(known);
+        }
+        if self.snapshot().unreadable().next().is_some() {
+            return Err(Error::Internal(
+                "stored records cannot be read, those of the tenant or subscription among them: see `portcullis repair`"
+                    .into(),
+            ));
         }
         let first = first()?;
         let password = self.hash_new_password(Some(&first.password)).await?;
@@ -109,10 +115,24 @@ impl App {
 
     fn known_installation(&self) -> Option<Installation> {
         let snapshot = self.snapshot();
-        let tenant = snapshot.directory().tenants().min_by_key(|tenant| (tenant.created, tenant.id))?;
-        let subscription = snapshot.subscriptions().filter(|each| each.tenant == tenant.id);
-        let subscription = subscription.min_by_key(|each| (each.created, each.id))?;
-        Some(Installation { tenant: tenant.id, subscription: subscription.id, is_new: false })
+        // What cannot be read is there all the same: its id is in its key.
+        let unread: Vec<&RecordKey> = snapshot.unreadable().filter_map(|each| each.record.as_ref()).collect();
+        let first = snapshot.directory().tenants().min_by_key(|tenant| (tenant.created, tenant.id));
+        let tenant = first.map(|tenant| tenant.id).or_else(|| {
+            unread.iter().find_map(|record| match record {
+                RecordKey::Tenant(id) => Some(*id),
+                _ => None,
+            })
+        })?;
+        let subscriptions = snapshot.subscriptions().filter(|each| each.tenant == tenant);
+        let first = subscriptions.min_by_key(|each| (each.created, each.id)).map(|each| each.id);
+        let subscription = first.or_else(|| {
+            unread.iter().find_map(|record| match record {
+                RecordKey::Subscription(id) => Some(*id),
+                _ => None,
+            })
+        })?;
+        Some(Installation { tenant, subscription, is_new: false })
     }
 }
 

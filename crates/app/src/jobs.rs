@@ -101,7 +101,7 @@ impl App {
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.clone());
             for (id, record) in &page {
-                if record.expires() > now {
+                if record.as_ref().is_none_or(|record| record.expires() > now) {
                     continue;
                 }
                 // Looked at again within the swap: it may have been renewed meanwhile.

@@ -26,6 +26,7 @@ mod install;
 mod issuers;
 mod jobs;
 mod keys;
+mod limits;
 mod live;
 pub mod locks;
 pub mod login;
@@ -37,6 +38,7 @@ pub mod owners;
 mod passwords;
 pub mod precondition;
 pub mod providers;
+pub mod repair;
 pub mod resources;
 pub mod reviews;
 pub mod roles;
@@ -223,7 +225,7 @@ impl App {
             let mut tx = Tx::new(self.snapshot(), self.now(), seal, random);
             let value = body(&mut tx)?;
             let base = tx.snapshot().revision();
-            let (txn, unique) = tx.finish();
+            let (txn, unique) = tx.finish()?;
             if txn.writes.is_empty() {
                 return Ok(Committed { value, revision: base });
             }

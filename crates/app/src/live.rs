@@ -16,11 +16,16 @@ use domain::{
     change::{Change, Record},
     object::Object,
     snapshot::Snapshot,
+    unreadable::Unreadable,
 };
-use store::{At, Events, Range, Revision, Store, StoreError};
+use store::{At, Events, Key, Range, Revision, Store, StoreError};
 use tokio::sync::watch;
 
-use crate::{App, Error, sealed::Seal, tables};
+use crate::{
+    App, Error,
+    sealed::Seal,
+    tables::{self, Said},
+};
 
 /// What one committed transaction changed, with what was there before.
 #[derive(Debug)]
@@ -116,13 +121,16 @@ impl Live {
         let mut at = At::Latest;
         // Taken over all at once: one by one, the index would be folded again and again.
         let mut assignments = Vec::new();
+        let mut unreadable = Vec::new();
         let revision = loop {
             let page = store.read(range.clone(), at).await?;
             let mut changes = Vec::with_capacity(page.entries.len());
             for entry in &page.entries {
-                match tables::decode(&entry.key, Some(&entry.value), entry.modified.0, &seal)? {
-                    Some(Change::Put(Record::Assignment(assignment))) => assignments.push(assignment),
-                    change => changes.extend(change),
+                match tables::read(&entry.key, Some(&entry.value), entry.modified.0, &seal) {
+                    Said::Change(Change::Put(Record::Assignment(assignment))) => assignments.push(assignment),
+                    Said::Change(change) => changes.push(change),
+                    Said::Nothing => {}
+                    Said::Unreadable(each) => unreadable.push(each),
                 }
             }
             snapshot.apply(page.revision.0, changes);
@@ -133,6 +141,10 @@ impl Live {
             at = At::Revision(page.revision);
         };
         snapshot.put_assignments(assignments);
+        for each in unreadable {
+            warn(&each);
+            snapshot.set_aside(each);
+        }
         let events = store.watch(tables::LIVE.into(), revision).await?;
         let recent = Recent {
             batches: VecDeque::new(),
@@ -151,21 +163,30 @@ impl Live {
         Ok((live, events))
     }
 
-    /// Follows the watch until the store closes or what it says cannot be understood.
+    /// Follows the watch until the store closes. A record that cannot be read is set aside and holds up nobody else.
     pub(crate) async fn follow(&self, mut events: Events) -> Result<(), Error> {
         loop {
             let batch = events.next().await?;
-            let mut changes = Vec::with_capacity(batch.events.len());
-            let mut bytes = 0;
+            let mut news = News::default();
             for event in &batch.events {
                 let value = match &event.change {
                     store::Change::Put(value) => Some(value.as_ref()),
                     store::Change::Delete => None,
                 };
-                bytes += value.map_or(0, <[u8]>::len);
-                changes.extend(tables::decode(&event.key, value, batch.revision.0, &self.seal)?);
+                news.bytes += value.map_or(0, <[u8]>::len);
+                match tables::read(&event.key, value, batch.revision.0, &self.seal) {
+                    Said::Change(change) => news.changes.push(change),
+                    Said::Nothing => {}
+                    Said::Unreadable(each) => {
+                        warn(&each);
+                        // Watches are told that what stood there is gone.
+                        news.changes.extend(each.record.clone().map(Change::Delete));
+                        news.unreadable.push(each);
+                    }
+                }
+                news.places.push(event.key.clone());
             }
-            self.publish(batch.revision, changes, bytes);
+            self.publish(batch.revision, news);
         }
     }
 
@@ -216,8 +237,12 @@ impl Live {
         self.access_changed.load(Ordering::Acquire)
     }
 
-    fn publish(&self, revision: Revision, changes: Vec<Change>, bytes: usize) {
+    fn publish(&self, revision: Revision, news: News) {
+        let News { changes, unreadable, places, bytes } = news;
         let mut next = Snapshot::clone(&self.current.load());
+        if next.unreadable().next().is_some() {
+            places.iter().for_each(|key| next.forget_unreadable(&tables::place(key)));
+        }
         let applied = (!changes.is_empty()).then(|| {
             let previous = changes.iter().filter_map(|change| next.previous_object(change)).collect();
             let bears_on_access = changes
@@ -227,9 +252,11 @@ impl Live {
             Arc::new(Applied { revision: revision.0, changes, previous, bears_on_access, bytes })
         });
         next.apply(revision.0, changes);
+        let in_doubt = !unreadable.is_empty();
+        unreadable.into_iter().for_each(|each| next.set_aside(each));
         // In this order: whoever hears of a change decides on a snapshot that has it, and whoever is woken finds it.
         self.current.store(Arc::new(next));
-        if applied.as_ref().is_some_and(|applied| applied.bears_on_access) {
+        if in_doubt || applied.as_ref().is_some_and(|applied| applied.bears_on_access) {
             self.access_changed.store(revision.0, Ordering::Release);
         }
         self.remember(revision.0, applied);
@@ -282,6 +309,27 @@ impl Recent {
     }
 }
 
+/// What one batch of the store says.
+#[derive(Debug, Default)]
+struct News {
+    changes: Vec<Change>,
+    unreadable: Vec<Unreadable>,
+    /// All keys of which it says something.
+    places: Vec<Key>,
+    /// Of what it stores.
+    bytes: usize,
+}
+
+fn warn(unreadable: &Unreadable) {
+    let Unreadable { place, problem, effect, .. } = unreadable;
+    tracing::error!(
+        record = &**place,
+        problem,
+        %effect,
+        "a stored record cannot be read and is set aside: see `portcullis repair`"
+    );
+}
+
 impl From<Expired> for StoreError {
     fn from(Expired: Expired) -> Self {
         Self::Compacted
@@ -297,3 +345,6 @@ const REMEMBERED_CHANGES: usize = 20_000;
 const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 /// How long a writer waits for the local snapshot before it says that the state is stale.
 const CATCH_UP: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;

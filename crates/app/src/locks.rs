@@ -13,6 +13,7 @@ use domain::{
     role::Stamp,
     scope::{Scope, ScopeKind},
     snapshot::Snapshot,
+    unreadable::Effect,
 };
 
 use crate::{
@@ -41,8 +42,17 @@ pub fn check(snapshot: &Snapshot, scope: &Scope, operation: Operation) -> Result
         Operation::Write => lock.level == LockLevel::ReadOnly && lock.scope.contains(scope),
         Operation::Delete => lock.scope.contains(scope) || scope.contains(&lock.scope),
     };
-    let mut locked: Vec<String> =
-        snapshot.locks().filter(forbids).map(|lock| format!("'{}'", lock.scope)).collect();
+    // A lock that cannot be read forbids all that a lock can.
+    let unread = snapshot.unreadable().filter_map(|each| match &each.effect {
+        Effect::Changes(at)
+            if at.contains(scope) || (operation == Operation::Delete && scope.contains(at)) =>
+        {
+            Some(at)
+        }
+        _ => None,
+    });
+    let readable = snapshot.locks().filter(forbids).map(|lock| &lock.scope);
+    let mut locked: Vec<String> = readable.chain(unread).map(|scope| format!("'{scope}'")).collect();
     locked.dedup();
     if locked.is_empty() {
         return Ok(());

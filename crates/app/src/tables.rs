@@ -18,7 +18,9 @@ use domain::{
     change::{Change, Record, RecordKey},
     group::Membership,
     id::{ClusterId, Id},
+    nesting,
     object::{Object, ObjectKey},
+    unreadable::Unreadable,
 };
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -37,6 +39,12 @@ struct Stored {
     v: u32,
     #[serde(flatten)]
     record: Record,
+}
+
+/// The version of a stored record alone.
+#[derive(Deserialize)]
+struct Form {
+    v: u32,
 }
 
 /// Reads the version and then the record straight from the text. What serde derives for a flattened member would hold
@@ -121,39 +129,123 @@ pub(crate) fn encode(record: &Record, seal: &Seal) -> Result<Bytes, Error> {
     bytes.map(Bytes::from).map_err(Error::internal)
 }
 
-/// Reads one event of the live records. `None`: a key that the snapshot does not hold.
+/// The stored form of a record that can be read again: what could not be is refused before it is committed.
+pub(crate) fn encode_readable(record: &Record, key: &Bytes, seal: &Seal) -> Result<Bytes, Error> {
+    let kept = match record {
+        Record::Object(object) => {
+            // Of JSON as it is, depth is all that the parser refuses: no need to read all of it again.
+            if let Some(place) = nesting::beyond(&object.value, nesting::DEEPEST_STORED) {
+                return Err(too_deep(&place));
+            }
+            let bytes = encode(record, seal)?;
+            let ending = object.value.pointer("/metadata/deletionTimestamp").is_some();
+            // What is sealed counts as it was before.
+            let counted = if is_sealed(&object.key) { bytes.len() / 4 * 3 } else { bytes.len() };
+            check_size("an object", counted, if ending { MOST_BYTES + ENDING_BYTES } else { MOST_BYTES })?;
+            return Ok(bytes);
+        }
+        record => encode(record, seal)?,
+    };
+    check_size("a record", kept.len(), MOST_BYTES)?;
+    match decode(key, Some(&kept), 0, seal) {
+        Ok(Some(Change::Put(read))) if read.key() == record.key() => Ok(kept),
+        Ok(_) => Err(Error::Internal(format!("{} is read as another record", key.escape_ascii()))),
+        Err(problem) => {
+            let value = serde_json::to_value(record).map_err(Error::internal)?;
+            match nesting::beyond(&value, nesting::DEEPEST_STORED) {
+                Some(place) => Err(too_deep(&place)),
+                None => Err(damaged(key, problem)),
+            }
+        }
+    }
+}
+
+/// What an event of the live records says.
+pub(crate) enum Said {
+    Change(Change),
+    /// Of a key that the snapshot does not hold.
+    Nothing,
+    /// It cannot be read.
+    Unreadable(Unreadable),
+}
+
+pub(crate) fn read(key: &[u8], value: Option<&[u8]>, revision: u64, seal: &Seal) -> Said {
+    match decode(key, value, revision, seal) {
+        Ok(Some(change)) => Said::Change(change),
+        Ok(None) => Said::Nothing,
+        Err(problem) => match value {
+            Some(text) => Said::Unreadable(Unreadable::new(&place(key), known_key(key), text, problem)),
+            // Whatever it was, it is gone.
+            None => Said::Nothing,
+        },
+    }
+}
+
+/// The key of a stored record as a text.
+pub(crate) fn place(key: &[u8]) -> String {
+    match std::str::from_utf8(key) {
+        Ok(text) => text.to_owned(),
+        Err(_) => key.escape_ascii().to_string(),
+    }
+}
+
+/// Reads one event of the live records. `None`: a key that the snapshot does not hold. The error says why the record
+/// cannot be read.
 pub(crate) fn decode(
     key: &[u8],
     value: Option<&[u8]>,
     revision: u64,
     seal: &Seal,
-) -> Result<Option<Change>, Error> {
-    let text = std::str::from_utf8(key).map_err(|_| damaged(key, "the key is not UTF-8"))?;
+) -> Result<Option<Change>, String> {
+    let text = std::str::from_utf8(key).map_err(|_| "the key is not UTF-8")?;
     if let Some(place) = text.strip_prefix(ACCESS_OBJECT).or_else(|| text.strip_prefix(PLAIN_OBJECT)) {
-        let object_key = parse_object_key(place).ok_or_else(|| damaged(key, "not an object's key"))?;
+        let object_key = parse_object_key(place).ok_or("not an object's key")?;
         let Some(value) = value else { return Ok(Some(Change::Delete(RecordKey::Object(object_key)))) };
         let value = match is_sealed(&object_key) {
             true => {
-                let Sealed { sealed } = serde_json::from_slice(value).map_err(|error| damaged(key, error))?;
-                let plain = seal.open(&object_place(&object_key), &sealed)?;
+                let Sealed { sealed } = serde_json::from_slice(value).map_err(|error| error.to_string())?;
+                let plain =
+                    seal.open(&object_place(&object_key), &sealed).map_err(|error| error.to_string())?;
                 serde_json::from_slice(plain.expose())
             }
             false => serde_json::from_slice(value),
         };
-        let value = value.map_err(|error| damaged(key, error))?;
+        let value = value.map_err(|error| error.to_string())?;
         let object = Object { key: object_key, revision, value: Arc::new(value) };
         return Ok(Some(Change::Put(Record::Object(object))));
     }
     let Some(place) = text.strip_prefix(ACCESS) else { return Ok(None) };
     let Some(value) = value else {
-        let key = parse_record_key(place).ok_or_else(|| damaged(key, "an unknown kind of record"))?;
-        return Ok(Some(Change::Delete(key)));
+        return Ok(Some(Change::Delete(parse_record_key(place).ok_or("an unknown kind of record")?)));
     };
-    let stored: Stored = serde_json::from_slice(value).map_err(|error| damaged(key, error))?;
+    let newer = |v: u32| format!("stored form {v} is newer than this program");
+    let stored: Stored =
+        serde_json::from_slice(value).map_err(|error| match serde_json::from_slice(value) {
+            // What a later release writes may be of no kind that is known here.
+            Ok(Form { v }) if v > 1 => newer(v),
+            _ => error.to_string(),
+        })?;
     if stored.v != 1 {
-        return Err(damaged(key, format!("stored form {} is newer than this program", stored.v)));
+        return Err(newer(stored.v));
     }
     Ok(Some(Change::Put(stored.record)))
+}
+
+/// The record that a key stands for, whatever is stored there.
+fn known_key(key: &[u8]) -> Option<RecordKey> {
+    let text = std::str::from_utf8(key).ok()?;
+    match text.strip_prefix(ACCESS_OBJECT).or_else(|| text.strip_prefix(PLAIN_OBJECT)) {
+        Some(place) => parse_object_key(place).map(RecordKey::Object),
+        None => parse_record_key(text.strip_prefix(ACCESS)?),
+    }
+}
+
+fn check_size(kind: &'static str, bytes: usize, most: usize) -> Result<(), Error> {
+    if bytes > most { Err(Error::TooLarge { kind, bytes, most }) } else { Ok(()) }
+}
+
+fn too_deep(place: &str) -> Error {
+    Error::invalid("", format!("nested deeper than {} levels at {place}", nesting::DEEPEST_STORED))
 }
 
 fn object_place(key: &ObjectKey) -> String {
@@ -215,6 +307,10 @@ fn damaged(key: &[u8], problem: impl ToString) -> Error {
     Error::Internal(format!("stored record {} cannot be read: {}", key.escape_ascii(), problem.to_string()))
 }
 
+/// Of one record: what etcd takes at its default limits, and room beside it.
+pub(crate) const MOST_BYTES: usize = 1_536 * 1024 - ENDING_BYTES;
+/// So much more for an object that ends and says so: what could be made can be deleted.
+const ENDING_BYTES: usize = 16 * 1024;
 const ACCESS_OBJECT: &str = "/live/access/object/";
 const PLAIN_OBJECT: &str = "/live/object/";
 

@@ -18,7 +18,7 @@ use domain::{
 use jiff::Timestamp;
 use store::{Guard, Range, Revision, Txn, Write};
 
-use crate::{Error, authorize, caller::Caller, sealed::Seal, tables};
+use crate::{Error, authorize, caller::Caller, limits, sealed::Seal, tables};
 
 /// What a transaction's body has made, once it is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct Tx {
     unique: Vec<(&'static str, String)>,
     seal: Arc<Seal>,
     random: Arc<dyn Random>,
+    /// What keeps it from being committed, found where nothing could be answered.
+    refused: Option<Error>,
 }
 
 impl Tx {
@@ -48,7 +50,8 @@ impl Tx {
     ) -> Self {
         let since = Revision(snapshot.revision());
         let guards = vec![Guard::Unchanged(Range::prefix(tables::ACCESS), since)];
-        Self { snapshot, now, guards, writes: BTreeMap::new(), unique: Vec::new(), seal, random }
+        let (writes, unique) = (BTreeMap::new(), Vec::new());
+        Self { snapshot, now, guards, writes, unique, seal, random, refused: None }
     }
 
     /// The state that this transaction builds on. Its own writes are not in it.
@@ -86,8 +89,9 @@ impl Tx {
     /// Writes a record that must not exist yet.
     pub fn create(&mut self, record: &Record) -> Result<(), Error> {
         let key = tables::key(&record.key());
+        let value = self.encode(record, &key)?;
         self.guards.push(Guard::Absent(key.clone()));
-        self.write(key, Some(tables::encode(record, &self.seal)?));
+        self.write(key, Some(value));
         Ok(())
     }
 
@@ -96,15 +100,36 @@ impl Tx {
     pub fn put(&mut self, record: &Record) -> Result<(), Error> {
         let record_key = record.key();
         let key = tables::key(&record_key);
+        let value = self.encode(record, &key)?;
         self.guard_object(&record_key, &key);
-        self.write(key, Some(tables::encode(record, &self.seal)?));
+        self.write(key, Some(value));
         Ok(())
     }
 
+    /// Deletes a record, and with it the parts of it that cannot be read. What is itself set aside stays, and so does
+    /// a resource group in which there is something that nobody could look at: the transaction is refused then.
     pub fn delete(&mut self, record_key: &RecordKey) {
         let key = tables::key(record_key);
+        if self.snapshot.unreadable().next().is_some() {
+            self.delete_unreadable_parts(record_key);
+            let within = self.snapshot.unreadable().find(|each| each.may_be_within(record_key));
+            let refused = self.check_readable(&key).err().or_else(|| {
+                within.map(|each| {
+                    Error::Conflict(format!(
+                        "{} cannot be read and may be in it: an operator has to repair it first",
+                        each.place
+                    ))
+                })
+            });
+            self.refused = self.refused.take().or(refused);
+        }
         self.guard_object(record_key, &key);
         self.write(key, None);
+    }
+
+    /// Whether the record cannot be read, so that nothing can be written in its place.
+    pub fn is_set_aside(&self, record_key: &RecordKey) -> bool {
+        self.check_readable(&tables::key(record_key)).is_err()
     }
 
     /// Takes a name of a kind (`upn`, `cluster`, ...) that only one record may have. The error of a name that
@@ -126,12 +151,53 @@ impl Tx {
         self.write(tables::unique_key(kind, name), None);
     }
 
-    pub(crate) fn finish(self) -> (Txn, Vec<(&'static str, String)>) {
+    pub(crate) fn finish(self) -> Result<(Txn, Vec<(&'static str, String)>), Error> {
+        if let Some(refused) = self.refused {
+            return Err(refused);
+        }
         let writes = self.writes.into_iter().map(|(key, value)| match value {
             Some(value) => Write::Put(key, value),
             None => Write::Delete(key),
         });
-        (Txn { guards: self.guards, writes: writes.collect() }, self.unique)
+        Ok((Txn { guards: self.guards, writes: writes.collect() }, self.unique))
+    }
+
+    /// The stored form of what may be stored at the key.
+    fn encode(&self, record: &Record, key: &Bytes) -> Result<Bytes, Error> {
+        self.check_readable(key)?;
+        if key.len() > store::MAX_KEY_BYTES {
+            return Err(Error::TooLarge { kind: "a name", bytes: key.len(), most: store::MAX_KEY_BYTES });
+        }
+        limits::check(&self.snapshot, record)?;
+        match tables::encode_readable(record, key, &self.seal) {
+            // What an earlier release let grow larger can still be changed, and shrink.
+            Err(Error::TooLarge { kind, bytes, most }) => {
+                let old = limits::find(&self.snapshot, record);
+                let old = old.map(|old| tables::encode(&old, &self.seal)).transpose()?;
+                match old {
+                    Some(old) if old.len() >= bytes => tables::encode(record, &self.seal),
+                    _ => Err(Error::TooLarge { kind, bytes, most }),
+                }
+            }
+            encoded => encoded,
+        }
+    }
+
+    /// A key at which there is a record that cannot be read stays taken.
+    fn check_readable(&self, key: &Bytes) -> Result<(), Error> {
+        match self.snapshot.unreadable_at(&tables::place(key)) {
+            None => Ok(()),
+            Some(_) => Err(Error::Conflict(
+                "what is stored there cannot be read and is not written over: an operator has to repair it"
+                    .into(),
+            )),
+        }
+    }
+
+    fn delete_unreadable_parts(&mut self, whole: &RecordKey) {
+        let parts = self.snapshot.unreadable().filter(|each| each.is_part_of(whole));
+        let keys: Vec<Bytes> = parts.map(|each| Bytes::from(each.place.as_bytes().to_vec())).collect();
+        keys.into_iter().for_each(|key| self.write(key, None));
     }
 
     fn write(&mut self, key: Bytes, value: Option<Bytes>) {

@@ -102,7 +102,10 @@ impl<'a> Call<'a> {
         if !self.body.trim_ascii_start().starts_with(b"{") {
             return Err(invalid("expected a JSON object"));
         }
-        serde_json::from_slice(&self.body).map_err(|error| invalid(&error.to_string()))
+        web::body::parse_json(&self.body).map_err(|error| match error {
+            web::body::BodyError::Malformed(problem) => invalid(&problem),
+            error => invalid(&error.to_string()),
+        })
     }
 
     /// What the path has where its template has `{name}`.

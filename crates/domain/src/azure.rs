@@ -48,6 +48,7 @@ use crate::{
     name::ResourceName,
     role::{RoleDefinition, RoleKind},
     scope::Scope,
+    unreadable::Doubt,
 };
 use actions::KnownActions;
 use denies::Denies;
@@ -69,6 +70,8 @@ pub struct Policy {
     memo: Arc<Memo>,
     /// Renewed by every change of what is decided by.
     mark: Mark,
+    /// Absent: everything could be read.
+    doubt: Option<Arc<Doubt>>,
 }
 
 /// Who asks: an object of the directory and all groups that it is in, nested ones included.
@@ -99,6 +102,7 @@ impl Policy {
             hierarchy: Hierarchy::default(),
             memo: Arc::default(),
             mark: Arc::default(),
+            doubt: None,
         }
     }
 
@@ -186,6 +190,20 @@ impl Policy {
     pub fn remove_subscription(&mut self, id: SubscriptionId) {
         self.hierarchy.remove_subscription(id);
         self.changed();
+    }
+
+    /// Says what is refused because a record cannot be read that might refuse it.
+    pub fn set_doubt(&mut self, doubt: Doubt) {
+        self.doubt = (!doubt.is_empty()).then(|| Arc::new(doubt));
+    }
+
+    /// Whether nothing may be allowed to the caller at the scope, as a refusal could not be read.
+    fn is_in_doubt(&self, caller: &Caller, scope: &Scope) -> bool {
+        let Some(doubt) = &self.doubt else { return false };
+        let names = |id: &ObjectId| doubt.principals.contains(id);
+        names(&caller.object_id)
+            || caller.groups.iter().any(names)
+            || doubt.scopes.iter().any(|above| self.hierarchy.is_below(scope, above))
     }
 
     /// Whether so many changes wait beside the index's base that decisions begin to feel them.

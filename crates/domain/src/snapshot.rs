@@ -24,6 +24,7 @@ use crate::{
     review::ClusterAccess,
     scope::Scope,
     subscription::{ResourceGroup, Subscription},
+    unreadable::{Doubt, Effect, Unreadable},
 };
 
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Snapshot {
     signing_keys: OrdMap<String, Arc<SigningKey>>,
     rbac: HashMap<ClusterId, kube::Policy>,
     objects: OrdMap<ObjectKey, Arc<Object>>,
+    /// By the place where they are stored.
+    unreadable: OrdMap<Arc<str>, Arc<Unreadable>>,
 }
 
 impl Snapshot {
@@ -63,6 +66,7 @@ impl Snapshot {
             signing_keys: OrdMap::new(),
             rbac: HashMap::new(),
             objects: OrdMap::new(),
+            unreadable: OrdMap::new(),
         }
     }
 
@@ -261,6 +265,50 @@ impl Snapshot {
             }
         }
         self.revision = revision;
+        if !self.unreadable.is_empty() {
+            self.renew_doubt();
+        }
+    }
+
+    /// Stored records that cannot be read, in the order of their places.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Arc<Unreadable>> {
+        self.unreadable.values()
+    }
+
+    /// The record at a place, if it is one that cannot be read.
+    pub fn unreadable_at(&self, place: &str) -> Option<&Arc<Unreadable>> {
+        self.unreadable.get(place)
+    }
+
+    /// Sets a record aside that cannot be read: what stood in its place is gone, and what it may refuse is refused.
+    pub fn set_aside(&mut self, unreadable: Unreadable) {
+        if let Some(record) = &unreadable.record {
+            self.delete(record);
+        }
+        self.unreadable.insert(unreadable.place.clone(), Arc::new(unreadable));
+        self.renew_doubt();
+    }
+
+    /// For a place of which there is news: whatever is there now can be read, or is gone.
+    pub fn forget_unreadable(&mut self, place: &str) {
+        if self.unreadable.remove(place).is_some() {
+            self.renew_doubt();
+        }
+    }
+
+    fn renew_doubt(&mut self) {
+        let mut doubt = Doubt::default();
+        for unreadable in self.unreadable.values() {
+            match &unreadable.effect {
+                Effect::Itself | Effect::Changes(_) => {}
+                Effect::Scope(scope) => doubt.scopes.push(scope.clone()),
+                Effect::Principal(id) => {
+                    doubt.principals.insert(*id);
+                }
+                Effect::Members(group) => doubt.principals.extend(self.directory.members(*group)),
+            }
+        }
+        self.azure.set_doubt(doubt);
     }
 
     /// The role assignments of a whole state that is being read, beside what [`Snapshot::apply`] has taken over of it.

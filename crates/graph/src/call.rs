@@ -50,9 +50,12 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
                 _ => GraphError::bad("The request body could not be read."),
             })?;
         Authenticated::from_request_parts(&mut parts, app).await?;
-        let parsed = serde_json::from_slice(&bytes);
-        parsed
-            .map(Self)
-            .map_err(|error| GraphError::bad(format!("The request body is not what was expected: {error}.")))
+        web::body::parse_json(&bytes).map(Self).map_err(|error| {
+            let problem = match error {
+                web::body::BodyError::Malformed(problem) => problem,
+                error => error.to_string(),
+            };
+            GraphError::bad(format!("The request body is not what was expected: {problem}."))
+        })
     }
 }

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use domain::nesting;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// A parsed document.
@@ -18,37 +19,46 @@ pub struct Document {
 
 /// Parses one document; nothing may follow it. The error is a sentence for the client.
 pub fn parse(body: &[u8]) -> Result<Document, String> {
+    if let Some(place) = web::body::too_deep(body) {
+        return Err(too_deep(&place));
+    }
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let seed = Seed { depth: 0, path: String::new(), duplicates: &mut duplicates };
-    let value = seed.deserialize(&mut deserializer).map_err(|error| explain(&error))?;
-    deserializer.end().map_err(|error| explain(&error))?;
+    let seed = Seed { path: String::new(), duplicates: &mut duplicates };
+    let value = seed.deserialize(&mut deserializer).map_err(|error| error.to_string())?;
+    deserializer.end().map_err(|error| error.to_string())?;
     Ok(Document { value, duplicates })
 }
 
-/// How deep lists and objects may be nested.
-pub const MAXIMUM_DEPTH: usize = 128;
-pub const MAXIMUM_DUPLICATES: usize = 16;
-
-fn explain(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    if text.starts_with("recursion limit exceeded") || text.starts_with(TOO_DEEP) {
-        return format!("{TOO_DEEP} than {MAXIMUM_DEPTH} levels");
-    }
-    text
+/// Refuses what is nested deeper than a document that [`parse`] takes: what came in another form, or what a patch has
+/// made of an object, which is `allowed` to stay as deep as it was.
+pub fn check_depth(value: &Value, allowed: usize) -> Result<(), String> {
+    nesting::beyond(value, MAXIMUM_DEPTH.max(allowed)).map_or(Ok(()), |place| Err(too_deep(&place)))
 }
 
-const TOO_DEEP: &str = "the document is nested deeper";
+/// How deep lists and objects may be nested.
+pub const MAXIMUM_DEPTH: usize = web::body::DEEPEST;
+pub const MAXIMUM_DUPLICATES: usize = 16;
+/// Of a path that is kept to be shown.
+const MAXIMUM_PATH: usize = 512;
+
+fn too_deep(place: &str) -> String {
+    format!("the document is nested deeper than {MAXIMUM_DEPTH} levels at {place}")
+}
 
 struct Seed<'a> {
-    depth: usize,
     path: String,
     duplicates: &'a mut Vec<String>,
 }
 
 impl Seed<'_> {
-    fn inner<E: de::Error>(&self) -> Result<usize, E> {
-        if self.depth >= MAXIMUM_DEPTH { Err(E::custom(TOO_DEEP)) } else { Ok(self.depth + 1) }
+    /// The path of a member. Names may be long and many are below them: what nobody would read is not kept.
+    fn path_to(&self, member: impl fmt::Display) -> String {
+        match self.path.len() {
+            _ if self.duplicates.len() >= MAXIMUM_DUPLICATES => String::new(),
+            MAXIMUM_PATH.. => self.path.chars().take(MAXIMUM_PATH).collect(),
+            _ => format!("{}{member}", self.path),
+        }
     }
 }
 
@@ -96,15 +106,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let depth = self.inner()?;
         let mut list = Vec::new();
         loop {
-            let path = if self.duplicates.len() < MAXIMUM_DUPLICATES {
-                format!("{}[{}]", self.path, list.len())
-            } else {
-                String::new()
-            };
-            match access.next_element_seed(Seed { depth, path, duplicates: self.duplicates })? {
+            let path = self.path_to(format_args!("[{}]", list.len()));
+            match access.next_element_seed(Seed { path, duplicates: self.duplicates })? {
                 Some(value) => list.push(value),
                 None => return Ok(Value::Array(list)),
             }
@@ -112,14 +117,14 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let depth = self.inner()?;
         let mut object = Map::new();
         while let Some(key) = access.next_key::<String>()? {
-            let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
+            let dot = if self.path.is_empty() { "" } else { "." };
+            let path = self.path_to(format_args!("{dot}{key}"));
             if object.contains_key(&key) && self.duplicates.len() < MAXIMUM_DUPLICATES {
                 self.duplicates.push(path.clone());
             }
-            let value = access.next_value_seed(Seed { depth, path, duplicates: self.duplicates })?;
+            let value = access.next_value_seed(Seed { path, duplicates: self.duplicates })?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))
@@ -139,12 +144,24 @@ mod tests {
 
     #[test]
     fn deep_nesting_is_refused_with_a_clear_text() {
-        for depth in [129, 10_000, 1_000_000] {
-            let body = "[".repeat(depth);
-            assert_eq!(parse(body.as_bytes()).unwrap_err(), "the document is nested deeper than 128 levels");
+        let place = "/0".repeat(64);
+        let told = format!("the document is nested deeper than 64 levels at {place}");
+        for depth in [65, 128, 10_000, 1_000_000] {
+            assert_eq!(parse("[".repeat(depth).as_bytes()).unwrap_err(), told);
         }
-        let fine = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-        assert!(parse(fine.as_bytes()).is_ok());
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let fine = parse(nested(64).as_bytes()).unwrap().value;
+        assert_eq!(check_depth(&fine, 0), Ok(()));
+        let deeper = serde_json::from_str::<Value>(&nested(65)).unwrap();
+        assert_eq!(check_depth(&deeper, 0), Err(told));
+        assert_eq!(check_depth(&deeper, 65), Ok(()));
+    }
+
+    /// A name of a megabyte with a list of a million below it would be copied a million times.
+    #[test]
+    fn long_names_are_not_carried_along() {
+        let seed = Seed { path: "n".repeat(1_000_000), duplicates: &mut Vec::new() };
+        assert_eq!(seed.path_to("[7]").len(), MAXIMUM_PATH);
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub fn decode_body(
             json::Document { value: decoded.value, duplicates: Vec::new() }
         }
     };
+    // Of the other forms nothing has looked at the depth yet.
+    json::check_depth(&document.value, 0).map_err(|error| unrecognized(&error))?;
     shape(document, expected, validation)
 }
 

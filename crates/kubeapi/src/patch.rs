@@ -4,7 +4,8 @@
 //! object like any other: shape, defaults and meaning are checked after it. Server-side apply is not a patch in
 //! this sense and lives in `apply`.
 
-use json_patch::PatchOperation;
+use domain::nesting;
+use json_patch::{PatchOperation, jsonptr};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -98,10 +99,11 @@ impl Patch {
     }
 }
 
-/// One by one, so that `copy` cannot double the object over and over.
+/// One by one, so that `copy` cannot double the object over and over, in size or in depth.
 fn apply_operations(object: &Value, operations: &[PatchOperation]) -> Result<Value, PatchError> {
     let mut patched = object.clone();
     let mut copied = 0;
+    let mut depths = Depths { most: json::MAXIMUM_DEPTH.max(nesting::depth(object)), visited: 0 };
     for operation in operations {
         if let PatchOperation::Copy(copy) = operation {
             let size = patched.pointer(copy.from.as_str()).map_or(0, |value| value.to_string().len());
@@ -112,14 +114,61 @@ fn apply_operations(object: &Value, operations: &[PatchOperation]) -> Result<Val
                 )));
             }
         }
+        match operation {
+            PatchOperation::Add(add) => depths.check(&add.path, Some(&add.value))?,
+            PatchOperation::Replace(replace) => depths.check(&replace.path, Some(&replace.value))?,
+            PatchOperation::Copy(copy) => depths.check(&copy.path, patched.pointer(copy.from.as_str()))?,
+            PatchOperation::Move(moved) => depths.check(&moved.path, patched.pointer(moved.from.as_str()))?,
+            PatchOperation::Remove(_) | PatchOperation::Test(_) => {}
+        }
         json_patch::patch(&mut patched, std::slice::from_ref(operation))
             .map_err(|error| PatchError::Inapplicable(error.to_string()))?;
     }
     Ok(patched)
 }
 
+/// How deep an object may become between two operations, and how much was looked at to find out.
+struct Depths {
+    most: usize,
+    visited: usize,
+}
+
+impl Depths {
+    /// Refuses a value that would be too deep at its place.
+    fn check(&mut self, place: &jsonptr::Pointer, value: Option<&Value>) -> Result<(), PatchError> {
+        let depth = place.count() + value.map_or(0, |value| self.depth(value));
+        if depth > self.most {
+            let place: String = place.as_str().chars().take(200).collect();
+            return Err(PatchError::Inapplicable(format!(
+                "the patch nests the object deeper than {} levels at {place:?}",
+                self.most
+            )));
+        }
+        if self.visited > MAXIMUM_VISITED {
+            return Err(PatchError::Inapplicable(format!(
+                "the patch adds, copies and moves more than {MAXIMUM_VISITED} values"
+            )));
+        }
+        Ok(())
+    }
+
+    fn depth(&mut self, value: &Value) -> usize {
+        self.visited += 1;
+        if self.visited > MAXIMUM_VISITED {
+            return 0;
+        }
+        let inner = match value {
+            Value::Array(list) => list.iter().map(|each| self.depth(each)).max(),
+            Value::Object(members) => members.values().map(|each| self.depth(each)).max(),
+            _ => return 0,
+        };
+        inner.unwrap_or(0) + 1
+    }
+}
+
 const MAXIMUM_OPERATIONS: usize = 10_000;
 const MAXIMUM_COPIED_BYTES: usize = 3 * 1024 * 1024;
+const MAXIMUM_VISITED: usize = 10_000_000;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,9 @@ enum Command {
     /// Run the server; with no arguments at all it makes everything that it needs
     #[command(after_help = SERVE_EXAMPLES)]
     Serve(server::ServeArgs),
+    /// Show the stored records that cannot be read, and take one out or mend it; the server must not run
+    #[command(after_help = REPAIR_EXAMPLES)]
+    Repair(server::RepairArgs),
     /// Show the whole product in one walk, in a temporary directory
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(server::DemoArgs),
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     match command {
         Command::Serve(arguments) => run(server::serve(arguments)),
+        Command::Repair(arguments) => run(server::repair(arguments)),
         Command::Demo(arguments) => run(server::demo(arguments)),
         Command::Client(command) => cli::run(command),
         Command::Completion(arguments) => {
@@ -86,6 +90,12 @@ Examples:
   portcullis serve
   portcullis serve --data-dir /var/lib/portcullis --listen 0.0.0.0:8443 --external-url https://access.example.org
   portcullis serve --config /etc/portcullis.toml";
+
+const REPAIR_EXAMPLES: &str = "\
+Examples:
+  portcullis repair --data-dir /var/lib/portcullis
+  portcullis repair --remove /live/access/group/6f1e2b7a-0000-4000-8000-00000000000a > removed.json
+  portcullis repair --replace /live/access/group/6f1e2b7a-0000-4000-8000-00000000000a --with mended.json";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

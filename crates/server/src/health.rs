@@ -2,6 +2,7 @@
 
 use app::App;
 use axum::{Router, extract::State, response::Response};
+use domain::{scope::Scope, snapshot::Snapshot, unreadable::Effect};
 use http::StatusCode;
 use web::{
     page::plain,
@@ -31,10 +32,26 @@ async fn live() -> Response {
 async fn ready(State(app): State<App>) -> Response {
     match app.store_status().await {
         Ok(_) if app.is_stale() => plain(StatusCode::SERVICE_UNAVAILABLE, "the state is stale"),
-        Ok(_) => plain(StatusCode::OK, "ok"),
+        Ok(_) => plain(StatusCode::OK, set_aside(&app.snapshot())),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the store is unavailable")
         }
     }
+}
+
+/// What anybody may know of records that cannot be read: how many, and whether all decisions suffer. The rest is in the
+/// log. The others are served, so the server is ready.
+fn set_aside(snapshot: &Snapshot) -> String {
+    let count = snapshot.unreadable().count();
+    if count == 0 {
+        return "ok".to_owned();
+    }
+    let records = if count == 1 { "record cannot be read and is" } else { "records cannot be read and are" };
+    let everything = Effect::Scope(Scope::root());
+    let effect = match snapshot.unreadable().any(|each| each.effect == everything) {
+        true => ": everything that Azure RBAC decides is refused",
+        false => "",
+    };
+    format!("ok, but {count} stored {records} set aside{effect}; the log names each")
 }

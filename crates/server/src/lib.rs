@@ -7,6 +7,7 @@ mod health;
 pub mod metrics;
 mod outside;
 mod recover;
+mod repair;
 pub mod settings;
 pub mod start;
 pub mod telemetry;
@@ -15,6 +16,7 @@ mod transport;
 use anyhow::Context;
 
 pub use demo::{DemoArgs, demo};
+pub use repair::{RepairArgs, repair};
 pub use settings::{ServeArgs, Settings};
 pub use start::{Running, start};
 

@@ -64,6 +64,12 @@ fn write_all(text: &mut String, app: &App, counts: &Counts) -> std::fmt::Result 
     }
     writeln!(
         text,
+        "# HELP portcullis_unreadable_records Stored records that cannot be read and are set aside."
+    )?;
+    writeln!(text, "# TYPE portcullis_unreadable_records gauge")?;
+    writeln!(text, "portcullis_unreadable_records {}", snapshot.unreadable().count())?;
+    writeln!(
+        text,
         "# HELP portcullis_requests_total Requests answered.\n# TYPE portcullis_requests_total counter"
     )?;
     for surface in counts.surfaces() {

@@ -122,7 +122,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     }
 
     let tls = Tls::new(certificate)?;
-    tls.trust(client_authorities(&app)?)?;
+    tls.trust(client_authorities(&app))?;
     let counts = Arc::new(Counts::new(&SURFACES, surface_of));
     let metrics_listener = TcpListener::bind(settings.metrics_listen)
         .await
@@ -290,13 +290,21 @@ async fn certificate(settings: &Settings, own: OwnTls) -> anyhow::Result<Certifi
 }
 
 /// The authorities of all clusters, by the cluster's id.
-fn client_authorities(app: &App) -> anyhow::Result<Vec<ClientAuthority>> {
+fn client_authorities(app: &App) -> Vec<ClientAuthority> {
     let snapshot = app.snapshot();
-    let authority = |cluster: &Arc<domain::cluster::Cluster>| {
-        let certificate = crypto::cert::Certificate::from_pem(&cluster.authority.certificate_pem)?;
-        Ok(ClientAuthority { name: cluster.id.to_string().into(), certificate: certificate.der })
+    // One that cannot be read vouches for nobody, and is no reason not to serve the others.
+    let authority = |cluster: &Arc<domain::cluster::Cluster>| match crypto::cert::Certificate::from_pem(
+        &cluster.authority.certificate_pem,
+    ) {
+        Ok(certificate) => {
+            Some(ClientAuthority { name: cluster.id.to_string().into(), certificate: certificate.der })
+        }
+        Err(error) => {
+            tracing::error!(cluster.id = %cluster.id, %error, "the authority of a cluster cannot be read");
+            None
+        }
     };
-    snapshot.clusters().map(authority).collect()
+    snapshot.clusters().filter_map(authority).collect()
 }
 
 /// Keeps the hints and the trust of the TLS handshake in step with the clusters that exist.
@@ -314,8 +322,7 @@ async fn keep_trust(app: App, tls: Tls, mut stopping: watch::Receiver<bool>) {
         if current == known {
             continue;
         }
-        let trusted = client_authorities(&app).and_then(|authorities| Ok(tls.trust(authorities)?));
-        match trusted {
+        match tls.trust(client_authorities(&app)) {
             Ok(()) => known = current,
             Err(error) => tracing::error!(%error, "the authorities of clusters could not be taken over"),
         }

@@ -8,6 +8,7 @@
 //! async fn put(Json(role, _): Json<RoleBody>) -> Result<Response, Error> { ... }
 //! ```
 
+mod depth;
 mod form;
 mod json;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+pub use depth::{DEEPEST, too_deep};
 pub use form::{Form, FormFields, Repeated};
 pub use json::{Json, parse_json};
 
@@ -38,8 +40,9 @@ pub enum BodyError {
     /// The client has gone away, cancelled the request, or sent less than it said.
     #[error("the body ended before it was complete")]
     Incomplete,
-    #[error("the body is nested deeper than {limit} levels")]
-    TooDeep { limit: usize },
+    /// `place` is a JSON pointer.
+    #[error("the body is nested deeper than {limit} levels at {place}")]
+    TooDeep { limit: usize, place: String },
     #[error("the body is of type \"{found}\" where {expected} was expected")]
     MediaType { found: String, expected: &'static str },
     /// Not in the form that its type demands, or not what was asked for. The text is safe to show.

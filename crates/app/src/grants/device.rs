@@ -234,7 +234,9 @@ impl App {
             let page = self.list_cold::<Device>(after.as_deref(), PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(found) };
             after = Some(last.clone());
-            let pending = page.into_iter().filter(|(_, device)| matches!(device.state, State::Pending));
+            // What cannot be read waits for nobody.
+            let readable = page.into_iter().filter_map(|(id, device)| Some((id, device?)));
+            let pending = readable.filter(|(_, device)| matches!(device.state, State::Pending));
             found.extend(pending.map(|(id, device)| {
                 let user_code = digest(&device.user_code);
                 (device.address, Entry { id, user_code, expires: device.expires })

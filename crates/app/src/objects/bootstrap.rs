@@ -74,7 +74,22 @@ impl App {
             .collect();
         let (wanted, earlier) = (manifests(), earlier_bootstrap_objects());
         for cluster in clusters {
-            while self.transact(|tx| restore_some(tx, cluster, &wanted, &earlier)).await? {}
+            let mut more = true;
+            while more {
+                more = match self.transact(|tx| restore_some(tx, cluster, &wanted, &earlier)).await {
+                    // One cluster's trouble is not the others'.
+                    Err(
+                        error @ (Error::Conflict(_)
+                        | Error::Invalid(_)
+                        | Error::TooLarge { .. }
+                        | Error::Internal(_)),
+                    ) => {
+                        tracing::error!(cluster.id = %cluster, %error, "the default objects of a cluster were not put back");
+                        false
+                    }
+                    restored => restored?,
+                };
+            }
         }
         self.finish_namespaces(None).await.map_err(Error::internal)
     }
@@ -93,6 +108,7 @@ fn restore_some(tx: &mut Tx, cluster: ClusterId, wanted: &[Value], earlier: &[Va
     for manifest in wanted {
         let key = place(cluster.id, manifest)?;
         match tx.snapshot().object(&key) {
+            None if tx.is_set_aside(&RecordKey::Object(key.clone())) => {}
             None => writes.push((key, complete(tx, cluster.id, manifest.clone())?.1)),
             Some(old) => {
                 let kept = match earlier.get(&key) {

@@ -316,7 +316,7 @@ impl App {
 /// Makes the account `default` of a namespace, unless it is there.
 pub(super) fn put_default(tx: &mut Tx, cluster: ClusterId, namespace: &str) -> Result<(), Error> {
     let key = ObjectKey::new(cluster, "", "serviceaccounts", namespace, "default");
-    if tx.snapshot().object(&key).is_some() {
+    if tx.snapshot().object(&key).is_some() || tx.is_set_aside(&RecordKey::Object(key.clone())) {
         return Ok(());
     }
     let mut value = json!({

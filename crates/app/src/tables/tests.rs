@@ -7,10 +7,11 @@ use domain::{
     id::ClusterId,
     object::{Object, ObjectKey},
 };
-use serde_json::json;
+use proptest::prelude::*;
+use serde_json::{Value, json};
 
-use super::{decode, encode, key};
-use crate::{Secret, sealed::Seal};
+use super::{Bytes, MOST_BYTES, decode, encode, encode_readable, key};
+use crate::{Error, Secret, sealed::Seal};
 
 fn seal(key: u8) -> Seal {
     let sealer = crypto::seal::Sealer::new(&Secret::new([key; 32])).unwrap();
@@ -50,7 +51,7 @@ fn a_sealed_secret_opens_neither_under_another_name_nor_with_another_key() {
     let stored = encode(&Record::Object(object("secrets", "s")), &seal(1)).unwrap();
     let place = |name: &str| key(&RecordKey::Object(object("secrets", name).key));
     for (name, by) in [("other", 1), ("s", 2)] {
-        let error = decode(&place(name), Some(&stored), 7, &seal(by)).unwrap_err().to_string();
+        let error = decode(&place(name), Some(&stored), 7, &seal(by)).unwrap_err();
         assert!(error.contains(&format!("/web/{name} cannot be opened")), "{error}");
     }
 }
@@ -58,8 +59,8 @@ fn a_sealed_secret_opens_neither_under_another_name_nor_with_another_key() {
 #[test]
 fn a_secret_that_is_not_sealed_is_damage() {
     let place = key(&RecordKey::Object(object("secrets", "s").key));
-    let error = decode(&place, Some(br#"{"data":{}}"#), 7, &seal(1)).unwrap_err().to_string();
-    assert!(error.contains("cannot be read: missing field `sealed`"), "{error}");
+    let error = decode(&place, Some(br#"{"data":{}}"#), 7, &seal(1)).unwrap_err();
+    assert!(error.contains("missing field `sealed`"), "{error}");
 }
 
 #[test]
@@ -78,7 +79,110 @@ fn a_record_is_read_in_its_stored_form_only() {
         r#"{"v":1,"nothing":{}}"#.to_owned(),
         "{}".to_owned(),
     ] {
-        let error = read(bad.clone()).unwrap_err().to_string();
-        assert!(error.contains(&place), "{bad}: {error}");
+        assert!(read(bad.clone()).is_err(), "{bad}");
+        match super::read(place.as_bytes(), Some(bad.as_bytes()), 7, &seal(1)) {
+            super::Said::Unreadable(unreadable) => {
+                assert_eq!(&*unreadable.place, place);
+                assert!(matches!(unreadable.record, Some(RecordKey::Membership(_))));
+            }
+            _ => panic!("{bad}"),
+        }
     }
+}
+
+fn nested(levels: usize) -> Value {
+    (1..levels).fold(json!([]), |inner, _| json!([inner]))
+}
+
+fn resource(properties: Value) -> Record {
+    let scope = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg/providers/a.b/c/d";
+    let stored = json!({"resource": {
+        "id": scope, "location": "local", "tags": {}, "identity": null, "other": {"properties": properties},
+        "created": "2026-11-24T09:00:00Z", "updated": "2026-11-24T09:00:00Z",
+    }});
+    serde_json::from_value(stored).unwrap()
+}
+
+/// What is accepted can be read back: what could not is refused, with its place, before it is committed.
+#[test]
+fn a_record_that_could_not_be_read_again_is_not_stored() {
+    let store = |record: &Record| encode_readable(record, &key(&record.key()), &seal(1));
+    for levels in [1, 64, 100] {
+        let record = resource(nested(levels));
+        let stored = store(&record).unwrap();
+        assert!(decode(&key(&record.key()), Some(&stored), 7, &seal(1)).is_ok(), "{levels}");
+    }
+    for levels in [126, 127, 128, 1000] {
+        match store(&resource(nested(levels))) {
+            Err(Error::Invalid(problems)) => {
+                assert!(
+                    problems[0].message.contains("levels at /resource/other/properties/0/0"),
+                    "{problems:?}"
+                );
+            }
+            other => panic!("{levels}: {other:?}"),
+        }
+    }
+    for name in ["configmaps", "secrets"] {
+        let object = |levels| Object { value: Arc::new(nested(levels)), ..object(name, "n") };
+        let record = Record::Object(object(120));
+        let stored = store(&record).unwrap();
+        assert!(decode(&key(&record.key()), Some(&stored), 7, &seal(1)).is_ok());
+        assert!(matches!(store(&Record::Object(object(121))), Err(Error::Invalid(_))));
+    }
+}
+
+#[test]
+fn a_record_is_no_larger_than_a_store_takes_and_can_still_say_that_it_ends() {
+    let store = |value: Value| {
+        let record = Record::Object(Object { value: Arc::new(value), ..object("configmaps", "c") });
+        encode_readable(&record, &key(&record.key()), &seal(1))
+    };
+    let data = "x".repeat(MOST_BYTES - 30);
+    assert!(store(json!({"data": data})).is_ok());
+    let large = "x".repeat(MOST_BYTES);
+    assert!(matches!(store(json!({"data": large})), Err(Error::TooLarge { .. })));
+    assert!(store(json!({"data": large, "metadata": {"deletionTimestamp": "2026-11-24T09:00:00Z"}})).is_ok());
+    assert!(matches!(
+        encode_readable(&resource(json!(large)), &Bytes::from("k"), &seal(1)),
+        Err(Error::TooLarge { .. })
+    ));
+}
+
+proptest! {
+    /// For objects, whose depth alone is looked at before they are committed.
+    #[test]
+    fn any_object_that_may_be_stored_is_read_as_it_was(value in any_value()) {
+        for name in ["configmaps", "secrets"] {
+            let object = Object { value: Arc::new(value.clone()), ..object(name, "n") };
+            let place = key(&RecordKey::Object(object.key.clone()));
+            let stored = encode_readable(&Record::Object(object.clone()), &place, &seal(1)).unwrap();
+            match decode(&place, Some(&stored), 7, &seal(1)) {
+                Ok(Some(Change::Put(Record::Object(read)))) => prop_assert_eq!(&read, &object),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let number = prop_oneof![
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        // Of these every one has an exact text.
+        any::<i32>().prop_map(|eighths| Value::from(f64::from(eighths) / 8.0)),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        number,
+        any::<String>().prop_map(Value::from)
+    ];
+    leaf.prop_recursive(80, 200, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
 }

@@ -52,6 +52,9 @@ impl Policy {
     /// `Allow` by role assignments, `Deny` by a deny assignment, `NoOpinion` where a grant is lacking, each
     /// with a [`Reason`] that says which, or what would help.
     pub fn decide(&self, caller: &Caller, access: &Access, now: Timestamp) -> Decision {
+        if self.is_in_doubt(caller, &access.scope) {
+            return Decision::Deny(decision::Reason::Azure(Reason::InDoubt));
+        }
         let spot = self.memo.spot(caller, &access.scope);
         let known = self.memo.get(spot, &self.mark, caller, &access.scope).unwrap_or_else(|| {
             let found = Found::look_up(self, caller, &access.scope);

@@ -26,6 +26,8 @@ pub enum Reason {
     BadObjectId { count: usize },
     /// The request names something that no action or scope can be made of.
     BadRequest { problem: String },
+    /// A stored record that may refuse this cannot be read.
+    InDoubt,
 }
 
 /// A role assignment that grants, and how it reaches the caller.
@@ -111,6 +113,9 @@ impl fmt::Display for Reason {
             Self::BadObjectId { count: 1 } => f.write_str("the user's object id is not a UUID"),
             Self::BadObjectId { count } => write!(f, "the user has {count} object ids, expected exactly one"),
             Self::BadRequest { problem } => write!(f, "the request cannot be granted: {problem}"),
+            Self::InDoubt => f.write_str(
+                "a stored record that may bear on this cannot be read, so it is refused until an operator has repaired it",
+            ),
         }
     }
 }

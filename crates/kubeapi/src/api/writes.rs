@@ -4,6 +4,7 @@
 
 use app::objects::{ObjectChange, Outcome, Preconditions, Run};
 use axum::{body::Body, response::Response};
+use domain::object::Object;
 use http::StatusCode;
 use serde_json::{Value, json};
 use web::stream;
@@ -109,6 +110,7 @@ pub(super) async fn patch_part(
         .update_object(&call.caller, &call.asked, &named.place(), writing.run, |old| {
             let old = old.ok_or_else(|| kind.not_found(&named.name))?;
             let patched = patch.apply(&shown(old), kind.schema()).map_err(|error| patch_status(&error))?;
+            check_patched(old, &patched)?;
             let document = json::Document { value: patched, duplicates: Vec::new() };
             let shaped = lifecycle::shape(document, expected(kind)?, options.field_validation)?;
             warnings = shaped.warnings;
@@ -330,6 +332,11 @@ fn decode_options(
     }
     crate::fields::prune(&mut value, message).map_err(|error| unreadable(error.to_string()))?;
     Ok(value)
+}
+
+/// A patch may build what is deeper than itself, one after the other; what was deep already stays changeable.
+pub(super) fn check_patched(old: &Object, patched: &Value) -> Result<(), Status> {
+    json::check_depth(patched, domain::nesting::depth(&old.value)).map_err(Status::bad_request)
 }
 
 pub(super) fn patch_status(error: &PatchError) -> Status {

@@ -184,3 +184,34 @@ proptest! {
         prop_assert_eq!(patch.apply(&once, None).unwrap(), once);
     }
 }
+
+/// Each copy of the whole into its own deepest place doubles the depth: nothing but its value would be dropped, and
+/// that takes the stack.
+#[test]
+fn a_patch_cannot_build_what_is_too_deep() {
+    let copies = |count: usize| {
+        let place = |depth: usize| "/a".repeat(depth);
+        let operations: Vec<_> = (0..count)
+            .map(|turn| serde_json::json!({"op": "copy", "from": "", "path": place(1 << turn)}))
+            .collect();
+        Patch::parse(PatchType::Json, serde_json::to_string(&operations).unwrap().as_bytes()).unwrap()
+    };
+    let object = serde_json::json!({});
+    let patched = copies(6).apply(&object, None).unwrap();
+    assert_eq!(domain::nesting::depth(&patched), 64);
+    let error = copies(16).apply(&object, None).unwrap_err();
+    assert!(error.to_string().contains("deeper than 64 levels at"), "{error}");
+    // One level at a time, by moving what there is into a new list.
+    let moves: Vec<_> = (0..200)
+        .flat_map(|_| {
+            [
+                serde_json::json!({"op": "add", "path": "/b", "value": []}),
+                serde_json::json!({"op": "move", "from": "/a", "path": "/b/0"}),
+                serde_json::json!({"op": "move", "from": "/b", "path": "/a"}),
+            ]
+        })
+        .collect();
+    let patch = Patch::parse(PatchType::Json, serde_json::to_string(&moves).unwrap().as_bytes()).unwrap();
+    let error = patch.apply(&serde_json::json!({"a": 1}), None).unwrap_err();
+    assert!(error.to_string().contains("deeper than 64 levels"), "{error}");
+}

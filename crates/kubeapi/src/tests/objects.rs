@@ -299,3 +299,48 @@ async fn discovery_says_what_is_served() {
     insta::assert_json_snapshot!("version", world.get(&Who::Nobody, "/version").await.expect(StatusCode::OK));
     insta::assert_json_snapshot!("openapi", world.get(&who, "/openapi/v3").await.expect(StatusCode::OK));
 }
+
+/// A document that is deep is refused by its depth, in every form; and no row of patches builds a deeper one.
+#[tokio::test]
+async fn deep_documents_are_refused_in_every_form() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    let document = |levels: usize| {
+        let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+        format!(r#"{{"metadata":{{"name":"deep"}},"unknown":{open}1{close}}}"#).into_bytes()
+    };
+    for (kind, levels) in [
+        ("application/json", 64),
+        ("application/json", 1900),
+        ("application/yaml", 64),
+        ("application/yaml", 1900),
+        ("application/yaml", 100_000),
+    ] {
+        let headers = [("content-type", kind)];
+        let answer = world.send(&who, Method::POST, CONFIG_MAPS, &headers, document(levels)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{kind} {levels}: {}", answer.text);
+    }
+    for kind in ["application/json", "application/yaml"] {
+        let headers = [("content-type", kind)];
+        let path = format!("{CONFIG_MAPS}?dryRun=All");
+        let answer = world.send(&who, Method::POST, &path, &headers, document(63)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    }
+    let made = json!({"metadata": {"name": "c"}, "data": {"a": "b"}});
+    world.post(&who, CONFIG_MAPS, &made).await.expect(StatusCode::CREATED);
+    let path = format!("{CONFIG_MAPS}/c");
+    let fields = |levels: usize| (0..levels).fold(json!({}), |inner, _| json!({"f:a": inner}));
+    let patch = |at: &str, levels: usize| json!([{"op": "add", "path": at, "value": fields(levels)}]);
+    let at = "/metadata/managedFields/0/fieldsV1";
+    let kind = "json-patch+json";
+    world.patch(&who, &path, kind, &patch(at, 40)).await.expect(StatusCode::OK);
+    let place = format!("{at}{}", "/f:a".repeat(40));
+    let answer = world.patch(&who, &path, kind, &patch(&place, 30)).await;
+    assert!(
+        answer.status.is_client_error() && answer.text.contains("deeper than 64 levels"),
+        "{}",
+        answer.text
+    );
+    let label = json!([{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}]);
+    world.patch(&who, &path, kind, &label).await.expect(StatusCode::OK);
+}

@@ -105,15 +105,35 @@ fn nesting_is_bounded_where_the_type_looks_and_where_it_does_not() {
     struct Nothing {}
 
     let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
-    assert!(parse_json::<Value>(nested(127).as_bytes()).is_ok());
-    assert!(parse_json::<Nothing>(nested(127).as_bytes()).is_ok());
-    for depth in [128, 10_000, 1_000_000] {
-        assert_eq!(parse_json::<Value>(nested(depth).as_bytes()), Err(BodyError::TooDeep { limit: 127 }));
+    assert!(parse_json::<Value>(nested(64).as_bytes()).is_ok());
+    assert!(parse_json::<Nothing>(nested(64).as_bytes()).is_ok());
+    for depth in [65, 128, 10_000, 1_000_000] {
+        let place = format!("/a{}", "/0".repeat(63));
+        assert_eq!(
+            parse_json::<Value>(nested(depth).as_bytes()),
+            Err(BodyError::TooDeep { limit: 64, place: place.clone() })
+        );
         assert_eq!(
             parse_json::<Nothing>(nested(depth).as_bytes()).unwrap_err(),
-            BodyError::TooDeep { limit: 127 }
+            BodyError::TooDeep { limit: 64, place }
         );
     }
+}
+
+#[test]
+fn the_place_of_what_is_nested_too_deep_is_named() {
+    let deep = "[".repeat(70);
+    let place = |text: String| too_deep(text.as_bytes()).unwrap();
+    let zeros = |count: usize| "/0".repeat(count);
+    assert_eq!(place(format!("{{\"a\":[1,{{\"x\":1,\"b/~\":{deep}")), format!("/a/1/b~1~0{}", zeros(61)));
+    // A name with escapes and brackets, members before it, and text that looks like a name.
+    assert_eq!(
+        place(format!("[\"a\", {{\"c\":\"d\", \"\\\"[{{\" : {deep}")),
+        format!("/1/\\\"[{{{}", zeros(62))
+    );
+    let long = place(format!("{{\"{}\":{deep}", "n".repeat(1_000_000)));
+    assert!(long.starts_with("/nnn") && long.len() < 300, "{long}");
+    assert!(place("{\"name of some length\":".repeat(70)).len() < 300);
 }
 
 #[test]
@@ -184,6 +204,6 @@ proptest! {
     #[test]
     fn nesting_is_counted_exactly(depth in 1_usize..200) {
         let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        prop_assert_eq!(parse_json::<Value>(text.as_bytes()).is_ok(), depth <= 127);
+        prop_assert_eq!(parse_json::<Value>(text.as_bytes()).is_ok(), depth <= 64);
     }
 }

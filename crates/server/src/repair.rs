@@ -1,0 +1,65 @@
+//! `portcullis repair`: shows the stored records that cannot be read, and takes one out or mends it. It needs the data
+//! directory and works while the server does not run.
+
+use std::{io::Write, path::PathBuf, sync::Arc};
+
+use anyhow::{Context, bail};
+use app::repair::Repair;
+use clap::Args;
+use crypto::{random::System, seal::Sealer};
+use store::StoreConfig;
+
+use crate::first_start::DataDirectory;
+
+/// Flags of `portcullis repair`.
+#[derive(Args, Clone, Debug)]
+pub struct RepairArgs {
+    /// Where all state is kept
+    #[arg(long, value_name = "DIR", env = "PORTCULLIS_DATA_DIR", default_value = "portcullis-data")]
+    pub data_dir: PathBuf,
+    /// Delete the unreadable record at this place; what was stored there is printed
+    #[arg(long, value_name = "PLACE", conflicts_with = "replace")]
+    pub remove: Option<String>,
+    /// Put what the file of --with holds into this place of an unreadable record; what was stored there is printed
+    #[arg(long, value_name = "PLACE", requires = "with")]
+    pub replace: Option<String>,
+    /// The new form of the record
+    #[arg(long, value_name = "FILE", requires = "replace")]
+    pub with: Option<PathBuf>,
+}
+
+/// Works on the data directory of a server that does not run.
+pub async fn repair(args: RepairArgs) -> anyhow::Result<()> {
+    let path = &args.data_dir;
+    if !path.join("portcullis.store").exists() {
+        bail!("{} holds no portcullis.store: name the data directory with --data-dir", path.display());
+    }
+    let random = Arc::new(System::default());
+    let directory = DataDirectory::open(path)?;
+    let sealer = Sealer::new(&directory.sealing_key(&*random)?)?;
+    let config = StoreConfig::Embedded { path: directory.path().to_owned() };
+    let store = store::open(&config).await.context("opening the store")?;
+    let repair = Repair::new(store, sealer, random);
+    let mut out = std::io::stdout();
+    match (&args.remove, &args.replace, &args.with) {
+        (Some(place), _, _) => out.write_all(&repair.remove(place).await?)?,
+        (None, Some(place), Some(file)) => {
+            let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+            out.write_all(&repair.replace(place, text.into()).await?)?;
+        }
+        _ => {
+            let found = repair.find().await?;
+            for damage in &found {
+                writeln!(
+                    out,
+                    "{}\n  problem  {}\n  effect   {}",
+                    damage.place, damage.problem, damage.effect
+                )?;
+            }
+            if found.is_empty() {
+                writeln!(out, "every stored record can be read")?;
+            }
+        }
+    }
+    Ok(())
+}
