@@ -47,3 +47,5 @@ soak:
 	PORTCULLIS_KILLS=500 PORTCULLIS_COMPARISONS=1000000 PROPTEST_CASES=2000 \
 		cargo nextest run --package domain --package store --package crypto --package web --package kubeapi \
 		--release --no-fail-fast --profile soak
+	PORTCULLIS_ODD_BODIES=72000 cargo nextest run --package server --release --no-fail-fast --profile soak \
+		-E 'test(/what_is_accepted_is_served/)'

@@ -11,6 +11,7 @@ mod groups;
 mod hostile;
 mod locks;
 mod management_groups;
+mod odd;
 mod outside;
 mod pages;
 mod providers;

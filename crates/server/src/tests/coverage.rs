@@ -19,6 +19,9 @@ use serde_json::Value;
 
 use super::site::Site;
 
+pub(super) use arm::writes as arm_writes;
+pub(super) use graph::writes as graph_writes;
+
 /// A request as a table writes it: `{names}` in path and body stand for values of the stage.
 #[derive(Clone, Debug)]
 struct Asked {

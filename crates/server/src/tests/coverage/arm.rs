@@ -1,7 +1,10 @@
 //! Resource Manager: whatever is not named below is refused to those without a role, at every scope.
 
 use super::{Asked, Body, Differences, Values, Who, stage};
-use crate::tests::site::Site;
+use crate::tests::{
+    odd::{Made, Route},
+    site::Site,
+};
 
 /// What is answered otherwise than with a refusal: the route, and what somebody without rights gets.
 const OTHERWISE: &[(&str, &str, &str)] = &[
@@ -147,6 +150,60 @@ fn resources(site: &Site, values: &mut Values) {
     values.set("role", "b24988ac-6180-42a0-ab88-20f7382dd24c");
     values.set("definition", "b24988ac-6180-42a0-ab88-20f7382dd24c");
     values.set("assignment", "00000000-0000-0000-0000-000000000a55");
+}
+
+/// The routes that write what is kept, for odd bodies; what they make has a name of its own each time.
+pub(in crate::tests) fn writes() -> Vec<Route> {
+    let subscription = "/subscriptions/{subscription}";
+    // Apart from what the others need: locks and deny assignments stand against those.
+    let aside = format!("{subscription}/resourceGroups/aside");
+    let names = [
+        ("{scope}", aside.as_str()),
+        ("{cluster}", "c1"),
+        ("{provider}", "Microsoft.Network"),
+        ("{type}", "virtualNetworks"),
+        ("{childType}", "subnets"),
+        ("{namespace}", "Microsoft.ContainerService"),
+        ("/{name}/", "/kept/"),
+        ("/{identity}/", "/kept/"),
+        ("{role}", "00000000-0000-0000-0001-{number}"),
+        ("{assignment}", "00000000-0000-0000-0002-{number}"),
+        ("{deny}", "00000000-0000-0000-0003-{number}"),
+    ];
+    let own = ["{name}", "{identity}", "{pool}", "{binding}", "{credential}", "{child}", "{lock}", "{alias}"];
+    let mut routes = Vec::new();
+    for (method, template) in surface() {
+        let skipped =
+            ["/{alias}", "managementGroups/{group}/subscriptions", "/stop", "/rotate", "Credential"];
+        let writes = matches!(method, "PUT" | "PATCH") || (method == "POST" && template.ends_with("/rename"));
+        if !writes || skipped.iter().any(|each| template.contains(each) && !template.contains("federated")) {
+            continue;
+        }
+        let body = match body(method, &template) {
+            Body::Json(body) => body.replace("{role}", "b24988ac-6180-42a0-ab88-20f7382dd24c"),
+            Body::None | Body::Form(_) => continue,
+        };
+        let body = body.replace("{assignable}", &aside);
+        let path = names.iter().fold(template.clone(), |path, (name, value)| path.replace(name, value));
+        let is_group =
+            template.ends_with("resourceGroups/{group}") || template.contains("managementGroups/{group}");
+        let path = path.replace("{group}", if is_group { "n{turn}" } else { "rg" });
+        let path = own.iter().fold(path, |path, name| path.replace(name, "n{turn}"));
+        let made = (method == "PUT" && !template.ends_with("{cluster}")).then_some(Made::ThePath);
+        let route = |path: &str, made| Route {
+            method,
+            path: format!("{path}{VERSION}"),
+            media_type: "application/json",
+            body: body.clone(),
+            made,
+        };
+        // One that stays, for what is below it.
+        if template.ends_with("{name}") || template.ends_with("{identity}") {
+            routes.push(route(&path.replace("n{turn}", "kept"), None));
+        }
+        routes.push(route(&path, made));
+    }
+    routes
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Graph: everybody of a tenant reads its directory, administrators and owners change it.
 
 use super::{Asked, Body, Differences, check_complete, in_turn, stage};
-use crate::tests::site::Site;
+use crate::tests::{
+    odd::{Made, Route},
+    site::Site,
+};
 
 /// One row: the route, a body that is good, and what somebody without rights, and an administrator of another tenant,
 /// are answered.
@@ -130,6 +133,36 @@ impl Row {
 /// The same parameter stands under several names where a row needs several values.
 fn route(row: &Row, version: &str) -> (&'static str, String) {
     (row.0, format!("{version}{}", row.1.replace("{spare}", "{owner}")))
+}
+
+/// The rows that write what is kept, for odd bodies; what they make has a name of its own each time.
+pub(in crate::tests) fn writes() -> Vec<Route> {
+    let writes = ROWS.iter().filter(|Row(method, path, body, ..)| {
+        matches!(*method, "POST" | "PATCH")
+            && !body.is_empty()
+            && !["get", "check", "remove", "directoryObjects/"]
+                .iter()
+                .any(|word| path.contains(&format!("/{word}")))
+    });
+    let route = |row: &Row| {
+        let Row(method, path, body, ..) = row;
+        let below = match *path {
+            "/users" | "/groups" | "/applications" | "/servicePrincipals" => true,
+            path => path.ends_with("/federatedIdentityCredentials"),
+        };
+        let path = format!("/v1.0{path}");
+        let body = match *body {
+            NEW_USER => {
+                r#"{"userPrincipalName": "n{turn}@portcullis.local", "displayName": "new"}"#.to_owned()
+            }
+            FEDERATED => FEDERATED.replace("other", "other{turn}").replace("\"t\"", "\"t{turn}\""),
+            "{}" => r#"{"displayName": "x"}"#.to_owned(),
+            body => body.to_owned(),
+        };
+        let made = (below && *method == "POST").then(|| Made::Below(path.clone(), "/id"));
+        Route { method, path, media_type: "application/json", body, made }
+    };
+    writes.map(route).collect()
 }
 
 #[tokio::test]
