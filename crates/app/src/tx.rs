@@ -28,13 +28,16 @@ pub struct Committed<T> {
     pub revision: u64,
 }
 
+/// Names that are taken, with their kinds.
+pub(crate) type Names = Vec<(&'static str, String)>;
+
 #[derive(Debug)]
 pub struct Tx {
     snapshot: Arc<Snapshot>,
     now: Timestamp,
     guards: Vec<Guard>,
     writes: BTreeMap<Bytes, Option<Bytes>>,
-    unique: Vec<(&'static str, String)>,
+    unique: Names,
     seal: Arc<Seal>,
     random: Arc<dyn Random>,
     /// What keeps it from being committed, found where nothing could be answered.
@@ -151,7 +154,7 @@ impl Tx {
         self.write(tables::unique_key(kind, name), None);
     }
 
-    pub(crate) fn finish(self) -> Result<(Txn, Vec<(&'static str, String)>), Error> {
+    pub(crate) fn finish(self) -> Result<(Txn, Names), Error> {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
