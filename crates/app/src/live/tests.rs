@@ -150,7 +150,14 @@ async fn nothing_is_written_over_a_record_that_cannot_be_read() {
     for error in [
         world.app.transact(|tx| tx.create(&one)).await.unwrap_err(),
         world.app.transact(|tx| tx.put(&one)).await.unwrap_err(),
-        world.app.transact(|tx| Ok(tx.delete(&one.key()))).await.unwrap_err(),
+        world
+            .app
+            .transact(|tx| {
+                tx.delete(&one.key());
+                Ok(())
+            })
+            .await
+            .unwrap_err(),
     ] {
         assert!(matches!(&error, Error::Conflict(text) if text.contains("cannot be read")), "{error}");
     }
@@ -167,7 +174,11 @@ async fn what_cannot_be_read_of_a_group_goes_with_it() {
     let membership = Membership { group: group.id, member: world.administrator().object_id };
     world.damage(&RecordKey::Membership(membership)).await;
     assert!(!world.may(&Scope::root()));
-    world.app.transact(|tx| Ok(tx.delete(&RecordKey::Group(group.id)))).await.unwrap();
+    let gone = |tx: &mut crate::Tx| {
+        tx.delete(&RecordKey::Group(group.id));
+        Ok(())
+    };
+    world.app.transact(gone).await.unwrap();
     assert_eq!(world.app.snapshot().unreadable().count(), 0);
     assert!(world.may(&Scope::root()));
 }
