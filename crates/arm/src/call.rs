@@ -90,7 +90,9 @@ impl<'a> Call<'a> {
     /// An answer of JSON that may be large.
     pub(crate) fn answer(&self, text: Vec<u8>) -> Result<Response, ArmError> {
         let body = stream::whole(&self.room, || self.caller.object_id.to_string(), text)?;
-        Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+        let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+        response.extensions_mut().insert(stream::Counted);
+        Ok(response)
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {

@@ -85,6 +85,7 @@ impl ArmError {
 pub fn failure(status: StatusCode, text: &str) -> Response {
     let code = match status {
         StatusCode::BAD_REQUEST => "BadRequest",
+        StatusCode::TOO_MANY_REQUESTS => "TooManyRequests",
         StatusCode::SERVICE_UNAVAILABLE => "ServiceUnavailable",
         _ => "InternalServerError",
     };

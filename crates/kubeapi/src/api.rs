@@ -29,7 +29,7 @@ use web::{
     body::{BodyError, InRoom},
     room::Place,
     serve::ClientIdentity,
-    stream,
+    stream::{self, Counted},
     trace::{Peer, RequestContext},
 };
 
@@ -252,6 +252,13 @@ impl Named {
 /// An answer of JSON with the warnings of a decoded body.
 pub(crate) fn respond(status: StatusCode, value: &Value, warnings: &[String]) -> Response {
     json(status, value.to_string().into(), warnings)
+}
+
+/// With a body that is counted already.
+fn sent(status: StatusCode, body: Body, warnings: &[String]) -> Response {
+    let mut response = json(status, body, warnings);
+    response.extensions_mut().insert(Counted);
+    response
 }
 
 fn json(status: StatusCode, body: Body, warnings: &[String]) -> Response {

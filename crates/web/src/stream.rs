@@ -19,10 +19,14 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http::Response;
+use http_body::{Body as _, Frame, SizeHint};
 use tokio::{sync::mpsc, time::timeout};
 
-use crate::room::{Full, Place, Room};
+use crate::{
+    room::{Full, Place, Room},
+    trace::Peer,
+};
 
 /// What an answer is made of, in order.
 pub trait Pieces: Send + 'static {
@@ -78,6 +82,65 @@ pub fn placed(room: &Arc<Room>, place: Place, bytes: Vec<u8>) -> Body {
         return bytes.into();
     }
     start(room, place, (), bytes, false)
+}
+
+/// An answer that a surface has made as a whole: counted and sent in slices, if it is large. One to a request that
+/// may have changed something is not refused.
+pub(crate) fn counted(
+    response: Response<Body>,
+    peer: &Peer,
+    changes_nothing: bool,
+) -> Result<Response<Body>, Full> {
+    let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
+    let Some(length) = length.filter(|length| *length > SLICE) else { return Ok(response) };
+    if response.extensions().get::<Counted>().is_some() {
+        return Ok(response);
+    }
+    let (room, caller) = (peer.room(), peer.address.ip().to_string());
+    let place = if changes_nothing { room.take(&caller, length)? } else { room.take_anyway(&caller, length) };
+    Ok(response.map(|body| Body::new(Sliced { body, rest: Bytes::new(), _place: place })))
+}
+
+/// Says of an answer that it is counted already.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted;
+
+/// A whole answer on its way.
+struct Sliced {
+    body: Body,
+    rest: Bytes,
+    _place: Place,
+}
+
+impl http_body::Body for Sliced {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(frame) => return Poll::Ready(Some(Ok(frame))),
+                },
+                other => return Poll::Ready(other),
+            }
+        }
+        let length = self.rest.len().min(SLICE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.rest.len() as u64;
+        self.body.size_hint().exact().map_or_else(SizeHint::default, |body| SizeHint::with_exact(body + rest))
+    }
 }
 
 /// Makes the next window of an answer; true where there is more.

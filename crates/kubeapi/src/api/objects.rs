@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use web::stream::{self, Pieces};
 
-use super::{Call, Named, json};
+use super::{Call, Named, sent};
 use crate::{
     kinds::Kind,
     lifecycle::parse_version,
@@ -84,7 +84,7 @@ pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status>
         }
     };
     let list = List::new(view, metadata.into(), objects);
-    Ok(json(StatusCode::OK, stream::body(call.peer.room(), || call.user_name(), list)?, &[]))
+    Ok(sent(StatusCode::OK, stream::body(call.peer.room(), || call.user_name(), list)?, &[]))
 }
 
 /// One object in the form that the client takes.
@@ -97,7 +97,7 @@ pub(super) fn show(
 ) -> Result<Response, Status> {
     let mut text = Vec::new();
     call.view(kind)?.object(object, Headers::Shown, &mut text);
-    Ok(json(status, call.answer(text)?, warnings))
+    Ok(sent(status, call.answer(text)?, warnings))
 }
 
 pub(super) type Objects = Box<dyn Iterator<Item = Arc<Object>> + Send>;

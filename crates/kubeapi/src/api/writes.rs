@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use web::stream;
 
 use super::{
-    Call, Named, json as json_answer,
+    Call, Named,
     objects::{List, Selection, in_all_places, show},
-    respond,
+    respond, sent,
 };
 use crate::{
     apply::{self, Manager},
@@ -198,7 +198,7 @@ pub(super) async fn delete_collection(call: &Call, named: &Named, body: Body) ->
         .await?;
     let metadata = json!({"resourceVersion": listed.revision.to_string()});
     let list = List::new(view, metadata, Box::new(listed.objects.into_iter()));
-    Ok(json_answer(StatusCode::OK, stream::body_anyway(call.peer.room(), || call.user_name(), list), &[]))
+    Ok(sent(StatusCode::OK, stream::body_anyway(call.peer.room(), || call.user_name(), list), &[]))
 }
 
 /// Reads a body that must be an object of the kind.

@@ -34,6 +34,8 @@ use crate::{
     host,
     page::plain,
     path,
+    room::Full,
+    stream,
     trace::{Counts, Peer, RequestContext, RequestId},
 };
 
@@ -193,13 +195,18 @@ async fn answer<A: Answers>(
         http.path = uri.path(),
         peer.address = %context.peer.address,
     );
+    let peer = context.peer.clone();
+    let changes_nothing = request.method().is_safe();
     let answered = AssertUnwindSafe(shared.answers.answer(request, context)).catch_unwind();
     // Pinned here, so that a large future is not moved once more.
     let mut bounded = pin!(timeout_at((started + shared.request_timeout).into(), answered));
     let outcome =
         if span.is_disabled() { bounded.as_mut().await } else { bounded.as_mut().instrument(span).await };
     let response = match outcome {
-        Ok(Ok(response)) => response,
+        Ok(Ok(response)) => match stream::counted(response, &peer, changes_nothing) {
+            Ok(response) => response,
+            Err(full) => no_room(shared, uri.path(), full),
+        },
         Ok(Err(_panic)) => {
             tracing::error!(request.id = %id, http.path = uri.path(), "a request ended in a panic, which is a fault of ours");
             let text = format!("internal error, request {id}");
@@ -212,6 +219,12 @@ async fn answer<A: Answers>(
         }
     };
     finished(&shared.counts, uri.path(), id, started, response)
+}
+
+fn no_room<A: Answers>(shared: &Shared<A>, path: &str, full: Full) -> Response<Body> {
+    let mut response = shared.answers.failure(path, StatusCode::TOO_MANY_REQUESTS, full.to_string());
+    response.headers_mut().insert(header::RETRY_AFTER, full.retry_after().into());
+    response
 }
 
 fn finished(

@@ -27,6 +27,8 @@ use crate::{
     trace::{Counts, RequestContext},
 };
 
+/// Four of them fill the room of one caller.
+const LARGE: usize = 36 * 1024 * 1024;
 /// Long enough for a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -103,6 +105,7 @@ fn router() -> Router {
         .route("/stream", get(stream_until_stop))
         .route("/endless", get(stream_for_ever))
         .route("/flood", get(flood))
+        .route("/large", get(async || vec![b'x'; LARGE]).post(async || vec![b'x'; LARGE]))
 }
 
 async fn fails() -> StatusCode {

@@ -116,6 +116,35 @@ async fn an_answer_that_is_not_read_on_a_connection_that_lives_is_cut_off() {
 }
 
 #[tokio::test]
+async fn large_answers_of_any_surface_are_counted_until_they_are_read() {
+    let server = Server::with(super::router(), Limits::default()).await;
+    let mut unread = Vec::new();
+    for _ in 0..4 {
+        let mut stream = server.client().tls(b"http/1.1").await.unwrap();
+        stream.write_all(b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut first = [0; 12];
+        in_time(stream.read_exact(&mut first)).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        unread.push(stream);
+    }
+    let mut client = server.client().http1().await;
+    let refused = in_time(client.get("/large")).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers["retry-after"], "2");
+    assert_eq!(in_time(client.get("/hello")).await.text, "hello");
+    // What may have changed something is answered.
+    let request = Request::post("/large").header("host", "localhost").body(Full::default()).unwrap();
+    assert_eq!(in_time(client.send(request)).await.unwrap().text.len(), LARGE);
+    drop(unread);
+    in_time(async {
+        while client.get("/large").await.status != StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_body_of_a_hundred_megabytes_gets_its_answer() {
     let server = Server::start().await;
     let (mut reading, mut writing) = tokio::io::split(server.client().tls(b"http/1.1").await.unwrap());
