@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! embedded:  system:masters ─► Kubernetes RBAC ─► Azure RBAC      first Allow or Deny ends it
-//! attached:  identity still good? ─► Azure RBAC ─► (Kubernetes RBAC, in the API server itself)
+//! attached:  identity still good? ─► admin groups, Azure RBAC ─► no group gone that the request names?
+//!            ─► (Kubernetes RBAC, in the API server itself)
 //! ```
 //!
 //! Who calls is settled before; what is asked for beside the decision itself (audit, the wire's words) is
@@ -93,7 +94,7 @@ pub enum IdentityRefusal {
     Deleted(ObjectId),
     Revoked(ObjectId),
     Unknown(ObjectId),
-    /// The request names groups that the caller is not in, or no longer.
+    /// The request names groups that the caller is not in, or no longer, and nothing but them could allow it.
     MembershipChanged(Vec<ObjectId>),
 }
 
@@ -143,7 +144,8 @@ impl Engines<'_> {
         Review { decision, kube, azure }
     }
 
-    /// The answer of the webhook of an attached cluster, whose API server asks Kubernetes RBAC itself.
+    /// The answer of the webhook of an attached cluster, whose API server asks Kubernetes RBAC itself. That knows
+    /// the groups of the last sign-in check, so what is left to it is refused where one of them is gone.
     pub fn attached(&self, attributes: &Attributes, state: IdentityState<'_>, place: WebhookPlace) -> Review {
         let silent = || Decision::NoOpinion(Reason::Silent);
         let answer = |decision: Decision| Review { decision: Ok(decision), kube: silent(), azure: None };
@@ -160,22 +162,37 @@ impl Engines<'_> {
             let reason = azure::Reason::BadObjectId { count: values.len() };
             return answer(Decision::Deny(Reason::Azure(reason)));
         };
-        let caller = match refuse_identity(user, object_id, state) {
+        let caller = match check_identity(object_id, state) {
             Ok(caller) => caller,
             Err(refusal) => return answer(Decision::Deny(Reason::Identity(refusal))),
         };
+        let mut review = self.granted(attributes, caller, place);
+        if is_left_to_kube(&review.decision) {
+            let gone = groups_gone(user, caller);
+            if !gone.is_empty() {
+                let refusal = IdentityRefusal::MembershipChanged(gone);
+                review.decision = Ok(Decision::Deny(Reason::Identity(refusal)));
+            }
+        }
+        review
+    }
+
+    /// What the live directory gives the caller in an attached cluster.
+    fn granted(&self, attributes: &Attributes, caller: &azure::Caller, place: WebhookPlace) -> Review {
+        let kube = Decision::NoOpinion(Reason::Silent);
         if let Some(group) = self.admin_group(|group| caller.groups.contains(group)) {
-            return answer(Decision::Allow(Reason::Kube(kube::Reason::AdminGroup(group))));
+            let decision = Ok(Decision::Allow(Reason::Kube(kube::Reason::AdminGroup(group))));
+            return Review { decision, kube, azure: None };
         }
         if !self.access.azure_rbac {
-            return answer(silent());
+            return Review { decision: Ok(kube.clone()), kube, azure: None };
         }
         let azure = self.ask_azure(attributes, Membership::Live(caller));
         let decision = match place {
             WebhookPlace::BeforeRbac => azure.decision.clone(),
             WebhookPlace::AfterRbac => azure.decision.clone().map(refuse_lack),
         };
-        Review { decision, kube: silent(), azure: Some(azure) }
+        Review { decision, kube, azure: Some(azure) }
     }
 
     /// Up to two ClusterRoles that would allow the request if they were bound to the caller.
@@ -256,29 +273,31 @@ impl fmt::Display for IdentityRefusal {
     }
 }
 
-/// The caller as the directory has them, if it still stands behind what the request says of them.
-fn refuse_identity<'a>(
-    user: &User,
-    object_id: ObjectId,
-    state: IdentityState<'a>,
-) -> Result<&'a azure::Caller, IdentityRefusal> {
-    let caller = match state {
-        IdentityState::Active(caller) => caller,
-        IdentityState::Disabled => return Err(IdentityRefusal::Disabled(object_id)),
-        IdentityState::Deleted => return Err(IdentityRefusal::Deleted(object_id)),
-        IdentityState::Revoked => return Err(IdentityRefusal::Revoked(object_id)),
-        IdentityState::Unknown => return Err(IdentityRefusal::Unknown(object_id)),
-    };
-    if caller.object_id != object_id {
-        return Err(IdentityRefusal::Unknown(object_id));
+/// The caller as the directory has them, if it has them still.
+fn check_identity(object_id: ObjectId, state: IdentityState<'_>) -> Result<&azure::Caller, IdentityRefusal> {
+    match state {
+        IdentityState::Active(caller) if caller.object_id == object_id => Ok(caller),
+        IdentityState::Disabled => Err(IdentityRefusal::Disabled(object_id)),
+        IdentityState::Deleted => Err(IdentityRefusal::Deleted(object_id)),
+        IdentityState::Revoked => Err(IdentityRefusal::Revoked(object_id)),
+        IdentityState::Active(_) | IdentityState::Unknown => Err(IdentityRefusal::Unknown(object_id)),
     }
+}
+
+/// Neither allowed nor denied; a question that could not be put is not, either.
+fn is_left_to_kube(decision: &Result<Decision, UnanswerableError>) -> bool {
+    matches!(decision, Ok(Decision::NoOpinion(_)) | Err(_))
+}
+
+/// Groups of the directory that the request names and the caller is not in. Which of them a role is bound to, only
+/// the cluster itself knows.
+fn groups_gone(user: &User, caller: &azure::Caller) -> Vec<ObjectId> {
     let is_sorted = caller.groups.is_sorted();
     let is_member = |group: &ObjectId| {
         if is_sorted { caller.groups.binary_search(group).is_ok() } else { caller.groups.contains(group) }
     };
     let named = user.groups.iter().filter_map(|group| ObjectId::parse(group).ok());
-    let gone: Vec<ObjectId> = named.filter(|group| !is_member(group)).collect();
-    if gone.is_empty() { Ok(caller) } else { Err(IdentityRefusal::MembershipChanged(gone)) }
+    named.filter(|group| !is_member(group)).collect()
 }
 
 /// Users of the cluster itself, such as service accounts and nodes. No identity of the directory has such a

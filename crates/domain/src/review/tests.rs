@@ -297,23 +297,48 @@ fn an_identity_that_is_no_longer_good_is_denied_on_attached_clusters() {
 }
 
 #[test]
-fn groups_that_are_gone_are_denied_on_attached_clusters() {
-    let fixture = Fixture::new(true).assign(USER, WRITER);
+fn what_would_fall_to_rbac_by_a_group_that_is_gone_is_denied_on_attached_clusters() {
+    let changed = || {
+        format!(
+            "the membership of the caller has changed (no longer in {OTHER}): the next sign-in check, within 10 \
+             seconds, settles it"
+        )
+    };
     let now = caller(&[GROUP]);
     let state = IdentityState::Active(&now);
-    assert_eq!(attached(&fixture, &list_pods(&[GROUP, "system:authenticated"]), state).0, "allowed");
-    assert_eq!(
-        attached(&fixture, &list_pods(&[GROUP, OTHER]), state),
-        (
-            "denied",
-            format!(
-                "the membership of the caller has changed (no longer in {OTHER}): the next sign-in check, within 10 \
-                 seconds, settles it"
-            )
-        )
-    );
+    let named = list_pods(&[GROUP, OTHER, "system:authenticated"]);
+    for fixture in [Fixture::new(true), Fixture::new(true).assign(OTHER, WRITER), Fixture::new(false)] {
+        assert_eq!(attached(&fixture, &list_pods(&[GROUP, "system:authenticated"]), state).0, "noOpinion");
+        assert_eq!(attached(&fixture, &named, state), ("denied", changed()));
+    }
+    // A group that administers the cluster no longer lets in whoever has left it.
+    let admins = Fixture::new(false).admin_groups(&[OTHER]);
+    assert_eq!(attached(&admins, &named, state), ("denied", changed()));
+    // Nor is a question that Azure RBAC cannot be asked left to those groups.
+    let mut unanswerable = Fixture::new(true).assign(USER, "Azure Kubernetes Service RBAC Cluster Admin");
+    unanswerable.access.settings.operations = azure::kubernetes::KnownOperations::None;
+    let mut any_verb = named;
+    any_verb.verb = "*".into();
+    assert_eq!(attached(&unanswerable, &any_verb, state), ("denied", changed()));
     // New memberships are no reason to refuse.
-    assert_eq!(attached(&fixture, &list_pods(&[]), state).0, "allowed");
+    assert_eq!(attached(&Fixture::new(true), &list_pods(&[]), state).0, "noOpinion");
+}
+
+#[test]
+fn what_the_live_directory_grants_is_allowed_though_a_group_is_gone() {
+    let now = caller(&[GROUP]);
+    let state = IdentityState::Active(&now);
+    let named = list_pods(&[GROUP, OTHER]);
+    for granted in [
+        Fixture::new(true).assign(USER, WRITER),
+        Fixture::new(true).assign(GROUP, WRITER),
+        Fixture::new(false).admin_groups(&[OTHER, GROUP]),
+    ] {
+        assert_eq!(attached(&granted, &named, state).0, "allowed");
+    }
+    let (word, reason) = attached(&Fixture::new(true).assign(USER, WRITER).deny(USER), &named, state);
+    assert_eq!(word, "denied");
+    assert!(!reason.contains("membership"), "a deny assignment says so itself: {reason}");
 }
 
 #[test]
