@@ -18,6 +18,7 @@ use domain::{
     name::ResourceName,
     scope::Scope,
     snapshot::Snapshot,
+    webhook_certificate::WebhookCertificates,
 };
 
 use crate::{
@@ -163,7 +164,7 @@ impl App {
                     objects_form: ObjectsForm::CURRENT,
                     authority: keys.authority.clone(),
                     service_account_key: keys.service_account_key.clone(),
-                    webhook_certificate: None,
+                    webhook_certificates: WebhookCertificates::default(),
                     created: tx.now(),
                     updated: tx.now(),
                 },
@@ -277,7 +278,7 @@ impl App {
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let generation = cluster.authority.generation.saturating_add(1);
             cluster.authority = Authority { generation, ..fresh.clone() };
-            cluster.webhook_certificate = None;
+            cluster.webhook_certificates.clear();
             cluster.updated = tx.now();
             tx.put(&Record::Cluster(Box::new(cluster)))
         })

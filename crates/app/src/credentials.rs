@@ -1,5 +1,4 @@
-//! What lets people and API servers reach a cluster: where it is, administrator certificates (W1), and the
-//! certificate with which an attached cluster's API server calls the webhooks.
+//! What lets people reach a cluster: where it is, and administrator certificates (W1).
 
 use std::sync::Arc;
 
@@ -21,13 +20,12 @@ pub struct Endpoint {
     pub certificate_authority: String,
 }
 
-/// A client certificate with its key, shown once.
+/// An administrator certificate with its key, shown once.
 #[derive(Debug)]
 pub struct IssuedCertificate {
     pub certificate_pem: String,
     pub key_pem: Secret<String>,
-    /// Of an administrator certificate: its record.
-    pub record: Option<AdminCertificate>,
+    pub record: AdminCertificate,
 }
 
 /// Which kubeconfig of a person is asked for. They say the same; the rights to pull them differ.
@@ -105,11 +103,8 @@ impl App {
         })
         .await?;
         let endpoint = self.endpoint(&cluster);
-        let certificate = IssuedCertificate {
-            certificate_pem: issued.certificate_pem,
-            key_pem: issued.key_pem,
-            record: Some(record),
-        };
+        let certificate =
+            IssuedCertificate { certificate_pem: issued.certificate_pem, key_pem: issued.key_pem, record };
         Ok((cluster, endpoint, certificate))
     }
 
@@ -149,47 +144,6 @@ impl App {
             Ok(record)
         })
         .await
-    }
-
-    /// Issues the certificate that opens an attached cluster's webhooks; an earlier one stops to count.
-    pub async fn issue_webhook_certificate(
-        &self,
-        caller: &Caller,
-        name: &ClusterName,
-    ) -> Result<(Arc<Cluster>, IssuedCertificate), Error> {
-        let scope = name.scope()?;
-        let action = "Microsoft.ContainerService/managedClusters/listWebhookCredential/action";
-        let snapshot = self.snapshot();
-        authorize::control_plane(&snapshot, caller, action, &scope, self.now())?;
-        let cluster = name.require(&snapshot)?.clone();
-        if cluster.is_embedded() {
-            return Err(Error::Conflict(
-                "an embedded cluster has no webhooks: its API server is part of this program".into(),
-            ));
-        }
-        let now = self.now();
-        let expires = now.checked_add(WEBHOOK_LIFE).map_err(Error::internal)?;
-        let user = format!("webhook:{}", cluster.id);
-        let issued = self.sign_client_certificate(&cluster, &user, "portcullis:webhooks", now, expires)?;
-        self.transact(|tx| {
-            tx.authorize(caller, action, &scope)?;
-            let mut current = Cluster::clone(name.require(tx.snapshot())?);
-            if current.authority != cluster.authority {
-                return Err(Error::Conflict(
-                    "the cluster's certificates were rotated meanwhile: try again".into(),
-                ));
-            }
-            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
-            current.webhook_certificate = Some(issued.thumbprint.clone());
-            tx.put(&Record::Cluster(Box::new(current)))
-        })
-        .await?;
-        let certificate = IssuedCertificate {
-            certificate_pem: issued.certificate_pem,
-            key_pem: issued.key_pem,
-            record: None,
-        };
-        Ok((cluster, certificate))
     }
 
     fn endpoint(&self, cluster: &Cluster) -> Endpoint {
@@ -253,5 +207,4 @@ const ACCESS_PROFILE: &str =
     "Microsoft.ContainerService/managedClusters/accessProfiles/listCredential/action";
 const ADMIN: &str = "Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action";
 const ADMIN_LIFE: SignedDuration = SignedDuration::from_hours(8);
-const WEBHOOK_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 const SKEW: SignedDuration = SignedDuration::from_mins(5);

@@ -49,6 +49,7 @@ pub mod tenants;
 pub mod tokens;
 mod tx;
 pub mod users;
+pub mod webhook_certificates;
 pub mod well_known;
 
 use std::sync::Arc;
@@ -112,6 +113,7 @@ struct Inner {
     known: reviews::known::Known,
     /// Places for watches, of all threads that serve.
     watches: Arc<objects::WatchRoom>,
+    refusals: reviews::refusals::Refusals,
     outside: std::sync::OnceLock<Arc<dyn outside::Outside>>,
     /// Permits for password computations.
     hashing: Arc<tokio::sync::Semaphore>,
@@ -170,6 +172,7 @@ impl App {
             foreign: foreign::ForeignState::default(),
             known: reviews::known::Known::default(),
             watches: Arc::default(),
+            refusals: reviews::refusals::Refusals::default(),
             outside: std::sync::OnceLock::new(),
             hashing: Arc::new(tokio::sync::Semaphore::new(cores)),
             operations: Arc::new(operations),

@@ -2,12 +2,17 @@
 //!
 //! kube-apiserver stands between us and its callers and keeps an accepted token, with its groups, for a while.
 //! So the access review carries the guarantee that what is taken away is gone: it looks at the live directory,
-//! and denies what names groups or an identity that the directory no longer gives. Everything that it merely has
-//! no grant for is no opinion, so that the cluster's own RBAC may still grant.
+//! and denies an identity that is good no longer, and what only groups could allow that the directory no longer
+//! gives. What the live directory grants is allowed, and everything that it merely has no grant for is no opinion, so
+//! that the cluster's own RBAC may still grant.
 
 pub(crate) mod known;
+pub(crate) mod refusals;
 
-use std::fmt::{Display, Write};
+use std::{
+    fmt::{Display, Write},
+    net::IpAddr,
+};
 
 use domain::{
     decision::Decision,
@@ -18,13 +23,38 @@ use domain::{
 
 use crate::{App, authorize::engines::Standing, tokens::kube_user, well_known::CLUSTER_AUDIENCE};
 
-/// Why a webhook is not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a webhook is not opened. Only who holds a certificate of the cluster's own authority learns what became of the
+/// certificate or the cluster; every other one hears the same, whatever there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum WebhookRefused {
     #[error("a client certificate is required")]
     NoCertificate,
+    #[error(
+        "the client certificate is of no cluster that there is, or its time has run out: the cluster was deleted, or \
+         its certificates were made anew"
+    )]
+    UnknownCertificate,
     #[error("the client certificate is not the one that opens this cluster's webhooks")]
     WrongCertificate,
+    #[error(
+        "the client certificate has ended: give the API server the file of `portcullis cluster certificate rotate`"
+    )]
+    EndedCertificate,
+    #[error("the cluster no longer exists")]
+    ClusterDeleted,
+}
+
+/// What the far end has shown of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown<'a> {
+    Nothing,
+    /// A certificate that no authority of a cluster vouches for.
+    Unverified,
+    /// `authority` is the id of the cluster whose authority has signed it.
+    Certificate {
+        authority: &'a str,
+        der: &'a [u8],
+    },
 }
 
 /// A cluster that asks, known by its certificate.
@@ -32,6 +62,8 @@ pub enum WebhookRefused {
 pub struct AskingCluster {
     pub id: ClusterId,
     pub tenant: TenantId,
+    /// A newer certificate than the one shown counts.
+    pub is_superseded: bool,
 }
 
 /// Who a token stands for.
@@ -51,25 +83,89 @@ pub struct AccessAnswer {
 }
 
 impl App {
-    /// The cluster whose webhooks the certificate (DER) opens. A cluster that does not exist is refused like a
-    /// wrong certificate.
+    /// The cluster whose webhooks the certificate opens. What is refused is counted, and logged from time to time.
     pub fn webhook_cluster(
         &self,
         named: Option<ClusterId>,
-        certificate: Option<&[u8]>,
+        shown: Shown<'_>,
+        from: IpAddr,
     ) -> Result<AskingCluster, WebhookRefused> {
-        let der = certificate.ok_or(WebhookRefused::NoCertificate)?;
-        let snapshot = self.look();
-        let cluster = named.and_then(|id| snapshot.cluster(id)).filter(|cluster| !cluster.is_embedded());
-        let cluster = cluster.ok_or(WebhookRefused::WrongCertificate)?;
-        let on_record = cluster.webhook_certificate.as_deref().ok_or(WebhookRefused::WrongCertificate)?;
-        let is_right = self.inner.known.with_certificate(cluster.id, der, |shown| {
-            shown.thumbprint == on_record && shown.is_in_time(self.now())
-        });
-        match is_right {
-            Ok(true) => Ok(AskingCluster { id: cluster.id, tenant: cluster.tenant }),
-            Ok(false) | Err(_) => Err(WebhookRefused::WrongCertificate),
+        let opened = self.open_webhook(named, shown);
+        if let Err(refused) = opened {
+            self.note_refusal(refused, named, shown, from);
         }
+        opened
+    }
+
+    fn open_webhook(
+        &self,
+        named: Option<ClusterId>,
+        shown: Shown<'_>,
+    ) -> Result<AskingCluster, WebhookRefused> {
+        let (authority, der) = match shown {
+            Shown::Nothing => return Err(WebhookRefused::NoCertificate),
+            Shown::Unverified => return Err(WebhookRefused::UnknownCertificate),
+            Shown::Certificate { authority, der } => (authority, der),
+        };
+        let is_its_own = || named.is_some() && ClusterId::parse(authority).ok() == named;
+        let snapshot = self.look();
+        let Some(cluster) = named.and_then(|id| snapshot.cluster(id)) else {
+            let is_holder = is_its_own();
+            return Err(if is_holder {
+                WebhookRefused::ClusterDeleted
+            } else {
+                WebhookRefused::WrongCertificate
+            });
+        };
+        if cluster.is_embedded() {
+            return Err(WebhookRefused::WrongCertificate);
+        }
+        let now = self.now();
+        let certificates = &cluster.webhook_certificates;
+        let opens = self.inner.known.with_certificate(cluster.id, der, |shown| {
+            let record = certificates.find(&shown.thumbprint)?;
+            if !record.counts(now) || !shown.is_in_time(now) {
+                return None;
+            }
+            if record.seen.is_none() {
+                self.inner.known.note_first_use(shown);
+            }
+            Some(certificates.is_superseded(&shown.thumbprint, now))
+        });
+        match opens {
+            Ok(Some(is_superseded)) => {
+                Ok(AskingCluster { id: cluster.id, tenant: cluster.tenant, is_superseded })
+            }
+            _ if is_its_own() => Err(WebhookRefused::EndedCertificate),
+            _ => Err(WebhookRefused::WrongCertificate),
+        }
+    }
+
+    /// How many requests of webhooks were refused for want of a certificate that counts, by reason.
+    pub fn webhook_refusals(&self) -> impl Iterator<Item = (WebhookRefused, u64)> {
+        self.inner.refusals.counts()
+    }
+
+    fn note_refusal(
+        &self,
+        refused: WebhookRefused,
+        named: Option<ClusterId>,
+        shown: Shown<'_>,
+        from: IpAddr,
+    ) {
+        let vouched = match shown {
+            Shown::Certificate { authority, .. } => ClusterId::parse(authority).ok(),
+            Shown::Nothing | Shown::Unverified => None,
+        };
+        let Some(times) = self.inner.refusals.note(refused, vouched, self.now()) else { return };
+        let named = named.map(|id| id.to_string()).unwrap_or_default();
+        tracing::warn!(
+            cluster.id = named,
+            peer.address = %from,
+            reason = %refused,
+            times,
+            "a webhook was not opened"
+        );
     }
 
     /// Who a token stands for in an attached cluster: somebody of the directory, or of a foreign authority that

@@ -1,5 +1,4 @@
-//! What opens a cluster: kubeconfigs for people and administrators, administrator certificates on record,
-//! and the credentials of an attached cluster's webhooks.
+//! What opens a cluster: kubeconfigs for people and administrators, and administrator certificates on record.
 
 use app::credentials::Credential;
 use axum::{
@@ -59,22 +58,6 @@ async fn admin_kubeconfig(call: &Call<'_>) -> Result<String, ArmError> {
 /// `listClusterAdminCredential`: with a fresh certificate of the caller's own.
 pub(crate) async fn admin(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(kubeconfigs("clusterAdmin", &admin_kubeconfig(call).await?))
-}
-
-/// What an attached cluster's API server is given to call the webhooks with.
-pub(crate) async fn webhook(call: &Call<'_>) -> Result<Response, ArmError> {
-    let (cluster, issued) = call.app.issue_webhook_certificate(&call.caller, &call.cluster()?).await?;
-    let settings = call.app.settings();
-    let hook =
-        |path: &str| json!({"url": format!("{}/webhooks/{}/{path}", settings.external_url, cluster.id)});
-    let body = json!({
-        "authenticate": hook("authenticate"),
-        "authorize": hook("authorize"),
-        "certificateAuthorityData": STANDARD.encode(&settings.authority_certificate),
-        "clientCertificateData": STANDARD.encode(&issued.certificate_pem),
-        "clientKeyData": STANDARD.encode(issued.key_pem.expose()),
-    });
-    Ok(Json(body).into_response())
 }
 
 pub(crate) async fn rotate(call: &Call<'_>) -> Result<Response, ArmError> {

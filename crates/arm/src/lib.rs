@@ -30,6 +30,7 @@ mod role_definitions;
 mod routes;
 mod subscriptions;
 mod trusted_access;
+mod webhooks;
 
 pub use error::failure;
 pub use routes::{in_usual_case, routes, surface};

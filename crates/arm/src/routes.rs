@@ -11,7 +11,7 @@ use web::trace::RequestContext;
 use crate::{
     agent_pools, aliases, call::Call, check_access, clusters, credentials, deny_assignments, error::ArmError,
     identities, locks, management_groups, metadata, operations, path::Segments, preflight, providers,
-    resource_groups, resources, role_assignments, role_definitions, subscriptions, trusted_access,
+    resource_groups, resources, role_assignments, role_definitions, subscriptions, trusted_access, webhooks,
 };
 
 /// Where something is asked for, and what answers it.
@@ -130,7 +130,9 @@ const ROUTES: &[Route] = &[
     route("POST", CLUSTER, "/accessProfiles/{profile}/listCredential", |call| {
         Box::pin(credentials::access_profile(call))
     }),
-    route("POST", CLUSTER, "/listWebhookCredential", |call| Box::pin(credentials::webhook(call))),
+    route("POST", CLUSTER, "/listWebhookCredential", |call| Box::pin(webhooks::issue(call))),
+    route("GET", CLUSTER, "/webhookCertificates", |call| Box::pin(async { webhooks::list(call) })),
+    route("POST", CLUSTER, "/webhookCertificates/{thumbprint}/end", |call| Box::pin(webhooks::end(call))),
     route("POST", CLUSTER, "/rotateClusterCertificates", |call| Box::pin(credentials::rotate(call))),
     route("GET", CLUSTER, "/adminCertificates", |call| {
         Box::pin(async { credentials::list_certificates(call) })

@@ -10,6 +10,7 @@ use crate::{
     name::ResourceName,
     resource::ManagedIdentity,
     scope::Scope,
+    webhook_certificate::WebhookCertificates,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +57,9 @@ pub struct Cluster {
     pub authority: Authority,
     /// Signs the tokens of this cluster's service accounts.
     pub service_account_key: SealedKey,
-    /// The one certificate that opens this cluster's webhooks: hexadecimal SHA-256 of its DER form.
-    pub webhook_certificate: Option<String>,
+    /// What opens an attached cluster's webhooks. In records of earlier releases it has the other name.
+    #[serde(default, alias = "webhook_certificate")]
+    pub webhook_certificates: WebhookCertificates,
     pub created: Timestamp,
     pub updated: Timestamp,
 }

@@ -34,4 +34,5 @@ pub mod subscription;
 pub mod tenant;
 pub mod unreadable;
 pub mod user;
+pub mod webhook_certificate;
 pub mod world;

@@ -9,7 +9,7 @@ mod token_review;
 
 use app::{
     App,
-    reviews::{AskingCluster, WebhookRefused},
+    reviews::{AskingCluster, Shown, WebhookRefused},
 };
 use axum::{
     BoxError,
@@ -21,7 +21,10 @@ use bytes::Bytes;
 use domain::id::ClusterId;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use web::{serve::ClientIdentity, trace::RequestContext};
+use web::{
+    serve::{ClientIdentity, Renew},
+    trace::{Peer, RequestContext},
+};
 
 use crate::{api::body_status, status::Status};
 
@@ -53,19 +56,24 @@ impl Webhook {
         Some(Self { cluster: Some(cluster), review })
     }
 
-    /// `asking` is whoever holds the other end of the connection.
-    pub async fn answer<B>(self, app: &App, asking: &ClientIdentity, body: B) -> Response
+    /// `peer` is whoever holds the other end of the connection. One whose certificate a newer one takes the place of,
+    /// or counts no longer, is led to make a new connection, with the certificate that it has then.
+    pub async fn answer<B>(self, app: &App, peer: &Peer, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     {
-        self.review(app, asking, body).await.unwrap_or_else(IntoResponse::into_response)
+        let cluster = match cluster(app, self.cluster, peer) {
+            Ok(cluster) => cluster,
+            Err(refused) => return renewed(refuse(refused).into_response()),
+        };
+        let response = self.review(app, cluster, body).await.unwrap_or_else(IntoResponse::into_response);
+        if cluster.is_superseded { renewed(response) } else { response }
     }
 
-    async fn review<B>(self, app: &App, asking: &ClientIdentity, body: B) -> Result<Response, Status>
+    async fn review<B>(self, app: &App, cluster: AskingCluster, body: B) -> Result<Response, Status>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     {
-        let cluster = cluster(app, self.cluster, asking)?;
         let body = web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))?;
         match self.review {
             Review::Token => token_review::answer(app, cluster, &body).await,
@@ -89,25 +97,41 @@ async fn by_name(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let asking = parts.extensions.get::<RequestContext>().map(|context| &context.peer.identity);
     let webhook = Webhook { cluster: ClusterId::parse(&name).ok(), review };
-    webhook.answer(&app, asking.unwrap_or(&ClientIdentity::None), body).await
+    match parts.extensions.get::<RequestContext>() {
+        Some(context) => webhook.answer(&app, &context.peer, body).await,
+        None => webhook.answer(&app, &Peer::in_process(), body).await,
+    }
 }
 
 /// The cluster that asks, by the certificate of the connection.
-fn cluster(app: &App, named: Option<ClusterId>, asking: &ClientIdentity) -> Result<AskingCluster, Status> {
-    let certificate = match asking {
-        ClientIdentity::Verified(verified) => Some(verified.certificate.as_slice()),
-        ClientIdentity::Unverified | ClientIdentity::None => None,
+fn cluster(app: &App, named: Option<ClusterId>, peer: &Peer) -> Result<AskingCluster, WebhookRefused> {
+    let shown = match &peer.identity {
+        ClientIdentity::Verified(verified) => {
+            Shown::Certificate { authority: &verified.authority, der: &verified.certificate }
+        }
+        ClientIdentity::Unverified => Shown::Unverified,
+        ClientIdentity::None => Shown::Nothing,
     };
-    app.webhook_cluster(named, certificate).map_err(|refused| match refused {
-        WebhookRefused::NoCertificate => {
+    app.webhook_cluster(named, shown, peer.address.ip())
+}
+
+fn refuse(refused: WebhookRefused) -> Status {
+    match refused {
+        WebhookRefused::NoCertificate | WebhookRefused::UnknownCertificate => {
             Status::new(StatusCode::UNAUTHORIZED, "Unauthorized", refused.to_string())
         }
-        WebhookRefused::WrongCertificate => {
+        WebhookRefused::WrongCertificate
+        | WebhookRefused::EndedCertificate
+        | WebhookRefused::ClusterDeleted => {
             Status::new(StatusCode::FORBIDDEN, "Forbidden", refused.to_string())
         }
-    })
+    }
+}
+
+fn renewed(mut response: Response) -> Response {
+    response.extensions_mut().insert(Renew);
+    response
 }
 
 /// The review in a body; what it is not is said as a 400.

@@ -11,7 +11,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::settings::{ServeArgs, Settings, Storage};
+use crate::{
+    say::say,
+    settings::{ServeArgs, Settings, Storage},
+};
 use walk::Walk;
 
 #[derive(Args, Clone, Debug, Default)]
@@ -40,20 +43,28 @@ pub async fn demo(arguments: DemoArgs) -> anyhow::Result<()> {
         listen,
         ..Settings::resolve(ServeArgs::default())?
     };
-    println!("Starting a server and making a small company ...\n");
+    say(format_args!("Starting a server and making a small company ...\n"))?;
     let running = crate::start(settings).await?;
     let company = company::found(&running, &place).await.context("making the company of the demo")?;
     let mut walk = Walk::new(&company);
     walk.run().await?;
-    let differing = walk.print();
-    if differing > 0 {
+    let printed = walk.print();
+    match printed {
+        Ok(0) if !arguments.check => {}
+        Ok(0) => return running.stop().await,
+        Ok(differing) => {
+            running.stop().await?;
+            bail!("{differing} steps differ from what is expected");
+        }
+        Err(error) => {
+            running.stop().await?;
+            return Err(error);
+        }
+    }
+    if let Err(error) = company.invite(&running) {
         running.stop().await?;
-        bail!("{differing} steps differ from what is expected");
+        return Err(error);
     }
-    if arguments.check {
-        return running.stop().await;
-    }
-    company.invite(&running);
     crate::stop_signal().await.context("waiting for a signal to stop")?;
     running.stop().await
 }

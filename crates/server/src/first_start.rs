@@ -134,15 +134,15 @@ impl DataDirectory {
         Ok(OwnTls { authority, certificate: issued.certificate_pem, key: issued.key_pem })
     }
 
-    /// Writes how to sign in for the first time, for the owner's eyes only.
+    /// Writes how to sign in for the first time, for the owner's eyes only. An installation that is still to be made
+    /// has no ids yet, and the password works without them: it is written before it counts, so that it is not lost.
     pub fn write_first_admin(
         &self,
         url: &str,
-        installation: &Installation,
-        upn: &str,
-        password: &Secret<String>,
+        installation: Option<&Installation>,
+        first: &FirstAdministrator,
     ) -> anyhow::Result<()> {
-        self.write_admin(&self.first_admin_file(), url, installation, upn, password)
+        self.write_admin(&self.first_admin_file(), url, installation, first.upn.as_str(), &first.password)
     }
 
     /// The same for an administrator who was recovered. Gives the file.
@@ -154,7 +154,7 @@ impl DataDirectory {
         password: &Secret<String>,
     ) -> anyhow::Result<PathBuf> {
         let path = self.path.join("recovered-admin.json");
-        self.write_admin(&path, url, installation, upn, password)?;
+        self.write_admin(&path, url, Some(installation), upn, password)?;
         Ok(path)
     }
 
@@ -162,15 +162,17 @@ impl DataDirectory {
         &self,
         path: &Path,
         url: &str,
-        installation: &Installation,
+        installation: Option<&Installation>,
         upn: &str,
         password: &Secret<String>,
     ) -> anyhow::Result<()> {
+        let id =
+            |id: fn(&Installation) -> String, none: &str| installation.map_or_else(|| none.to_owned(), id);
         let file = FirstAdminFile {
             url: url.to_owned(),
             ca_file: self.authority_file(),
-            tenant_id: installation.tenant.to_string(),
-            subscription_id: installation.subscription.to_string(),
+            tenant_id: id(|made| made.tenant.to_string(), "organizations"),
+            subscription_id: id(|made| made.subscription.to_string(), ""),
             user_principal_name: upn.to_owned(),
             password: password.expose().clone(),
         };

@@ -1,6 +1,8 @@
 //! The composition root: reads the configuration, makes the first installation, connects the surfaces to the
 //! application, and serves them on one address. It holds no rule about access.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod demo;
 pub mod first_start;
 mod health;
@@ -8,6 +10,7 @@ pub mod metrics;
 mod outside;
 mod recover;
 mod repair;
+mod say;
 pub mod settings;
 pub mod start;
 pub mod telemetry;
@@ -17,6 +20,7 @@ use anyhow::Context;
 
 pub use demo::{DemoArgs, demo};
 pub use repair::{RepairArgs, repair};
+pub use say::ReaderGone;
 pub use settings::{ServeArgs, Settings};
 pub use start::{Running, start};
 
@@ -26,7 +30,17 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     telemetry::start(settings.log_format)?;
     outlive_limits().context("hearing of the limits of the process")?;
     let running = start(settings).await?;
-    running.announce();
+    if let Err(error) = running.announce() {
+        tracing::warn!(%error, "where everything is could not be said on standard output");
+    }
+    if running.is_out_of_reach() {
+        tracing::warn!(
+            server.address = %running.address,
+            server.url = running.url,
+            "others may connect, but are sent to localhost, which is their own machine: set --external-url to the name \
+             by which they reach this one"
+        );
+    }
     stop_signal().await.context("waiting for a signal to stop")?;
     tracing::info!("asked to stop: requests under way may finish");
     running.stop().await

@@ -62,6 +62,7 @@ fn write_all(text: &mut String, app: &App, counts: &Counts) -> std::fmt::Result 
     for (kind, count) in sizes {
         writeln!(text, "portcullis_records{{kind=\"{kind}\"}} {count}")?;
     }
+    write_webhooks(text, app)?;
     writeln!(
         text,
         "# HELP portcullis_unreadable_records Stored records that cannot be read and are set aside."
@@ -110,6 +111,38 @@ fn write_all(text: &mut String, app: &App, counts: &Counts) -> std::fmt::Result 
             surface.time().as_secs_f64()
         )?;
         writeln!(text, "portcullis_request_seconds_count{{surface=\"{}\"}} {all}", surface.name)?;
+    }
+    Ok(())
+}
+
+/// What keeps attached clusters from asking, and what will.
+fn write_webhooks(text: &mut String, app: &App) -> std::fmt::Result {
+    writeln!(
+        text,
+        "# HELP portcullis_webhook_refusals_total Requests of webhooks without a certificate that counts.\n\
+         # TYPE portcullis_webhook_refusals_total counter"
+    )?;
+    for (refused, count) in app.webhook_refusals() {
+        writeln!(text, "portcullis_webhook_refusals_total{{reason=\"{}\"}} {count}", refused.word())?;
+    }
+    writeln!(
+        text,
+        "# HELP portcullis_webhook_certificate_expiry_seconds When the newest certificate in use of a cluster ends.\n\
+         # TYPE portcullis_webhook_certificate_expiry_seconds gauge"
+    )?;
+    let now = app.now();
+    for cluster in app.snapshot().clusters() {
+        let mut newest = cluster.webhook_certificates.iter().rev();
+        let in_use = newest.find(|each| each.seen.is_some() && each.counts(now));
+        if let Some(until) = in_use.and_then(domain::webhook_certificate::WebhookCertificate::until) {
+            writeln!(
+                text,
+                "portcullis_webhook_certificate_expiry_seconds{{cluster=\"{}\",id=\"{}\"}} {}",
+                cluster.name,
+                cluster.id,
+                until.as_second()
+            )?;
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use domain::name::Upn;
 
 use crate::{
     first_start::{DataDirectory, first_administrator},
+    say::note,
     settings::{Recover, Settings, Storage},
 };
 
@@ -33,11 +34,12 @@ pub(crate) async fn recover(
         }
     };
     let password = first_administrator(settings.first_password.clone(), random)?.password;
+    // Written before it counts, so that it is not lost.
+    let file = directory.write_recovered_admin(url, installation, upn.as_str(), &password)?;
     let recovered = app
         .recover_administrator(installation, &upn, &password)
         .await
         .with_context(|| format!("recovering the administrator {upn}"))?;
-    let file = directory.write_recovered_admin(url, installation, upn.as_str(), &password)?;
     tracing::error!(
         account = upn.as_str(),
         made = recovered.made,
@@ -45,6 +47,9 @@ pub(crate) async fn recover(
         "AN ADMINISTRATOR WAS RECOVERED by --recover-admin: the account has a new password and administers \
          everything. Start without the flag next time, change the password and delete the file"
     );
-    eprintln!("portcullis: {upn} was recovered; sign in with: portcullis login --from {}", file.display());
+    note(format_args!(
+        "portcullis: {upn} was recovered; sign in with: portcullis login --from {}",
+        file.display()
+    ));
     Ok(())
 }

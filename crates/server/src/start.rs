@@ -23,6 +23,7 @@ use crate::{
     metrics::{self, SURFACES, surface_of},
     outside::Https,
     recover,
+    say::say,
     settings::{Settings, Storage},
     transport,
 };
@@ -101,9 +102,14 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     })));
 
     let mut first = None;
+    let is_kept = matches!(settings.storage, Storage::Directory(_));
     let installation = app
         .install(|| {
             let made = first_administrator(settings.first_password.clone(), &*random)?;
+            if is_kept {
+                let written = directory.write_first_admin(&url, None, &made);
+                written.map_err(|error| app::Error::Unavailable(format!("{error:#}")))?;
+            }
             let upn = made.upn.clone();
             let password = made.password.clone();
             first = Some(FirstAdministrator { upn, password });
@@ -111,8 +117,8 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         })
         .await
         .context("making the installation")?;
-    if let (Some(first), Storage::Directory(_)) = (&first, &settings.storage) {
-        directory.write_first_admin(&url, &installation, first.upn.as_str(), &first.password)?;
+    if let (Some(first), true) = (&first, is_kept) {
+        directory.write_first_admin(&url, Some(&installation), first)?;
     }
     recover::recover(&app, &settings, &directory, (&url, &installation), &*random).await?;
     app.restore_bootstrap_objects().await.context("putting back the default objects of clusters")?;
@@ -135,6 +141,9 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     let (jobs_stop, folding_stop) = (stopped(stopping.clone()), stopped(stopping.clone()));
     tasks.push(("jobs", tokio::spawn(async move { jobs.run_jobs(jobs_stop).await })));
     tasks.push(("fold", tokio::spawn(async move { folding.keep_folded(folding_stop).await })));
+    let (uses, uses_stop) = (app.clone(), stopped(stopping.clone()));
+    tasks
+        .push(("webhook certificates", tokio::spawn(async move { uses.keep_webhook_uses(uses_stop).await })));
     if let Some(files) = files {
         let (followed, follow_stop) = (tls.clone(), stopped(stopping.clone()));
         tasks.push(("certificate", tokio::spawn(follow_certificate(files, followed, follow_stop))));
@@ -173,18 +182,27 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 
 impl Running {
     /// Says on standard output where everything is.
-    pub fn announce(&self) {
-        println!("Portcullis serves on {}", self.url);
-        println!("  portal     {}/portal/", self.url);
-        println!("  metrics    http://{}/metrics", self.metrics_address);
+    pub fn announce(&self) -> anyhow::Result<()> {
+        tracing::info!(server.url = self.url, server.address = %self.address, "serving");
+        say(format_args!("Portcullis serves on {}", self.url))?;
+        say(format_args!("  portal     {}/portal/", self.url))?;
+        say(format_args!("  metrics    http://{}/metrics", self.metrics_address))?;
         if let Some(directory) = &self.data_directory {
-            println!("  data       {}", directory.display());
+            say(format_args!("  data       {}", directory.display()))?;
             let first = directory.join("first-admin.json");
             if first.exists() {
-                println!("  sign in    portcullis login --from {}", first.display());
+                say(format_args!("  sign in    portcullis login --from {}", first.display()))?;
             }
         }
-        tracing::info!(server.url = self.url, server.address = %self.address, "serving");
+        Ok(())
+    }
+
+    /// Whether it listens for other machines and gives them an address that means their own.
+    pub fn is_out_of_reach(&self) -> bool {
+        let host = names(&self.url).into_iter().next().unwrap_or_default();
+        let is_own = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        is_own && !self.address.ip().is_loopback()
     }
 
     /// Stops taking requests, lets those under way finish, and ends every task.
@@ -226,7 +244,7 @@ impl Answers for Surfaces {
             *request.uri_mut() = uri;
         }
         match Webhook::asked(request.method(), request.uri().path()) {
-            Some(webhook) => webhook.answer(&self.app, &context.peer.identity, request.into_body()).await,
+            Some(webhook) => webhook.answer(&self.app, &context.peer, request.into_body()).await,
             None => {
                 let mut response = self.router.answer(request, context).await;
                 if let Some(header) = &self.strict_transport {

@@ -15,6 +15,8 @@ pub fn start(format: LogFormat) -> anyhow::Result<()> {
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     let builder =
         fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).with_ansi(colours);
+    // A line that nobody can read any more must not end what logs it.
+    let builder = builder.log_internal_errors(false);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.try_init(),

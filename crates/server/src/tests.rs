@@ -6,6 +6,7 @@ mod clusters;
 mod consent;
 mod coverage;
 mod directory;
+mod first_start;
 mod foreign;
 mod groups;
 mod hostile;

@@ -25,7 +25,7 @@ use std::{io, num::NonZeroUsize, sync::Arc, thread::available_parallelism, time:
 use tokio::{net::TcpListener, sync::watch};
 
 pub use authority::{ClientAuthority, ClientIdentity, VerifiedCertificate};
-pub use front::{Answers, AskedBody};
+pub use front::{Answers, AskedBody, Renew};
 pub use tls::{CertificateFiles, ServerCertificate, Tls, TlsError};
 
 use self::{admission::Admission, connection::ConnectionSettings, front::Shared, workers::Workers};
@@ -54,6 +54,8 @@ pub struct Limits {
     pub streams: u32,
     /// Names and values of all headers of a request together, in bytes.
     pub header_bytes: u32,
+    /// A connection that shall be made anew ([`Renew`]) is ended once it is so old.
+    pub renewal: Duration,
     /// How long requests may go on once the server is asked to stop.
     pub drain: Duration,
 }
@@ -72,6 +74,7 @@ impl Default for Limits {
             probe: Duration::from_secs(30),
             streams: 250,
             header_bytes: 64 * 1024,
+            renewal: Duration::from_secs(30),
             drain: Duration::from_secs(20),
         }
     }
@@ -91,8 +94,8 @@ pub fn serve<A: Answers>(
     limits: Limits,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<impl Future<Output = usize>> {
-    let request_timeout = limits.request;
-    let shared = || Shared { answers: answers(), counts: counts.clone(), request_timeout };
+    let (request_timeout, renewal) = (limits.request, limits.renewal);
+    let shared = || Shared { answers: answers(), counts: counts.clone(), request_timeout, renewal };
     let workers = Workers::start(limits.threads, shared)?;
     Ok(accept(listener, tls, workers, limits, stop))
 }

@@ -171,7 +171,7 @@ async fn a_token_counts_only_for_whom_it_was_made() {
     let (world, administrator) = world().await;
     let text = |who: &Who| match who {
         Who::Token(token) => token.clone(),
-        Who::Nobody | Who::Certificate(_) => unreachable!(),
+        _ => unreachable!(),
     };
     let server = format!("{BASE}/clusters/{}", world.cluster.id);
     let issue = async |audiences: Value| {

@@ -1,6 +1,11 @@
 //! The webhooks of an attached cluster: whom they know, what they allow, what they deny, and who may ask.
 
-use domain::{cluster::Serving, id::ObjectId};
+use app::assignments::NewAssignment;
+use domain::{
+    cluster::Serving,
+    id::{AssignmentId, ObjectId},
+    scope::Scope,
+};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -27,8 +32,7 @@ impl Attached {
             new.directory = Some(app::clusters::DirectoryAccess { azure_rbac, admin_groups: groups });
         })
         .await;
-        let (_, issued) = world.app.issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();
-        let server = Who::Certificate(der(&issued.certificate_pem));
+        let server = issue(&world).await;
         Self { world, server }
     }
 
@@ -57,6 +61,17 @@ impl Attached {
         let review = review(user, "v1", "groups");
         self.ask(&self.server, "authorize", review.to_string()).await.expect(StatusCode::OK)["status"].clone()
     }
+}
+
+/// A further certificate of the cluster.
+async fn issue(world: &World) -> Who {
+    let issued = world.app.issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();
+    Who::Vouched(der(&issued.certificate_pem))
+}
+
+fn token_review() -> String {
+    json!({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": {"token": "x"}})
+        .to_string()
 }
 
 fn review(user: &Value, version: &str, groups: &str) -> Value {
@@ -135,6 +150,26 @@ async fn what_the_directory_has_taken_away_is_denied() {
 }
 
 #[tokio::test]
+async fn leaving_a_group_ends_what_it_gave_and_nothing_else() {
+    let attached = Attached::new(true, &[]).await;
+    let world = &attached.world;
+    let ann = world.user("ann@example.org").await;
+    let group = world.group("g", &[ann]).await;
+    let who = world.token(ann).await;
+    let user = attached.authenticate(&who).await["user"].clone();
+    world.app.remove_member(&world.admin, group, ann).await.unwrap();
+    assert_eq!(attached.authorize(&user).await["denied"], true, "a role may be bound to the group");
+    let role = world.app.snapshot().azure().role_named("Azure Kubernetes Service RBAC Reader").unwrap().id;
+    let reader =
+        NewAssignment { principal: ann, principal_kind: None, role, condition: None, description: None };
+    let id = AssignmentId::parse("6f1e2b7a-0000-4000-8000-0000000000aa").unwrap();
+    let scope = Scope::parse(&world.cluster.resource_id()).unwrap();
+    world.app.put_assignment(&world.admin, id, &scope, reader).await.unwrap();
+    let own = attached.authorize(&user).await;
+    assert_eq!((&own["allowed"], own.get("denied")), (&json!(true), None), "{own}");
+}
+
+#[tokio::test]
 async fn the_older_version_is_read_by_its_own_field() {
     let attached = Attached::new(false, &[]).await;
     let world = &attached.world;
@@ -159,21 +194,93 @@ async fn the_older_version_is_read_by_its_own_field() {
 async fn only_the_clusters_own_certificate_opens_its_webhooks() {
     let attached = Attached::new(false, &[]).await;
     let other = Attached::new(false, &[]).await;
-    let body = || {
-        json!({"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": {"token": "x"}})
-            .to_string()
-    };
+    let Who::Vouched(foreign) = other.server else { panic!("the cluster vouches for it") };
     for hook in ["authenticate", "authorize"] {
-        let nobody = attached.ask(&Who::Nobody, hook, body()).await;
+        let nobody = attached.ask(&Who::Nobody, hook, token_review()).await;
         assert_eq!(nobody.said(), "401 Unauthorized: a client certificate is required");
-        for who in [other.server.clone(), Who::Certificate(vec![1, 2, 3])] {
-            assert_eq!(attached.ask(&who, hook, body()).await.status, StatusCode::FORBIDDEN);
+        for who in [Who::Certificate(foreign.clone()), Who::Certificate(vec![1, 2, 3])] {
+            let refused = attached.ask(&who, hook, token_review()).await;
+            assert_eq!(
+                refused.said(),
+                "403 Forbidden: the client certificate is not the one that opens this cluster's webhooks"
+            );
         }
     }
+}
+
+#[tokio::test]
+async fn rotation_lets_old_and_new_count_until_a_day_after_the_new_one_was_seen() {
+    let attached = Attached::new(false, &[]).await;
     let world = &attached.world;
-    world.app.issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();
-    let replaced = attached.ask(&attached.server, "authenticate", body()).await;
-    assert_eq!(replaced.status, StatusCode::FORBIDDEN, "an earlier certificate has stopped to count");
+    let ask = async |who: &Who| attached.ask(who, "authenticate", token_review()).await.status;
+    assert_eq!(ask(&attached.server).await, StatusCode::OK);
+    world.app.note_webhook_uses().await.unwrap();
+    let new = issue(world).await;
+    world.clock.advance(jiff::SignedDuration::from_hours(24 * 30));
+    assert_eq!(ask(&attached.server).await, StatusCode::OK, "the new one has not been seen");
+    assert_eq!(ask(&new).await, StatusCode::OK);
+    world.app.note_webhook_uses().await.unwrap();
+    world.clock.advance(jiff::SignedDuration::from_hours(23));
+    assert_eq!(ask(&attached.server).await, StatusCode::OK, "another API server may have it yet");
+    world.clock.advance(jiff::SignedDuration::from_hours(1));
+    assert_eq!(ask(&new).await, StatusCode::OK);
+    let ended = attached.ask(&attached.server, "authenticate", token_review()).await;
+    assert_eq!(
+        ended.said(),
+        "403 Forbidden: the client certificate has ended: give the API server the file of `portcullis cluster \
+         certificate rotate`"
+    );
+}
+
+#[tokio::test]
+async fn an_operator_ends_a_certificate_at_once() {
+    let attached = Attached::new(false, &[]).await;
+    let world = &attached.world;
+    let new = issue(world).await;
+    let cluster = world.app.webhook_cluster_of(&world.admin, &world.name()).unwrap();
+    let old = cluster.webhook_certificates.iter().next().unwrap().thumbprint.clone();
+    let colons: Vec<String> =
+        old.to_uppercase().as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two).into()).collect();
+    let name = world.name();
+    world.app.end_webhook_certificate(&world.admin, &name, &colons.join(":")).await.unwrap();
+    let ask = async |who: &Who| attached.ask(who, "authorize", token_review()).await.status;
+    assert_eq!(ask(&attached.server).await, StatusCode::FORBIDDEN);
+    assert_eq!(ask(&new).await, StatusCode::BAD_REQUEST, "it was let in, with the wrong kind of review");
+    let unknown = world.app.end_webhook_certificate(&world.admin, &name, "ab").await;
+    assert!(matches!(unknown, Err(app::Error::NotFound { .. })), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn only_who_holds_a_clusters_certificate_hears_that_the_cluster_is_gone() {
+    let attached = Attached::new(false, &[]).await;
+    let world = &attached.world;
+    let Who::Vouched(der) = attached.server.clone() else { panic!("the cluster vouches for it") };
+    let strangers = [Who::Nobody, Who::Unverified, Who::Certificate(der)];
+    let heard = async || {
+        let mut heard = Vec::new();
+        for who in &strangers {
+            heard.push(attached.ask(who, "authorize", token_review()).await.said());
+        }
+        heard
+    };
+    let before = heard().await;
+    assert!(before[1].contains("the cluster was deleted, or its certificates were made anew"), "{before:?}");
+    let counted = |word: &str| world.app.webhook_refusals().find(|(each, _)| each.word() == word).unwrap().1;
+    let whatever = app::precondition::Precondition::default();
+    world.app.delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
+    assert_eq!(
+        heard().await,
+        [
+            "401 Unauthorized: a client certificate is required".to_owned(),
+            before[1].clone(),
+            "403 Forbidden: the client certificate is not the one that opens this cluster's webhooks"
+                .to_owned(),
+        ]
+    );
+    let holder = attached.ask(&attached.server, "authorize", token_review()).await;
+    assert_eq!(holder.said(), "403 Forbidden: the cluster no longer exists");
+    let words = ["no_certificate", "unknown_certificate", "cluster_deleted", "ended_certificate"];
+    assert_eq!(words.map(counted), [2, 2, 1, 0]);
 }
 
 #[tokio::test]

@@ -48,8 +48,12 @@ pub(super) struct World {
 pub(super) enum Who {
     Nobody,
     Token(String),
-    /// DER.
+    /// DER; an authority that the cluster is none of has signed it.
     Certificate(Vec<u8>),
+    /// DER; the cluster's own authority has signed it.
+    Vouched(Vec<u8>),
+    /// A certificate that no authority vouches for.
+    Unverified,
 }
 
 /// An answer as a client has it.
@@ -194,7 +198,7 @@ impl World {
     /// The holder of an administrator certificate, with its serial number.
     pub(super) async fn administrator(&self) -> (Who, String) {
         let issued = self.app.issue_admin_certificate(&self.admin, &self.name()).await.unwrap().2;
-        (Who::Certificate(der(&issued.certificate_pem)), issued.record.unwrap().serial)
+        (Who::Certificate(der(&issued.certificate_pem)), issued.record.serial)
     }
 
     pub(super) async fn get(&self, who: &Who, path: &str) -> Answer {
@@ -252,14 +256,9 @@ impl World {
                 request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
                 ClientIdentity::None
             }
-            Who::Certificate(der) => ClientIdentity::Verified(Arc::new(VerifiedCertificate {
-                authority: "any".into(),
-                certificate: der.clone(),
-                serial: String::new(),
-                common_name: String::new(),
-                organizations: Vec::new(),
-                expires_at: jiff::Timestamp::MAX,
-            })),
+            Who::Certificate(der) => verified("any", der),
+            Who::Vouched(der) => verified(&self.cluster.id.to_string(), der),
+            Who::Unverified => ClientIdentity::Unverified,
         };
         let peer =
             Peer::new(([127, 0, 0, 1], 1).into(), identity, self.stop.subscribe()).sharing(self.room.clone());
@@ -328,6 +327,17 @@ fn cluster_name(subscription: SubscriptionId, name: &str) -> ClusterName {
 }
 
 /// The first certificate of a PEM text.
+fn verified(authority: &str, der: &[u8]) -> ClientIdentity {
+    ClientIdentity::Verified(Arc::new(VerifiedCertificate {
+        authority: authority.into(),
+        certificate: der.to_vec(),
+        serial: String::new(),
+        common_name: String::new(),
+        organizations: Vec::new(),
+        expires_at: jiff::Timestamp::MAX,
+    }))
+}
+
 pub(super) fn der(pem: &str) -> Vec<u8> {
     let text: String = pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
     STANDARD.decode(text).unwrap()

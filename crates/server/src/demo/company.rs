@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::Running;
+use crate::{Running, say::say};
 
 /// Everybody signs in with this. The demo listens on this machine alone.
 pub(super) const PASSWORD: &str = "demo-Password-1";
@@ -242,23 +242,23 @@ impl Company {
     }
 
     /// Says what there is to try.
-    pub(super) fn invite(&self, running: &Running) {
-        println!("The server stays up. Everybody's password is {PASSWORD}; end with Ctrl-C.\n");
-        println!(
+    pub(super) fn invite(&self, running: &Running) -> anyhow::Result<()> {
+        say(format_args!("The server stays up. Everybody's password is {PASSWORD}; end with Ctrl-C.\n"))?;
+        say(format_args!(
             "  portal     {}/portal/   (for the browser: trust {})",
             running.url,
             self.authority_file.display()
-        );
-        println!("  people     alice@, bob@, carol@, dave@portcullis.local\n");
+        ))?;
+        say(format_args!("  people     alice@, bob@, carol@, dave@portcullis.local\n"))?;
         let (program, place) = (program(), self.place.display());
-        println!("Try, in another terminal, as alice:\n");
-        println!("  export PORTCULLIS_CONFIG_DIR={place}/me KUBECONFIG={place}/kubeconfig");
-        println!("  echo '{PASSWORD}' | {program} login --url {} \\", running.url);
-        println!("    --ca-file {} \\", self.authority_file.display());
-        println!("    --username {} --password-stdin", upn("alice"));
-        println!("  {program} cluster credentials azure -g demo");
-        println!("  kubectl get pods -n web\n");
-        println!("As administrator:\n\n  {program} login --from {place}/data/first-admin.json");
+        say(format_args!("Try, in another terminal, as alice:\n"))?;
+        say(format_args!("  export PORTCULLIS_CONFIG_DIR={place}/me KUBECONFIG={place}/kubeconfig"))?;
+        say(format_args!("  echo '{PASSWORD}' | {program} login --url {} \\", running.url))?;
+        say(format_args!("    --ca-file {} \\", self.authority_file.display()))?;
+        say(format_args!("    --username {} --password-stdin", upn("alice")))?;
+        say(format_args!("  {program} cluster credentials azure -g demo"))?;
+        say(format_args!("  kubectl get pods -n web\n"))?;
+        say(format_args!("As administrator:\n\n  {program} login --from {place}/data/first-admin.json"))
     }
 }
 

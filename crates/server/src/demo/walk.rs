@@ -10,6 +10,7 @@ use super::{
     company::{Answer, Company, upn},
     table,
 };
+use crate::say::say;
 
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
@@ -67,10 +68,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Prints the steps as a table and gives the number of those that differ.
-    pub(super) fn print(&self) -> usize {
+    pub(super) fn print(&self) -> anyhow::Result<usize> {
         let how = if self.kubectl { "kubectl" } else { "HTTP requests (kubectl is not installed)" };
-        println!("Asked with {how}.\n\n{}", table::render(&self.steps));
-        self.steps.iter().filter(|step| !step.is_as_expected()).count()
+        say(format_args!("Asked with {how}.\n\n{}", table::render(&self.steps)))?;
+        Ok(self.steps.iter().filter(|step| !step.is_as_expected()).count())
     }
 
     /// W1: a personal certificate, bound to cluster-admin, on record and revocable.

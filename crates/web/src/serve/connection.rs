@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -82,7 +82,7 @@ async fn serve<A: Answers>(
     let speaks_http2 = session.alpn_protocol() == Some(b"h2");
     let peer = Peer::new(address, identity, settings.stopping.clone());
     let peer = Arc::new(peer.sharing(settings.room.clone()));
-    let front = Front { shared, peer, activity: activity.clone() };
+    let front = Front { shared, peer, activity: activity.clone(), since: Instant::now() };
     if speaks_http2 {
         serve_http2(settings, stream, front, &activity).await;
     } else {
@@ -174,6 +174,10 @@ async fn serve_http2<A: Answers>(
     let mut finishing = false;
     let outcome = poll_fn(|context: &mut Context<'_>| {
         match guardian.order(context) {
+            Order::Serve if activity.is_last() && !finishing => {
+                finishing = true;
+                connection.as_mut().graceful_shutdown();
+            }
             Order::Serve => {}
             Order::Finish if finishing => {}
             Order::Finish => {

@@ -23,7 +23,7 @@ use std::{
 use axum::{Router, body::Body};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::timeout_at;
@@ -62,12 +62,18 @@ impl Answers for Router {
     }
 }
 
+/// Put into the extensions of an answer: the client is to make a new connection before long, for it may have another
+/// certificate by then. Its requests are answered all the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Renew;
+
 /// What is the same for all connections of a thread.
 #[derive(Debug)]
 pub(super) struct Shared<A> {
     pub(super) answers: A,
     pub(super) counts: Arc<Counts>,
     pub(super) request_timeout: Duration,
+    pub(super) renewal: Duration,
 }
 
 /// The service of one connection.
@@ -76,6 +82,8 @@ pub(super) struct Front<A> {
     pub(super) shared: Arc<Shared<A>>,
     pub(super) peer: Arc<Peer>,
     pub(super) activity: Arc<Activity>,
+    /// When the connection was made.
+    pub(super) since: Instant,
 }
 
 /// What the guardian of a connection looks at.
@@ -95,6 +103,8 @@ pub(super) struct Activity {
     looks: AtomicU64,
     /// Of answers in several parts: at which look the last part was handed over, if it was not taken since.
     handed: Mutex<Vec<Weak<AtomicU64>>>,
+    /// Whether the connection is to take no further requests.
+    is_last: AtomicBool,
 }
 
 impl Activity {
@@ -124,6 +134,11 @@ impl Activity {
             let since = answer.load(Ordering::Relaxed);
             since != TAKEN && now - since.min(now) > most
         })
+    }
+
+    /// Whether the connection is to take no further requests. The answer after which that is so wakes it.
+    pub(super) fn is_last(&self) -> bool {
+        self.is_last.load(Ordering::Acquire)
     }
 
     fn settle(&self) {
@@ -160,15 +175,25 @@ impl<A: Answers> hyper::service::Service<Request<Incoming>> for Front<A> {
         let in_flight = InFlight::begin(&self.activity);
         let shared = self.shared.clone();
         let context = RequestContext::new(self.peer.clone());
-        let activity = self.activity.clone();
+        let (activity, since) = (self.activity.clone(), self.since);
+        let version = request.version();
         let request = request.map(|body| AskedBody { body, ended: false, activity });
         Box::pin(async move {
-            Ok(answer(&shared, context, request).await.map(|body| AnswerBody {
-                body,
-                handed: None,
-                in_flight,
-            }))
+            let mut response = answer(&shared, context, request).await;
+            if response.extensions_mut().remove::<Renew>().is_some() && since.elapsed() >= shared.renewal {
+                end_connection(&mut response, version, &in_flight.0);
+            }
+            Ok(response.map(|body| AnswerBody { body, handed: None, in_flight }))
         })
+    }
+}
+
+/// HTTP/1.1 has a header for it; over HTTP/2 the connection says so itself.
+fn end_connection(response: &mut Response<Body>, version: Version, activity: &Activity) {
+    if version == Version::HTTP_2 {
+        activity.is_last.store(true, Ordering::Release);
+    } else {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

@@ -143,6 +143,8 @@ const CONTROL: &[(On, &str, &[&str])] = &[
             "adminCertificates/read",
             "adminCertificates/revoke/action",
             "listWebhookCredential/action",
+            "webhookCertificates/read",
+            "webhookCertificates/end/action",
         ],
     ),
     (

@@ -131,6 +131,7 @@ fn resources(site: &Site, values: &mut Values) {
     values.set("cluster", "c1");
     values.set("name", "n1");
     values.set("serial", "1234");
+    values.set("thumbprint", "1234");
     values.set("location", "local");
     values.set("profile", "clusterUser");
     values.set("pool", "np");

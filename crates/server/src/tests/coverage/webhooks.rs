@@ -50,15 +50,35 @@ fn stray(site: &Site) -> Client {
     client(site, &format!("{}\n{key}", authority.certificate_pem()))
 }
 
+/// Waits until the first use of every certificate has been written down.
+async fn all_seen(site: &Site) {
+    let mut revisions = site.running.app.revisions();
+    let seen = || {
+        let snapshot = site.running.app.snapshot();
+        let mut certificates = snapshot.clusters().flat_map(|cluster| cluster.webhook_certificates.iter());
+        certificates.all(|each| each.seen.is_some())
+    };
+    while !seen() {
+        tokio::time::timeout(std::time::Duration::from_secs(20), revisions.changed()).await.unwrap().unwrap();
+    }
+}
+
 #[tokio::test]
 async fn webhooks_open_for_the_certificate_of_their_cluster_alone() {
     let site = Site::start(|_| {}).await;
     let embedded = site.cluster().await;
     let embedded = embedded.rsplit('/').next().unwrap();
     let (one, own) = attached(&site, "a1").await;
-    let (_, other) = attached(&site, "a2").await;
+    let (two, other) = attached(&site, "a2").await;
     let admin = site.token(&site.admin.name, &super::stage::cluster()).await;
     let stray = stray(&site);
+    // The first use of each is written down; nothing else is.
+    for (client, cluster) in [(&own, &one), (&other, &two)] {
+        let address = site.url(&PATHS[0].replace("{cluster}", cluster));
+        let asked = client.post(address).header("content-type", "application/json").body(REVIEWS[0]);
+        assert_eq!(answer(asked).await, "200");
+    }
+    all_seen(&site).await;
     let before = super::stage::revision(&site).await;
     for (path, review) in PATHS.iter().zip(REVIEWS) {
         let ask = |client: &Client, cluster: &str| {
@@ -83,13 +103,52 @@ async fn webhooks_open_for_the_certificate_of_their_cluster_alone() {
         let found = answer(own.get(site.url(&format!("/clusters/{cluster}/api")))).await;
         assert!(found.starts_with("401") || found.starts_with("404"), "{found}");
     }
-    // An earlier certificate is none any more.
-    let path = format!(
-        "/subscriptions/{}/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/a1/listWebhookCredential?api-version=2026-06-01",
+    // A further certificate ends none, until somebody does.
+    let cluster = format!(
+        "/subscriptions/{}/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/a1",
         site.running.installation.subscription
     );
-    site.post(&path, &json!({})).await;
-    let address = site.url(&PATHS[0].replace("{cluster}", &one));
-    let again = own.post(address).header("content-type", "application/json").body(REVIEWS[0]);
-    assert_eq!(answer(again).await, "403 Forbidden");
+    let version = "api-version=2026-06-01";
+    site.post(&format!("{cluster}/listWebhookCredential?{version}"), &json!({})).await;
+    let again = || {
+        let address = site.url(&PATHS[0].replace("{cluster}", &one));
+        own.post(address).header("content-type", "application/json").body(REVIEWS[0])
+    };
+    assert_eq!(answer(again()).await, "200");
+    let token = site.management().await;
+    let list = site.url(&format!("{cluster}/webhookCertificates?{version}"));
+    let known = site.ok(site.http.get(list).bearer_auth(&token)).await;
+    let [new, old] = known["value"].as_array().unwrap().as_slice() else { panic!("{known}") };
+    assert!(new["seenAt"].is_null() && new["counts"] == true && old["counts"] == true, "{known}");
+    let thumbprint = old["thumbprint"].as_str().unwrap();
+    let ended =
+        site.post(&format!("{cluster}/webhookCertificates/{thumbprint}/end?{version}"), &json!({})).await;
+    assert_eq!(ended["counts"], false, "{ended}");
+    assert_eq!(answer(again()).await, "403 Forbidden");
+}
+
+#[tokio::test]
+async fn the_first_use_of_a_certificate_is_noted_and_refusals_are_counted() {
+    let site = Site::start(|_| {}).await;
+    let (one, own) = attached(&site, "a1").await;
+    let ask = |client: &Client| {
+        let address = site.url(&PATHS[0].replace("{cluster}", &one));
+        client.post(address).header("content-type", "application/json").body(REVIEWS[0])
+    };
+    let metrics = async || {
+        let address = format!("http://{}/metrics", site.running.metrics_address);
+        Client::new().get(address).send().await.unwrap().text().await.unwrap()
+    };
+    let expiry = format!("portcullis_webhook_certificate_expiry_seconds{{cluster=\"a1\",id=\"{one}\"}}");
+    assert!(!metrics().await.contains(&expiry));
+    assert_eq!(answer(ask(&own)).await, "200");
+    all_seen(&site).await;
+    assert!(metrics().await.contains(&expiry));
+    assert_eq!(answer(ask(&site.http)).await, "401 Unauthorized");
+    assert_eq!(answer(ask(&stray(&site))).await, "401 Unauthorized");
+    let text = metrics().await;
+    for reason in ["no_certificate", "unknown_certificate"] {
+        let line = format!("portcullis_webhook_refusals_total{{reason=\"{reason}\"}} 1\n");
+        assert!(text.contains(&line), "{text}");
+    }
 }

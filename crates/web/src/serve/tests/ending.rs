@@ -92,3 +92,44 @@ async fn what_does_not_end_is_cut_off() {
     let _ = in_time(stream.read_to_end(&mut rest)).await;
     assert!(!rest.ends_with(b"0\r\n\r\n"), "a stream that was cut off must not look complete");
 }
+
+/// Answers with the wish for a new connection.
+fn renewing() -> Router {
+    let renew = |mut response: axum::response::Response| async move {
+        response.extensions_mut().insert(Renew);
+        response
+    };
+    Router::new().route("/hello", get(|| async { "hello" })).layer(axum::middleware::map_response(renew))
+}
+
+#[tokio::test]
+async fn a_connection_that_shall_be_made_anew_ends_after_its_answer() {
+    let limits = Limits { renewal: Duration::ZERO, idle: PATIENCE, ..short_limits() };
+    let server = Server::with(renewing(), limits).await;
+    let mut old = server.client().http1().await;
+    let answer = in_time(old.get("/hello")).await;
+    assert_eq!((answer.text.as_str(), header(&answer)), ("hello", Some("close")));
+    in_time(old.closed()).await;
+    let mut new = server.client().http2().await;
+    assert_eq!(in_time(new.get("/hello")).await.text, "hello");
+    in_time(new.closed()).await;
+    assert_eq!(server.stopped().await, 0);
+}
+
+#[tokio::test]
+async fn a_young_connection_is_not_ended_for_another_to_be_made() {
+    let limits = Limits { renewal: PATIENCE, idle: PATIENCE, ..short_limits() };
+    let server = Server::with(renewing(), limits).await;
+    let mut clients = [server.client().http1().await, server.client().http2().await];
+    for client in &mut clients {
+        for _ in 0..3 {
+            let answer = in_time(client.get("/hello")).await;
+            assert_eq!((answer.text.as_str(), header(&answer)), ("hello", None));
+        }
+    }
+    assert_eq!(server.stopped().await, 0);
+}
+
+fn header(answer: &clients::Answer) -> Option<&str> {
+    answer.headers.get("connection")?.to_str().ok()
+}

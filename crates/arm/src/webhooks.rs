@@ -1,0 +1,61 @@
+//! What an attached cluster's API server calls the webhooks with: where they are, and the certificates that count.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::{cluster::Cluster, webhook_certificate::WebhookCertificate};
+use serde_json::{Map, Value, json};
+
+use crate::{call::Call, error::ArmError};
+
+/// `listWebhookCredential`: a further certificate, with its key, which is shown once. It ends none that there is.
+pub(crate) async fn issue(call: &Call<'_>) -> Result<Response, ArmError> {
+    let issued = call.app.issue_webhook_certificate(&call.caller, &call.cluster()?).await?;
+    let mut body = places(call, &issued.cluster);
+    body.insert("clientCertificateData".into(), STANDARD.encode(&issued.certificate_pem).into());
+    body.insert("clientKeyData".into(), STANDARD.encode(issued.key_pem.expose()).into());
+    body.insert("certificate".into(), render(call, &issued.record));
+    Ok(Json(body).into_response())
+}
+
+/// `webhookCertificates`: those that count and the last ones that have ended, beside where the webhooks are.
+pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
+    let cluster = call.app.webhook_cluster_of(&call.caller, &call.cluster()?)?;
+    let mut body = places(call, &cluster);
+    let newest_first = cluster.webhook_certificates.iter().rev();
+    let value: Vec<Value> = newest_first.map(|certificate| render(call, certificate)).collect();
+    body.insert("value".into(), value.into());
+    Ok(Json(body).into_response())
+}
+
+/// `webhookCertificates/{thumbprint}/end`: it counts no longer, at once.
+pub(crate) async fn end(call: &Call<'_>) -> Result<Response, ArmError> {
+    let (cluster, thumbprint) = (call.cluster()?, call.name("thumbprint"));
+    let ended = call.app.end_webhook_certificate(&call.caller, &cluster, thumbprint).await?;
+    Ok(Json(render(call, &ended)).into_response())
+}
+
+fn places(call: &Call<'_>, cluster: &Cluster) -> Map<String, Value> {
+    let settings = call.app.settings();
+    let hook =
+        |path: &str| json!({"url": format!("{}/webhooks/{}/{path}", settings.external_url, cluster.id)});
+    Map::from_iter([
+        ("authenticate".to_owned(), hook("authenticate")),
+        ("authorize".to_owned(), hook("authorize")),
+        ("certificateAuthorityData".to_owned(), STANDARD.encode(&settings.authority_certificate).into()),
+    ])
+}
+
+fn render(call: &Call<'_>, certificate: &WebhookCertificate) -> Value {
+    json!({
+        "thumbprint": certificate.thumbprint,
+        "issuedAt": certificate.issued,
+        "issuedBy": certificate.issued_by,
+        "expiresAt": certificate.expires,
+        "seenAt": certificate.seen,
+        "counts": certificate.counts(call.app.now()),
+        "countsUntil": certificate.until(),
+    })
+}
