@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::address::Base;
+use crate::{address::Base, output};
 
 /// The client id of this program.
 pub(crate) const CLIENT_ID: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
@@ -129,7 +129,7 @@ impl Authority {
     pub(crate) async fn device_code(&self, client_id: &str, scope: &str) -> anyhow::Result<Tokens> {
         let started: DeviceStarted =
             self.post("devicecode", &[("client_id", client_id), ("scope", scope)]).await?;
-        eprintln!("{}", started.message);
+        output::note(format_args!("{}", started.message));
         let mut interval = started.interval.max(1);
         let end = std::time::Instant::now() + Duration::from_secs(started.expires_in);
         while std::time::Instant::now() < end {

@@ -5,6 +5,8 @@ use std::io::{BufRead, IsTerminal};
 use anyhow::bail;
 use clap::Args;
 
+use crate::output;
+
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ConfirmArgs {
     /// Do not ask
@@ -22,7 +24,7 @@ impl ConfirmArgs {
         if !input.is_terminal() {
             bail!("{question} Nobody can be asked here: give --yes");
         }
-        eprint!("{question} (y/N) ");
+        output::ask(format_args!("{question} (y/N) "));
         let mut answer = String::new();
         input.lock().read_line(&mut answer)?;
         match answer.trim().to_ascii_lowercase().as_str() {

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::files;
+use crate::files::{self, Replacement};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -76,6 +76,20 @@ impl Kubeconfig {
         Ok(done)
     }
 
+    /// Fails where an entry of `user` could not be added to the file, before there is one.
+    pub(crate) fn check_place(path: &Path, user: &str, overwrite: bool) -> anyhow::Result<()> {
+        Self::change(path, |config| {
+            let known = config.users.iter().flatten().find(|each| each.name.eq_ignore_ascii_case(user));
+            match known.filter(|_| !overwrite) {
+                Some(known) => Err(taken("user", &known.name)),
+                None => {
+                    let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                    Replacement::prepare(&place).map(drop)
+                }
+            }
+        })
+    }
+
     pub(crate) fn render(&self) -> anyhow::Result<String> {
         serde_saphyr::to_string(self).map_err(|error| anyhow::anyhow!("writing YAML: {error}"))
     }
@@ -138,13 +152,17 @@ fn merge_list(
             None => known.push(entry),
             Some(old) if old.content == entry.content => {}
             Some(old) if overwrite => *old = entry,
-            Some(_) => bail!(
-                "the kubeconfig has another {kind} named \"{}\": give --overwrite-existing to replace it, or --file for another file",
-                entry.name
-            ),
+            Some(_) => return Err(taken(kind, &entry.name)),
         }
     }
     Ok(())
+}
+
+fn taken(kind: &str, name: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the kubeconfig has another {kind} named \"{name}\": give --overwrite-existing to replace it, or --file for \
+         another file"
+    )
 }
 
 /// The file that commands write to: the one given, the first of `$KUBECONFIG`, or `~/.kube/config`.

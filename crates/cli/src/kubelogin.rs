@@ -12,7 +12,7 @@ use crate::{
         get_token,
         get_token::flags::Precedence,
     },
-    execute, token_cache,
+    execute, output, token_cache,
 };
 
 /// Sign in to clusters with kubectl. This is portcullis under the name of kubelogin.
@@ -55,7 +55,7 @@ pub fn run() -> ExitCode {
             Command::ConvertKubeconfig(arguments) => convert::run(&arguments, Precedence::Environment),
             Command::RemoveCacheDir(arguments) => {
                 let removed = token_cache::remove(arguments.token_cache_dir)?;
-                println!("Deleted {removed} tokens");
+                output::say(format_args!("Deleted {removed} tokens"));
                 Ok(())
             }
         }

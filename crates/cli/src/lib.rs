@@ -1,6 +1,8 @@
 //! The command line: everything but the server itself. It talks HTTP to a server, and shares no code with it
 //! but the domain, for `eval`.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod address;
 mod authority;
 mod client;
@@ -115,7 +117,7 @@ fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> Exi
         Err(error) => {
             // What others have named does not reach the terminal as commands.
             let told = format!("{error:#}").replace(|each: char| each.is_control() && each != '\n', " ");
-            eprintln!("{program}: {told}");
+            output::note(format_args!("{program}: {told}"));
             ExitCode::FAILURE
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     address::Server,
     authority::{Authority, CLIENT_ID, Tokens, http_client},
     client::Client,
+    output,
     session::{Credential, Session},
 };
 
@@ -71,6 +72,8 @@ struct FirstAdmin {
 }
 
 pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
+    // Nobody signs in twice because the result had no place.
+    Session::check_place()?;
     let mut session = match &arguments.from {
         Some(file) => from_file(file).await?,
         None => from_flags(&arguments).await?,
@@ -83,7 +86,7 @@ pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
         session.subscription = Some(subscription);
         session.save()?;
     }
-    println!("Signed in to {} as {}", session.url, session.account);
+    output::say(format_args!("Signed in to {} as {}", session.url, session.account));
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! What commands print: tables for people, JSON for machines.
 
-use std::io::Write;
+use std::{
+    fmt::Display,
+    io::{ErrorKind, Write},
+};
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
@@ -22,13 +25,43 @@ pub enum Output {
 /// A column: its heading, and where its value stands in the object (a JSON pointer).
 pub(crate) type Column = (&'static str, &'static str);
 
-/// Writes to standard output. A reader that has seen enough (`| head`) ends the program without a word.
+/// Writes to standard output. A reader that has seen enough (`| head`) ends the program without a word, as the signal
+/// would that ends other programs then; an output that cannot be written (a full disk) ends it with one.
 pub fn print(text: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    if out.write_all(text).and_then(|()| out.flush()).is_err() {
-        std::process::exit(1);
+    if let Err(error) = try_print(text) {
+        std::process::exit(match error.kind() {
+            ErrorKind::BrokenPipe => i32::from(READER_GONE),
+            _ => {
+                note(format_args!("portcullis: standard output cannot be written: {error}"));
+                1
+            }
+        });
     }
 }
+
+/// The same, for what must not be lost: whoever calls this knows what to do about it.
+pub(crate) fn try_print(text: &[u8]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text).and_then(|()| out.flush())
+}
+
+/// A line for standard output.
+pub(crate) fn say(line: impl Display) {
+    print(format!("{line}\n").as_bytes());
+}
+
+/// A line for standard error. Where nobody can read it, nobody need be told.
+pub fn note(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A question to a person: the answer comes on the same line.
+pub(crate) fn ask(question: impl Display) {
+    let _ = write!(std::io::stderr(), "{question}").and_then(|()| std::io::stderr().flush());
+}
+
+/// The exit status that shells give to a program whose reader has gone: 128 and the number of SIGPIPE.
+pub const READER_GONE: u8 = 141;
 
 impl OutputArgs {
     /// Prints a list.
@@ -41,9 +74,18 @@ impl OutputArgs {
 
     /// Prints one object.
     pub(crate) fn one(&self, columns: &[Column], object: &Value) {
+        print(self.text(columns, object).as_bytes());
+    }
+
+    /// Prints one object that holds a secret which is shown this once: an error says that nobody has seen it.
+    pub(crate) fn secret(&self, columns: &[Column], object: &Value) -> std::io::Result<()> {
+        try_print(self.text(columns, object).as_bytes())
+    }
+
+    fn text(&self, columns: &[Column], object: &Value) -> String {
         match self.output {
-            Output::Json => print(format!("{object:#}\n").as_bytes()),
-            Output::Table => print(table(columns, std::slice::from_ref(object)).as_bytes()),
+            Output::Json => format!("{object:#}\n"),
+            Output::Table => table(columns, std::slice::from_ref(object)),
         }
     }
 }

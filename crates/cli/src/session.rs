@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::Server,
     authority::{Authority, CLIENT_ID, Tokens, http_client},
-    files,
+    files::{self, Replacement},
     login::assertion,
 };
 
@@ -134,6 +134,15 @@ impl Session {
         files::replace_private(&directory()?.join(LAST_SERVER), &serde_json::to_vec_pretty(&last)?)
     }
 
+    /// Fails where no session could be kept.
+    pub(crate) fn check_place() -> anyhow::Result<()> {
+        let path = file()?;
+        if let Some(directory) = path.parent() {
+            files::private_directory(directory)?;
+        }
+        Replacement::prepare(&path).map(drop)
+    }
+
     pub(crate) fn forget() -> anyhow::Result<bool> {
         match std::fs::remove_file(file()?) {
             Ok(()) => Ok(true),
@@ -198,6 +207,8 @@ impl Session {
         if let Some(kept) = session.kept(scope) {
             return Ok((session, kept.token, kept.expires));
         }
+        // The server gives a new refresh token for the old one: it must not be lost for want of a place.
+        let replacement = Replacement::prepare(&path)?;
         let tokens = session.renew(scope).await?;
         if let (Credential::RefreshToken(known), Some(next)) =
             (&mut session.credential, &tokens.refresh_token)
@@ -205,7 +216,7 @@ impl Session {
             known.clone_from(next);
         }
         session.keep(scope, &tokens);
-        session.save()?;
+        replacement.commit(&serde_json::to_vec_pretty(&session)?)?;
         let expires = tokens.expires();
         Ok((session, tokens.access_token, expires))
     }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::files;
+use crate::files::{self, Replacement};
 
 /// Whose token for what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,15 +57,21 @@ impl CacheEntry {
         (token.key == self.key).then_some(token)
     }
 
+    /// Finds out whether a token can be kept, before one is asked for.
+    pub(crate) fn prepare(&self) -> anyhow::Result<Replacement> {
+        Replacement::prepare(&self.path)
+    }
+
     pub(crate) fn write(
         &self,
+        place: Replacement,
         access_token: &str,
         expires: Timestamp,
         refresh_token: Option<String>,
     ) -> anyhow::Result<()> {
         let access_token = access_token.to_owned();
         let token = CachedToken { key: self.key.clone(), access_token, expires, refresh_token };
-        files::replace_private(&self.path, &serde_json::to_vec(&token)?)
+        place.commit(&serde_json::to_vec(&token)?)
     }
 }
 
@@ -150,7 +156,7 @@ mod tests {
                     if !entry.read().is_some_and(|token| token.is_fresh()) {
                         worked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         let end = Timestamp::now() + SignedDuration::from_hours(1);
-                        entry.write("token", end, None).unwrap();
+                        entry.write(entry.prepare().unwrap(), "token", end, None).unwrap();
                     }
                 });
             }
@@ -164,7 +170,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let place = directory.path().join("tokens");
         let entry = CacheEntry::open(key("a", "b"), Some(place.clone())).unwrap();
-        entry.write("token", Timestamp::now(), None).unwrap();
+        entry.write(entry.prepare().unwrap(), "token", Timestamp::now(), None).unwrap();
         let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&place), 0o700);
         assert_eq!(mode(&entry.path), 0o600);
@@ -177,7 +183,7 @@ mod tests {
         let place = Some(directory.path().to_owned());
         let path = {
             let entry = CacheEntry::open(key("a", "b"), place.clone()).unwrap();
-            entry.write("token", Timestamp::now(), None).unwrap();
+            entry.write(entry.prepare().unwrap(), "token", Timestamp::now(), None).unwrap();
             entry.path.clone()
         };
         let of_other =
@@ -186,7 +192,7 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             let entry = CacheEntry::open(key("a", "b"), place.clone()).unwrap();
             assert!(entry.read().is_none(), "{content:?}");
-            entry.write("again", Timestamp::now(), None).unwrap();
+            entry.write(entry.prepare().unwrap(), "again", Timestamp::now(), None).unwrap();
             assert_eq!(entry.read().unwrap().access_token, "again");
         }
         assert_eq!(remove(place).unwrap(), 1);

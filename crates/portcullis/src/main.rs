@@ -1,6 +1,8 @@
 //! The one binary: hands `serve` and `demo` to the server, everything else to the command line. Started under the name
 //! `kubelogin`, it answers with kubelogin's commands.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -72,7 +74,10 @@ fn run(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("portcullis: {error:#}");
+    if error.is::<server::ReaderGone>() {
+        return ExitCode::from(cli::output::READER_GONE);
+    }
+    cli::output::note(format_args!("portcullis: {error:#}"));
     ExitCode::FAILURE
 }
 

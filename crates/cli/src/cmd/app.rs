@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     client::{Client, quote},
     confirm::ConfirmArgs,
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 pub use credential::CredentialCommand;
 pub use federated::FederatedCommand;
@@ -173,27 +173,27 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
                 let path = format!("/v1.0/applications/{}", text(&found, "id"));
                 client.patch(&path, &Value::Object(body)).await?;
             }
-            println!("Changed {app}");
+            output::say(format_args!("Changed {app}"));
         }
         AppCommand::Delete { app, confirm } => {
             let found = find(&client, &app).await?;
             confirm
                 .ask(&format!("Delete the application {app} with its service principal and its rights?"))?;
             client.delete(&format!("/v1.0/applications/{}", text(&found, "id"))).await?;
-            println!("Deleted {app}");
+            output::say(format_args!("Deleted {app}"));
         }
         AppCommand::Consent { app, resource, withdraw } => {
             let principal = service_principal(&client, &app, &find(&client, &app).await?).await?;
             if withdraw {
                 client.delete(&format!("/v1.0/oauth2PermissionGrants/{}", text(&principal, "id"))).await?;
-                println!("{app} may reach nothing on behalf of everybody any more");
+                output::say(format_args!("{app} may reach nothing on behalf of everybody any more"));
                 return Ok(());
             }
             let resource = if resource == "graph" { GRAPH } else { resource.as_str() };
             let body = json!({"clientId": text(&principal, "id"), "consentType": "AllPrincipals",
                 "resourceId": resource, "scope": ".default"});
             client.post("/v1.0/oauth2PermissionGrants", &body).await?;
-            println!("{app} may reach {resource} on behalf of everybody now");
+            output::say(format_args!("{app} may reach {resource} on behalf of everybody now"));
         }
         AppCommand::Credential(command) => credential::run(&client, command).await?,
         AppCommand::FederatedCredential(command) => federated::run(&client, command).await?,

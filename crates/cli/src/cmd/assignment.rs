@@ -9,7 +9,7 @@ use super::{cluster::cluster_path, group::principal, role};
 use crate::{
     address::resource_id,
     client::{CLUSTERS, Client, ROLES, encode},
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -174,14 +174,14 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
         }
         AssignmentCommand::Delete { id: Some(id), .. } => {
             client.delete(&path(&client, &id).await?).await?;
-            println!("Deleted {id}");
+            output::say(format_args!("Deleted {id}"));
         }
         AssignmentCommand::Delete { id: None, assignee, role, place } => {
             let (assignee, role) = (assignee.unwrap_or_default(), role.unwrap_or_default());
             let scope = place.scope(&client).await?;
             let id = find(&client, &scope, &assignee, &role).await?;
             client.delete(&path(&client, &id).await?).await?;
-            println!("Deleted {id}");
+            output::say(format_args!("Deleted {id}"));
         }
     }
     Ok(())

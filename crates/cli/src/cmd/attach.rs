@@ -1,9 +1,15 @@
 //! `portcullis cluster attach`: what a real kube-apiserver needs to ask this server who somebody is and what
 //! they may do.
+//!
+//! Nothing is changed before the files can be written, and what is not named stays. A certificate is made only where
+//! the cluster has none in use: `portcullis cluster certificate rotate` makes others.
+
+pub(crate) mod configuration;
+mod readme;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,8 +20,10 @@ use super::{
 };
 use crate::{
     client::{CLUSTERS, Client},
-    files,
+    files::{self, Replacement},
+    output,
 };
+use configuration::{CLIENT, FILES, client_pem, host};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -31,6 +39,9 @@ pub struct AttachArgs {
     /// Where to write the files for the API server
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Where the files will lie on the machines that run the API server
+    #[arg(long, value_name = "DIR", default_value = "/etc/kubernetes/portcullis")]
+    install_dir: PathBuf,
     /// Resource group; made if there is none
     #[arg(short = 'g', long, default_value = GROUP)]
     resource_group: String,
@@ -41,95 +52,117 @@ pub struct AttachArgs {
     access: AccessArgs,
 }
 
+/// The files of one cluster, each of which can be written.
+struct Files {
+    directory: PathBuf,
+    certificate: Replacement,
+    others: Vec<(&'static str, Replacement)>,
+}
+
 pub(crate) async fn run(client: &Client, arguments: AttachArgs) -> anyhow::Result<()> {
     let ca = std::fs::read(&arguments.ca).with_context(|| format!("reading {}", arguments.ca.display()))?;
+    let files = Files::prepare(&arguments.out)?;
     let path = cluster_path(&client.subscription().await?, &arguments.resource_group, &arguments.name)?;
-    resource_group::ensure(client, &arguments.resource_group, &arguments.location).await?;
-    let mut properties = arguments.access.properties(client).await?;
-    if let Some(members) = properties.as_object_mut() {
-        let attached = json!({"server": arguments.server, "certificateAuthorityData": STANDARD.encode(&ca)});
-        members.insert("attached".into(), attached);
+    let attached = json!({"server": arguments.server, "certificateAuthorityData": STANDARD.encode(&ca)});
+    let address = format!("{path}?{CLUSTERS}");
+    match client.find(&address).await? {
+        None => {
+            let mut properties = arguments.access.properties(client).await?;
+            attach(&mut properties, attached);
+            resource_group::ensure(client, &arguments.resource_group, &arguments.location).await?;
+            let body = json!({"location": arguments.location, "properties": properties});
+            client.put(&address, &body).await?;
+            files.write(client, &path, &arguments).await?;
+        }
+        Some(mut known) => {
+            let changes = arguments.access.changes(client).await?;
+            files.write(client, &path, &arguments).await?;
+            let before = known.clone();
+            changes.apply(&mut known);
+            if let Some(properties) = known.get_mut("properties") {
+                attach(properties, attached);
+            }
+            if known != before {
+                client.put(&address, &known).await?;
+            }
+        }
     }
-    let body = json!({"location": arguments.location, "properties": properties});
-    client.put(&format!("{path}?{CLUSTERS}"), &body).await?;
-    let hooks = client.post(&format!("{path}/listWebhookCredential?{CLUSTERS}"), &json!({})).await?;
-    let out = &arguments.out;
-    files::private_directory(out)?;
-    for (file, hook) in [(AUTHENTICATION, "authenticate"), (AUTHORIZATION, "authorize")] {
-        files::replace_private(&out.join(file), webhook(&hooks, hook)?.as_bytes())?;
+    let out = arguments.out.display();
+    output::say(format_args!("Attached {}: the files for its API server are in {out}", arguments.name));
+    if !arguments.out.join(CLIENT).exists() {
+        output::note(format_args!(
+            "Missing: {CLIENT}. The cluster has a certificate in use, which only its machines hold: copy the file from \
+             there, or make another one with `portcullis cluster certificate rotate {} -g {} --out {out}`",
+            arguments.name, arguments.resource_group
+        ));
     }
-    files::replace_private(&out.join(CONFIGURATION), configuration().as_bytes())?;
-    files::replace_private(&out.join("README.md"), readme(&arguments.name).as_bytes())?;
-    println!("Attached {}: the files for its API server are in {}", arguments.name, out.display());
-    println!("Next: {}", Path::new(out).join("README.md").display());
+    output::say(format_args!("Next: {}", Path::new(&arguments.out).join("README.md").display()));
     Ok(())
 }
 
-/// A kubeconfig that names a hook and holds what it takes to call it.
-fn webhook(hooks: &Value, hook: &str) -> anyhow::Result<String> {
-    let text = |pointer: &str| match hooks.pointer(pointer).and_then(Value::as_str) {
-        Some(text) => Ok(json!(text)),
-        None => bail!("the server gave no {pointer}"),
-    };
-    Ok(format!(
-        "apiVersion: v1\nkind: Config\nclusters:\n- name: portcullis\n  cluster:\n    server: {}\n    \
-         certificate-authority-data: {}\nusers:\n- name: api-server\n  user:\n    client-certificate-data: {}\n    \
-         client-key-data: {}\ncontexts:\n- name: webhook\n  context: {{cluster: portcullis, user: api-server}}\n\
-         current-context: webhook\n",
-        text(&format!("/{hook}/url"))?,
-        text("/certificateAuthorityData")?,
-        text("/clientCertificateData")?,
-        text("/clientKeyData")?
-    ))
+fn attach(properties: &mut Value, attached: Value) {
+    if let Some(members) = properties.as_object_mut() {
+        members.insert("attached".into(), attached);
+        // Attached is who is asked about people of the directory.
+        let profile = members.entry("aadProfile").or_insert(Value::Null);
+        if profile.is_null() {
+            *profile = json!({"managed": true});
+        }
+    }
 }
 
-/// The structured form (`apiserver.config.k8s.io/v1`). The webhook stands before RBAC, so that what was taken
-/// away ends at once; it is asked for identities of the directory only, so that no part of the system waits
-/// for it.
-fn configuration() -> String {
-    format!(
-        "apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers:\n\
-         - type: Node\n  name: node\n\
-         - type: Webhook\n  name: portcullis\n  webhook:\n    authorizedTTL: 1s\n    unauthorizedTTL: 1s\n    \
-         # Releases without these two fields refuse them: remove them there, and a second remains.\n    \
-         cacheAuthorizedRequests: false\n    cacheUnauthorizedRequests: false\n    timeout: 3s\n    \
-         subjectAccessReviewVersion: v1\n    matchConditionSubjectAccessReviewVersion: v1\n    \
-         failurePolicy: Deny\n    connectionInfo:\n      type: KubeConfigFile\n      \
-         kubeConfigFile: /etc/kubernetes/portcullis/{AUTHORIZATION}\n    matchConditions:\n    \
-         - expression: \"!request.user.startsWith('system:')\"\n    \
-         - expression: \"has(request.extra) && 'oid' in request.extra\"\n\
-         - type: RBAC\n  name: rbac\n"
-    )
+impl Files {
+    fn prepare(directory: &Path) -> anyhow::Result<Self> {
+        files::private_directory(directory)?;
+        let others = FILES.iter().map(|(name, _)| Ok((*name, Replacement::prepare(&directory.join(name))?)));
+        Ok(Self {
+            directory: directory.to_owned(),
+            certificate: Replacement::prepare(&directory.join(CLIENT))?,
+            others: others.collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    async fn write(self, client: &Client, path: &str, arguments: &AttachArgs) -> anyhow::Result<()> {
+        let hooks = client.get(&format!("{path}/webhookCertificates?{CLUSTERS}")).await?;
+        warn_of_localhost(&hooks, &arguments.server);
+        let known = hooks.get("value").and_then(Value::as_array);
+        let in_use = known.into_iter().flatten().any(|each| {
+            each.get("counts") == Some(&true.into()) && each.get("seenAt").is_some_and(Value::is_string)
+        });
+        // One that nobody has asked with may be lost, and a further one ends none.
+        if !in_use {
+            let issued = client.post(&format!("{path}/listWebhookCredential?{CLUSTERS}"), &json!({})).await?;
+            self.certificate.commit(&client_pem(&issued)?)?;
+        }
+        let place = configuration::Place {
+            name: &arguments.name,
+            resource_group: &arguments.resource_group,
+            install_dir: &arguments.install_dir,
+        };
+        for ((name, file), (_, content)) in self.others.into_iter().zip(FILES) {
+            let text = content(&place, &hooks)?;
+            file.commit(text.as_bytes()).with_context(|| {
+                format!("{} is not complete: {name} is missing", self.directory.display())
+            })?;
+        }
+        Ok(())
+    }
 }
 
-fn readme(name: &str) -> String {
-    format!(
-        "# {name}: connecting its API server\n\n\
-         Copy this directory to `/etc/kubernetes/portcullis/` on every machine that runs kube-apiserver. The files\n\
-         hold a private key: keep them readable by the API server alone.\n\n\
-         ## Who somebody is\n\n```\n\
-         --authentication-token-webhook-config-file=/etc/kubernetes/portcullis/{AUTHENTICATION}\n\
-         --authentication-token-webhook-version=v1\n\
-         --authentication-token-webhook-cache-ttl=0s\n```\n\n\
-         ## What they may do (release 1.30 and later)\n\n```\n\
-         --authorization-config=/etc/kubernetes/portcullis/{CONFIGURATION}\n```\n\n\
-         This replaces `--authorization-mode` and every `--authorization-webhook-*` flag. Releases before 1.32 want\n\
-         `apiVersion: apiserver.config.k8s.io/v1beta1` in the file.\n\n\
-         ## What they may do (older releases)\n\n```\n\
-         --authorization-mode=Node,Webhook,RBAC\n\
-         --authorization-webhook-config-file=/etc/kubernetes/portcullis/{AUTHORIZATION}\n\
-         --authorization-webhook-version=v1\n\
-         --authorization-webhook-cache-authorized-ttl=0s\n\
-         --authorization-webhook-cache-unauthorized-ttl=0s\n```\n\n\
-         ## What to know\n\n\
-         - kube-apiserver keeps an accepted token for 10 seconds, whatever its flags say. The webhook stands before\n\
-         \x20 RBAC, is asked at every request and refuses whoever was disabled, revoked or has left a group: so what\n\
-         \x20 was taken away ends at once, at the price of a refusal for up to 10 seconds after a change of groups.\n\
-         - While Portcullis cannot be reached: with the structured file people of the directory are refused, and\n\
-         \x20 everything else (service accounts, nodes, certificates) goes on. With the old flags what RBAC grants to\n\
-         \x20 people goes on too.\n\
-         - `portcullis cluster credentials {name}` writes a kubeconfig for this server.\n"
-    )
+/// An API server elsewhere would ask itself.
+fn warn_of_localhost(hooks: &Value, server: &str) {
+    let url = hooks.pointer("/authorize/url").and_then(Value::as_str).unwrap_or_default();
+    if is_loopback(&host(url)) && !is_loopback(&host(server)) {
+        output::note(format_args!(
+            "Warning: the files name {url}, which is the machine of the API server itself. Start Portcullis with \
+             --external-url https://NAME, by which that machine reaches it, and attach again"
+        ));
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 const EXAMPLES: &str = "\
@@ -138,8 +171,8 @@ Examples:
   portcullis cluster attach prod -g rg1 --server https://kube.example.org:6443 --ca kube-ca.crt --out prod-files \\
     --azure-rbac
 
-The directory gets two webhook kubeconfigs and a README.md with the flags for that API server.";
+The directory gets two webhook kubeconfigs with their certificate, the files and flags for each release of
+kube-apiserver, and a README.md that says what to do. Attaching again changes what is named and ends no certificate.";
 
-const AUTHENTICATION: &str = "authentication-webhook.yaml";
-const AUTHORIZATION: &str = "authorization-webhook.yaml";
-const CONFIGURATION: &str = "authorization-config.yaml";
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use clap::Args;
 
 use crate::{
     address::Server,
-    files,
+    files, output,
     session::{self, Session},
 };
 
@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &AzEnvArgs) -> anyhow::Result<()> {
     let bundle = authority.map(|authority| write_bundle(&directory, &authority)).transpose()?;
     let plugin = plugin(&directory)?;
     for line in lines(&url, &arguments.cloud, bundle.as_deref(), plugin.as_deref(), session.as_ref()) {
-        println!("{line}");
+        output::say(format_args!("{line}"));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `portcullis cluster`: clusters, kubeconfigs for them, administrator certificates.
 
+mod certificate;
 mod credentials;
 
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use crate::{
     client::{CLUSTERS, Client, encode},
     confirm::ConfirmArgs,
     kubeconfig::default_path,
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -115,6 +116,9 @@ The entries are added to the kubeconfig; those of others stay. Without --admin i
         #[arg(long)]
         overwrite_existing: bool,
     },
+    /// Certificates with which the API server of an attached cluster asks this server
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
     /// List the administrator certificates of a cluster
     #[command(after_help = "Examples:
   portcullis cluster certificates c1")]
@@ -135,7 +139,7 @@ The entries are added to the kubeconfig; those of others stay. Without --admin i
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Make a new certificate authority: every administrator certificate stops to count
+    /// Make a new certificate authority: every certificate of the cluster ends at once
     #[command(after_help = "Examples:
   portcullis cluster rotate-certificates c1 --yes")]
     RotateCertificates {
@@ -172,7 +176,7 @@ pub struct AccessArgs {
 
 /// What an update names.
 #[derive(Debug, Default, PartialEq)]
-struct Changes {
+pub(crate) struct Changes {
     azure_rbac: Option<bool>,
     disable_local_accounts: Option<bool>,
     admin_groups: Option<Vec<String>>,
@@ -210,12 +214,13 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
             enable_local_accounts,
             output,
         } => {
+            let named = access.changes(&client).await?;
             let changes = Changes {
-                azure_rbac: (access.azure_rbac || no_azure_rbac).then_some(access.azure_rbac),
-                disable_local_accounts: (access.disable_local_accounts || enable_local_accounts)
-                    .then_some(access.disable_local_accounts),
-                admin_groups: (no_admin_groups || !access.admin_groups.is_empty())
-                    .then_some(access.group_ids(&client).await?),
+                azure_rbac: no_azure_rbac.then_some(false).or(named.azure_rbac),
+                disable_local_accounts: enable_local_accounts
+                    .then_some(false)
+                    .or(named.disable_local_accounts),
+                admin_groups: no_admin_groups.then(Vec::new).or(named.admin_groups),
             };
             if changes == Changes::default() {
                 bail!(
@@ -232,14 +237,19 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
             confirm.ask(&format!("Delete the cluster {} with everything in it?", cluster.name))?;
             let path = cluster.path(&client).await?;
             client.delete(&format!("{path}?{CLUSTERS}")).await?;
-            println!("Deleted {}", cluster.name);
+            output::say(format_args!("Deleted {}", cluster.name));
         }
         ClusterCommand::Credentials { cluster, admin, file, context, overwrite_existing } => {
             let path = cluster.path(&client).await?;
+            let file = default_path(file.as_deref())?;
+            if admin {
+                credentials::check_place(&file, &path, overwrite_existing)?;
+            }
             let mut config = credentials::pull(&client, &path, admin).await?;
             credentials::name_context(&mut config, &cluster.name, admin, context);
-            credentials::write(config, &default_path(file.as_deref())?, overwrite_existing)?;
+            credentials::write(config, &file, overwrite_existing)?;
         }
+        ClusterCommand::Certificate(command) => certificate::run(&client, command).await?,
         ClusterCommand::Certificates { cluster, output } => {
             let path = cluster.path(&client).await?;
             let found = client.list(&format!("{path}/adminCertificates?{CLUSTERS}")).await?;
@@ -252,12 +262,16 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
         }
         ClusterCommand::RotateCertificates { cluster, confirm } => {
             confirm.ask(&format!(
-                "End every administrator certificate of the cluster {}? Its kubeconfigs must be written anew.",
+                "End every administrator certificate of the cluster {}, and those of its API server where it is an \
+                 attached one? Its kubeconfigs and webhook certificates must be written anew.",
                 cluster.name
             ))?;
             let path = cluster.path(&client).await?;
             client.post(&format!("{path}/rotateClusterCertificates?{CLUSTERS}"), &json!({})).await?;
-            println!("The certificates of {} were rotated: write new kubeconfigs", cluster.name);
+            output::say(format_args!(
+                "The certificates of {} were rotated: write new kubeconfigs",
+                cluster.name
+            ));
         }
     }
     Ok(())
@@ -301,6 +315,16 @@ impl AccessArgs {
         }))
     }
 
+    /// What is named, and nothing else.
+    pub(crate) async fn changes(&self, client: &Client) -> anyhow::Result<Changes> {
+        let groups = self.group_ids(client).await?;
+        Ok(Changes {
+            azure_rbac: self.azure_rbac.then_some(true),
+            disable_local_accounts: self.disable_local_accounts.then_some(true),
+            admin_groups: (!groups.is_empty()).then_some(groups),
+        })
+    }
+
     async fn group_ids(&self, client: &Client) -> anyhow::Result<Vec<String>> {
         let mut ids = Vec::new();
         for group in &self.admin_groups {
@@ -312,7 +336,7 @@ impl AccessArgs {
 
 impl Changes {
     /// What is not named stays as it is.
-    fn apply(self, object: &mut Value) {
+    pub(crate) fn apply(self, object: &mut Value) {
         let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else { return };
         if let Some(disable) = self.disable_local_accounts {
             properties.insert("disableLocalAccounts".into(), disable.into());

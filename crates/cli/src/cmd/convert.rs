@@ -15,6 +15,7 @@ use super::get_token::{
 use crate::{
     authority::{CLUSTER_SERVER_ID, KUBELOGIN_CLIENT_ID},
     kubeconfig::{Kubeconfig, Named, default_paths},
+    output,
     session::Session,
 };
 
@@ -59,11 +60,11 @@ pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Re
         })?;
         let shown = path.display();
         match changed {
-            0 => {
-                println!("Changed nothing in {shown}: none of its users signs in by kubelogin or portcullis")
-            }
-            1 => println!("Changed 1 user in {shown}"),
-            more => println!("Changed {more} users in {shown}"),
+            0 => output::say(format_args!(
+                "Changed nothing in {shown}: none of its users signs in by kubelogin or portcullis"
+            )),
+            1 => output::say(format_args!("Changed 1 user in {shown}")),
+            more => output::say(format_args!("Changed {more} users in {shown}")),
         }
     }
     Ok(())

@@ -18,14 +18,17 @@ use std::{
 use domain::world::{Common, Difference, Outcome, World};
 use jiff::Timestamp;
 
+use crate::output;
+
 /// Answers all questions of all files. The exit status: 0 if every expectation held, 1 if one did not, 2 if a
 /// file could not be read, which counts more.
 pub fn run(files: &[PathBuf], json: bool) -> u8 {
     match evaluate(files, json, Timestamp::now(), &mut io::stdout().lock(), &mut io::stderr().lock()) {
         Ok(status) => status,
-        // Whoever reads the answers has gone away: what they have not seen cannot count as held.
+        // What nobody has seen cannot count as held.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output::READER_GONE,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "portcullis: cannot write the answers: {error}");
+            output::note(format_args!("portcullis: cannot write the answers: {error}"));
             UNREADABLE
         }
     }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::{
     authority::{Authority, Refused, http_client},
-    exec_credential,
+    exec_credential, output,
     session::Session,
     token_cache::{CacheEntry, CacheKey},
 };
@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: GetTokenArgs, precedence: Precedence) -> anyh
     arguments.read_environment(precedence, |name| std::env::var_os(name))?;
     arguments.check()?;
     let (token, expires) = token(&arguments).await?;
-    println!("{}", exec_credential::render(exec_credential::version(), &token, expires));
+    output::say(format_args!("{}", exec_credential::render(exec_credential::version(), &token, expires)));
     Ok(())
 }
 
@@ -57,6 +57,7 @@ async fn token(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
     if let Some(cached) = cached.as_ref().filter(|cached| cached.is_fresh()) {
         return Ok((cached.access_token.clone(), cached.expires));
     }
+    let place = entry.prepare()?;
     let http = http_client(authority_certificate()?.as_deref())?;
     let authority = Authority::new(http, base, arguments.tenant())?;
     let tokens = match cached.and_then(|cached| cached.refresh_token) {
@@ -71,7 +72,7 @@ async fn token(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
         },
     };
     let expires = tokens.expires();
-    entry.write(&tokens.access_token, expires, tokens.refresh_token.clone())?;
+    entry.write(place, &tokens.access_token, expires, tokens.refresh_token.clone())?;
     Ok((tokens.access_token, expires))
 }
 

@@ -8,7 +8,7 @@ use crate::{
     SaidNo,
     client::{Client, encode, quote},
     confirm::ConfirmArgs,
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -168,13 +168,13 @@ pub(crate) async fn run(command: GroupCommand) -> anyhow::Result<()> {
                 bail!("say what to change of {group}: --name or --description");
             }
             client.patch(&format!("/v1.0/groups/{id}"), &Value::Object(body)).await?;
-            println!("Changed {group}");
+            output::say(format_args!("Changed {group}"));
         }
         GroupCommand::Delete { group, confirm } => {
             let id = find(&client, &group).await?;
             confirm.ask(&format!("Delete the group {group}, and with it what its members have by it?"))?;
             client.delete(&format!("/v1.0/groups/{id}")).await?;
-            println!("Deleted {group}");
+            output::say(format_args!("Deleted {group}"));
         }
         GroupCommand::Member(command) => member(&client, command).await?,
         GroupCommand::Owner(command) => owner(&client, command).await?,
@@ -187,12 +187,12 @@ async fn member(client: &Client, command: MemberCommand) -> anyhow::Result<()> {
         MemberCommand::Add { group, member } => {
             let (id, object) = (find(client, &group).await?, principal(client, &member).await?);
             client.post(&format!("/v1.0/groups/{id}/members/$ref"), &reference(client, &object)).await?;
-            println!("Added {member} to {group}");
+            output::say(format_args!("Added {member} to {group}"));
         }
         MemberCommand::Remove { group, member } => {
             let (id, object) = (find(client, &group).await?, principal(client, &member).await?);
             client.delete(&format!("/v1.0/groups/{id}/members/{object}/$ref")).await?;
-            println!("Removed {member} from {group}");
+            output::say(format_args!("Removed {member} from {group}"));
         }
         MemberCommand::List { group, transitive, output } => {
             let id = find(client, &group).await?;
@@ -204,7 +204,7 @@ async fn member(client: &Client, command: MemberCommand) -> anyhow::Result<()> {
             let path = format!("/v1.0/directoryObjects/{object}/checkMemberGroups");
             let answer = client.post(&path, &json!({"groupIds": [id]})).await?;
             let inside = answer.get("value").and_then(Value::as_array).is_some_and(|held| !held.is_empty());
-            println!("{}", if inside { "yes" } else { "no" });
+            output::say(format_args!("{}", if inside { "yes" } else { "no" }));
             if !inside {
                 return Err(SaidNo.into());
             }
@@ -218,12 +218,12 @@ async fn owner(client: &Client, command: OwnerCommand) -> anyhow::Result<()> {
         OwnerCommand::Add { group, owner } => {
             let (id, object) = (find(client, &group).await?, principal(client, &owner).await?);
             client.post(&format!("/v1.0/groups/{id}/owners/$ref"), &reference(client, &object)).await?;
-            println!("{owner} may change {group} now");
+            output::say(format_args!("{owner} may change {group} now"));
         }
         OwnerCommand::Remove { group, owner } => {
             let (id, object) = (find(client, &group).await?, principal(client, &owner).await?);
             client.delete(&format!("/v1.0/groups/{id}/owners/{object}/$ref")).await?;
-            println!("{owner} may change {group} no more");
+            output::say(format_args!("{owner} may change {group} no more"));
         }
         OwnerCommand::List { group, output } => {
             let id = find(client, &group).await?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     client::{Client, MANAGEMENT_GROUPS, encode},
     confirm::ConfirmArgs,
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -75,12 +75,12 @@ pub(crate) async fn run(command: ManagementGroupCommand) -> anyhow::Result<()> {
             let path = format!("{}?{MANAGEMENT_GROUPS}", scope(&name)?);
             confirm.ask(&format!("Delete the management group {name} and the role assignments at it?"))?;
             client.delete(&path).await?;
-            println!("Deleted {name}");
+            output::say(format_args!("Deleted {name}"));
         }
         ManagementGroupCommand::AddSubscription { name, subscription } => {
             let place = format!("{}/subscriptions/{}", scope(&name)?, encode(&subscription));
             client.put(&format!("{place}?{MANAGEMENT_GROUPS}"), &json!({})).await?;
-            println!("{subscription} is in {name}");
+            output::say(format_args!("{subscription} is in {name}"));
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{cluster::ClusterArgs, group::principal};
 use crate::{
     client::{CLUSTERS, Client, ROLES},
-    output::{Column, Output, OutputArgs},
+    output::{self, Column, Output, OutputArgs},
 };
 
 #[derive(Args, Debug)]
@@ -68,12 +68,12 @@ pub(crate) async fn run(arguments: PreflightArgs) -> anyhow::Result<()> {
             let shown = |row: &Value| !arguments.missing || row.get("state") == Some(&"missing".into());
             let rows: Vec<Value> = rows.into_iter().filter(shown).collect();
             if rows.is_empty() {
-                println!("Nothing is missing");
+                output::say(format_args!("Nothing is missing"));
             } else {
                 arguments.output.list(&COLUMNS, &rows);
             }
             for proposal in list(&report, "/proposals") {
-                println!("\n{}", advice(&proposal));
+                output::say(format_args!("\n{}", advice(&proposal)));
             }
         }
     }
@@ -160,7 +160,10 @@ async fn grant(client: &Client, proposal: &Value) -> anyhow::Result<()> {
     let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (scope, principal) = (text("/scope"), text("/principalId"));
     if principal.is_empty() {
-        eprintln!("The {} identity is made with the cluster: grant it what it lacks then", text("/identity"));
+        output::note(format_args!(
+            "The {} identity is made with the cluster: grant it what it lacks then",
+            text("/identity")
+        ));
         return Ok(());
     }
     let at = if scope == "/" { "" } else { scope };

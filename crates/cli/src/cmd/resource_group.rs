@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     client::{Client, GROUPS, encode},
     confirm::ConfirmArgs,
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -92,7 +92,7 @@ pub(crate) async fn run(command: ResourceGroupCommand) -> anyhow::Result<()> {
             confirm.ask(&format!("Delete the resource group {name} with everything in it, clusters too?"))?;
             let path = path(&client, &name).await?;
             client.delete(&path).await?;
-            println!("Deleted {name}");
+            output::say(format_args!("Deleted {name}"));
         }
     }
     Ok(())

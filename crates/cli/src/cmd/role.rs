@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     client::{Client, ROLES, quote},
-    output::{Column, Output, OutputArgs},
+    output::{self, Column, Output, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -101,7 +101,7 @@ pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
             client
                 .delete(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}"))
                 .await?;
-            println!("Deleted {role}");
+            output::say(format_args!("Deleted {role}"));
         }
     }
     Ok(())

@@ -2,14 +2,18 @@
 
 use serde_json::json;
 
-use crate::{output::OutputArgs, session::Session, token_cache};
+use crate::{
+    output::{self, OutputArgs},
+    session::Session,
+    token_cache,
+};
 
 pub(crate) fn logout() -> anyhow::Result<()> {
     // The tokens first: after a failure here somebody is signed in still, and may say it again.
     token_cache::remove(None)?;
     match Session::forget()? {
-        true => println!("Signed out"),
-        false => println!("Nobody was signed in"),
+        true => output::say(format_args!("Signed out")),
+        false => output::say(format_args!("Nobody was signed in")),
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `portcullis user`: people of the directory.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Subcommand;
@@ -10,7 +10,7 @@ use crate::{
     client::{Client, encode},
     confirm::ConfirmArgs,
     login::read_stdin,
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -136,11 +136,14 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             });
             let mut user = client.post("/v1.0/users", &body).await?;
             let mut columns = COLUMNS.to_vec();
-            if let (true, Some(members)) = (generated, user.as_object_mut()) {
-                members.insert("password".into(), password.into());
-                columns.push(("PASSWORD", "/password"));
+            match (generated, user.as_object_mut()) {
+                (true, Some(members)) => {
+                    members.insert("password".into(), password.into());
+                    columns.push(("PASSWORD", "/password"));
+                    output.secret(&columns, &user).with_context(|| unseen(&upn))?;
+                }
+                _ => output.one(&columns, &user),
             }
-            output.one(&columns, &user);
         }
         UserCommand::List(output) => output.list(&COLUMNS, &client.list("/v1.0/users").await?),
         UserCommand::Show { user, output } => output.one(&COLUMNS, &client.get(&path(&user)).await?),
@@ -167,35 +170,43 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
                 );
             }
             client.patch(&path(&user), &Value::Object(body)).await?;
-            println!("Changed {user}");
+            output::say(format_args!("Changed {user}"));
         }
         UserCommand::ResetPassword { user, password_stdin, keep, output } => {
             let (password, generated) = new_password(password_stdin)?;
             let profile = json!({"password": password, "forceChangePasswordNextSignIn": !keep});
             client.patch(&path(&user), &json!({"passwordProfile": profile})).await?;
             match generated {
-                true => output.one(
-                    &[("USER", "/user"), ("PASSWORD", "/password")],
-                    &json!({"user": user, "password": password}),
-                ),
-                false => println!("{user} has a new password"),
+                true => output
+                    .secret(
+                        &[("USER", "/user"), ("PASSWORD", "/password")],
+                        &json!({"user": user, "password": password}),
+                    )
+                    .with_context(|| unseen(&user))?,
+                false => output::say(format_args!("{user} has a new password")),
             }
         }
         UserCommand::Delete { user, confirm } => {
             confirm.ask(&format!("Delete the user {user} with every right that was given to them?"))?;
             client.delete(&path(&user)).await?;
-            println!("Deleted {user}");
+            output::say(format_args!("Deleted {user}"));
         }
         UserCommand::Unlock { user } => {
             client.post(&format!("{}/portcullis.unlock", path(&user)), &json!({})).await?;
-            println!("{user} may sign in again");
+            output::say(format_args!("{user} may sign in again"));
         }
         UserCommand::RevokeSessions { user } => {
             client.post(&format!("{}/revokeSignInSessions", path(&user)), &json!({})).await?;
-            println!("Every session of {user} has ended");
+            output::say(format_args!("Every session of {user} has ended"));
         }
     }
     Ok(())
+}
+
+fn unseen(user: &str) -> String {
+    format!(
+        "{user} has a new password that could not be printed: make another one with `portcullis user reset-password`"
+    )
 }
 
 fn path(user: &str) -> String {

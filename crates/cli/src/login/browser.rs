@@ -17,6 +17,7 @@ use tokio::{
 use crate::{
     authority::{Authority, Tokens},
     client::encode,
+    output,
 };
 
 /// Where the browser comes back to, and whom the page proposes.
@@ -52,7 +53,7 @@ pub(crate) async fn sign_in(
         encode(&redirect_uri),
         encode(scope)
     );
-    eprintln!("Sign in with your browser. If it does not open, go to {address}");
+    output::note(format_args!("Sign in with your browser. If it does not open, go to {address}"));
     open(&address);
     let code = tokio::time::timeout(WAIT, answer(&listener, &state)).await;
     let code = code.context("nobody signed in within ten minutes: start again")??;

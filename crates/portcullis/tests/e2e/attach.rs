@@ -1,6 +1,6 @@
 //! `portcullis cluster attach` with a real kube-apiserver and its etcd: W2, W3 and W4 by the files and flags that the
-//! command wrote, and what happens while the webhooks are away. Release 1.20, whose flags are the old ones: the
-//! structured configuration file is not tried here.
+//! command wrote, certificates that are rotated, and what happens while the webhooks are away. Release 1.20, whose flags
+//! are the old ones: the structured configuration file is not tried here.
 
 use std::{
     net::TcpListener,
@@ -9,10 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::running::{Journey, tool};
+use serde_json::{Value, json};
+
+use crate::running::{Journey, Said, tool};
 
 /// kube-apiserver or etcd; stopped when dropped.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -22,11 +24,11 @@ impl Drop for Running {
 }
 
 /// A port that is free now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn start(program: &str, arguments: &[String], log: &Path) -> Running {
+pub(crate) fn start(program: &str, arguments: &[String], log: &Path) -> Running {
     let log = std::fs::File::create(log).unwrap();
     let mut command = Command::new(tool(program));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -219,6 +221,150 @@ fn a_real_api_server_asks_who_somebody_is_and_what_they_may_do() {
     assert!(!journey.kubectl("carol", "carol-real.yaml", &["get", "pods"]).success);
     journey.kubectl("root", &root, &["get", "pods"]).ok();
     journey.kubectl("root", &root_old, &["get", "pods"]).ok();
+}
+
+/// The files of an attached cluster, and what the server knows of its certificates.
+pub(crate) fn attach(journey: &Journey, server: &str, out: &Path, more: &[&str]) -> Said {
+    let authority = journey.path("data/ca.crt");
+    let (authority, out) = (authority.to_str().unwrap(), out.to_str().unwrap());
+    let arguments = ["cluster", "attach", "real", "-g", "rg", "--server", server, "--ca", authority];
+    let places = ["--out", out, "--install-dir", out];
+    journey.portcullis("admin", &[&arguments[..], &places, more].concat(), None)
+}
+
+pub(crate) fn certificates(journey: &Journey) -> Vec<Value> {
+    let list = ["cluster", "certificate", "list", "real", "-g", "rg", "-o", "json"];
+    serde_json::from_str(&journey.portcullis("admin", &list, None).ok()).unwrap()
+}
+
+#[test]
+fn attaching_again_changes_what_is_named_and_nothing_that_could_be_lost() {
+    let journey = Journey::begin();
+    let out = journey.path("files");
+    journey.portcullis("admin", &["group", "create", "sre"], None).ok();
+    let elsewhere = "https://kube.example.org:6443";
+    let first = attach(&journey, elsewhere, &out, &["--admin-group", "sre", "--azure-rbac"]);
+    assert!(
+        first.success && first.error.contains("Warning: the files name https://localhost:"),
+        "{}",
+        first.error
+    );
+    let show = || -> Value {
+        let shown = journey.portcullis("admin", &["cluster", "show", "real", "-g", "rg", "-o", "json"], None);
+        serde_json::from_str(&shown.ok()).unwrap()
+    };
+    let before = show();
+    assert_eq!(before["properties"]["aadProfile"]["enableAzureRBAC"], true);
+    let made = certificates(&journey);
+    assert_eq!(made.len(), 1);
+    // Nowhere to write: nothing is changed.
+    let file = journey.path("a-file");
+    std::fs::write(&file, "").unwrap();
+    std::fs::create_dir_all(journey.path("taken/README.md")).unwrap();
+    for out in [file.join("below"), file, journey.path("taken")] {
+        let refused = attach(&journey, "https://other.example.org:6443", &out, &[]);
+        assert!(!refused.success && refused.error.contains(out.to_str().unwrap()), "{}", refused.error);
+        let rotate = ["cluster", "certificate", "rotate", "real", "-g", "rg", "--out"];
+        let rotated = journey.portcullis("admin", &[&rotate[..], &[out.to_str().unwrap()]].concat(), None);
+        assert_eq!(rotated.success, out.ends_with("taken"), "{}", rotated.error);
+    }
+    let known = certificates(&journey);
+    assert!(known.len() == 2 && known[1] == made[0] && known[1]["counts"] == true, "{known:?}");
+    assert_eq!(show(), before);
+    // What is not named stays.
+    attach(&journey, "https://other.example.org:6443", &out, &[]).ok();
+    let after = show();
+    assert_eq!(after["properties"]["aadProfile"], before["properties"]["aadProfile"]);
+    assert_eq!(after["properties"]["attached"]["server"], "https://other.example.org:6443");
+    assert!(certificates(&journey).iter().all(|each| each["counts"] == true), "none ends by it");
+}
+
+/// Asks the API server as alice, over a connection of its own each time.
+pub(crate) struct Asking {
+    runtime: tokio::runtime::Runtime,
+    http: reqwest::Client,
+    address: String,
+    token: String,
+}
+
+impl Asking {
+    pub(crate) fn new(journey: &Journey, server: &str) -> Self {
+        let said = journey.portcullis("alice", &["get-token", "--login", "portcullis"], None).ok();
+        let credential: Value = serde_json::from_str(&said).unwrap();
+        Self {
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+            http: journey.http(),
+            address: format!("{server}/api/v1/nodes"),
+            token: credential["status"]["token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> u16 {
+        let request = self.http.get(&self.address).bearer_auth(&self.token);
+        self.runtime.block_on(request.send()).unwrap().status().as_u16()
+    }
+
+    /// Asks until something is so; nothing may be refused meanwhile.
+    pub(crate) fn until(&self, is_so: impl Fn() -> bool) -> usize {
+        let end = Instant::now() + Duration::from_secs(120);
+        let mut asked = 0;
+        loop {
+            for _ in 0..20 {
+                assert_eq!(self.status(), 200, "after {asked} requests");
+                asked += 1;
+            }
+            if is_so() {
+                return asked;
+            }
+            assert!(Instant::now() < end, "it did not happen in {asked} requests");
+        }
+    }
+}
+
+#[test]
+fn a_certificate_is_rotated_under_a_running_api_server_without_a_refused_request() {
+    let journey = Journey::begin();
+    let port = free_port();
+    let server = format!("https://localhost:{port}");
+    let out = journey.path("files");
+    journey.portcullis("admin", &["group", "create", "sre"], None).ok();
+    attach(&journey, &server, &out, &["--admin-group", "sre"]).ok();
+    journey.person("alice");
+    journey.portcullis("admin", &["group", "member", "add", "sre", "alice@portcullis.local"], None).ok();
+    let (_etcd, etcd) = start_etcd(&journey);
+    let _api_server = start_api_server(&journey, &etcd, port, flags_of_readme(&out));
+    wait_for(&journey, port);
+    let asking = Asking::new(&journey, &server);
+    let is_seen = || certificates(&journey)[0]["seenAt"].is_string();
+    asking.until(is_seen);
+    // In use: attaching again makes none.
+    attach(&journey, &server, &out, &[]).ok();
+    let known = certificates(&journey);
+    assert_eq!(known.len(), 1);
+    let old = known[0]["thumbprint"].as_str().unwrap().to_owned();
+
+    let new = journey.path("new");
+    let rotate = ["cluster", "certificate", "rotate", "real", "-g", "rg", "--out", new.to_str().unwrap()];
+    journey.portcullis("admin", &rotate, None).ok();
+    asking.until(|| true);
+    assert!(
+        certificates(&journey)[1]["countsUntil"] == known[0]["expiresAt"],
+        "it has not been put in place"
+    );
+    std::fs::rename(new.join("client.pem"), out.join("client.pem")).unwrap();
+    asking.until(is_seen);
+    let known = certificates(&journey);
+    assert_eq!((&known[0]["counts"], &known[1]["counts"]), (&json!(true), &json!(true)));
+    assert!(known[1]["countsUntil"].as_str() < known[1]["expiresAt"].as_str(), "{known:?}");
+    // Whichever webhook came first has been followed by the other.
+    let end = ["cluster", "certificate", "end", "real", &old[..12], "-g", "rg", "--yes"];
+    journey.portcullis("admin", &end, None).ok();
+    asking.until(|| true);
+    let last = certificates(&journey)[0]["thumbprint"].as_str().unwrap().to_owned();
+    journey
+        .portcullis("admin", &["cluster", "certificate", "end", "real", &last, "-g", "rg", "--yes"], None)
+        .ok();
+    assert_ne!(asking.status(), 200);
 }
 
 const ROOT_TOKEN: &str = "a-token-of-the-test";

@@ -18,6 +18,7 @@ mod login;
 mod management_groups;
 mod overage;
 mod person;
+mod pipes;
 mod plugin;
 mod resources;
 mod running;

@@ -7,7 +7,10 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{find, text};
-use crate::{client::Client, output::OutputArgs};
+use crate::{
+    client::Client,
+    output::{self, OutputArgs},
+};
 
 #[derive(Debug, Subcommand)]
 pub enum CredentialCommand {
@@ -53,7 +56,13 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> anyhow::
             let id = text(&find(client, &app).await?, "id");
             let body = json!({"passwordCredential": {"displayName": display_name}});
             let secret = client.post(&format!("/v1.0/applications/{id}/addPassword"), &body).await?;
-            output.one(&[("KEY", "/keyId"), ("EXPIRES", "/endDateTime"), ("SECRET", "/secretText")], &secret);
+            let columns = [("KEY", "/keyId"), ("EXPIRES", "/endDateTime"), ("SECRET", "/secretText")];
+            if let Err(error) = output.secret(&columns, &secret) {
+                // A secret that nobody has seen opens nothing but doors to strangers.
+                let body = json!({"keyId": text(&secret, "keyId")});
+                client.post(&format!("/v1.0/applications/{id}/removePassword"), &body).await?;
+                return Err(error).context("the secret could not be printed, and was deleted again");
+            }
         }
         CredentialCommand::Add { app, display_name, certificate: Some(file), .. } => {
             let id = text(&find(client, &app).await?, "id");
@@ -67,14 +76,14 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> anyhow::
                 body.with_context(|| format!("{} holds no certificate in PEM form", file.display()))?;
             let key = json!({"key": body, "type": "AsymmetricX509Cert", "usage": "Verify", "displayName": display_name});
             client.patch(&format!("/v1.0/applications/{id}"), &json!({"keyCredentials": [key]})).await?;
-            println!("{app} may sign its assertions with the key of {} now", file.display());
+            output::say(format_args!("{app} may sign its assertions with the key of {} now", file.display()));
         }
         CredentialCommand::Remove { app, key_id } => {
             let id = text(&find(client, &app).await?, "id");
             client
                 .post(&format!("/v1.0/applications/{id}/removePassword"), &json!({"keyId": key_id}))
                 .await?;
-            println!("Deleted the secret {key_id}");
+            output::say(format_args!("Deleted the secret {key_id}"));
         }
         CredentialCommand::List { app, output } => {
             let found = find(client, &app).await?;

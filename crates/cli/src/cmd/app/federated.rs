@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{find, text};
 use crate::{
     client::{Client, encode},
-    output::{Column, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -68,7 +68,7 @@ pub(super) async fn run(client: &Client, command: FederatedCommand) -> anyhow::R
         }
         FederatedCommand::Delete { app, name } => {
             client.delete(&format!("{}/{}", path(client, &app).await?, encode(&name))).await?;
-            println!("{app} trusts {name} no more");
+            output::say(format_args!("{app} trusts {name} no more"));
         }
     }
     Ok(())

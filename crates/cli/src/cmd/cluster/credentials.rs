@@ -1,6 +1,6 @@
 //! What `portcullis cluster credentials` writes: the server's kubeconfig, merged into one that is there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -9,9 +9,21 @@ use serde_json::{Value, json};
 use crate::{
     client::{CLUSTERS, Client},
     cmd::convert,
+    files,
     kubeconfig::Kubeconfig,
     output,
 };
+
+/// Refuses, before an administrator certificate is made, what could not take it.
+pub(super) fn check_place(file: &Path, path: &str, overwrite: bool) -> anyhow::Result<()> {
+    if file == Path::new("-") {
+        return Ok(());
+    }
+    // As the server names it.
+    let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case("resourceGroups"));
+    let (group, name) = (segments.nth(1).unwrap_or_default(), segments.last().unwrap_or_default());
+    Kubeconfig::check_place(file, &format!("clusterAdmin_{group}_{name}"), overwrite)
+}
 
 /// The server's kubeconfig; for a person with this program as its credential plugin.
 pub(super) async fn pull(client: &Client, path: &str, admin: bool) -> anyhow::Result<Kubeconfig> {
@@ -47,7 +59,27 @@ pub(super) fn write(config: Kubeconfig, file: &Path, overwrite: bool) -> anyhow:
         return Ok(());
     }
     let context = config.current_context.clone();
-    Kubeconfig::change(file, |known| known.merge(config, overwrite))?;
-    println!("Merged \"{context}\" as current context in {}", file.display());
+    let holds_secret = config
+        .users
+        .iter()
+        .flatten()
+        .any(|user| user.content.get("user").is_some_and(|user| user.get("client-key-data").is_some()));
+    let rescued = config.clone();
+    if let Err(error) = Kubeconfig::change(file, |known| known.merge(config, overwrite)) {
+        // The certificate is made by now: it must not be lost.
+        return Err(match holds_secret.then(|| rescue(file, &rescued)) {
+            Some(Ok(place)) => error.context(format!("the new kubeconfig is in {}", place.display())),
+            Some(Err(_)) | None => error,
+        });
+    }
+    output::say(format_args!("Merged \"{context}\" as current context in {}", file.display()));
     Ok(())
+}
+
+fn rescue(file: &Path, config: &Kubeconfig) -> anyhow::Result<PathBuf> {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".new");
+    let place = PathBuf::from(name);
+    files::replace_private(&place, config.render()?.as_bytes())?;
+    Ok(place)
 }
