@@ -172,6 +172,30 @@ install_nextest() {
   link "$target/bin/cargo-nextest" cargo-nextest
 }
 
+# An API server of the current release, as far as it asks webhooks (tools/modern-apiserver), from Debian's development
+# suite. That suite moves, so this is optional: it is built when it is asked for (PORTCULLIS_MODERN=1), and where it
+# cannot be, its tests are not run.
+install_modern_apiserver() {
+  local target work
+  target="modern-apiserver-$(cat tools/modern-apiserver/* | sha256sum | cut -c1-12)"
+  if [ ! -x "$cache/$target" ] && [ -n "${PORTCULLIS_MODERN:-}" ]; then
+    say "an API server of the current release from Debian's development suite (some minutes)"
+    work=$(mktemp -d)
+    if tools/modern-apiserver/build.sh "$work" "$cache/$target.new" >"$cache/$target.log" 2>&1; then
+      mv "$cache/$target.new" "$cache/$target"
+    else
+      say "it could not be built: see $cache/$target.log"
+    fi
+    rm -rf "$work"
+  fi
+  if [ -x "$cache/$target" ]; then
+    link "$target" modern-apiserver
+  else
+    rm -f .tools/bin/modern-apiserver
+    say "no modern-apiserver (make tools-modern builds it): its tests are not run"
+  fi
+}
+
 install_nextest
 install_kubectl
 install_browser
@@ -179,4 +203,5 @@ install_azure_python
 install_azure_node
 install_etcd
 install_kube_apiserver
+install_modern_apiserver
 say "ready in .tools/bin"

@@ -16,6 +16,7 @@ mod libraries;
 mod limits;
 mod login;
 mod management_groups;
+mod modern;
 mod overage;
 mod person;
 mod pipes;
