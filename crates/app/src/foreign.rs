@@ -9,13 +9,9 @@
 //!                                                   └──► no: on behalf of ──► Graph ──► user
 //! ```
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crypto::{
-    fingerprint::Fingerprint,
     jwt::{self, Claims},
     secret::Secret,
 };
@@ -27,6 +23,7 @@ use crate::{
     App,
     issuers::Issuer,
     outside::{OutsideBody, OutsideRequest, origin},
+    tokens::seen::SeenTokens,
 };
 
 /// An authority elsewhere whose people may call clusters here.
@@ -48,7 +45,7 @@ pub struct ForeignAuthority {
 #[derive(Debug, Default)]
 pub(crate) struct ForeignState {
     authorities: std::sync::OnceLock<Vec<ForeignAuthority>>,
-    verified: Mutex<HashMap<Fingerprint, Recognized>>,
+    verified: Mutex<SeenTokens<Recognized>>,
 }
 
 /// A caller, and how long the token need not be looked at again.
@@ -80,12 +77,11 @@ impl App {
         }
         let (user, expires) = self.read_foreign(authority, token.trim_ascii()).await?;
         let until = self.now().checked_add(LIFE).map_or(expires, |until| until.min(expires));
-        let fingerprint = self.foreign_fingerprint(token).ok_or("the token cannot be remembered")?;
         let mut verified = self.inner.foreign.verified.lock().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= MOST_TOKENS {
             verified.clear();
         }
-        verified.insert(fingerprint, Recognized { user: Arc::new(user), until });
+        verified.insert(token.trim_ascii().into(), Recognized { user: Arc::new(user), until });
         Ok(())
     }
 
@@ -94,14 +90,9 @@ impl App {
         if self.inner.foreign.authorities.get().is_none_or(Vec::is_empty) || self.is_stale() {
             return None;
         }
-        let fingerprint = self.foreign_fingerprint(token)?;
         let verified = self.inner.foreign.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = verified.get(&fingerprint)?;
+        let known = verified.get(token.trim_ascii())?;
         (self.now() < known.until).then(|| known.user.clone())
-    }
-
-    fn foreign_fingerprint(&self, token: &str) -> Option<Fingerprint> {
-        self.inner.fingerprints.of(token.trim_ascii().as_bytes()).ok()
     }
 
     /// The authority that a token says it is from. Nothing is believed yet.

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crypto::keys::{SigningKey, VerifyingKey};
+use crypto::keys::{PublicKey, SigningKey, VerifyingKey};
 use domain::{
     change::{Record, RecordKey},
     cluster::SealedKey,
@@ -18,11 +18,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{App, Caller, Error, Tx, authorize};
 
-/// Opened private keys and prepared public ones, by key id. A key never changes under its id.
+/// Opened private keys and prepared public ones, by key id, beside the public key: an id is only a fingerprint of it.
 #[derive(Debug, Default)]
 pub(crate) struct KeyRing {
-    private: Mutex<HashMap<String, Arc<SigningKey>>>,
-    public: Mutex<HashMap<String, Arc<VerifyingKey>>>,
+    private: Mutex<HashMap<String, (PublicKey, Arc<SigningKey>)>>,
+    public: Mutex<HashMap<String, (PublicKey, Arc<VerifyingKey>)>>,
 }
 
 impl App {
@@ -113,13 +113,16 @@ impl App {
     /// A private key, opened once and then remembered.
     pub(crate) fn open_key(&self, place: &str, key: &SealedKey) -> Result<Arc<SigningKey>, Error> {
         let ring = &self.inner.tokens.keys.private;
-        if let Some(known) = ring.lock().unwrap_or_else(PoisonError::into_inner).get(&key.kid) {
+        if let Some((public, known)) = ring.lock().unwrap_or_else(PoisonError::into_inner).get(&key.kid)
+            && is_half_of(public, key)
+        {
             return Ok(known.clone());
         }
         let place = format!("{place}/{}", key.kid);
         let der = self.inner.seal.open(&place, &key.sealed_key)?;
         let opened = Arc::new(SigningKey::from_pkcs8(&der).map_err(Error::internal)?);
-        ring.lock().unwrap_or_else(PoisonError::into_inner).insert(key.kid.clone(), opened.clone());
+        let entry = (public_half(key), opened.clone());
+        ring.lock().unwrap_or_else(PoisonError::into_inner).insert(key.kid.clone(), entry);
         Ok(opened)
     }
 
@@ -127,12 +130,14 @@ impl App {
     pub(crate) fn verifying_key(&self, key: &SealedKey) -> Result<Arc<VerifyingKey>, Error> {
         let ring = &self.inner.tokens.keys.public;
         let mut ring = ring.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = ring.get(&key.kid) {
+        if let Some((public, known)) = ring.get(&key.kid)
+            && is_half_of(public, key)
+        {
             return Ok(known.clone());
         }
-        let public = crypto::keys::PublicKey { n: key.n.clone(), e: key.e.clone() };
+        let public = public_half(key);
         let prepared = Arc::new(public.verifying().map_err(Error::internal)?);
-        ring.insert(key.kid.clone(), prepared.clone());
+        ring.insert(key.kid.clone(), (public, prepared.clone()));
         Ok(prepared)
     }
 
@@ -163,6 +168,14 @@ fn rotate(tx: &mut Tx, ready: &SealedKey, spare: &SealedKey) -> Result<String, E
     tx.put(&Record::SigningKey(next.clone()))?;
     tx.create(&Record::SigningKey(ahead(spare, now)))?;
     Ok(next.key.kid)
+}
+
+fn is_half_of(public: &PublicKey, key: &SealedKey) -> bool {
+    public.n == key.n && public.e == key.e
+}
+
+fn public_half(key: &SealedKey) -> PublicKey {
+    PublicKey { n: key.n.clone(), e: key.e.clone() }
 }
 
 fn known(tx: &Tx) -> Vec<key::SigningKey> {

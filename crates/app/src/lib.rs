@@ -54,7 +54,7 @@ pub mod well_known;
 
 use std::sync::Arc;
 
-use crypto::{fingerprint::Fingerprints, random::Random, seal::Sealer};
+use crypto::{random::Random, seal::Sealer};
 use domain::{
     azure::{BuiltIn, Operations, Policy},
     id::Id,
@@ -103,7 +103,6 @@ struct Inner {
     seal: Arc<sealed::Seal>,
     random: Arc<dyn Random>,
     /// Of tokens that were seen before.
-    fingerprints: Fingerprints,
     tokens: tokens::TokenState,
     login: login::LoginState,
     refresh_reuse: std::sync::OnceLock<jiff::SignedDuration>,
@@ -154,7 +153,6 @@ impl App {
         let seal = Arc::new(sealed::Seal::new(parts.sealer, Arc::clone(&parts.random)));
         let (live, events) = live::Live::load(&*parts.store, snapshot, Arc::clone(&seal)).await?;
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let fingerprints = Fingerprints::new(&*parts.random).map_err(Error::internal)?;
         let inner = Inner {
             store: parts.store,
             live,
@@ -163,7 +161,6 @@ impl App {
             turn: tokio::sync::Mutex::new(()),
             seal,
             random: parts.random,
-            fingerprints,
             tokens: tokens::TokenState::default(),
             login: login::LoginState::default(),
             refresh_reuse: std::sync::OnceLock::new(),

@@ -6,6 +6,7 @@
 
 pub mod audience;
 pub mod claims;
+pub(crate) mod seen;
 mod signing;
 mod verified;
 
@@ -170,16 +171,12 @@ impl App {
         if token.len() > jwt::LONGEST {
             return Err(jwt::JwtError::TooLong.into());
         }
-        let fingerprint = self.inner.fingerprints.of(token.as_bytes()).ok();
         let now = self.now();
-        let known = fingerprint.and_then(|fingerprint| self.inner.tokens.verified.find(&fingerprint));
-        let verified = match known {
+        let verified = match self.inner.tokens.verified.find(token) {
             Some(known) => known,
             None => {
                 let verified = Arc::new(self.verify_signature(snapshot, token)?);
-                if let Some(fingerprint) = fingerprint {
-                    self.inner.tokens.verified.remember(fingerprint, verified.clone());
-                }
+                self.inner.tokens.verified.remember(token, verified.clone());
                 verified
             }
         };

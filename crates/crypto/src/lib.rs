@@ -6,7 +6,6 @@
 
 pub mod cert;
 pub mod digest;
-pub mod fingerprint;
 pub mod jwt;
 pub mod keys;
 pub mod password;

@@ -1,18 +1,20 @@
-//! Tokens whose signature was checked, by their fingerprint. An entry saves the signature's check and nothing
-//! else: key, time, audience and the live directory are looked at again at each use.
+//! Tokens whose signature was checked. An entry saves the signature's check and nothing else: key, time, audience and
+//! the live directory are looked at again at each use.
 
 use std::{
     borrow::Cow,
-    collections::HashMap,
+    hash::BuildHasher,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crypto::fingerprint::Fingerprint;
 use domain::id::{AppId, ObjectId, TenantId};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Rejection, is_issuer};
+use super::{
+    Rejection, is_issuer,
+    seen::{SeenTokens, TokenHasher},
+};
 
 /// What counts of a token whose signature is good.
 #[derive(Debug)]
@@ -72,35 +74,52 @@ impl Verified {
 
 #[derive(Debug)]
 pub(super) struct VerifiedTokens {
-    shards: [RwLock<HashMap<Fingerprint, Arc<Verified>>>; SHARDS],
+    shards: [RwLock<Shard>; SHARDS],
+    hasher: TokenHasher,
+}
+
+#[derive(Debug)]
+struct Shard {
+    entries: SeenTokens<Arc<Verified>>,
+    /// Of the tokens that are kept.
+    bytes: usize,
 }
 
 impl Default for VerifiedTokens {
     fn default() -> Self {
-        Self { shards: std::array::from_fn(|_| RwLock::default()) }
+        let hasher = TokenHasher::default();
+        let shard = |_| RwLock::new(Shard { entries: SeenTokens::with_hasher(hasher.clone()), bytes: 0 });
+        Self { shards: std::array::from_fn(shard), hasher }
     }
 }
 
 impl VerifiedTokens {
-    pub(super) fn find(&self, fingerprint: &Fingerprint) -> Option<Arc<Verified>> {
-        self.shard(fingerprint)?.read().unwrap_or_else(PoisonError::into_inner).get(fingerprint).cloned()
+    pub(super) fn find(&self, token: &str) -> Option<Arc<Verified>> {
+        let shard = self.shard(token)?.read().unwrap_or_else(PoisonError::into_inner);
+        shard.entries.get(token).cloned()
     }
 
-    pub(super) fn remember(&self, fingerprint: Fingerprint, verified: Arc<Verified>) {
-        let Some(shard) = self.shard(&fingerprint) else { return };
-        let mut entries = shard.write().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= SHARD_ENTRIES {
-            entries.clear();
+    pub(super) fn remember(&self, token: &str, verified: Arc<Verified>) {
+        let Some(shard) = self.shard(token) else { return };
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        if shard.entries.len() >= SHARD_ENTRIES || shard.bytes + token.len() > SHARD_BYTES {
+            shard.entries.clear();
+            shard.bytes = 0;
         }
-        entries.insert(fingerprint, verified);
+        if shard.entries.insert(token.into(), verified).is_none() {
+            shard.bytes += token.len();
+        }
     }
 
-    fn shard(&self, fingerprint: &Fingerprint) -> Option<&RwLock<HashMap<Fingerprint, Arc<Verified>>>> {
-        let [first, ..] = fingerprint;
-        self.shards.get(usize::from(*first) % SHARDS)
+    fn shard(&self, token: &str) -> Option<&RwLock<Shard>> {
+        self.shards.get(self.hasher.hash_one(token) as usize % SHARDS)
     }
 }
 
 const SHARDS: usize = 16;
-/// Bounds the memory: 32,768 tokens at a time are remembered, some 10 MB.
+/// Bounds the memory, with [`SHARD_BYTES`]: some 24,000 tokens of the usual length at a time are remembered, 40 MB.
 const SHARD_ENTRIES: usize = 2048;
+const SHARD_BYTES: usize = 2 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;
