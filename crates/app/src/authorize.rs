@@ -32,7 +32,7 @@ pub fn access(
     access: &Access,
     now: Timestamp,
 ) -> Result<Reason, Error> {
-    require_enabled(snapshot, caller)?;
+    require_live(snapshot, caller)?;
     match snapshot.azure().decide(&caller.in_azure(snapshot), access, now) {
         Decision::Allow(reason) => Ok(reason),
         Decision::Deny(reason) | Decision::NoOpinion(reason) => {
@@ -48,7 +48,7 @@ pub fn may(snapshot: &Snapshot, caller: &Caller, action: &str, scope: &Scope, no
 
 /// Refuses unless the caller is a Global Administrator of the tenant.
 pub fn administrator(snapshot: &Snapshot, caller: &Caller, action: &str) -> Result<(), Error> {
-    require_enabled(snapshot, caller)?;
+    require_live(snapshot, caller)?;
     if is_administrator(snapshot, caller) {
         return Ok(());
     }
@@ -61,12 +61,21 @@ pub fn administrator(snapshot: &Snapshot, caller: &Caller, action: &str) -> Resu
     })))
 }
 
-/// Refuses a caller who was deleted or disabled since the token was verified.
-pub(crate) fn require_enabled(snapshot: &Snapshot, caller: &Caller) -> Result<(), Error> {
-    if tokens::is_enabled(snapshot, caller.object_id) {
-        return Ok(());
+/// Refuses a caller who was deleted, disabled or signed out everywhere, or whose client was, since the token was
+/// verified: what such a caller has under way is not begun any more.
+pub(crate) fn require_live(snapshot: &Snapshot, caller: &Caller) -> Result<(), Error> {
+    let Caller { object_id, name, .. } = caller;
+    let refused = |because: &str| Err(Error::Unauthenticated(format!("{name} {because}")));
+    if !tokens::is_enabled(snapshot, *object_id) {
+        return refused("is disabled or does not exist any more");
     }
-    Err(Error::Unauthenticated(format!("{} is disabled or does not exist any more", caller.name)))
+    if tokens::session_stamp(snapshot, *object_id) != Some(caller.session) {
+        return refused("was signed out everywhere");
+    }
+    if !tokens::is_client_live(snapshot, caller.tenant, caller.app_id) {
+        return refused("uses an application that is disabled or does not exist any more");
+    }
+    Ok(())
 }
 
 pub fn is_administrator(snapshot: &Snapshot, caller: &Caller) -> bool {

@@ -4,13 +4,22 @@ use std::sync::Arc;
 
 use crypto::secret::Secret;
 use domain::{
+    azure,
     change::Record,
     cluster::{AdminCertificate, Cluster, Revocation, Serving},
+    decision::Decision,
+    directory::Principal,
+    scope::Scope,
     snapshot::Snapshot,
 };
 use jiff::SignedDuration;
 
-use crate::{App, Caller, Error, authorize, clusters::ClusterName, locks};
+use crate::{
+    App, Caller, Error, authorize,
+    clusters::ClusterName,
+    locks,
+    tokens::{is_enabled, session_stamp},
+};
 
 /// Where a cluster's API is, and whom to trust there.
 #[derive(Clone, Debug)]
@@ -85,6 +94,7 @@ impl App {
             issued: now,
             expires,
             revoked: None,
+            session: Some(caller.session),
         };
         let user = record.user_name();
         let issued = self.sign_client_certificate(&cluster, &user, AdminCertificate::GROUP, now, expires)?;
@@ -171,7 +181,7 @@ impl Credential {
 }
 
 /// The record of an administrator certificate that counts now: on record, signed by the current authority,
-/// neither revoked nor expired, and the cluster's local accounts are enabled.
+/// neither revoked nor expired, the cluster's local accounts are enabled, and whoever pulled it could still pull it.
 pub fn valid_admin_certificate<'a>(
     snapshot: &'a Snapshot,
     cluster: &Cluster,
@@ -183,8 +193,33 @@ pub fn valid_admin_certificate<'a>(
         && record.generation == cluster.authority.generation
         && record.issued <= now.saturating_add(SKEW).unwrap_or(now)
         && now < record.expires
-        && !cluster.local_accounts_disabled;
+        && !cluster.local_accounts_disabled
+        && is_owner_entitled(snapshot, cluster, record, now);
     counts.then_some(record)
+}
+
+/// Whether whoever pulled a certificate is there, enabled, has not been signed out everywhere since, and holds the right
+/// to pull one now.
+fn is_owner_entitled(
+    snapshot: &Snapshot,
+    cluster: &Cluster,
+    record: &AdminCertificate,
+    now: jiff::Timestamp,
+) -> bool {
+    let owner = record.object_id;
+    let same_session = match (record.session, snapshot.directory().principal(owner)) {
+        (Some(session), _) => session_stamp(snapshot, owner) == Some(session),
+        (None, Some(Principal::User(user))) => user.tokens_valid_after <= record.issued,
+        (None, Some(Principal::ServicePrincipal(principal))) => principal.tokens_valid_after <= record.issued,
+        (None, Some(Principal::Group(_)) | None) => false,
+    };
+    let Ok(scope) = Scope::parse(&cluster.resource_id()) else { return false };
+    let caller = azure::Caller::new(owner, snapshot.directory().transitive_groups(owner));
+    let holds_right = || {
+        let access = azure::Access::control_plane(scope, ADMIN);
+        matches!(snapshot.azure().decide(&caller, &access, now), Decision::Allow(_))
+    };
+    same_session && is_enabled(snapshot, owner) && holds_right()
 }
 
 fn check_local_accounts(cluster: &Cluster) -> Result<(), Error> {

@@ -68,6 +68,31 @@ impl App {
         .await
     }
 
+    /// Refuses every key there is at once, and signs with a new one: for a key that somebody else may have. Every token
+    /// that was signed so far opens nothing any more when this returns, and no such key is published; refresh tokens,
+    /// browsers' sessions and secrets are not signed by it, and go on. Gives the new id.
+    ///
+    /// The key that was published ahead goes too: it lay beside the others.
+    pub async fn revoke_signing_keys(&self, caller: &Caller) -> Result<String, Error> {
+        authorize::administrator(&self.snapshot(), caller, REVOKE)?;
+        let next = self.make_sealed_key(PLACE).await?;
+        let spare = self.make_sealed_key(PLACE).await?;
+        self.transact(|tx| {
+            tx.require_administrator(caller, REVOKE)?;
+            let now = tx.now();
+            for old in known(tx) {
+                tx.delete(&RecordKey::SigningKey(old.key.kid));
+            }
+            tx.create(&Record::SigningKey(key::SigningKey { active_from: now, ..ahead(&next, now) }))?;
+            tx.create(&Record::SigningKey(ahead(&spare, now)))
+        })
+        .await?;
+        // Nothing is left to sign with them by mistake.
+        let mut private = self.inner.tokens.keys.private.lock().unwrap_or_else(PoisonError::into_inner);
+        private.retain(|kid, _| *kid == next.kid);
+        Ok(next.kid)
+    }
+
     /// For a task that comes by from time to time: forgets keys that count no longer, publishes the next key
     /// ahead of its use, and lets it take over when the present one has served its time.
     pub async fn tend_signing_keys(&self) -> Result<(), Error> {
@@ -202,5 +227,6 @@ const PLACE: &str = "signing-key";
 /// How long one key signs.
 const SERVICE: SignedDuration = SignedDuration::from_hours(24 * 90);
 const ROTATE: &str = "portcullis.directory/signingKeys/rotate";
+const REVOKE: &str = "portcullis.directory/signingKeys/revoke";
 /// No token that we sign lives longer, skew of clocks included.
 const LONGEST_TOKEN: SignedDuration = SignedDuration::from_hours(25);

@@ -21,7 +21,7 @@ use domain::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{App, Error};
+use crate::{App, Error, users::end_sessions};
 use attempts::{Subject, network};
 pub use crypto::secret::Secret;
 pub(crate) use known::KnownSources;
@@ -123,7 +123,7 @@ impl App {
                 let mut changed = User::clone(current);
                 changed.password = hash.clone();
                 changed.must_change_password = false;
-                changed.tokens_valid_after = tx.now();
+                end_sessions(tx, &mut changed);
                 tx.put(&Record::User(changed.clone()))?;
                 Ok(Some(changed))
             })

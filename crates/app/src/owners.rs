@@ -118,7 +118,7 @@ fn require_owner(
     id: ObjectId,
     action: &str,
 ) -> Result<(), Error> {
-    authorize::require_enabled(tx.snapshot(), caller)?;
+    authorize::require_live(tx.snapshot(), caller)?;
     let owner = owners.is_some_and(|owners| owners.contains(&caller.object_id));
     if owner || authorize::is_administrator(tx.snapshot(), caller) {
         return Ok(());

@@ -21,7 +21,12 @@ use domain::{
     review::{IdentityState, WebhookPlace},
 };
 
-use crate::{App, authorize::engines::Standing, tokens::kube_user, well_known::CLUSTER_AUDIENCE};
+use crate::{
+    App,
+    authorize::engines::Standing,
+    tokens::{SessionMark, kube_user},
+    well_known::CLUSTER_AUDIENCE,
+};
 
 /// Why a webhook is not opened. Only who holds a certificate of the cluster's own authority learns what became of the
 /// certificate or the cluster; every other one hears the same, whatever there is.
@@ -196,7 +201,7 @@ impl App {
         }
         let snapshot = self.look();
         let verified = self.verify_cluster_session(&snapshot, token);
-        let (caller, stamp) = verified.map_err(|error| error.to_string())?;
+        let (caller, mark) = verified.map_err(|error| error.to_string())?;
         if caller.tenant != cluster.tenant {
             return Err("the token is of another tenant than the cluster".into());
         }
@@ -204,8 +209,8 @@ impl App {
         if is_reserved(&user.name) {
             return Err("names that begin with system: are reserved".into());
         }
-        // Comes back with every access review of this session, and tells there that it has been revoked.
-        user.extra.insert(SESSION.to_owned(), vec![stamp.to_string()]);
+        // Comes back with every access review of this session, and tells there that it counts no longer.
+        user.extra.insert(SESSION.to_owned(), mark.into_values());
         let named = |audience: &&String| audience.eq_ignore_ascii_case(CLUSTER_AUDIENCE);
         Ok(ReviewedToken { user, audiences: audiences.iter().filter(named).cloned().collect() })
     }
@@ -217,12 +222,9 @@ impl App {
         }
         let user = &attributes.user;
         let snapshot = self.look();
-        let stamp = match user.extra.get(SESSION).map(Vec::as_slice) {
-            // Impersonated: the API server itself has decided that the caller may.
-            None => None,
-            Some([stamp]) => Some(stamp.as_str()),
-            Some(_) => Some(""),
-        };
+        // Without a mark: impersonated, and the API server itself has decided that the caller may.
+        let mark = user.extra.get(SESSION);
+        let stamp = mark.map(|mark| SessionMark::stamp_of(mark, &snapshot, cluster.tenant, self.now()));
         // Without an object id nobody of the directory is meant, and the standing is never looked at.
         let standing = user.object_id().map(|id| Standing::of(&snapshot, cluster.tenant, id, stamp));
         let state = standing.as_ref().map_or(IdentityState::Unknown, Standing::state);
@@ -265,5 +267,5 @@ fn is_reserved(name: &str) -> bool {
 
 /// Of one with an assignment, its role and its scope: written piece by piece, it need not grow.
 const USUAL_REASON_BYTES: usize = 512;
-/// Key in `extra` of the mark that all tokens of a session carry until it is revoked.
+/// Key in `extra` of a token's [`SessionMark`].
 const SESSION: &str = "portcullis/session";

@@ -7,6 +7,7 @@
 pub mod audience;
 pub mod claims;
 pub(crate) mod seen;
+mod session_mark;
 mod signing;
 mod verified;
 
@@ -23,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use audience::Audience;
 pub use claims::{IdTokenRequest, TokenRequest, Version};
+pub(crate) use session_mark::SessionMark;
 use signing::Signing;
 use verified::{Verified, VerifiedTokens};
 
@@ -143,14 +145,16 @@ impl App {
         Ok(kube_user(&snapshot, caller))
     }
 
-    /// Who calls a cluster with this token, with the stamp of their session.
+    /// Who calls a cluster with this token, with what tells later whether it still counts.
     pub(crate) fn verify_cluster_session(
         &self,
         snapshot: &Snapshot,
         token: &str,
-    ) -> Result<(Caller, i64), Rejection> {
+    ) -> Result<(Caller, SessionMark), Rejection> {
         let verified = self.verify(snapshot, token, |_, app| Audience::is_cluster(app))?;
-        Ok((live_caller(snapshot, &verified)?, verified.stamp))
+        let caller = live_caller(snapshot, &verified)?;
+        let mark = SessionMark::new(caller.session, caller.app_id, &verified.kid);
+        Ok((caller, mark))
     }
 
     /// Whether two looks at a token would still name the same live principal: for open watches.
@@ -226,32 +230,26 @@ impl App {
 /// The caller behind a verified token, if the directory still knows and trusts it.
 fn live_caller(snapshot: &Snapshot, verified: &Verified) -> Result<Caller, Rejection> {
     let oid = verified.object_id;
-    let (kind, name, tenant, enabled, stamp) = match snapshot.directory().principal(oid) {
-        Some(Principal::User(user)) => {
-            (CallerKind::User, user.upn.to_string(), user.tenant, user.enabled, user.tokens_valid_after)
+    let (caller, enabled) = match snapshot.directory().principal(oid) {
+        Some(Principal::User(user)) => (Caller::of_user(user, verified.app_id), user.enabled),
+        Some(Principal::ServicePrincipal(principal)) => {
+            (Caller::of_service_principal(principal, verified.app_id), principal.enabled)
         }
-        Some(Principal::ServicePrincipal(principal)) => (
-            CallerKind::ServicePrincipal,
-            principal.display_name.to_string(),
-            principal.tenant,
-            principal.enabled,
-            principal.tokens_valid_after,
-        ),
         Some(Principal::Group(_)) | None => return Err(Rejection::Deleted(oid)),
     };
-    if tenant != verified.tenant {
+    if caller.tenant != verified.tenant {
         return Err(Rejection::Issuer);
     }
     if !enabled {
         return Err(Rejection::Disabled(oid));
     }
-    if stamp_of(stamp) != verified.stamp {
+    if caller.session != verified.stamp {
         return Err(Rejection::Revoked(oid));
     }
-    if !is_client_live(snapshot, tenant, verified.app_id) {
+    if !is_client_live(snapshot, caller.tenant, verified.app_id) {
         return Err(Rejection::Client(verified.app_id));
     }
-    Ok(Caller { tenant, object_id: oid, app_id: verified.app_id, kind, name })
+    Ok(caller)
 }
 
 /// A caller of the directory as Kubernetes knows it: the user principal name of a person, the object id of

@@ -1,5 +1,7 @@
 //! Resource Manager and Graph as commands call them.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -11,7 +13,7 @@ pub(crate) struct Client {
     pub(crate) session: Session,
     http: reqwest::Client,
     server: Server,
-    token: String,
+    token: Mutex<String>,
 }
 
 /// An answer that is not a success, by the server's own words.
@@ -27,7 +29,7 @@ impl Client {
     pub(crate) async fn open() -> anyhow::Result<Self> {
         let (session, token) = Session::management_token().await?;
         let (http, server) = (session.http()?, session.server()?);
-        Ok(Self { session, http, server, token })
+        Ok(Self { session, http, server, token: Mutex::new(token) })
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
@@ -98,15 +100,16 @@ impl Client {
     }
 
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        // The token goes along, so nothing is asked but the server that it is for.
-        let mut request = self.http.request(method, self.server.at(path)?).bearer_auth(&self.token);
-        if let Some(body) = body {
-            request = request.json(body);
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut response = self.ask(&token, &method, path, body).await?;
+        // The token may have been refused before its time, as when the keys that sign were replaced at once, while the
+        // session goes on.
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Ok(renewed) = Session::renewed_management_token(&token).await
+        {
+            self.token.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&renewed);
+            response = self.ask(&renewed, &method, path, body).await?;
         }
-        let response = request
-            .send()
-            .await
-            .with_context(|| format!("asking {}: is the server running?", self.session.url))?;
         let status = response.status();
         let bytes = response.bytes().await.context("reading the answer")?;
         let parsed: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
@@ -124,6 +127,24 @@ impl Client {
             )));
         }
         Err(refused)
+    }
+}
+
+impl Client {
+    async fn ask(
+        &self,
+        token: &str,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<reqwest::Response> {
+        // The token goes along, so nothing is asked but the server that it is for.
+        let mut request = self.http.request(method.clone(), self.server.at(path)?).bearer_auth(token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await;
+        answer.with_context(|| format!("asking {}: is the server running?", self.session.url))
     }
 }
 

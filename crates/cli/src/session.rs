@@ -179,6 +179,20 @@ impl Session {
         session.token(&scope).await.map(|(session, token, _)| (session, token))
     }
 
+    /// Another token for Resource Manager and Graph, in place of one that was refused before its time. No token of the
+    /// session is kept: whatever ended that one may have ended the others.
+    pub(crate) async fn renewed_management_token(refused: &str) -> anyhow::Result<String> {
+        let path = file()?;
+        let lock = files::lock(&path.with_extension("lock"))?;
+        let mut session = Self::load()?;
+        if session.tokens.values().any(|kept| kept.token == refused) {
+            session.tokens.clear();
+            session.save()?;
+        }
+        drop(lock);
+        Self::management_token().await.map(|(_, token)| token)
+    }
+
     /// A token for clusters, with the moment of its end.
     pub(crate) async fn cluster_token(self, server_id: &str) -> anyhow::Result<(String, Timestamp)> {
         let scope = format!("{server_id}/.default");

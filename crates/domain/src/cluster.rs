@@ -150,6 +150,10 @@ pub struct AdminCertificate {
     pub issued: Timestamp,
     pub expires: Timestamp,
     pub revoked: Option<Revocation>,
+    /// Marks the sessions of whoever pulled it, as they were then: it ends with them. Absent in certificates older than
+    /// this member.
+    #[serde(default)]
+    pub session: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

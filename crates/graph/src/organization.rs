@@ -94,9 +94,21 @@ pub(crate) async fn rotate_signing_keys(
     Authenticated(caller): Authenticated,
     Path(tenant): Path<String>,
 ) -> Result<Response, GraphError> {
-    if !tenant.eq_ignore_ascii_case(&caller.tenant.to_string()) {
-        return Err(GraphError::not_found(&tenant));
-    }
-    let kid = app.rotate_signing_keys(&caller).await?;
+    let kid = app.rotate_signing_keys(check_own(&caller, &tenant)?).await?;
     Ok(Json(json!({"keyId": kid})).into_response())
+}
+
+/// Every key so far is refused at once, and a new one signs.
+pub(crate) async fn revoke_signing_keys(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(tenant): Path<String>,
+) -> Result<Response, GraphError> {
+    let kid = app.revoke_signing_keys(check_own(&caller, &tenant)?).await?;
+    Ok(Json(json!({"keyId": kid})).into_response())
+}
+
+fn check_own<'a>(caller: &'a Caller, tenant: &str) -> Result<&'a Caller, GraphError> {
+    let is_own = tenant.eq_ignore_ascii_case(&caller.tenant.to_string());
+    is_own.then_some(caller).ok_or_else(|| GraphError::not_found(tenant))
 }

@@ -58,6 +58,7 @@ fn directory() -> Vec<Route<App>> {
         Route::get("/organization/{tenant}", organization::show),
         Route::patch("/organization/{tenant}", organization::update),
         Route::post("/organization/{tenant}/rotateSigningKeys", organization::rotate_signing_keys),
+        Route::post("/organization/{tenant}/revokeSigningKeys", organization::revoke_signing_keys),
     ]
 }
 

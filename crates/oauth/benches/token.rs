@@ -4,7 +4,7 @@
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 use app::{
-    App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings,
+    App, Caller, FirstAdministrator, Parts, Secret, Settings,
     applications::{ApplicationUpdate, NewSecret},
     clock::ManualClock,
 };
@@ -79,10 +79,10 @@ impl World {
         let password = Secret::new("correct horse battery".to_owned());
         let installation = app.install(|| Ok(FirstAdministrator { upn: upn.clone(), password })).await;
         let tenant = installation.expect("an empty store is installed on").tenant;
-        let admin = app.snapshot().directory().user_by_upn(&upn).expect("just made").id;
+        let snapshot = app.snapshot();
+        let admin = snapshot.directory().user_by_upn(&upn).expect("just made").clone();
         let app_id = AppId::parse("b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31").expect("a good id");
-        let kind = CallerKind::User;
-        let caller = Caller { tenant, object_id: admin, app_id, kind, name: upn.to_string() };
+        let caller = Caller::of_user(&admin, app_id);
         let name = DisplayName::parse("build").expect("a good name");
         let made = app.create_application(&caller, name, ApplicationUpdate::default()).await;
         let made = made.expect("administrators make applications");

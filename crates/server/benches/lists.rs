@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use app::{
-    App, Caller, CallerKind, FirstAdministrator, Installation, Parts, Secret, Settings, assignments::Listed,
+    App, Caller, FirstAdministrator, Installation, Parts, Secret, Settings, assignments::Listed,
     clock::ManualClock,
 };
 use axum::{
@@ -171,8 +171,7 @@ impl World {
         let upn = Upn::parse("admin@example.org").expect("a good name");
         let user = snapshot.directory().user_by_upn(&upn).expect("the first administrator");
         let app_id = AppId::parse(CLI).expect("a good id");
-        let name = user.upn.to_string();
-        Caller { tenant: user.tenant, object_id: user.id, app_id, kind: CallerKind::User, name }
+        Caller::of_user(user, app_id)
     }
 
     fn request(&self, path: &str) -> Request<Body> {

@@ -5,6 +5,7 @@ mod check_access;
 mod clusters;
 mod consent;
 mod coverage;
+mod credentials;
 mod directory;
 mod first_start;
 mod foreign;

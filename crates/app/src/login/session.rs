@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::SignedIn;
-use crate::{App, Caller, CallerKind, Cold, Error, Swap, well_known};
+use crate::{App, Caller, Cold, Error, Swap, well_known};
 use domain::id::{AppId, ObjectId, TenantId};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,13 +56,7 @@ impl App {
                 && self.now() < session.expires
         });
         Ok(live.map(|user| {
-            let caller = Caller {
-                tenant: user.tenant,
-                object_id: user.id,
-                app_id: AppId::new(well_known::PORTAL),
-                kind: CallerKind::User,
-                name: user.upn.to_string(),
-            };
+            let caller = Caller::of_user(user, AppId::new(well_known::PORTAL));
             LiveSession { signed_in: super::signed_in(user), caller, since: session.since }
         }))
     }

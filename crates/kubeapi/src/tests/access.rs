@@ -253,6 +253,31 @@ async fn administrator_certificates_end_by_revocation_time_and_rotation() {
     world.get(&late, "/api/v1/nodes").await.expect(StatusCode::UNAUTHORIZED);
 }
 
+/// A record of before the member that names the session.
+#[tokio::test]
+async fn an_older_administrator_certificate_opens_until_its_person_is_signed_out() {
+    let world = World::new().await;
+    let (who, serial) = world.administrator().await;
+    let snapshot = world.app.snapshot();
+    let record = snapshot.admin_certificate(world.cluster.id, &serial).unwrap();
+    let mut stored = serde_json::to_value(&**record).unwrap();
+    stored.as_object_mut().unwrap().remove("session").unwrap();
+    let older = domain::change::Record::AdminCertificate(serde_json::from_value(stored).unwrap());
+    world.app.transact(|tx| tx.put(&older)).await.unwrap();
+    world.get(&who, "/api/v1/nodes").await.expect(StatusCode::OK);
+    world.app.revoke_sessions(&world.admin, world.admin.object_id).await.unwrap();
+    world.get(&who, "/api/v1/nodes").await.expect(StatusCode::UNAUTHORIZED);
+}
+
+/// What a token began is not finished after its session was ended: nothing outlives a signing out by having begun before.
+#[tokio::test]
+async fn nothing_is_issued_to_somebody_who_was_signed_out_meanwhile() {
+    let world = World::new().await;
+    world.app.revoke_sessions(&world.admin, world.admin.object_id).await.unwrap();
+    let late = world.app.issue_admin_certificate(&world.admin, &world.name()).await;
+    assert!(matches!(late, Err(app::Error::Unauthenticated(_))), "{late:?}");
+}
+
 #[tokio::test]
 async fn a_stale_state_allows_nothing() {
     let world = World::new().await;

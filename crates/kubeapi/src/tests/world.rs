@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
-    App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings,
+    App, Caller, FirstAdministrator, Parts, Secret, Settings,
     clock::ManualClock,
     clusters::{ClusterName, NewCluster},
     groups::NewGroup,
@@ -92,13 +92,7 @@ impl World {
         let snapshot = app.snapshot();
         let user =
             snapshot.directory().user_by_upn(&Upn::parse("admin@example.org").unwrap()).unwrap().clone();
-        let admin = Caller {
-            tenant: installed.tenant,
-            object_id: user.id,
-            app_id: AppId::parse(CLI).unwrap(),
-            kind: CallerKind::User,
-            name: user.upn.to_string(),
-        };
+        let admin = Caller::of_user(&user, AppId::parse(CLI).unwrap());
         let group = ResourceName::parse("rg").unwrap();
         app.put_resource_group(&admin, installed.subscription, &group, "local", BTreeMap::new())
             .await

@@ -143,8 +143,47 @@ async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
 }
 
 #[tokio::test]
+async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
+    let world = World::new().await;
+    let path = format!("/{}/discovery/v2.0/keys", world.tenant);
+    let kids = |document: &serde_json::Value| -> Vec<String> {
+        document["keys"].as_array().unwrap().iter().map(|key| text(key, "kid").to_owned()).collect()
+    };
+    world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    let scope = format!("{} openid offline_access", super::world::SCOPE);
+    let old = world.tokens(&scope).await;
+    let id_token = text(&old, "id_token");
+    assert!(world.app.client_of_id_token(id_token).is_some());
+    let before = kids(&world.get(&path).await.ok());
+    let kid = world.app.revoke_signing_keys(&world.admin).await.unwrap();
+    let after = kids(&world.get(&path).await.ok());
+    // The new one and the one after it: what was published ahead lay beside the others.
+    assert!(after.len() == 2 && after.contains(&kid), "{after:?}");
+    assert!(after.iter().all(|kid| !before.contains(kid)), "{before:?} {after:?}");
+    assert_eq!(
+        world.app.verify_management_token(text(&old, "access_token")),
+        Err(app::tokens::Rejection::UnknownKey)
+    );
+    assert!(world.app.client_of_id_token(id_token).is_none());
+    // People need not sign in again.
+    let form = [
+        ("grant_type", "refresh_token"),
+        ("client_id", super::world::CLI),
+        ("refresh_token", text(&old, "refresh_token")),
+        ("scope", super::world::SCOPE),
+    ];
+    let new = world.token(&form).await.ok();
+    assert!(world.app.verify_management_token(text(&new, "access_token")).is_ok());
+    // The next rotation is a usual one.
+    let next = world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    assert!(after.contains(&next) && next != kid);
+    assert!(world.app.verify_management_token(text(&new, "access_token")).is_ok());
+}
+
+#[tokio::test]
 async fn only_administrators_rotate_keys() {
     let world = World::new().await;
     let alice = app::Caller { object_id: world.alice, ..world.admin.clone() };
+    assert!(matches!(world.app.revoke_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
     assert!(matches!(world.app.rotate_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
 }

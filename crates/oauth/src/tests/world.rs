@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use app::{
-    App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock,
-    login::SignedIn, users::NewUser,
+    App, Caller, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock, login::SignedIn,
+    users::NewUser,
 };
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -64,13 +64,7 @@ impl World {
         let snapshot = app.snapshot();
         let user =
             snapshot.directory().user_by_upn(&Upn::parse("admin@example.org").unwrap()).unwrap().clone();
-        let admin = Caller {
-            tenant,
-            object_id: user.id,
-            app_id: AppId::parse(CLI).unwrap(),
-            kind: CallerKind::User,
-            name: user.upn.to_string(),
-        };
+        let admin = Caller::of_user(&user, AppId::parse(CLI).unwrap());
         let router = crate::routes().with_state(app.clone());
         let mut world = Self { app, clock, router, admin, tenant, alice: user.id };
         world.alice = world.user("alice@example.org").await;

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::{
-    App, Caller, CallerKind, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock, users::NewUser,
-};
+use app::{App, Caller, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock, users::NewUser};
 use axum::{Router, body::Body};
 use domain::{
     id::{AppId, ObjectId},
@@ -66,16 +64,10 @@ impl World {
                 password: Secret::new(PASSWORD.to_owned()),
             })
         };
-        let tenant = app.install(first).await.unwrap().tenant;
+        app.install(first).await.unwrap();
         let snapshot = app.snapshot();
         let user = snapshot.directory().user_by_upn(&upn("admin@example.org")).unwrap().clone();
-        let admin = Caller {
-            tenant,
-            object_id: user.id,
-            app_id: AppId::parse(AZ).unwrap(),
-            kind: CallerKind::User,
-            name: user.upn.to_string(),
-        };
+        let admin = Caller::of_user(&user, AppId::parse(AZ).unwrap());
         let new = NewUser {
             upn: upn("alice@example.org"),
             display_name: DisplayName::parse("Alice Liddell").unwrap(),

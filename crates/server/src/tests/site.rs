@@ -1,6 +1,6 @@
 //! An installation in this process with its administrator, asked over TLS like any other.
 
-use app::{Caller, CallerKind, Secret};
+use app::{Caller, Secret};
 use domain::{
     change::Record,
     group::{Group, Membership},
@@ -35,13 +35,7 @@ impl Site {
         let first = running.first_administrator.as_ref().unwrap();
         let snapshot = running.app.snapshot();
         let user = snapshot.directory().user_by_upn(&first.upn).unwrap();
-        let admin = Caller {
-            tenant: user.tenant,
-            object_id: user.id,
-            app_id: AppId::parse(CLI).unwrap(),
-            kind: CallerKind::User,
-            name: user.upn.to_string(),
-        };
+        let admin = Caller::of_user(user, AppId::parse(CLI).unwrap());
         Self { running, http, admin }
     }
 
@@ -102,6 +96,11 @@ impl Site {
     pub(super) async fn post(&self, path: &str, body: &Value) -> Value {
         let token = self.management().await;
         self.ok(self.http.post(self.url(path)).bearer_auth(token).json(body)).await
+    }
+
+    pub(super) async fn put(&self, path: &str, body: Value) -> Value {
+        let token = self.management().await;
+        self.ok(self.http.put(self.url(path)).bearer_auth(token).json(&body)).await
     }
 
     /// A person with the administrator's password.

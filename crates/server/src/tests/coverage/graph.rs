@@ -112,6 +112,8 @@ const ROWS: &[Row] = &[
     Row("DELETE", "/applications/{application}", "", DENIED, MISSING),
     Row("DELETE", "/groups/{group}", "", DENIED, MISSING),
     Row("DELETE", "/users/{user}", "", DENIED, MISSING),
+    // The administrator's own token with them.
+    Row("POST", "/organization/{tenant}/revokeSigningKeys", "", DENIED, MISSING),
 ];
 
 const CHECK: &str = r#"{"groupIds": ["{group}"]}"#;
