@@ -16,6 +16,7 @@ pub mod clusters;
 mod cold;
 pub mod credentials;
 pub mod deny_assignments;
+pub mod directory_roles;
 pub mod error;
 pub mod federated;
 pub mod foreign;

@@ -172,40 +172,10 @@ impl App {
         })
         .await
     }
-
-    /// Gives or takes the directory role Global Administrator. The last one who can sign in stays.
-    pub async fn set_administrator(&self, caller: &Caller, id: ObjectId, holds: Holds) -> Result<(), Error> {
-        self.transact(|tx| {
-            tx.require_administrator(caller, "microsoft.directory/roleAssignments/allProperties/allTasks")?;
-            let principal = tx.snapshot().directory().principal(id);
-            let principal = principal.filter(|principal| principal.tenant() == caller.tenant);
-            principal.ok_or_else(|| Error::not_found("principal", id))?;
-            let tenant = tx.snapshot().directory().tenant(caller.tenant);
-            let mut tenant = Tenant::clone(tenant.ok_or_else(|| Error::not_found("tenant", caller.tenant))?);
-            match holds {
-                Holds::Yes => tenant.administrators.insert(id),
-                Holds::No => {
-                    if let Some(user) = tx.snapshot().directory().user(id) {
-                        keep_an_administrator(tx, user)?;
-                    }
-                    tenant.administrators.remove(&id)
-                }
-            };
-            tx.put(&Record::Tenant(tenant))
-        })
-        .await
-    }
-}
-
-/// Whether a principal is to hold a directory role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holds {
-    Yes,
-    No,
 }
 
 /// Refuses if `leaving` is the last person who administers the tenant and can sign in.
-fn keep_an_administrator(tx: &Tx, leaving: &User) -> Result<(), Error> {
+pub(crate) fn keep_an_administrator(tx: &Tx, leaving: &User) -> Result<(), Error> {
     let directory = tx.snapshot().directory();
     let Some(tenant) = directory.tenant(leaving.tenant) else { return Ok(()) };
     let can_sign_in =

@@ -1,6 +1,7 @@
 //! The commands, one file for each noun.
 
 pub mod access;
+pub mod admin;
 pub mod app;
 pub mod assignment;
 pub mod attach;

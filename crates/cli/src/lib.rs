@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use cmd::{
-    GetTokenArgs, access, app, assignment,
+    GetTokenArgs, access, admin, app, assignment,
     az_env::{self, AzEnvArgs},
     cluster,
     convert::{self, ConvertArgs},
@@ -59,6 +59,9 @@ pub enum Command {
     /// People of the directory
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Who administers the directory
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Groups of the directory
     #[command(subcommand)]
     Group(group::GroupCommand),
@@ -133,6 +136,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::ManagementGroup(command) => management_group::run(command).await,
         Command::ResourceGroup(command) => resource_group::run(command).await,
         Command::User(command) => user::run(command).await,
+        Command::Admin(command) => admin::run(command).await,
         Command::Group(command) => group::run(command).await,
         Command::App(command) => app::run(command).await,
         Command::Role(command) => role::run(command).await,

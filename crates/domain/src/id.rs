@@ -14,6 +14,8 @@ pub type AppId = Id<kind::App>;
 pub type SubscriptionId = Id<kind::Subscription>;
 /// A role definition, built-in or custom.
 pub type RoleId = Id<kind::Role>;
+/// What a directory role is made from: the same id in every tenant.
+pub type RoleTemplateId = Id<kind::RoleTemplate>;
 /// A role assignment or deny assignment.
 pub type AssignmentId = Id<kind::Assignment>;
 /// A cluster: stays the same for its life, unlike its resource id, whose case is as typed.
@@ -31,6 +33,8 @@ pub mod kind {
     pub enum Subscription {}
     #[derive(Debug)]
     pub enum Role {}
+    #[derive(Debug)]
+    pub enum RoleTemplate {}
     #[derive(Debug)]
     pub enum Assignment {}
     #[derive(Debug)]

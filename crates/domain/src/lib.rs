@@ -15,6 +15,7 @@ pub mod condition;
 pub mod credential;
 pub mod decision;
 pub mod directory;
+pub mod directory_role;
 pub mod group;
 pub mod id;
 pub mod key;

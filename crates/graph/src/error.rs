@@ -84,7 +84,7 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
                 "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
             ),
         ),
-        Error::AlreadyExists { kind: kind @ ("group member" | "owner"), .. } => {
+        Error::AlreadyExists { kind: kind @ ("group member" | "role member" | "owner"), .. } => {
             let property = if kind == "owner" { "owners" } else { "members" };
             (
                 StatusCode::BAD_REQUEST,

@@ -7,6 +7,7 @@ mod applications;
 mod call;
 mod collection;
 mod directory_objects;
+mod directory_roles;
 mod error;
 mod federated_credentials;
 mod filter;

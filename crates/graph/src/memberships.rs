@@ -7,14 +7,14 @@ use axum::{
     extract::{FromRequestParts, RawPathParams, State},
     response::{IntoResponse, Response},
 };
-use domain::id::ObjectId;
+use domain::{id::ObjectId, snapshot::Snapshot};
 use http::request::Parts;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     call::{Authenticated, Body},
-    directory_objects,
+    directory_objects, directory_roles,
     error::GraphError,
     groups::parse,
     me,
@@ -73,9 +73,11 @@ pub(crate) async fn direct(
 ) -> Result<Response, GraphError> {
     query.refuse_conditions()?;
     let snapshot = app.snapshot();
-    let groups = snapshot.directory().direct_groups_after(subject.id, query.after()?);
-    let objects = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let after = query.after()?;
+    let groups = snapshot.directory().direct_groups_after(subject.id, after);
+    let groups = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
     let path = format!("{}/memberOf", subject.place);
+    let objects = with_roles(&snapshot, subject.id, after, groups);
     Ok(Json(query.page(&app, &path, None, objects)?).into_response())
 }
 
@@ -90,9 +92,29 @@ pub(crate) async fn transitive(
     let after = query.after()?;
     let start = groups.partition_point(|id| after.is_some_and(|after| *id <= after));
     let left = groups.iter().skip(start).copied();
-    let objects = left.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let left = left.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
     let path = format!("{}/transitiveMemberOf", subject.place);
-    Ok(Json(query.page(&app, &path, Some(groups.len()), objects)?).into_response())
+    let total = groups.len() + directory_roles::held(&snapshot, subject.id).count();
+    let objects = with_roles(&snapshot, subject.id, after, left);
+    Ok(Json(query.page(&app, &path, Some(total), objects)?).into_response())
+}
+
+/// Groups, which come in order of id, and among them the roles of the directory that the object holds, as Entra has
+/// them.
+fn with_roles(
+    snapshot: &Snapshot,
+    id: ObjectId,
+    after: Option<ObjectId>,
+    groups: impl Iterator<Item = (ObjectId, Value)>,
+) -> impl Iterator<Item = (ObjectId, Value)> {
+    let roles = directory_roles::held(snapshot, id);
+    let mut roles = roles.filter(move |(id, _)| after.is_none_or(|after| *id > after)).peekable();
+    let mut groups = groups.peekable();
+    std::iter::from_fn(move || match (groups.peek(), roles.peek()) {
+        (Some((group, _)), Some((role, _))) if role < group => roles.next(),
+        (None, _) => roles.next(),
+        (Some(_), _) => groups.next(),
+    })
 }
 
 /// The ids of all groups, nested ones too.

@@ -7,6 +7,7 @@ mod consent;
 mod coverage;
 mod credentials;
 mod directory;
+mod directory_roles;
 mod first_start;
 mod foreign;
 mod groups;

@@ -269,7 +269,7 @@ pub(crate) async fn find(client: &Client, group: &str) -> anyhow::Result<String>
     }
 }
 
-fn reference(client: &Client, id: &str) -> Value {
+pub(crate) fn reference(client: &Client, id: &str) -> Value {
     json!({"@odata.id": format!("{}/v1.0/directoryObjects/{id}", client.session.url)})
 }
 
@@ -278,7 +278,7 @@ fn is_id(text: &str) -> bool {
 }
 
 const COLUMNS: [Column; 3] = [("NAME", "/displayName"), ("DESCRIPTION", "/description"), ("ID", "/id")];
-const MEMBER_COLUMNS: [Column; 4] = [
+pub(crate) const MEMBER_COLUMNS: [Column; 4] = [
     ("NAME", "/displayName"),
     ("PRINCIPAL NAME", "/userPrincipalName"),
     ("KIND", "/@odata.type"),

@@ -148,7 +148,10 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
         UserCommand::List(output) => output.list(&COLUMNS, &client.list("/v1.0/users").await?),
         UserCommand::Show { user, output } => output.one(&COLUMNS, &client.get(&path(&user)).await?),
         UserCommand::Groups { user, output } => {
-            output.list(&GROUP_COLUMNS, &client.list(&format!("{}/memberOf", path(&user))).await?);
+            let mut groups = client.list(&format!("{}/memberOf", path(&user))).await?;
+            // Roles of the directory are among them; `portcullis admin list` shows those.
+            groups.retain(|each| each.get("@odata.type").and_then(Value::as_str) == Some(GROUP));
+            output.list(&GROUP_COLUMNS, &groups);
         }
         UserCommand::Update { user, display_name, upn, enable, disable, password_stdin } => {
             let mut body = Map::new();
@@ -229,4 +232,5 @@ const COLUMNS: [Column; 4] = [
     ("ENABLED", "/accountEnabled"),
     ("ID", "/id"),
 ];
+const GROUP: &str = "#microsoft.graph.group";
 const GROUP_COLUMNS: [Column; 2] = [("NAME", "/displayName"), ("ID", "/id")];

@@ -179,6 +179,40 @@ fn the_tenant() {
 }
 
 #[test]
+fn administrators_and_keys() {
+    let admin = Admin::begin();
+    let first = admin.0.first("userPrincipalName");
+    let headings = "NAME PRINCIPAL NAME KIND ID";
+    let listed = admin.table(headings, &["admin", "list"]);
+    assert!(listed.len() == 1 && listed[0].contains(&first), "{listed:?}");
+    admin.refused(&["admin", "remove", &first], "last administrator");
+    admin.say(&["resource-group", "create", "rg", "--location", "local"]).ok();
+    admin.0.person("alice");
+    let alice = "alice@portcullis.local";
+    admin
+        .0
+        .portcullis("alice", &["user", "create", "eve@portcullis.local"], None)
+        .refused("Global Administrator");
+    admin.say(&["admin", "add", alice]).ok();
+    admin.refused(&["admin", "add", alice], "already exist");
+    admin.refused(&["admin", "add", "nobody@portcullis.local"], "nobody@portcullis.local");
+    admin.0.portcullis("alice", &["user", "create", "eve@portcullis.local"], None).ok();
+    assert_eq!(admin.table(headings, &["admin", "list"]).len(), 2);
+    // Roles of the directory are no groups.
+    assert_eq!(admin.json(&["user", "groups", alice]), serde_json::json!([]));
+    admin.0.portcullis("alice", &["admin", "remove", &first], None).ok();
+    admin.refused(&["admin", "remove", alice], "Global Administrator");
+    admin.0.portcullis("alice", &["admin", "remove", alice], None).refused("last administrator");
+
+    // The keys that sign are replaced at once, and nobody has to sign in again.
+    admin.0.portcullis("alice", &["keys", "rotate", "--now"], None).refused("give --yes");
+    admin.0.portcullis("alice", &["keys", "rotate", "--now", "--yes"], None).ok();
+    for who in ["alice", "admin"] {
+        admin.0.portcullis(who, &["user", "show", alice], None).ok();
+    }
+}
+
+#[test]
 fn roles_and_assignments() {
     let admin = Admin::begin();
     admin.say(&["cluster", "create", "c1", "-g", "rg"]).ok();

@@ -48,3 +48,46 @@ fn az_ad_keeps_the_directory() {
     let admin = journey.first("userPrincipalName");
     azure.az(&["ad", "user", "delete", "--id", &admin]).refused("last administrator");
 }
+
+/// As scripts give the role in Entra, by its template.
+#[test]
+fn az_rest_makes_a_second_administrator() {
+    let journey = Journey::begin();
+    journey.portcullis("admin", &["resource-group", "create", "rg", "--location", "local"], None).ok();
+    journey.person("alice");
+    let azure = Azure::administrator(&journey);
+    let graph = |path: &str| format!("{}/v1.0/{path}", journey.url);
+    let rest = |method: &str, path: &str, body: Option<&str>| {
+        let url = graph(path);
+        let start = ["rest", "--method", method, "--url", &url, "--resource", &journey.url];
+        azure.az(&[&start[..], &body.map_or(vec![], |body| vec!["--body", body])].concat())
+    };
+    let json = |said: &str| serde_json::from_str::<serde_json::Value>(said).unwrap();
+    let alice = azure.json(&["ad", "user", "show", "--id", "alice@portcullis.local"]);
+    let alice = alice["id"].as_str().unwrap();
+    let roles = json(&rest("get", "directoryRoles", None).ok());
+    let role = &roles["value"][0];
+    assert_eq!(role["displayName"], "Global Administrator");
+    assert_eq!(role["roleTemplateId"], "62e90394-69f5-4237-9190-012177145e10");
+    let templates = json(&rest("get", "directoryRoleTemplates", None).ok());
+    assert_eq!(templates["value"][0]["id"], role["roleTemplateId"]);
+    let members =
+        format!("directoryRoles/roleTemplateId={}/members", role["roleTemplateId"].as_str().unwrap());
+    let reference = format!(r#"{{"@odata.id": "{}"}}"#, graph(&format!("directoryObjects/{alice}")));
+    rest("post", &format!("{members}/$ref"), Some(&reference)).ok();
+    rest("post", &format!("{members}/$ref"), Some(&reference)).refused("already exist");
+    let by_id = format!("directoryRoles/{}/members", role["id"].as_str().unwrap());
+    assert_eq!(json(&rest("get", &by_id, None).ok())["value"].as_array().unwrap().len(), 2);
+    let held = json(&rest("get", &format!("users/{alice}/memberOf"), None).ok());
+    assert_eq!(held["value"][0]["@odata.type"], "#microsoft.graph.directoryRole");
+    journey.portcullis("alice", &["user", "list"], None).ok();
+    journey.portcullis("alice", &["user", "create", "eve@portcullis.local"], None).ok();
+    rest("delete", &format!("{members}/{alice}/$ref"), None).ok();
+    rest("delete", &format!("{members}/{alice}/$ref"), None).refused("does not exist");
+    journey
+        .portcullis("alice", &["user", "create", "ed@portcullis.local"], None)
+        .refused("Global Administrator");
+    let me = azure.json(&["ad", "signed-in-user", "show"]);
+    let me = me["id"].as_str().unwrap();
+    rest("delete", &format!("{members}/{me}/$ref"), None).refused("last administrator");
+}

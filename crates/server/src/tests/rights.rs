@@ -157,7 +157,7 @@ async fn an_application_that_administers_the_directory_is_changed_by_administrat
     let scene = Scene::start().await;
     let app = &scene.site.running.app;
     let id = scene.id_of(&scene.principal);
-    app.set_administrator(&scene.site.admin, id, app::users::Holds::Yes).await.unwrap();
+    app.add_role_holder(&scene.site.admin, &domain::directory_role::ALL[0], id).await.unwrap();
     for place in [&scene.application, &scene.principal] {
         refused(scene.post(&scene.owner, &format!("{place}/addPassword"), json!({})).await);
         refused(scene.post(&scene.owner, &format!("{place}/owners/$ref"), reference(id)).await);
@@ -223,7 +223,7 @@ async fn somebody_who_can_sign_in_always_administers_the_directory() {
     let spare = site.post("/v1.0/users", &form).await;
     let spare = ObjectId::parse(spare["id"].as_str().unwrap()).unwrap();
     // Without a password nobody can sign in as this one.
-    site.running.app.set_administrator(&site.admin, spare, app::users::Holds::Yes).await.unwrap();
+    site.running.app.add_role_holder(&site.admin, &domain::directory_role::ALL[0], spare).await.unwrap();
     let disable = json!({"accountEnabled": false});
     wrong(scene.patch(&scene.admin, &first, disable.clone()).await, StatusCode::CONFLICT, "Request_Conflict");
     wrong(scene.delete(&scene.admin, &first).await, StatusCode::CONFLICT, "Request_Conflict");
@@ -276,7 +276,7 @@ async fn who_is_disabled_while_the_body_is_on_its_way_writes_nothing() {
     let scene = Scene::start().await;
     let app = scene.site.running.app.clone();
     let spare = scene.site.user("spare@portcullis.local").await;
-    app.set_administrator(&scene.site.admin, spare, app::users::Holds::Yes).await.unwrap();
+    app.add_role_holder(&scene.site.admin, &domain::directory_role::ALL[0], spare).await.unwrap();
     let token = scene.site.management_of("spare@portcullis.local").await;
     let (late, admin) = (app.clone(), scene.site.admin.clone());
     let chunk = async move {

@@ -65,7 +65,13 @@ const ROWS: &[Row] = &[
     Row("GET", "/oauth2PermissionGrants/{grant}", "", "200", MISSING),
     Row("GET", "/organization", "", "200", "200"),
     Row("GET", "/organization/{tenant}", "", "200", MISSING),
+    Row("GET", "/directoryRoles", "", "200", "200"),
+    Row("GET", "/directoryRoles/{role}", "", "200", "200"),
+    Row("GET", "/directoryRoles/{role}/members", "", "200", "200"),
+    Row("GET", "/directoryRoleTemplates", "", "200", "200"),
+    Row("GET", "/directoryRoleTemplates/{template}", "", "200", "200"),
     // From here on the directory is changed.
+    Row("POST", "/directoryRoles/{role}/members/$ref", SPARE, DENIED, MISSING),
     Row("POST", "/users", NEW_USER, DENIED, ELSEWHERE),
     Row("PATCH", "/users/{user}", r#"{"displayName": "x"}"#, DENIED, MISSING),
     Row("POST", "/users/{user}/revokeSignInSessions", "", DENIED, MISSING),
@@ -96,6 +102,7 @@ const ROWS: &[Row] = &[
     Row("PATCH", "/organization/{tenant}", r#"{"allowPasswordGrant": true}"#, DENIED, MISSING),
     Row("POST", "/organization/{tenant}/rotateSigningKeys", "", DENIED, MISSING),
     // And things go, what lies below others first.
+    Row("DELETE", "/directoryRoles/{role}/members/{member}/$ref", "", DENIED, MISSING),
     Row("DELETE", "/groups/{group}/members/{member}/$ref", "", DENIED, MISSING),
     Row("DELETE", "/groups/{group}/owners/{owner}/$ref", "", DENIED, MISSING),
     Row("DELETE", "/applications/{application}/owners/{spare}/$ref", "", DENIED, MISSING),

@@ -1,6 +1,6 @@
 //! The installation that the tables are tried on: something of every kind, and people whose credentials do not count.
 
-use app::users::{Holds, UserUpdate};
+use app::users::UserUpdate;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::id::ObjectId;
 use reqwest::{Certificate, Client, redirect::Policy};
@@ -57,7 +57,7 @@ pub(super) async fn people(site: &Site, scope: &str, other: &str) -> People {
     let [_, disabled, deleted, revoked] = ids.try_into().unwrap();
     // They would be let in if their tokens counted.
     for id in [disabled, deleted, revoked] {
-        app.set_administrator(&site.admin, id, Holds::Yes).await.unwrap();
+        app.add_role_holder(&site.admin, &domain::directory_role::ALL[0], id).await.unwrap();
     }
     let disable = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
     app.update_user(&site.admin, disabled, disable).await.unwrap();
@@ -125,6 +125,7 @@ pub(super) async fn directory(site: &Site) -> Values {
     let id = ObjectId::parse(group["id"].as_str().unwrap()).unwrap();
     app.add_member(&site.admin, id, victim).await.unwrap();
     app.add_owner(&site.admin, app::owners::Owned::Group(id), victim).await.unwrap();
+    app.add_role_holder(&site.admin, &domain::directory_role::ALL[0], victim).await.unwrap();
     let application = site.post("/v1.0/applications", &json!({"displayName": "till"})).await;
     let place = format!("/v1.0/applications/{}", text(&application["id"]));
     let federated =
@@ -153,6 +154,8 @@ pub(super) async fn directory(site: &Site) -> Values {
     values.set("key", text(&secret["keyId"]));
     values.set("secret", text(&secret["secretText"]));
     values.set("ownkey", text(&own["keyId"]));
+    values.set("role", "roleTemplateId=62e90394-69f5-4237-9190-012177145e10");
+    values.set("template", "62e90394-69f5-4237-9190-012177145e10");
     values.set("tenant", site.admin.tenant);
     values.set("url", &site.running.url);
     values
