@@ -18,7 +18,7 @@ use crate::{
     App, Caller, Error, Tx,
     owners::{owned_application, owned_service_principal},
     tokens::Audience,
-    users::delete_memberships_of,
+    users::{delete_memberships_of, next_stamp},
 };
 
 #[derive(Clone, Debug, Default)]
@@ -212,7 +212,7 @@ impl App {
             keep_shut_out(tx, caller, &principal, action)?;
             principal.enabled = enabled;
             if !enabled {
-                principal.tokens_valid_after = tx.now();
+                principal.tokens_valid_after = next_stamp(tx, principal.tokens_valid_after);
             }
             tx.put(&Record::ServicePrincipal(principal))
         })

@@ -14,6 +14,7 @@ use domain::{
     tenant::Tenant,
     user::User,
 };
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{App, Caller, Error, Tx, authorize};
 
@@ -190,11 +191,15 @@ pub(crate) fn keep_an_administrator(tx: &Tx, leaving: &User) -> Result<(), Error
     Ok(())
 }
 
-/// Ends every session. The stamp moves on even where the clock has not.
+/// Ends every session of a person.
 pub(crate) fn end_sessions(tx: &Tx, user: &mut User) {
-    let next =
-        user.tokens_valid_after.saturating_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(tx.now());
-    user.tokens_valid_after = tx.now().max(next);
+    user.tokens_valid_after = next_stamp(tx, user.tokens_valid_after);
+}
+
+/// What marks the sessions of a principal once those marked with `stamp` have ended. It moves on even where the clock
+/// has not.
+pub(crate) fn next_stamp(tx: &Tx, stamp: Timestamp) -> Timestamp {
+    tx.now().max(stamp.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX))
 }
 
 fn own_user(tx: &Tx, caller: &Caller, id: ObjectId) -> Result<User, Error> {

@@ -156,14 +156,18 @@ impl From<Error> for Failure {
                 Self::new(&codes::BUSY, "")
             }
             Error::Throttled { .. } => Self::new(&codes::TOO_MANY_REQUESTS, ""),
+            Error::Unauthenticated(_) => Self::new(&codes::GRANT_REVOKED, ""),
             // What a client sends is checked before the application is asked, so these are faults of ours.
             Error::NotFound { .. }
             | Error::AlreadyExists { .. }
             | Error::Conflict(_)
             | Error::Rule(..)
             | Error::Invalid(_)
+<<<<<<< HEAD
             | Error::TooLarge { .. }
             | Error::Unauthenticated(_)
+=======
+>>>>>>> fe98c82 (No token is issued in a session that was ended while it was asked for)
             | Error::Forbidden(_)
             | Error::Internal(_) => {
                 tracing::error!(error = %error, "a token request failed within");

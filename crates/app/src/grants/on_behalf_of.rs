@@ -4,7 +4,7 @@
 use super::{Client, GrantError, Granted};
 use crate::{
     App, CallerKind,
-    tokens::{Rejection, audience::names_of, session_stamp},
+    tokens::{Rejection, audience::names_of},
 };
 
 impl App {
@@ -27,13 +27,11 @@ impl App {
         if caller.kind != CallerKind::User {
             return Err(GrantError::Assertion("it stands for an application, not for a person".into()));
         }
-        let snapshot = self.snapshot();
-        let stamp = session_stamp(&snapshot, caller.object_id).ok_or(GrantError::Revoked)?;
         Ok(Granted {
             tenant: caller.tenant,
             user: caller.object_id,
             client: client.app_id(),
-            stamp,
+            stamp: caller.session,
             scope: scope.to_owned(),
             nonce: None,
         })

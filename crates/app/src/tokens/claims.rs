@@ -11,7 +11,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Audience, audience::Resource, client_name, issuer, session_stamp};
+use super::{Audience, audience::Resource, client_name, is_enabled, issuer, session_stamp};
 use crate::{Error, well_known::CLUSTER_AUDIENCE};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub struct TokenRequest {
     pub client_proof: ClientProof,
     pub resource: Resource,
     pub version: Version,
+    /// The stamp of the session that it is issued in. Nothing is issued once the principal has another one: they were
+    /// signed out everywhere while the request was under way.
+    pub session: i64,
     /// How the person signed in (`pwd`, ...); empty for applications.
     pub methods: Vec<String>,
 }
@@ -102,8 +105,14 @@ pub(super) fn access(
         None => return Err(Error::not_found("principal", request.subject)),
     }
     put_groups(&mut claims, snapshot, external_url, request.subject);
-    let stamp = session_stamp(snapshot, request.subject);
-    put(&mut claims, STAMP, stamp.ok_or_else(|| Error::not_found("principal", request.subject))?);
+    let same = session_stamp(snapshot, request.subject) == Some(request.session);
+    if !same || !is_enabled(snapshot, request.subject) {
+        return Err(Error::Unauthenticated(format!(
+            "{} was signed out or disabled meanwhile",
+            request.subject
+        )));
+    }
+    put(&mut claims, STAMP, request.session);
     Ok(claims)
 }
 

@@ -171,6 +171,9 @@ impl World {
 
     /// A token for clusters, as sign-in gives it.
     pub(super) async fn token(&self, subject: ObjectId) -> Who {
+        let snapshot = self.app.snapshot();
+        let user = snapshot.directory().user(subject);
+        let session = Caller::of_user(user.unwrap(), AppId::parse(CLI).unwrap()).session;
         let request = TokenRequest {
             tenant: self.tenant(),
             subject,
@@ -178,6 +181,7 @@ impl World {
             client_proof: ClientProof::None,
             resource: Resource::Cluster,
             version: Version::V2,
+            session,
             methods: vec!["pwd".into()],
         };
         Who::Token(self.app.issue_access_token(&request).await.unwrap().token)

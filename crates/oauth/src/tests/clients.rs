@@ -134,6 +134,11 @@ async fn a_disabled_principal_and_a_deleted_application_end_at_once() {
     world.app.set_service_principal_enabled(&world.admin, principal, false).await.unwrap();
     assert!(world.app.verify_management_token(token).is_err());
     by_secret(&world, &client, &secret).await.fails(401, "unauthorized_client", 7_000_229);
+    // Once it may act again, what was ended stays so, though the clock has not moved.
+    world.app.set_service_principal_enabled(&world.admin, principal, true).await.unwrap();
+    assert!(world.app.verify_management_token(token).is_err());
+    let tokens = by_secret(&world, &client, &secret).await.ok();
+    assert!(world.app.verify_management_token(text(&tokens, "access_token")).is_ok());
     world.app.delete_application(&world.admin, build.id).await.unwrap();
     by_secret(&world, &client, &secret).await.fails(400, "unauthorized_client", 700_016);
 }

@@ -142,6 +142,29 @@ async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
     assert!(world.app.snapshot().signing_key(&first[0]).is_none());
 }
 
+/// A grant is looked at before its tokens are made; in between, its person may be signed out.
+#[tokio::test]
+async fn no_token_is_issued_in_a_session_that_was_ended_meanwhile() {
+    let world = World::new().await;
+    let request = |session| app::tokens::TokenRequest {
+        tenant: world.tenant,
+        subject: world.alice,
+        client: domain::id::AppId::parse(super::world::CLI).unwrap(),
+        client_proof: app::tokens::claims::ClientProof::None,
+        resource: app::tokens::audience::Resource::Cluster,
+        version: app::tokens::Version::V2,
+        session,
+        methods: vec![],
+    };
+    let before = world.signed_in("alice@example.org").await.stamp;
+    world.app.issue_access_token(&request(before)).await.unwrap();
+    world.app.revoke_sessions(&world.admin, world.alice).await.unwrap();
+    let late = world.app.issue_access_token(&request(before)).await;
+    assert!(matches!(late, Err(app::Error::Unauthenticated(_))), "{late:?}");
+    let after = world.signed_in("alice@example.org").await.stamp;
+    world.app.issue_access_token(&request(after)).await.unwrap();
+}
+
 #[tokio::test]
 async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
     let world = World::new().await;

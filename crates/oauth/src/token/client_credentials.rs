@@ -1,6 +1,9 @@
 //! An application that acts for itself (RFC 6749 §4.4).
 
-use app::tokens::{TokenRequest, audience::Resource};
+use app::{
+    Caller,
+    tokens::{TokenRequest, audience::Resource},
+};
 use axum::response::Response;
 
 use super::{Exchange, response::for_application};
@@ -30,6 +33,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
         client_proof: exchange.proof,
         resource: scope.resource.clone(),
         version: exchange.version,
+        session: Caller::of_service_principal(&principal, principal.app_id).session,
         methods: Vec::new(),
     };
     let issued = exchange.app.issue_access_token(&request).await?;

@@ -60,6 +60,7 @@ pub(super) async fn for_person(
             client_proof: exchange.proof,
             resource: scope.resource.clone(),
             version: exchange.version,
+            session: granted.stamp,
             methods: vec!["pwd".to_owned()],
         })
         .await?;

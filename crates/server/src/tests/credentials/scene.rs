@@ -282,8 +282,8 @@ impl Scene {
         let site = &self.site;
         let (app, url) = (&site.running.app, &site.running.url);
         let signed_in = self.signed_in();
-        let mut held = Held::default();
-        held.session = app.begin_session(&signed_in).await.unwrap();
+        let session = app.begin_session(&signed_in).await.unwrap();
+        let mut held = Held { session, ..Held::default() };
         let client = AppId::parse(CLI).unwrap();
         let scope = format!("{url}/.default openid offline_access");
         for _ in 0..2 {
