@@ -163,11 +163,7 @@ impl From<Error> for Failure {
             | Error::Conflict(_)
             | Error::Rule(..)
             | Error::Invalid(_)
-<<<<<<< HEAD
             | Error::TooLarge { .. }
-            | Error::Unauthenticated(_)
-=======
->>>>>>> fe98c82 (No token is issued in a session that was ended while it was asked for)
             | Error::Forbidden(_)
             | Error::Internal(_) => {
                 tracing::error!(error = %error, "a token request failed within");
