@@ -17,7 +17,7 @@ use store::{Store, Txn, Write};
 use uuid::Uuid;
 
 use crate::{
-    App, Caller, CallerKind, Error, FirstAdministrator, Parts, Secret, Settings,
+    App, Caller, Error, FirstAdministrator, Parts, Secret, Settings,
     clock::ManualClock,
     locks::{self, Operation},
     repair::Repair,
@@ -70,13 +70,7 @@ impl World {
     fn administrator(&self) -> Caller {
         let snapshot = self.app.snapshot();
         let user = snapshot.directory().users().next().unwrap();
-        Caller {
-            tenant: user.tenant,
-            object_id: user.id,
-            app_id: domain::id::Id::new(Uuid::nil()),
-            kind: CallerKind::User,
-            name: user.upn.to_string(),
-        }
+        Caller::of_user(user, domain::id::Id::new(Uuid::nil()))
     }
 
     /// Whether the first administrator, who owns everything, may still change a scope.

@@ -174,13 +174,7 @@ async fn an_administrator_unlocks_an_account() {
     strangers(&app).await;
     let snapshot = app.snapshot();
     let alice = snapshot.directory().user_by_upn(&Upn::parse("alice@example.org").unwrap()).unwrap().clone();
-    let caller = crate::Caller {
-        tenant: alice.tenant,
-        object_id: alice.id,
-        app_id: domain::id::AppId::new(crate::well_known::PORTAL),
-        kind: crate::CallerKind::User,
-        name: alice.upn.to_string(),
-    };
+    let caller = crate::Caller::of_user(&alice, domain::id::AppId::new(crate::well_known::PORTAL));
     let nobody = crate::Caller { object_id: app.new_id().unwrap(), ..caller.clone() };
     assert!(app.unlock_user(&nobody, alice.id).await.is_err());
     assert!(matches!(try_once(&app, RIGHT, "203.0.113.9").await, Err(LoginError::Throttled)));

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use crate::{
     client::Client,
     cmd::group::{MEMBER_COLUMNS, principal, reference},
-    output::OutputArgs,
+    output::{self, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -41,12 +41,12 @@ pub(crate) async fn run(command: AdminCommand) -> anyhow::Result<()> {
         AdminCommand::Add { principal: name } => {
             let id = principal(&client, &name).await?;
             client.post(&format!("{MEMBERS}/$ref"), &reference(&client, &id)).await?;
-            println!("{name} administers the directory");
+            output::say(format_args!("{name} administers the directory"));
         }
         AdminCommand::Remove { principal: name } => {
             let id = principal(&client, &name).await?;
             client.delete(&format!("{MEMBERS}/{id}/$ref")).await?;
-            println!("{name} administers the directory no more");
+            output::say(format_args!("{name} administers the directory no more"));
         }
         AdminCommand::List(output) => output.list(&MEMBER_COLUMNS, &client.list(MEMBERS).await?),
     }

@@ -176,7 +176,7 @@ async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
     let scope = format!("{} openid offline_access", super::world::SCOPE);
     let old = world.tokens(&scope).await;
     let id_token = text(&old, "id_token");
-    assert!(world.app.client_of_id_token(id_token).is_some());
+    assert!(world.app.read_id_token_hint(id_token).is_some());
     let before = kids(&world.get(&path).await.ok());
     let kid = world.app.revoke_signing_keys(&world.admin).await.unwrap();
     let after = kids(&world.get(&path).await.ok());
@@ -187,7 +187,7 @@ async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
         world.app.verify_management_token(text(&old, "access_token")),
         Err(app::tokens::Rejection::UnknownKey)
     );
-    assert!(world.app.client_of_id_token(id_token).is_none());
+    assert!(world.app.read_id_token_hint(id_token).is_none());
     // People need not sign in again.
     let form = [
         ("grant_type", "refresh_token"),
