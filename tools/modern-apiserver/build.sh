@@ -50,10 +50,10 @@ options=(-q -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$work/so
   -o "Dir::State::status=$work/status" -o APT::Sandbox::User=root -o Acquire::Languages=none)
 apt-get "${options[@]}" update
 (cd "$work/debs" && apt-get "${options[@]}" download "${packages[@]}")
-for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$work/root"; done
+for package in "$work"/debs/*.deb; do dpkg-deb -x "$package" "$work/system"; done
 dpkg-deb -f "$work"/debs/golang-k8s-apiserver-dev_*.deb Package Version
 
 cp "$here/main.go" "$work/own/src/modern-apiserver/"
-export GOROOT="$work/root/usr/lib/go-$go" GOPATH="$work/own:$work/root/usr/share/gocode" GOCACHE="$work/gocache"
+export GOROOT="$work/system/usr/lib/go-$go" GOPATH="$work/own:$work/system/usr/share/gocode" GOCACHE="$work/gocache"
 export GO111MODULE=off GOFLAGS= GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=0 PATH="$GOROOT/bin:$PATH"
 go build -trimpath -ldflags '-s -w' -o "$result" modern-apiserver

@@ -121,7 +121,7 @@ impl App {
             {
                 keep_shut_out(tx, caller, principal, action)?;
                 let principal = principal.id;
-                delete_memberships_of(tx, principal);
+                delete_memberships_of(tx, principal)?;
                 tx.delete(&RecordKey::ServicePrincipal(principal));
             }
             tx.release_name("app-id", &application.app_id.to_string());
@@ -272,7 +272,7 @@ impl App {
                 )));
             }
             keep_shut_out(tx, caller, &principal, action)?;
-            delete_memberships_of(tx, id);
+            delete_memberships_of(tx, id)?;
             tx.delete(&RecordKey::ServicePrincipal(id));
             Ok(())
         })

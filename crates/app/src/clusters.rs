@@ -14,16 +14,23 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     change::{Record, RecordKey},
     cluster::{Authority, Cluster, ObjectsForm, Serving},
-    id::{ClusterId, ObjectId, SubscriptionId},
+    id::{ObjectId, SubscriptionId},
     name::ResourceName,
     scope::Scope,
     snapshot::Snapshot,
+    unfinished::Work,
     webhook_certificate::WebhookCertificates,
 };
 
 use crate::{
-    App, Caller, Error, Tx, assignments::Written, authorize, identities::Fresh, locks, objects,
-    precondition::Precondition, subscriptions::delete_assignments_below,
+    App, Caller, Error, Tx,
+    assignments::Written,
+    authorize, contents,
+    identities::Fresh,
+    locks, objects,
+    precondition::Precondition,
+    subscriptions::delete_assignments_below,
+    unfinished::{self, Awaited},
 };
 
 /// Which cluster is meant: as in a resource id, compared without regard to case.
@@ -104,13 +111,28 @@ impl ClusterName {
         snapshot.cluster_by_name(self.subscription, self.resource_group.as_str(), self.name.as_str())
     }
 
+    /// As [`ClusterName::find`], also one that is being made or deleted.
+    pub(crate) fn find_on_record<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Arc<Cluster>> {
+        let named = |cluster: &&Arc<Cluster>| {
+            cluster.subscription == self.subscription
+                && cluster.resource_group == self.resource_group
+                && cluster.name == self.name
+        };
+        self.find(snapshot).or_else(|| snapshot.unfinished_clusters().find(named))
+    }
+
+    /// One that is in use.
     pub(crate) fn require<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a Arc<Cluster>, Error> {
-        self.find(snapshot).ok_or_else(|| Error::not_found("managed cluster", &self.name))
+        let found = self.find_on_record(snapshot);
+        let found = found.ok_or_else(|| Error::not_found("managed cluster", &self.name))?;
+        contents::check_in_use(snapshot, found)?;
+        Ok(found)
     }
 }
 
 impl App {
-    /// Makes the cluster, or brings an existing one to the given state.
+    /// Makes the cluster, or brings an existing one to the given state; one that somebody is just making when it is
+    /// made.
     pub async fn put_cluster(
         &self,
         caller: &Caller,
@@ -120,6 +142,23 @@ impl App {
         let scope = name.scope()?;
         authorize::control_plane(&self.snapshot(), caller, WRITE, &scope, self.now())?;
         check_serving(&new.serving)?;
+        loop {
+            let (put, making) = self.try_put_cluster(caller, name, &scope, &new).await?;
+            self.finish(making).await?;
+            if let Some(put) = put {
+                return Ok(put);
+            }
+        }
+    }
+
+    /// Gives what is being made and must be waited for; no cluster, where it must be before the write.
+    async fn try_put_cluster(
+        &self,
+        caller: &Caller,
+        name: &ClusterName,
+        scope: &Scope,
+        new: &NewCluster,
+    ) -> Result<(Option<(Arc<Cluster>, Written)>, Option<Awaited>), Error> {
         // Keys take a tenth of a second to make, so they are made before the transaction, and only if needed.
         let keys = match name.find(&self.snapshot()) {
             Some(_) => None,
@@ -127,19 +166,25 @@ impl App {
         };
         let ids = self.fresh_ids(identities::MOST_IDS)?;
         self.transact(|tx| {
-            tx.authorize(caller, WRITE, &scope)?;
-            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
+            tx.authorize(caller, WRITE, scope)?;
+            locks::check(tx.snapshot(), scope, locks::Operation::Write)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(name.subscription, name.resource_group.as_str());
             let group = group.ok_or_else(|| Error::not_found("resource group", &name.resource_group))?;
-            let old = name.find(snapshot).cloned();
+            let old = name.find_on_record(snapshot).cloned();
+            if let Some(old) = &old {
+                if let Some(making) = unfinished::find(snapshot, &Work::MakeCluster(old.id)) {
+                    return Ok((None, Some(making)));
+                }
+                contents::check_in_use(snapshot, old)?;
+            }
             new.precondition.check(old.as_deref())?;
-            let directory = directory_access(old.as_deref(), &new)?;
+            let directory = directory_access(old.as_deref(), new)?;
             let DirectoryAccess { azure_rbac, admin_groups } = directory.clone().unwrap_or_default();
             check_admin_groups(snapshot, &admin_groups)?;
             let mut cluster = match (&old, &keys) {
                 (Some(old), _) => {
-                    let changed = changed(old, &new, tx.now())?;
+                    let changed = changed(old, new, tx.now())?;
                     Cluster { directory: directory.is_some(), azure_rbac, admin_groups, ..changed }
                 }
                 (None, Some(keys)) => Cluster {
@@ -177,19 +222,21 @@ impl App {
                 agent_pools::forget_removed(tx, name, old, &cluster)?;
             }
             self.check_creator(tx, caller, &cluster, old.as_deref())?;
-            identities::keep(tx, caller, &mut cluster, &new, &mut Fresh::new(&ids))?;
+            identities::keep(tx, caller, &mut cluster, new, &mut Fresh::new(&ids))?;
             let written = if old.is_some() { Written::Changed } else { Written::Created };
+            tx.put(&Record::Cluster(Box::new(cluster.clone())))?;
+            let mut making = None;
             if written == Written::Created {
                 let folded = scope.folded().to_owned();
                 tx.take_name("cluster", &folded);
-                if cluster.is_embedded() {
-                    objects::write_bootstrap(tx, &cluster)?;
+                // Its objects are too many for this transaction: until they are there it is out of use.
+                if cluster.is_embedded() && !objects::write_bootstrap(tx, &cluster)? {
+                    making = Some(unfinished::record(tx, Work::MakeCluster(cluster.id))?);
                 }
             } else if cluster.is_embedded() {
                 objects::keep_admin_group_binding(tx, &cluster)?;
             }
-            tx.put(&Record::Cluster(Box::new(cluster.clone())))?;
-            Ok((Arc::new(cluster), written))
+            Ok((Some((Arc::new(cluster), written)), making))
         })
         .await
     }
@@ -218,7 +265,8 @@ impl App {
     pub fn find_cluster(&self, caller: &Caller, name: &ClusterName) -> Result<Arc<Cluster>, Error> {
         let snapshot = self.snapshot();
         authorize::control_plane(&snapshot, caller, READ, &name.scope()?, self.now())?;
-        name.require(&snapshot).cloned()
+        let found = name.find_on_record(&snapshot).cloned();
+        found.ok_or_else(|| Error::not_found("managed cluster", &name.name))
     }
 
     /// Clusters of a subscription, or of one resource group in it, that the caller may read, by name.
@@ -239,27 +287,31 @@ impl App {
             let scope = Scope::parse(&cluster.resource_id());
             here && scope.is_ok_and(|scope| authorize::may(&snapshot, caller, READ, &scope, self.now()))
         };
-        let mut clusters: Vec<Arc<Cluster>> = snapshot.clusters().filter(shown).cloned().collect();
+        let all = snapshot.clusters().chain(snapshot.unfinished_clusters());
+        let mut clusters: Vec<Arc<Cluster>> = all.filter(shown).cloned().collect();
         clusters.sort_by_cached_key(|cluster| cluster.resource_id().to_lowercase());
         Ok(clusters)
     }
 
-    /// Deletes a cluster with everything in it: objects, certificates, role assignments at and below it.
+    /// Deletes a cluster with everything in it: objects, certificates, role assignments at and below it. Nobody gets
+    /// into it any more when this returns. Gives what is left to wait for.
     pub async fn delete_cluster(
         &self,
         caller: &Caller,
         name: &ClusterName,
         precondition: &Precondition,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Awaited>, Error> {
         let scope = name.scope()?;
-        self.transact(|tx| {
+        let deleting = self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
-            let cluster = name.require(tx.snapshot())?.clone();
+            let found = name.find_on_record(tx.snapshot()).cloned();
+            let cluster = found.ok_or_else(|| Error::not_found("managed cluster", &name.name))?;
             precondition.check(Some(&*cluster))?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
-            delete(tx, &cluster)
-        })
-        .await
+            check_removable(tx.snapshot(), &cluster)?;
+            unfinished::begin(tx, Work::DeleteCluster(cluster.id))
+        });
+        self.go_on(deleting.await?).await
     }
 
     /// Makes a new authority for the cluster: every administrator certificate and the webhook certificate
@@ -349,27 +401,31 @@ fn check_admin_groups(snapshot: &Snapshot, groups: &[ObjectId]) -> Result<(), Er
     }
 }
 
-/// Deletes a cluster with everything in it and about it.
-pub(crate) fn delete(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
-    let scope = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
-    delete_contents(tx, cluster.id);
-    delete_assignments_below(tx, &scope);
-    identities::remove(tx, cluster)?;
-    tx.release_name("cluster", scope.folded());
-    tx.delete(&RecordKey::Cluster(cluster.id));
-    Ok(())
+/// Refuses where a lock keeps what goes with the cluster.
+pub(crate) fn check_removable(snapshot: &Snapshot, cluster: &Cluster) -> Result<(), Error> {
+    match &cluster.node_resource_group {
+        Some(_) => locks::check(snapshot, &identities::node_group(cluster)?, locks::Operation::Delete),
+        None => Ok(()),
+    }
 }
 
-fn delete_contents(tx: &mut Tx, cluster: ClusterId) {
-    let objects: Vec<_> = tx.snapshot().cluster_objects(cluster).map(|object| object.key.clone()).collect();
-    for key in objects {
-        tx.delete(&RecordKey::Object(key));
+/// Deletes a cluster with everything in it and about it, as far as the transaction has room. Whether that was all.
+pub(crate) fn delete(tx: &mut Tx, cluster: &Cluster) -> Result<bool, Error> {
+    let scope = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
+    let base = tx.base();
+    let objects = base.cluster_objects(cluster.id).map(|object| RecordKey::Object(object.key.clone()));
+    let certificates = base.admin_certificates(cluster.id);
+    let certificates = certificates.map(|each| RecordKey::AdminCertificate(cluster.id, each.serial.clone()));
+    if !tx.delete_all(objects.chain(certificates))
+        || !delete_assignments_below(tx, &scope)
+        || !identities::remove(tx, cluster)?
+    {
+        return Ok(false);
     }
-    let serials: Vec<_> =
-        tx.snapshot().admin_certificates(cluster).map(|certificate| certificate.serial.clone()).collect();
-    for serial in serials {
-        tx.delete(&RecordKey::AdminCertificate(cluster, serial));
-    }
+    tx.release_name("cluster", scope.folded());
+    tx.delete(&RecordKey::Unfinished(Work::DeleteCluster(cluster.id).key()));
+    tx.delete(&RecordKey::Cluster(cluster.id));
+    Ok(true)
 }
 
 /// The release of Kubernetes whose API embedded clusters serve.

@@ -48,6 +48,16 @@ pub enum Rule {
     UnknownAction,
     /// A custom role cannot be made assignable there.
     AssignableScope,
+    /// A resource group that belongs to a cluster.
+    GroupManaged,
+    /// What is in a resource group that belongs to a cluster.
+    ManagedContents,
+    /// A resource group that is being deleted.
+    GroupEnding,
+    /// Something that is being made or deleted.
+    InProgress,
+    /// A cluster's group that is there already.
+    NodeGroupTaken,
     /// A management group that still holds something, or the root group of a tenant.
     GroupStays,
     /// The tree of management groups would have a loop, or be too deep.

@@ -75,12 +75,8 @@ impl App {
     pub async fn delete_group(&self, caller: &Caller, id: ObjectId) -> Result<(), Error> {
         self.transact(|tx| {
             owned_group(tx, caller, id, "microsoft.directory/groups/delete")?;
-            let members: Vec<ObjectId> = tx.snapshot().directory().members(id).collect();
-            for member in members {
-                tx.delete(&RecordKey::Membership(Membership { group: id, member }));
-            }
-            delete_memberships_of(tx, id);
             tx.delete(&RecordKey::Group(id));
+            delete_memberships_of(tx, id)?;
             Ok(())
         })
         .await

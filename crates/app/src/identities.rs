@@ -14,17 +14,19 @@ use domain::{
     scope::Scope,
     snapshot::Snapshot,
     subscription::ResourceGroup,
+    unfinished::Work,
 };
 use uuid::Uuid;
 
 use crate::{
     App, Caller, Error, Tx,
     assignments::{Written, require_place},
-    authorize,
+    authorize, contents,
     federated::{self, NewFederatedCredential, Write},
     locks,
     subscriptions::delete_assignments_below,
-    users::delete_memberships_of,
+    unfinished,
+    users::forget_memberships,
 };
 
 /// Ids for what a transaction makes, drawn before it, because its body may run again.
@@ -54,7 +56,8 @@ impl App {
             }
             let mut fresh = Fresh::new(&ids);
             let place = (location.clone(), tags.clone());
-            let resource = create(tx, caller.tenant, id, place, &mut fresh)?;
+            let maker = contents::maker(tx.snapshot(), caller, id);
+            let resource = create(tx, caller.tenant, id, place, maker, &mut fresh)?;
             Ok((Arc::new(resource), Written::Created))
         })
         .await
@@ -80,14 +83,16 @@ impl App {
 
     /// Deletes an identity, used or not: whatever acts as it can do so no longer. `false`: there was none.
     pub async fn delete_identity(&self, caller: &Caller, id: &Scope) -> Result<bool, Error> {
-        self.transact(|tx| {
-            tx.authorize(caller, DELETE, id)?;
-            locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
-            let Some(resource) = tx.snapshot().resource(id).cloned() else { return Ok(false) };
-            delete(tx, &resource);
-            Ok(true)
-        })
-        .await
+        let (existed, awaited) = self
+            .transact(|tx| {
+                tx.authorize(caller, DELETE, id)?;
+                locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
+                let Some(resource) = tx.snapshot().resource(id).cloned() else { return Ok((false, None)) };
+                Ok((true, unfinished::begin(tx, Work::DeleteResource(resource.id.clone()))?))
+            })
+            .await?;
+        self.finish(awaited).await?;
+        Ok(existed)
     }
 
     pub fn identity_credentials(
@@ -133,6 +138,7 @@ impl App {
     ) -> Result<bool, Error> {
         self.transact(|tx| {
             tx.authorize(caller, CREDENTIAL_DELETE, id)?;
+            locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
             let mut principal = principal(tx.snapshot(), id)?;
             let before = principal.federated.len();
             principal.federated.retain(|each| !federated::is_named(each, named));
@@ -162,12 +168,14 @@ impl Fresh {
     }
 }
 
-/// Writes a user-assigned identity with its service principal. `place`: location and tags.
+/// Writes a user-assigned identity with its service principal. `place`: location and tags; `managed_by`: the cluster
+/// that it goes with.
 pub(crate) fn create(
     tx: &mut Tx,
     tenant: TenantId,
     id: &Scope,
     place: (String, BTreeMap<String, String>),
+    managed_by: Option<String>,
     fresh: &mut Fresh,
 ) -> Result<Resource, Error> {
     let identity = create_principal(tx, tenant, id, id.name(), fresh)?;
@@ -178,6 +186,7 @@ pub(crate) fn create(
         tags,
         identity: Some(identity),
         other: serde_json::Map::new(),
+        managed_by,
         created: tx.now(),
         updated: tx.now(),
     };
@@ -215,24 +224,34 @@ pub(crate) fn create_principal(
     Ok(identity)
 }
 
-/// Deletes a resource with the service principal that is its own, and the role assignments at it.
-pub(crate) fn delete(tx: &mut Tx, resource: &Resource) {
-    if let Some(identity) = resource.identity.as_ref().filter(|identity| identity.resource == resource.id) {
-        delete_principal(tx, identity.object_id);
+/// Deletes a resource with the service principal that is its own, and the role assignments at it: as much of it as
+/// fits into the transaction, the resource last. Whether that was all.
+pub(crate) fn delete(tx: &mut Tx, resource: &Resource) -> Result<bool, Error> {
+    if !delete_assignments_below(tx, &resource.id) || tx.is_full() {
+        return Ok(false);
     }
-    delete_assignments_below(tx, &resource.id);
+    if let Some(identity) = resource.identity.as_ref().filter(|identity| identity.resource == resource.id) {
+        delete_principal(tx, identity.object_id)?;
+    }
     tx.delete(&RecordKey::Resource(resource.id.folded().to_owned()));
+    Ok(true)
 }
 
 /// Deletes a managed identity's service principal and what it was given: no other bears its id, but whoever reads
-/// a list of assignments shall not find nobody in it.
-pub(crate) fn delete_principal(tx: &mut Tx, id: ObjectId) {
-    delete_memberships_of(tx, id);
-    let held: Vec<_> = tx.snapshot().azure().assignments_of(id).iter().map(|each| each.id).collect();
-    for assignment in held {
-        tx.delete(&RecordKey::Assignment(assignment));
-    }
+/// a list of assignments shall not find nobody in it. What does not fit into the transaction follows.
+pub(crate) fn delete_principal(tx: &mut Tx, id: ObjectId) -> Result<(), Error> {
     tx.delete(&RecordKey::ServicePrincipal(id));
+    if !forget(tx, id) {
+        unfinished::record(tx, Work::ForgetIdentity(id))?;
+    }
+    Ok(())
+}
+
+/// Deletes the memberships and role assignments of an identity that is gone. Whether that were all.
+pub(crate) fn forget(tx: &mut Tx, id: ObjectId) -> bool {
+    let base = tx.base();
+    let held = base.azure().assignments_of(id);
+    forget_memberships(tx, id) && tx.delete_all(held.iter().map(|each| RecordKey::Assignment(each.id)))
 }
 
 /// The identity that a resource id names, which must be there.

@@ -43,6 +43,10 @@ impl App {
             if let Err(error) = self.tend_signing_keys().await {
                 tracing::warn!(%error, "the signing keys could not be tended and are looked at again later");
             }
+            // One whose deletion was broken off with its request.
+            if let Err(error) = self.finish_namespaces(None).await {
+                tracing::warn!(?error, "some namespaces are still being deleted");
+            }
             if let Err(error) = self.clean_up().await {
                 tracing::warn!(%error, "cleaning up did not succeed and is tried again later");
             }

@@ -14,6 +14,7 @@ pub mod clock;
 mod cluster_keys;
 pub mod clusters;
 mod cold;
+mod contents;
 pub mod credentials;
 pub mod deny_assignments;
 pub mod directory_roles;
@@ -49,6 +50,7 @@ mod tables;
 pub mod tenants;
 pub mod tokens;
 mod tx;
+pub mod unfinished;
 pub mod users;
 pub mod webhook_certificates;
 pub mod well_known;
@@ -73,7 +75,7 @@ pub use crypto::secret::Secret;
 pub use error::{Error, Problem, Refusal, Rule};
 pub use install::{FirstAdministrator, Installation};
 pub use live::{Applied, Changes, Expired};
-pub use tx::{Committed, Tx};
+pub use tx::{Committed, MOST_BYTES, MOST_WRITES, Tx};
 
 /// The handle that every surface holds; cheap to clone.
 #[derive(Clone, Debug)]

@@ -47,7 +47,9 @@ pub(crate) fn find(snapshot: &Snapshot, record: &Record) -> Option<Record> {
             Record::ResourceGroup((**snapshot.resource_group(new.subscription, new.name.as_str())?).clone())
         }
         Record::Resource(new) => Record::Resource((**snapshot.resource(&new.id)?).clone()),
-        Record::Cluster(new) => Record::Cluster(Box::new(Cluster::clone(snapshot.cluster(new.id)?))),
+        Record::Cluster(new) => {
+            Record::Cluster(Box::new(Cluster::clone(snapshot.cluster_on_record(new.id)?)))
+        }
         Record::Object(new) => Record::Object((**snapshot.object(&new.key)?).clone()),
         Record::Tenant(new) => Record::Tenant((**directory.tenant(new.id)?).clone()),
         Record::Role(new) => Record::Role((**snapshot.azure().role(new.id)?).clone()),
@@ -60,6 +62,7 @@ pub(crate) fn find(snapshot: &Snapshot, record: &Record) -> Option<Record> {
         | Record::DenyAssignment(_)
         | Record::Lock(_)
         | Record::AdminCertificate(_)
+        | Record::Unfinished(_)
         | Record::SigningKey(_) => return None,
     })
 }

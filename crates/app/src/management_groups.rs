@@ -20,6 +20,7 @@ use domain::{
     scope::Scope,
     snapshot::Snapshot,
     subscription::Subscription,
+    unfinished::Work,
 };
 use jiff::Timestamp;
 
@@ -29,6 +30,7 @@ use crate::{
     authorize,
     install::OWNER,
     subscriptions::delete_assignments_below,
+    unfinished,
 };
 
 /// A group as its readers see it, the root group included.
@@ -162,10 +164,10 @@ impl App {
     /// Deletes an empty group with the role assignments at it. Whether there was one.
     pub async fn delete_management_group(&self, caller: &Caller, name: &ResourceName) -> Result<bool, Error> {
         let scope = Scope::management_group(name);
-        self.transact(|tx| {
+        let deleting = self.transact(|tx| {
             tx.authorize(caller, "Microsoft.Management/managementGroups/delete", &scope)?;
             let snapshot = tx.snapshot();
-            let Some(group) = Group::find(snapshot, caller.tenant, name.as_str()) else { return Ok(false) };
+            let Some(group) = Group::find(snapshot, caller.tenant, name.as_str()) else { return Ok((false, None)) };
             if group.parent.is_none() {
                 return Err(root_stays());
             }
@@ -180,11 +182,11 @@ impl App {
                     ),
                 ));
             }
-            delete_assignments_below(tx, &scope);
-            tx.delete(&RecordKey::ManagementGroup(group.name.folded()));
-            Ok(true)
-        })
-        .await
+            Ok((true, unfinished::begin(tx, Work::DeleteManagementGroup(group.name))?))
+        });
+        let (existed, awaited) = deleting.await?;
+        self.finish(awaited).await?;
+        Ok(existed)
     }
 
     /// The subscription, if it is directly in the group.
@@ -246,6 +248,15 @@ impl App {
         })
         .await
     }
+}
+
+/// Deletes the role assignments at an empty group, and it last, as far as the transaction has room. Whether that was all.
+pub(crate) fn delete(tx: &mut Tx, name: &ResourceName) -> bool {
+    if !delete_assignments_below(tx, &Scope::management_group(name)) || tx.is_full() {
+        return false;
+    }
+    tx.delete(&RecordKey::ManagementGroup(name.folded()));
+    true
 }
 
 /// Puts a subscription that is just being made into a group.
@@ -325,7 +336,12 @@ fn create(
     };
     let scope = Scope::management_group(name);
     // Nothing that was left at this name counts for the new group.
-    delete_assignments_below(tx, &scope);
+    if !delete_assignments_below(tx, &scope) {
+        let text = format!(
+            "too many role assignments are left of an earlier management group '{name}': delete them first"
+        );
+        return Err(Error::Conflict(text));
+    }
     let owned = ownership(tx, assignment, caller.object_id, kind_of(caller), scope, caller)?;
     tx.create(&owned)?;
     tx.create(&Record::ManagementGroup(record.clone()))?;

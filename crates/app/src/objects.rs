@@ -38,6 +38,7 @@ mod write;
 pub use access::{Asked, HeldRules, Target};
 pub(crate) use bootstrap::{keep_admin_group_binding, set, stamp, write_bootstrap};
 pub use error::{Denied, ObjectError};
+pub(crate) use grants::keep_all_aggregated;
 pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token, Unauthenticated};
 pub use listing::Listing;
 pub use service_accounts::{BoundTo, IssuedServiceAccountToken, TokenAsked};

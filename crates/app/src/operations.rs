@@ -1,19 +1,22 @@
-//! Long-running operations, as clients of Azure Resource Manager poll them. What they are about is done before the
-//! answer that names them goes out, so an operation on record has ended; it is kept for whoever asks.
+//! Long-running operations, as clients of Azure Resource Manager poll them. Most are done before the answer that names
+//! them goes out. One that is not waits for [work](crate::unfinished) whose end is looked up at each poll.
 
 use domain::id::{Id, ObjectId, SubscriptionId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{App, Caller, Cold, Error};
+use crate::{App, Caller, Cold, Error, unfinished::Awaited};
 
-/// One that succeeded: what failed was answered with its error at once.
+/// One that succeeds: what failed was answered with its error at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
     pub tenant: TenantId,
     pub caller: ObjectId,
     pub subscription: SubscriptionId,
+    /// When it ended, or, where it waits for something, when it began.
     pub ended: Timestamp,
+    #[serde(default)]
+    pub awaited: Option<Awaited>,
     pub expires: Timestamp,
 }
 
@@ -22,11 +25,13 @@ impl Cold for Operation {
 }
 
 impl App {
-    /// Records that the caller's operation has succeeded; gives the id to ask for it by.
+    /// Records that the caller's operation has succeeded, or will when what it waits for has ended; gives the id to ask
+    /// for it by.
     pub async fn record_operation(
         &self,
         caller: &Caller,
         subscription: SubscriptionId,
+        awaited: Option<Awaited>,
     ) -> Result<String, Error> {
         let id: Id<Operation> = self.new_id()?;
         let ended = self.now();
@@ -35,6 +40,7 @@ impl App {
             caller: caller.object_id,
             subscription,
             ended,
+            awaited,
             expires: ended.checked_add(KEPT).map_err(Error::internal)?,
         };
         self.create_cold(&id.to_string(), &operation).await?;

@@ -8,16 +8,19 @@ use domain::{
     name::ResourceName,
     resource::{Resource, USER_ASSIGNED_IDENTITY},
     scope::Scope,
+    unfinished::Work,
 };
 use serde_json::{Map, Value};
 
 use crate::{
-    App, Caller, Error,
+    App, Caller, Error, Tx,
     assignments::{Written, require_place},
-    authorize,
+    authorize, contents,
     identities::{self, Fresh},
     locks,
     precondition::Precondition,
+    subscriptions::delete_assignments_below,
+    unfinished,
 };
 
 /// A resource as a client writes it.
@@ -58,7 +61,7 @@ impl App {
             let identity = match (known, new.system_identity) {
                 (Some(known), true) => Some(known),
                 (Some(known), false) => {
-                    identities::delete_principal(tx, known.object_id);
+                    identities::delete_principal(tx, known.object_id)?;
                     None
                 }
                 (None, true) => {
@@ -73,6 +76,10 @@ impl App {
                 tags: new.tags.clone(),
                 identity,
                 other: new.other.clone(),
+                managed_by: match &old {
+                    Some(old) => old.managed_by.clone(),
+                    None => contents::maker(tx.snapshot(), caller, id),
+                },
                 created: old.as_ref().map_or(tx.now(), |old| old.created),
                 updated: tx.now(),
             };
@@ -111,18 +118,36 @@ impl App {
         precondition: &Precondition,
     ) -> Result<bool, Error> {
         let action = format!("{}/delete", known_type(id)?);
-        self.transact(|tx| {
-            tx.authorize(caller, &action, id)?;
-            locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
-            if let Some(resource) = tx.snapshot().resource(id) {
-                precondition.check(Some(&**resource))?;
-            }
-            let going: Vec<Arc<Resource>> = tx.snapshot().resources_below(id).cloned().collect();
-            going.iter().for_each(|resource| identities::delete(tx, resource));
-            Ok(!going.is_empty())
-        })
-        .await
+        let (existed, awaited) = self
+            .transact(|tx| {
+                tx.authorize(caller, &action, id)?;
+                locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
+                if let Some(resource) = tx.snapshot().resource(id) {
+                    precondition.check(Some(&**resource))?;
+                }
+                let existed = tx.snapshot().resources_below(id).next().is_some();
+                let awaited = match existed {
+                    true => unfinished::begin(tx, Work::DeleteResource(id.clone()))?,
+                    false => None,
+                };
+                Ok((existed, awaited))
+            })
+            .await?;
+        self.finish(awaited).await?;
+        Ok(existed)
     }
+}
+
+/// Deletes a resource with what is below it and the role assignments there, as far as the transaction has room.
+/// Whether that was all.
+pub(crate) fn delete_below(tx: &mut Tx, id: &Scope) -> Result<bool, Error> {
+    let base = tx.base();
+    for resource in base.resources_below(id) {
+        if !identities::delete(tx, resource)? {
+            return Ok(false);
+        }
+    }
+    Ok(delete_assignments_below(tx, id))
 }
 
 /// A child needs its parent: a subnet its network.

@@ -7,13 +7,21 @@ use std::{
 
 use domain::{
     change::{Record, RecordKey},
+    cluster::Cluster,
     id::SubscriptionId,
     name::ResourceName,
     scope::Scope,
+    snapshot::Snapshot,
     subscription::{ResourceGroup, Subscription},
+    unfinished::Work,
 };
 
-use crate::{App, Caller, Error, assignments::Written, authorize, clusters, identities, locks};
+use crate::{
+    App, Caller, Error, Tx,
+    assignments::Written,
+    authorize, clusters, identities, locks, resources,
+    unfinished::{self, Awaited},
+};
 
 /// What a change of a resource group says; what it does not say stays.
 #[derive(Clone, Debug, Default)]
@@ -168,53 +176,74 @@ impl App {
     }
 
     /// Deletes a resource group with everything in it. One that belongs to a cluster goes with the cluster only.
+    /// Gives what is left to wait for.
     pub async fn delete_resource_group(
         &self,
         caller: &Caller,
         subscription: SubscriptionId,
         name: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Awaited>, Error> {
         let scope = group_scope(subscription, name)?;
-        self.transact(|tx| {
+        let awaited = self.transact(|tx| {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/delete", &scope)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(subscription, name);
             locks::check(snapshot, &scope, locks::Operation::Delete)?;
             let group = group.ok_or_else(|| Error::not_found("resource group", name))?.clone();
-            if let Some(cluster) = &group.managed_by {
+            if let Some(cluster) = snapshot.manager_of(subscription, name) {
                 return Err(Error::Conflict(format!(
-                    "resource group \"{}\" belongs to {cluster} and goes with it: delete that",
-                    group.name
+                    "resource group \"{}\" belongs to {} and goes with it: delete that",
+                    group.name,
+                    cluster.resource_id()
                 )));
             }
-            let clusters: Vec<_> = snapshot
-                .clusters()
-                .filter(|cluster| {
-                    cluster.subscription == subscription && cluster.resource_group.matches(name)
-                })
-                .cloned()
-                .collect();
-            let resources: Vec<_> = snapshot.resources_below(&scope).cloned().collect();
-            for resource in &resources {
+            for resource in snapshot.resources_below(&scope) {
                 identities::refuse_in_use_outside(snapshot, &resource.id, &group)?;
             }
-            clusters.iter().try_for_each(|cluster| clusters::delete(tx, cluster))?;
-            resources.iter().for_each(|resource| identities::delete(tx, resource));
-            delete_assignments_below(tx, &scope);
-            tx.delete(&RecordKey::ResourceGroup(subscription, group.name.folded()));
-            Ok(())
-        })
-        .await
+            for cluster in clusters_in(snapshot, subscription, name) {
+                clusters::check_removable(snapshot, cluster)?;
+            }
+            unfinished::begin(tx, Work::DeleteResourceGroup { subscription, name: group.name.clone() })
+        });
+        self.go_on(awaited.await?).await
     }
 }
 
-/// Deletes the role assignments at a scope and below it, which is about to go.
-pub(crate) fn delete_assignments_below(tx: &mut crate::Tx, scope: &Scope) {
-    let azure = tx.snapshot().azure();
-    let going: Vec<_> = azure.assignments_at_or_below(scope).into_iter().map(|each| each.id).collect();
-    for id in going {
-        tx.delete(&RecordKey::Assignment(id));
+/// Deletes what is in a resource group, and it last, as far as the transaction has room. Whether that was all.
+pub(crate) fn delete_group(
+    tx: &mut Tx,
+    subscription: SubscriptionId,
+    name: &ResourceName,
+) -> Result<bool, Error> {
+    let base = tx.base();
+    let scope = group_scope(subscription, name.as_str())?;
+    for cluster in clusters_in(&base, subscription, name.as_str()) {
+        if !clusters::delete(tx, cluster)? {
+            return Ok(false);
+        }
     }
+    if !resources::delete_below(tx, &scope)? || tx.is_full() {
+        return Ok(false);
+    }
+    tx.delete(&RecordKey::ResourceGroup(subscription, name.folded()));
+    Ok(true)
+}
+
+/// Clusters of a resource group, also those that are not in use.
+pub(crate) fn clusters_in<'a>(
+    snapshot: &'a Snapshot,
+    subscription: SubscriptionId,
+    group: &'a str,
+) -> impl Iterator<Item = &'a Arc<Cluster>> {
+    let all = snapshot.clusters().chain(snapshot.unfinished_clusters());
+    all.filter(move |cluster| cluster.subscription == subscription && cluster.resource_group.matches(group))
+}
+
+/// Deletes the role assignments at a scope and below it, which is about to go, as far as the transaction has room.
+/// Whether that were all.
+pub(crate) fn delete_assignments_below(tx: &mut Tx, scope: &Scope) -> bool {
+    let going = tx.snapshot().azure().assignments_at_or_below(scope);
+    tx.delete_all(going.into_iter().map(|each| RecordKey::Assignment(each.id)))
 }
 
 pub(crate) fn group_scope(subscription: SubscriptionId, name: &str) -> Result<Scope, Error> {

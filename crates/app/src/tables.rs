@@ -3,6 +3,7 @@
 //! ```text
 //!   /live/access/<kind>/<id>                         decisions depend on it
 //!   /live/access/object/<cluster>/<group>/<resource>/<namespace>/<name>
+//!   /live/access/unfinished/<kind>/<id>              what is being made or deleted in steps
 //!   /live/unique/<kind>/<name>                       taken names; not in the snapshot
 //!   /live/object/<cluster>/...                       other objects of embedded clusters
 //!   /cold/<kind>/<id>                                many, read by key: grants, sessions, audit
@@ -101,6 +102,7 @@ pub(crate) fn key(key: &RecordKey) -> Bytes {
         RecordKey::Cluster(id) => format!("{ACCESS}cluster/{id}"),
         RecordKey::AdminCertificate(cluster, serial) => format!("{ACCESS}certificate/{cluster}/{serial}"),
         RecordKey::SigningKey(kid) => format!("{ACCESS}signing-key/{kid}"),
+        RecordKey::Unfinished(key) => format!("{ACCESS}unfinished/{key}"),
         RecordKey::Object(key) => object_place(key),
     };
     text.into()
@@ -299,6 +301,7 @@ fn parse_record_key(place: &str) -> Option<RecordKey> {
             RecordKey::AdminCertificate(parse(cluster)?, serial.to_owned())
         }
         "signing-key" => RecordKey::SigningKey(id.to_owned()),
+        "unfinished" => RecordKey::Unfinished(id.to_owned()),
         _ => return None,
     })
 }

@@ -3,6 +3,10 @@
 //!
 //! Invariant: a transaction commits only if nothing that bears on access has changed since the snapshot
 //! that it decided on. A right that was taken away before a write is committed is gone for that write.
+//!
+//! A transaction is small, so that every store takes it and nobody waits long for it. What may be many is written in
+//! steps: each fills a transaction until [`Tx::is_full`], and [`Work`](domain::unfinished::Work) on record says that
+//! there is more.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +22,7 @@ use domain::{
 use jiff::Timestamp;
 use store::{Guard, Range, Revision, Txn, Write};
 
-use crate::{Error, authorize, caller::Caller, limits, sealed::Seal, tables};
+use crate::{Error, authorize, caller::Caller, contents, limits, sealed::Seal, tables};
 
 /// What a transaction's body has made, once it is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Tx {
     now: Timestamp,
     guards: Vec<Guard>,
     writes: BTreeMap<Bytes, Option<Bytes>>,
+    /// Of keys and values together.
+    bytes: usize,
     unique: Names,
     seal: Arc<Seal>,
     random: Arc<dyn Random>,
@@ -54,12 +60,17 @@ impl Tx {
         let since = Revision(snapshot.revision());
         let guards = vec![Guard::Unchanged(Range::prefix(tables::ACCESS), since)];
         let (writes, unique) = (BTreeMap::new(), Vec::new());
-        Self { snapshot, now, guards, writes, unique, seal, random, refused: None }
+        Self { snapshot, now, guards, writes, bytes: 0, unique, seal, random, refused: None }
     }
 
     /// The state that this transaction builds on. Its own writes are not in it.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// The same, to walk through while writing.
+    pub(crate) fn base(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
     }
 
     pub fn now(&self) -> Timestamp {
@@ -74,14 +85,19 @@ impl Tx {
         Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
     }
 
-    /// Refuses unless Azure RBAC gives the caller the control-plane `action` at `scope`.
+    /// Refuses unless Azure RBAC gives the caller the control-plane `action` at `scope`, and where what is there is
+    /// not for the caller to change ([`contents::check`]).
     pub fn authorize(&self, caller: &Caller, action: &str, scope: &Scope) -> Result<Reason, Error> {
-        authorize::control_plane(&self.snapshot, caller, action, scope, self.now)
+        let reason = authorize::control_plane(&self.snapshot, caller, action, scope, self.now)?;
+        contents::check(&self.snapshot, caller, action, scope)?;
+        Ok(reason)
     }
 
     /// As [`Tx::authorize`], for an access that carries attributes for conditions.
     pub fn authorize_access(&self, caller: &Caller, action: &str, access: &Access) -> Result<Reason, Error> {
-        authorize::access(&self.snapshot, caller, action, access, self.now)
+        let reason = authorize::access(&self.snapshot, caller, action, access, self.now)?;
+        contents::check(&self.snapshot, caller, action, &access.scope)?;
+        Ok(reason)
     }
 
     /// Refuses unless the caller administers the tenant's directory.
@@ -107,6 +123,30 @@ impl Tx {
         self.guard_object(&record_key, &key);
         self.write(key, Some(value));
         Ok(())
+    }
+
+    /// As [`Tx::put`], unless the record is one too many for this transaction: then it is left to the next. `false`:
+    /// it was left.
+    pub(crate) fn put_if_room(&mut self, record: &Record) -> Result<bool, Error> {
+        let record_key = record.key();
+        let key = tables::key(&record_key);
+        let value = self.encode(record, &key)?;
+        if !self.has_room_for(key.len() + value.len()) {
+            return Ok(false);
+        }
+        self.guard_object(&record_key, &key);
+        self.write(key, Some(value));
+        Ok(true)
+    }
+
+    /// Whether what may be many shall go on in another transaction.
+    pub fn is_full(&self) -> bool {
+        self.writes.len() >= STEP_WRITES || self.bytes >= STEP_BYTES
+    }
+
+    /// Whether one more write of so many bytes fits. The first one always does.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.writes.is_empty() || (!self.is_full() && self.bytes + bytes <= STEP_BYTES)
     }
 
     /// Deletes a record, and with it the parts of it that cannot be read. What is itself set aside stays, and so does
@@ -135,6 +175,17 @@ impl Tx {
         self.check_readable(&tables::key(record_key)).is_err()
     }
 
+    /// Deletes records as long as there is room. Whether that were all.
+    pub(crate) fn delete_all(&mut self, keys: impl IntoIterator<Item = RecordKey>) -> bool {
+        for key in keys {
+            if self.is_full() {
+                return false;
+            }
+            self.delete(&key);
+        }
+        true
+    }
+
     /// Takes a name of a kind (`upn`, `cluster`, ...) that only one record may have. The error of a name that
     /// is taken already is [`Error::AlreadyExists`].
     pub fn take_name(&mut self, kind: &'static str, name: &str) {
@@ -142,6 +193,7 @@ impl Tx {
         if self.writes.get(&key) == Some(&None) {
             // Released by this very transaction: the write turns back, its name stays taken.
             self.writes.remove(&key);
+            self.bytes -= key.len();
             return;
         }
         self.unique.push((kind, name.to_owned()));
@@ -154,9 +206,22 @@ impl Tx {
         self.write(tables::unique_key(kind, name), None);
     }
 
+    /// What is to be committed. Too many writes are a fault of ours: somebody forgot to go in steps.
     pub(crate) fn finish(self) -> Result<(Txn, Names), Error> {
         if let Some(refused) = self.refused {
             return Err(refused);
+        }
+        if self.writes.len() > MOST_WRITES {
+            let count = self.writes.len();
+            return Err(Error::internal(format!(
+                "a transaction of {count} writes, expected at most {MOST_WRITES}"
+            )));
+        }
+        // A record on its own is as large as its surface lets it be.
+        if self.writes.len() > 1 && self.bytes > MOST_BYTES {
+            let problem =
+                format!("what is to be stored has {} bytes, expected at most {MOST_BYTES}", self.bytes);
+            return Err(Error::invalid("", problem));
         }
         let writes = self.writes.into_iter().map(|(key, value)| match value {
             Some(value) => Write::Put(key, value),
@@ -204,7 +269,12 @@ impl Tx {
     }
 
     fn write(&mut self, key: Bytes, value: Option<Bytes>) {
-        self.writes.insert(key, value);
+        let size = |value: Option<&Bytes>| value.map_or(0, Bytes::len);
+        self.bytes += key.len() + size(value.as_ref());
+        let length = key.len();
+        if let Some(old) = self.writes.insert(key, value) {
+            self.bytes -= length + size(old.as_ref());
+        }
     }
 
     fn guard_object(&mut self, record_key: &RecordKey, key: &Bytes) {
@@ -216,3 +286,10 @@ impl Tx {
         }
     }
 }
+
+/// The most that any transaction writes, and the most bytes of one with several writes. Every store takes both.
+pub const MOST_WRITES: usize = 100;
+pub const MOST_BYTES: usize = 1024 * 1024;
+/// Where a step ends: what it must write beside what may be many finds room behind it.
+const STEP_WRITES: usize = 80;
+const STEP_BYTES: usize = 256 * 1024;

@@ -12,11 +12,12 @@ use domain::{
     id::{ObjectId, TenantId},
     name::{DisplayName, Upn},
     tenant::Tenant,
+    unfinished::Work,
     user::User,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{App, Caller, Error, Tx, authorize};
+use crate::{App, Caller, Error, Tx, authorize, unfinished};
 
 /// A person to be made.
 #[derive(Debug)]
@@ -166,7 +167,7 @@ impl App {
                 tenant.administrators.remove(&id);
                 tx.put(&Record::Tenant(tenant))?;
             }
-            delete_memberships_of(tx, id);
+            delete_memberships_of(tx, id)?;
             tx.release_name("upn", user.upn.folded());
             tx.delete(&RecordKey::User(id));
             Ok(())
@@ -229,11 +230,21 @@ fn check_domain(directory: &Directory, tenant: TenantId, upn: &Upn) -> Result<()
     ))
 }
 
-pub(crate) fn delete_memberships_of(tx: &mut Tx, member: ObjectId) {
-    let groups: Vec<ObjectId> = tx.snapshot().directory().direct_groups(member).collect();
-    for group in groups {
-        tx.delete(&RecordKey::Membership(Membership { group, member }));
+/// Takes a principal that is being deleted out of all groups, and everybody out of it. What does not fit into the
+/// transaction follows: memberships of and in nobody count for nothing.
+pub(crate) fn delete_memberships_of(tx: &mut Tx, id: ObjectId) -> Result<(), Error> {
+    if !forget_memberships(tx, id) {
+        unfinished::record(tx, Work::ForgetMemberships(id))?;
     }
+    Ok(())
+}
+
+/// Whether that were all.
+pub(crate) fn forget_memberships(tx: &mut Tx, id: ObjectId) -> bool {
+    let base = tx.base();
+    let of = base.directory().direct_groups(id).map(|group| Membership { group, member: id });
+    let within = base.directory().members(id).map(|member| Membership { group: id, member });
+    tx.delete_all(of.chain(within).map(RecordKey::Membership))
 }
 
 fn replace<T>(field: &mut T, value: Option<T>) {

@@ -31,6 +31,7 @@ pub(crate) struct Call<'a> {
     pub(crate) caller: Caller,
     pub(crate) names: Names,
     /// As it was asked for.
+    pub(crate) uri: &'a Uri,
     path: &'a str,
     query: BTreeMap<String, String>,
     precondition: Precondition,
@@ -61,7 +62,7 @@ impl<'a> Call<'a> {
             if_none_match: tags(headers, &header::IF_NONE_MATCH)?,
         };
         let (names, room) = (Names::default(), room.clone());
-        Ok(Self { app, caller, names, path: uri.path(), query, precondition, body, room, _place: place })
+        Ok(Self { app, caller, names, uri, path: uri.path(), query, precondition, body, room, _place: place })
     }
 
     fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, ArmError> {

@@ -122,7 +122,7 @@ pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     match call.app.delete_cluster(&call.caller, &call.cluster()?, call.precondition()).await {
-        Ok(()) => call.accepted().await,
+        Ok(awaited) => call.accepted_until(awaited).await,
         Err(app::Error::NotFound { kind: "managed cluster", .. }) => {
             Ok(StatusCode::NO_CONTENT.into_response())
         }
@@ -277,7 +277,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
         "identityProfile": identities,
         "disableLocalAccounts": cluster.local_accounts_disabled,
         "enableRBAC": true,
-        "provisioningState": "Succeeded",
+        "provisioningState": call.app.snapshot().provisioning_state(cluster).as_str(),
         "powerState": {"code": power},
         "kubernetesVersion": KUBERNETES_VERSION,
         "currentKubernetesVersion": KUBERNETES_VERSION,

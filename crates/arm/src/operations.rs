@@ -1,5 +1,6 @@
-//! Long-running operations: where clients ask whether what they were promised is done. It always is.
+//! Long-running operations: where clients ask whether what they were promised is done.
 
+use app::{operations::Operation, unfinished::Awaited};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -12,8 +13,13 @@ use crate::{call::Call, error::ArmError};
 impl Call<'_> {
     /// 202 with both addresses that clients poll, for what has succeeded.
     pub(crate) async fn accepted(&self) -> Result<Response, ArmError> {
+        self.accepted_until(None).await
+    }
+
+    /// The same for what succeeds when something has ended.
+    pub(crate) async fn accepted_until(&self, awaited: Option<Awaited>) -> Result<Response, ArmError> {
         let subscription = self.subscription()?;
-        let id = self.app.record_operation(&self.caller, subscription).await?;
+        let id = self.app.record_operation(&self.caller, subscription, awaited).await?;
         let base = &self.app.settings().external_url;
         let version = self.parameter("api-version").unwrap_or_default();
         let address = |kind: &str| {
@@ -35,14 +41,30 @@ impl Call<'_> {
 pub(crate) async fn status(call: &Call<'_>) -> Result<Response, ArmError> {
     let id = call.name("operation");
     let operation = call.app.find_operation(&call.caller, call.subscription()?, id).await?;
-    let body =
-        json!({"name": id, "status": "Succeeded", "startTime": operation.ended, "endTime": operation.ended});
+    let body = match is_under_way(call, &operation) {
+        true => json!({"name": id, "status": "InProgress", "startTime": operation.ended}),
+        false => {
+            json!({"name": id, "status": "Succeeded", "startTime": operation.ended, "endTime": operation.ended})
+        }
+    };
     Ok(([(header::RETRY_AFTER, PAUSE)], Json(body)).into_response())
 }
 
 pub(crate) async fn result(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.find_operation(&call.caller, call.subscription()?, call.name("operation")).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let id = call.name("operation");
+    let operation = call.app.find_operation(&call.caller, call.subscription()?, id).await?;
+    if !is_under_way(call, &operation) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let location = format!("{}{}", call.app.settings().external_url, call.uri);
+    let location = HeaderValue::from_str(&location)
+        .map_err(|_| ArmError::bad("InvalidUri", "The query is not well formed."))?;
+    let headers = [(header::LOCATION, location), (header::RETRY_AFTER, HeaderValue::from_static(PAUSE))];
+    Ok((StatusCode::ACCEPTED, headers).into_response())
+}
+
+fn is_under_way(call: &Call<'_>, operation: &Operation) -> bool {
+    operation.awaited.as_ref().is_some_and(|awaited| call.app.is_under_way(awaited))
 }
 
 /// Seconds between two polls; without it clients wait half a minute.

@@ -7,7 +7,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use domain::{name::ResourceName, subscription::ResourceGroup};
+use domain::{name::ResourceName, subscription::ResourceGroup, unfinished::ProvisioningState};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -58,12 +58,12 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             })
         });
     }
-    page::respond(call, groups, |group| group.name.folded(), |group| render(group))
+    page::respond(call, groups, |group| group.name.folded(), |group| render(call, group))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let found = call.app.find_resource_group(&call.caller, call.subscription()?, call.name("group"))?;
-    Ok(Json(render(&found)).into_response())
+    Ok(Json(render(call, &found)).into_response())
 }
 
 pub(crate) fn exists(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -82,7 +82,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let put = call.app.put_resource_group(&call.caller, call.subscription()?, &name, &form.location, tags);
     let (group, written) = put.await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(render(&group))).into_response())
+    Ok((status, Json(render(call, &group))).into_response())
 }
 
 /// Changes the tags; the rest of a group cannot be changed, and is refused where it is another.
@@ -91,15 +91,18 @@ pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
     let name = call.resource_name("group")?;
     let changes = GroupChange { location: form.location, managed_by: form.managed_by, tags: form.tags };
     let changed = call.app.update_resource_group(&call.caller, call.subscription()?, &name, changes);
-    Ok(Json(render(&*changed.await?)).into_response())
+    Ok(Json(render(call, &*changed.await?)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.delete_resource_group(&call.caller, call.subscription()?, call.name("group")).await?;
-    call.accepted().await
+    let awaited =
+        call.app.delete_resource_group(&call.caller, call.subscription()?, call.name("group")).await?;
+    call.accepted_until(awaited).await
 }
 
-fn render(group: &ResourceGroup) -> Value {
+fn render(call: &Call<'_>, group: &ResourceGroup) -> Value {
+    let ending = call.app.snapshot().is_ending_group(group.subscription, group.name.as_str());
+    let state = if ending { ProvisioningState::Deleting } else { ProvisioningState::Succeeded };
     json!({
         "id": format!("/subscriptions/{}/resourceGroups/{}", group.subscription, group.name),
         "name": group.name,
@@ -107,7 +110,7 @@ fn render(group: &ResourceGroup) -> Value {
         "location": group.location,
         "tags": group.tags,
         "managedBy": group.managed_by,
-        "properties": {"provisioningState": "Succeeded"},
+        "properties": {"provisioningState": state.as_str()},
     })
 }
 

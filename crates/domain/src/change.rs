@@ -17,6 +17,7 @@ use crate::{
     role::RoleDefinition,
     subscription::{ResourceGroup, Subscription},
     tenant::Tenant,
+    unfinished::Unfinished,
     user::User,
 };
 
@@ -41,6 +42,7 @@ pub enum Record {
     Cluster(Box<Cluster>),
     AdminCertificate(AdminCertificate),
     SigningKey(SigningKey),
+    Unfinished(Unfinished),
     /// Stored as its bare value; its place is in the key.
     #[serde(skip)]
     Object(Object),
@@ -70,6 +72,8 @@ pub enum RecordKey {
     Cluster(ClusterId),
     AdminCertificate(ClusterId, String),
     SigningKey(String),
+    /// As [`Work::key`](crate::unfinished::Work::key) makes it.
+    Unfinished(String),
     Object(ObjectKey),
 }
 
@@ -103,6 +107,7 @@ impl Record {
                 RecordKey::AdminCertificate(record.cluster, record.serial.clone())
             }
             Self::SigningKey(record) => RecordKey::SigningKey(record.key.kid.clone()),
+            Self::Unfinished(record) => RecordKey::Unfinished(record.work.key()),
             Self::Object(record) => RecordKey::Object(record.key.clone()),
         }
     }

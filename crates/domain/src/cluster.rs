@@ -171,6 +171,19 @@ impl Cluster {
         )
     }
 
+    /// Whether a resource is the cluster itself, or in the resource group that belongs to it.
+    pub fn owns(&self, id: &Scope) -> bool {
+        let inside = || {
+            id.subscription_id() == Some(self.subscription)
+                && self
+                    .node_resource_group
+                    .as_ref()
+                    .zip(id.resource_group_name())
+                    .is_some_and(|(own, name)| own.matches(name))
+        };
+        id.as_str().eq_ignore_ascii_case(&self.resource_id()) || inside()
+    }
+
     pub fn is_embedded(&self) -> bool {
         self.serving == Serving::Embedded
     }

@@ -33,6 +33,7 @@ pub mod scope;
 pub mod snapshot;
 pub mod subscription;
 pub mod tenant;
+pub mod unfinished;
 pub mod unreadable;
 pub mod user;
 pub mod webhook_certificate;

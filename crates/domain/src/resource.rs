@@ -22,6 +22,9 @@ pub struct Resource {
     pub identity: Option<ManagedIdentity>,
     /// All other members as clients wrote them: `properties`, `sku`, `kind`.
     pub other: Map<String, Value>,
+    /// Resource id of the cluster that made it in its own group, and that it goes with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
     pub created: Timestamp,
     pub updated: Timestamp,
 }

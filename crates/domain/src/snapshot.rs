@@ -4,6 +4,8 @@
 //! Invariant: once read, a snapshot is changed by [`Snapshot::apply`] alone, so two replicas that applied the same
 //! changes hold the same state.
 
+mod unfinished;
+
 use std::{ops::Bound, sync::Arc};
 
 use imbl::{HashMap, OrdMap};
@@ -24,6 +26,7 @@ use crate::{
     review::ClusterAccess,
     scope::Scope,
     subscription::{ResourceGroup, Subscription},
+    unfinished::Unfinished,
     unreadable::{Doubt, Effect, Unreadable},
 };
 
@@ -38,6 +41,9 @@ pub struct Snapshot {
     resources: OrdMap<String, Arc<Resource>>,
     locks: OrdMap<String, Arc<Lock>>,
     clusters: HashMap<ClusterId, Arc<Cluster>>,
+    /// Those that are being made or deleted; none of them is in `clusters`.
+    unfinished_clusters: HashMap<ClusterId, Arc<Cluster>>,
+    unfinished: OrdMap<String, Arc<Unfinished>>,
     /// How each of them decides, worked out once.
     cluster_access: HashMap<ClusterId, Arc<ClusterAccess>>,
     admin_certificates: OrdMap<(ClusterId, String), Arc<AdminCertificate>>,
@@ -61,6 +67,8 @@ impl Snapshot {
             resources: OrdMap::new(),
             locks: OrdMap::new(),
             clusters: HashMap::new(),
+            unfinished_clusters: HashMap::new(),
+            unfinished: OrdMap::new(),
             cluster_access: HashMap::new(),
             admin_certificates: OrdMap::new(),
             signing_keys: OrdMap::new(),
@@ -240,7 +248,15 @@ impl Snapshot {
 
     /// Every object of a cluster.
     pub fn cluster_objects(&self, cluster: ClusterId) -> impl Iterator<Item = &Arc<Object>> {
-        let start = ObjectKey::new(cluster, "", "", "", "");
+        self.cluster_objects_from(cluster, ObjectKey::new(cluster, "", "", "", ""))
+    }
+
+    /// Every object of a cluster from `start` on.
+    pub fn cluster_objects_from(
+        &self,
+        cluster: ClusterId,
+        start: ObjectKey,
+    ) -> impl Iterator<Item = &Arc<Object>> {
         self.objects
             .range(start..)
             .take_while(move |(key, _)| key.cluster == cluster)
@@ -342,7 +358,10 @@ impl Snapshot {
             Record::Group(record) => self.directory.put_group(record),
             Record::Membership(record) => self.directory.put_membership(record),
             Record::Application(record) => self.directory.put_application(record),
-            Record::ServicePrincipal(record) => self.directory.put_service_principal(record),
+            Record::ServicePrincipal(record) => {
+                let record = self.with_standing(record);
+                self.directory.put_service_principal(record);
+            }
             Record::ManagementGroup(record) => {
                 self.azure.put_management_group((&record).into());
                 self.management_groups.insert(record.name.folded(), Arc::new(record));
@@ -352,6 +371,7 @@ impl Snapshot {
                 self.subscriptions.insert(record.id, Arc::new(record));
             }
             Record::ResourceGroup(record) => {
+                let record = self.with_manager(record);
                 self.resource_groups.insert((record.subscription, record.name.folded()), Arc::new(record));
             }
             Record::Resource(record) => {
@@ -363,14 +383,8 @@ impl Snapshot {
             Record::Lock(record) => {
                 self.locks.insert(Lock::key(&record.scope, record.name.as_str()), Arc::new(record));
             }
-            Record::Cluster(record) => {
-                self.rbac.entry(record.id).or_default();
-                match ClusterAccess::of(&record) {
-                    Some(access) => self.cluster_access.insert(record.id, Arc::new(access)),
-                    None => self.cluster_access.remove(&record.id),
-                };
-                self.clusters.insert(record.id, Arc::from(record));
-            }
+            Record::Cluster(record) => self.place_cluster(Arc::from(record)),
+            Record::Unfinished(record) => self.put_unfinished(record),
             Record::AdminCertificate(record) => {
                 self.admin_certificates.insert((record.cluster, record.serial.clone()), Arc::new(record));
             }
@@ -430,9 +444,11 @@ impl Snapshot {
             }
             RecordKey::Cluster(id) => {
                 self.clusters.remove(id);
+                self.unfinished_clusters.remove(id);
                 self.cluster_access.remove(id);
                 self.rbac.remove(id);
             }
+            RecordKey::Unfinished(key) => self.remove_unfinished(key),
             RecordKey::AdminCertificate(cluster, serial) => {
                 self.admin_certificates.remove(&(*cluster, serial.clone()));
             }

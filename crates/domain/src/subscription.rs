@@ -27,7 +27,7 @@ pub struct ResourceGroup {
     pub name: ResourceName,
     pub location: String,
     pub tags: BTreeMap<String, String>,
-    /// Resource id of the cluster that it belongs to and goes with.
+    /// Resource id of the cluster that it belongs to and goes with. Only that cluster changes what is in it.
     #[serde(default)]
     pub managed_by: Option<String>,
     pub created: Timestamp,

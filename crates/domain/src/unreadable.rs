@@ -86,6 +86,8 @@ impl Effect {
         match record {
             // The hierarchy above the subscriptions is what refusals come down by.
             RecordKey::Tenant(_) | RecordKey::ManagementGroup(_) => Self::Scope(Scope::root()),
+            // What is half deleted would be in use again, and its place does not tell what that is.
+            RecordKey::Unfinished(_) => Self::Scope(Scope::root()),
             RecordKey::Subscription(id) => Self::Scope(Scope::subscription(*id)),
             RecordKey::DenyAssignment(_) => Self::Scope(deny_scope(text).unwrap_or_else(Scope::root)),
             RecordKey::Group(id) => Self::Members(*id),

@@ -278,6 +278,6 @@ const ARM_PAGE: usize = 1_000;
 const MEMBERS: u32 = 100_000;
 const PAGE: u32 = 100;
 const PAGES: u32 = 50;
-const BATCH: u32 = 10_000;
+const BATCH: u32 = 100;
 const ROUNDS: usize = 15;
 const MOST_RATIO: f64 = 1.5;

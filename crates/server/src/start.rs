@@ -137,6 +137,8 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     let metrics = metrics::serve(metrics_listener, app.clone(), counts.clone(), stopped(stopping.clone()));
     tasks.push(("metrics", tokio::spawn(metrics)));
     tasks.push(("trust", tokio::spawn(keep_trust(app.clone(), tls.clone(), stopping.clone()))));
+    let (finishing, finishing_stop) = (app.clone(), stopped(stopping.clone()));
+    tasks.push(("finish", tokio::spawn(async move { finishing.keep_finishing(finishing_stop).await })));
     let (jobs, folding) = (app.clone(), app.clone());
     let (jobs_stop, folding_stop) = (stopped(stopping.clone()), stopped(stopping.clone()));
     tasks.push(("jobs", tokio::spawn(async move { jobs.run_jobs(jobs_stop).await })));

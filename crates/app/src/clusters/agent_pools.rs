@@ -1,13 +1,12 @@
 //! Pools of nodes, as the resource describes them: how many there should be, and of which kind. No node runs here;
 //! what a pool says counts for what identities need (P1 to P3) and is given back as it was written.
 
-use domain::{change::Record, cluster::Cluster, scope::Scope};
+use domain::{change::Record, cluster::Cluster, scope::Scope, unfinished::Work};
 use serde_json::{Map, Value, json};
 
 use super::ClusterName;
 use crate::{
-    App, Caller, Error, Tx, assignments::Written, authorize, locks, precondition::Precondition,
-    subscriptions::delete_assignments_below,
+    App, Caller, Error, Tx, assignments::Written, authorize, locks, precondition::Precondition, unfinished,
 };
 
 impl App {
@@ -96,7 +95,7 @@ impl App {
             }
             cluster.properties.insert("agentPoolProfiles".into(), json!(list));
             cluster.updated = tx.now();
-            delete_assignments_below(tx, &scope);
+            unfinished::begin(tx, Work::DeleteResource(scope.clone()))?;
             tx.put(&Record::Cluster(Box::new(cluster)))?;
             Ok(true)
         })
@@ -115,7 +114,7 @@ pub(super) fn forget_removed(
     for pool in pools(old) {
         let pool = pool.get("name").and_then(Value::as_str).unwrap_or_default();
         if !kept.iter().any(|each| is_named(each, pool)) {
-            delete_assignments_below(tx, &pool_scope(name, pool)?);
+            unfinished::begin(tx, Work::DeleteResource(pool_scope(name, pool)?))?;
         }
     }
     Ok(())

@@ -11,15 +11,17 @@ use domain::{
     role::{ActionPattern, Permission, Stamp},
     scope::Scope,
     subscription::ResourceGroup,
+    unfinished::Work,
 };
 use uuid::{Uuid, uuid};
 
 use super::{IdentityWanted, NewCluster};
 use crate::{
-    Caller, Error, Tx, assignments,
+    Caller, Error, Rule, Tx, assignments, contents,
     identities::{self, Fresh},
     locks,
-    subscriptions::{delete_assignments_below, group_scope},
+    subscriptions::{clusters_in, group_scope},
+    unfinished,
 };
 
 /// How many ids [`keep`] may need.
@@ -51,26 +53,52 @@ pub(super) fn keep(
     keep_lockdown(tx, cluster, &group)
 }
 
-/// Takes away what [`keep`] made.
-pub(super) fn remove(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
-    let Some(name) = &cluster.node_resource_group else { return Ok(()) };
-    let group = group_scope(cluster.subscription, name.as_str())?;
-    locks::check(tx.snapshot(), &group, locks::Operation::Delete)?;
+/// Takes away what [`keep`] made, as far as the transaction has room. Whether that was all; then it holds the end of
+/// the group, and the cluster must end with it. A group that holds things of others stays with them, as one like any
+/// other, and the cluster's identities have nothing in it any more.
+pub(super) fn remove(tx: &mut Tx, cluster: &Cluster) -> Result<bool, Error> {
+    let base = tx.base();
     let own = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
-    for identity in cluster.identities.values() {
-        if identity.resource == own {
-            identities::delete_principal(tx, identity.object_id);
+    for identity in cluster.identities.values().filter(|identity| identity.resource == own) {
+        if base.directory().service_principal(identity.object_id).is_some() {
+            if tx.is_full() {
+                return Ok(false);
+            }
+            identities::delete_principal(tx, identity.object_id)?;
         }
     }
-    let inside: Vec<_> = tx.snapshot().resources_below(&group).cloned().collect();
-    inside.iter().for_each(|resource| identities::delete(tx, resource));
-    delete_assignments_below(tx, &group);
+    let Some(name) = &cluster.node_resource_group else { return Ok(!tx.is_full()) };
+    let group = group_scope(cluster.subscription, name.as_str())?;
+    let mut foreign = clusters_in(&base, cluster.subscription, name.as_str()).next().is_some();
+    for resource in base.resources_below(&group) {
+        if !contents::is_own(cluster, resource) {
+            foreign = true;
+        } else if !identities::delete(tx, resource)? {
+            return Ok(false);
+        }
+    }
+    // What somebody gave to an identity of theirs beside stays as well.
+    let own_grant = |each: &RoleAssignment| {
+        each.created.by.is_none()
+            && cluster.identities.values().any(|identity| identity.object_id == each.principal)
+    };
+    let assignments = base.azure().assignments_at_or_below(&group);
+    let going = assignments.iter().filter(|each| !foreign || own_grant(each));
+    if !tx.delete_all(going.map(|each| RecordKey::Assignment(each.id))) || tx.is_full() {
+        return Ok(false);
+    }
     let lockdown = lockdown_id(cluster);
-    if tx.snapshot().azure().deny(lockdown).is_some() {
+    if base.azure().deny(lockdown).is_some() {
         tx.delete(&RecordKey::DenyAssignment(lockdown));
     }
-    tx.delete(&RecordKey::ResourceGroup(cluster.subscription, name.folded()));
-    Ok(())
+    match base.resource_group(cluster.subscription, name.as_str()).filter(|_| foreign) {
+        Some(group) => {
+            let group = ResourceGroup { managed_by: None, ..ResourceGroup::clone(group) };
+            tx.put(&Record::ResourceGroup(group))?;
+        }
+        None => tx.delete(&RecordKey::ResourceGroup(cluster.subscription, name.folded())),
+    }
+    Ok(true)
 }
 
 fn keep_node_group(tx: &mut Tx, cluster: &mut Cluster, wanted: Option<&ResourceName>) -> Result<(), Error> {
@@ -85,10 +113,11 @@ fn keep_node_group(tx: &mut Tx, cluster: &mut Cluster, wanted: Option<&ResourceN
     }
     let name = wanted.cloned().map_or_else(|| default_node_group(cluster), Ok)?;
     if let Some(taken) = tx.snapshot().resource_group(cluster.subscription, name.as_str()) {
-        return Err(Error::Conflict(format!(
-            "the node resource group \"{}\" exists already: a cluster makes its own, so name another",
-            taken.name
-        )));
+        let text = format!(
+            "Node resource group '{}' under subscription '{}' already exists, please provide a new one: a cluster makes its own.",
+            taken.name, cluster.subscription
+        );
+        return Err(Error::Rule(Rule::NodeGroupTaken, text));
     }
     tx.create(&Record::ResourceGroup(ResourceGroup {
         subscription: cluster.subscription,
@@ -140,7 +169,7 @@ fn keep_control_plane(
     if let Some(old) = old {
         withdraw(tx, &old, CONTRIBUTOR, group);
         if old.resource == own {
-            identities::delete_principal(tx, old.object_id);
+            identities::delete_principal(tx, old.object_id)?;
         }
     }
     let identity = match wanted {
@@ -206,8 +235,9 @@ fn keep_addon(
     match (on.unwrap_or(false), old) {
         (true, Some(_)) | (false, None) => {}
         (false, Some(old)) => {
-            if let Some(record) = tx.snapshot().resource(&old.resource).cloned() {
-                identities::delete(tx, &record);
+            if tx.snapshot().resource(&old.resource).is_some() {
+                locks::check(tx.snapshot(), &old.resource, locks::Operation::Delete)?;
+                unfinished::begin(tx, Work::DeleteResource(old.resource.clone()))?;
             }
             cluster.identities.remove(&addon.used_for);
         }
@@ -285,7 +315,8 @@ fn make(
     let id = Scope::parse(&format!("{group}/providers/{USER_ASSIGNED_IDENTITY}/{name}"))
         .map_err(|error| Error::invalid("name", error))?;
     let place = (cluster.location.clone(), cluster.tags.clone());
-    let resource = identities::create(tx, cluster.tenant, &id, place, fresh)?;
+    let owner = Some(cluster.resource_id());
+    let resource = identities::create(tx, cluster.tenant, &id, place, owner, fresh)?;
     resource.identity.ok_or_else(|| Error::internal("an identity without a principal"))
 }
 

@@ -14,15 +14,13 @@ use domain::{
     object::{Object, ObjectKey, RBAC_GROUP},
     scope::Scope,
     snapshot::Snapshot,
+    unfinished::Work,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ClusterName;
-use crate::{
-    App, Caller, Error, Tx, assignments::Written, authorize, locks, objects,
-    subscriptions::delete_assignments_below,
-};
+use crate::{App, Caller, Error, Tx, assignments::Written, authorize, locks, objects, unfinished};
 
 /// A role that resources of one type may be given in clusters.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -135,7 +133,7 @@ impl App {
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let Some(old) = cluster.trusted_access.remove(&binding.folded()) else { return Ok(false) };
             remove_objects(tx, &cluster, &old);
-            delete_assignments_below(tx, &scope);
+            unfinished::begin(tx, Work::DeleteResource(scope.clone()))?;
             tx.put(&Record::Cluster(Box::new(cluster)))?;
             Ok(true)
         })

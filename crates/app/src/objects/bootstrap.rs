@@ -21,16 +21,23 @@ use crate::{App, Error, Tx};
 /// Binds the holders of administrator certificates to cluster-admin.
 const ADMIN_BINDING: &str = "aks-cluster-admin-binding";
 
-/// Writes the objects of a cluster that is being made.
-pub(crate) fn write_bootstrap(tx: &mut Tx, cluster: &Cluster) -> Result<(), Error> {
+/// Writes the objects of a cluster that is being made, as far as the transaction has room. Whether that were all.
+pub(crate) fn write_bootstrap(tx: &mut Tx, cluster: &Cluster) -> Result<bool, Error> {
     for manifest in manifests() {
-        let (key, value) = complete(tx, cluster.id, manifest)?;
-        put(tx, key.clone(), value)?;
+        if tx.is_full() {
+            return Ok(false);
+        }
+        let key = place(cluster.id, &manifest)?;
+        if tx.snapshot().object(&key).is_none() {
+            let (key, value) = complete(tx, cluster.id, manifest)?;
+            put(tx, key, value)?;
+        }
         if &*key.resource == "namespaces" {
             service_accounts::put_default(tx, cluster.id, &key.name)?;
         }
     }
-    keep_admin_group_binding(tx, cluster)
+    keep_admin_group_binding(tx, cluster)?;
+    Ok(true)
 }
 
 /// Makes, changes or removes the binding of the admin groups, so that it says what the configuration says.

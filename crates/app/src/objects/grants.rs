@@ -1,19 +1,23 @@
 //! Writing roles and bindings: nobody grants more than they hold, and aggregated roles follow the roles that
 //! they select.
 
+use std::sync::Arc;
+
 use domain::{
+    change::Record,
     id::ClusterId,
     kube::{
         self, Object as RbacObject, PolicyRule, User,
         escalation::{Escalation, full_authority},
     },
-    object::{ObjectKey, RBAC_GROUP},
+    object::{Object, ObjectKey, RBAC_GROUP},
     snapshot::Snapshot,
+    unfinished::Work,
 };
 use serde_json::Value;
 
-use super::{Asked, ObjectError, Place, write::put};
-use crate::{App, Tx};
+use super::{Asked, ObjectError, Place};
+use crate::{App, Error, Tx, unfinished};
 
 impl App {
     /// Refuses a role or binding that gives away what `user` does not hold. Other objects pass.
@@ -118,24 +122,38 @@ pub(super) fn keep_aggregated(
             }
         }
     }
-    let changed: Vec<(ObjectKey, Value)> = tx
-        .snapshot()
-        .objects(key.cluster, RBAC_GROUP, &key.resource, "")
-        .filter(|object| object.key != *key && object.value.get("aggregationRule").is_some())
-        .filter_map(|object| {
-            let updated = with_rules(&object.value, policy.cluster_role_rules(&object.key.name)?);
-            (updated != *object.value).then(|| (object.key.clone(), updated))
-        })
-        .collect();
-    for (other, updated) in changed {
-        put(tx, &other, updated)?;
+    let mut others = aggregated(tx.snapshot(), &policy, key.cluster);
+    others.retain(|(other, _)| other != key);
+    if !put_some(tx, others).map_err(ObjectError::App)? {
+        unfinished::record(tx, Work::AggregateRoles(key.cluster)).map_err(ObjectError::App)?;
     }
     Ok(())
+}
+
+/// Brings every aggregated ClusterRole of a cluster up to date, as far as the transaction has room. Whether that were
+/// all. Decisions do not wait for it: they take the rules from the roles that are selected.
+pub(crate) fn keep_all_aggregated(tx: &mut Tx, cluster: ClusterId) -> Result<bool, Error> {
+    let all = out_of_date(tx.snapshot(), cluster);
+    put_some(tx, all)
+}
+
+/// Whether all had room.
+fn put_some(tx: &mut Tx, roles: Vec<(ObjectKey, Value)>) -> Result<bool, Error> {
+    for (key, value) in roles {
+        if !tx.put_if_room(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Aggregated ClusterRoles whose rules are not those that the other roles give them, with these.
 pub(super) fn out_of_date(snapshot: &Snapshot, cluster: ClusterId) -> Vec<(ObjectKey, Value)> {
     let Some(policy) = snapshot.rbac(cluster) else { return Vec::new() };
+    aggregated(snapshot, policy, cluster)
+}
+
+fn aggregated(snapshot: &Snapshot, policy: &kube::Policy, cluster: ClusterId) -> Vec<(ObjectKey, Value)> {
     snapshot
         .objects(cluster, RBAC_GROUP, "clusterroles", "")
         .filter(|object| object.value.get("aggregationRule").is_some())

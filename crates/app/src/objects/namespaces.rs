@@ -1,12 +1,19 @@
 //! The life of a namespace: nothing is made where none is, or in one that ends; when it ends, everything in it
 //! goes first, and it goes last.
 
-use domain::{id::ClusterId, object::ObjectKey, snapshot::Snapshot};
+use std::sync::Arc;
+
+use domain::{
+    change::Record,
+    id::ClusterId,
+    object::{Object, ObjectKey},
+    snapshot::Snapshot,
+};
 use serde_json::Value;
 
 use super::{
     ObjectError, Place,
-    write::{Run, ended, is_terminating, put, remove},
+    write::{Run, ended, is_terminating, remove},
 };
 use crate::App;
 
@@ -42,39 +49,51 @@ impl App {
     /// Removes the contents of a namespace that ends, then the namespace. What finalizers keep stays, and the
     /// namespace with it, until a later write takes them away.
     pub(super) async fn empty_namespace(&self, cluster: ClusterId, name: &str) -> Result<(), ObjectError> {
+        // What was looked at already is not looked at again with each step.
+        let beginning = ObjectKey::new(cluster, "", "", "", "");
+        let mut from = beginning.clone();
         loop {
-            let more = self
+            let start = from.clone();
+            let step = self
                 .write(Run::Real, |tx| {
                     let key = ObjectKey::new(cluster, "", "namespaces", "", name);
-                    let Some(namespace) = tx.snapshot().object(&key).cloned() else { return Ok(false) };
+                    let base = tx.base();
+                    let Some(namespace) = base.object(&key) else { return Ok(Step::Done) };
                     if !is_terminating(&namespace.value) {
-                        return Ok(false);
+                        return Ok(Step::Done);
                     }
-                    let contents: Vec<_> = tx
-                        .snapshot()
+                    let contents = base.cluster_objects_from(cluster, start.clone());
+                    for object in contents.filter(|object| &*object.key.namespace == name) {
+                        if !has_finalizers(&object.value) {
+                            if tx.is_full() {
+                                return Ok(Step::From(object.key.clone()));
+                            }
+                            remove(tx, &object.key)?;
+                        } else if !is_terminating(&object.value) {
+                            let value = Arc::new(ended(tx, &object.value));
+                            let record = Object { key: object.key.clone(), revision: 0, value };
+                            if !tx.put_if_room(&Record::Object(record)).map_err(ObjectError::App)? {
+                                return Ok(Step::From(object.key.clone()));
+                            }
+                        }
+                    }
+                    // It goes in a step that has looked at everything.
+                    if start != beginning {
+                        return Ok(Step::From(beginning.clone()));
+                    }
+                    let kept = base
                         .cluster_objects(cluster)
-                        .filter(|object| &*object.key.namespace == name)
-                        .cloned()
-                        .collect();
-                    let (kept, free): (Vec<_>, Vec<_>) =
-                        contents.into_iter().partition(|object| has_finalizers(&object.value));
-                    let more = free.len() > BATCH;
-                    for object in free.iter().take(BATCH) {
-                        remove(tx, &object.key)?;
-                    }
-                    for object in kept.iter().filter(|object| !is_terminating(&object.value)) {
-                        let value = ended(tx, &object.value);
-                        put(tx, &object.key, value)?;
-                    }
-                    if kept.is_empty() && !more && !has_finalizers(&namespace.value) {
+                        .any(|object| &*object.key.namespace == name && has_finalizers(&object.value));
+                    if !kept && !has_finalizers(&namespace.value) {
                         remove(tx, &key)?;
                     }
-                    Ok::<_, ObjectError>(more)
+                    Ok::<_, ObjectError>(Step::Done)
                 })
                 .await?
                 .value;
-            if !more {
-                return Ok(());
+            match step {
+                Step::Done => return Ok(()),
+                Step::From(key) => from = key,
             }
         }
     }
@@ -98,10 +117,14 @@ impl App {
     }
 }
 
-fn has_finalizers(value: &Value) -> bool {
+/// How far the contents of a namespace are gone.
+enum Step {
+    Done,
+    From(ObjectKey),
+}
+
+pub(super) fn has_finalizers(value: &Value) -> bool {
     value.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|list| !list.is_empty())
 }
 
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
-/// Objects that one transaction removes.
-const BATCH: usize = 1_000;

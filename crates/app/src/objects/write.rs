@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use domain::{
     change::{Record, RecordKey},
-    object::{Object, ObjectKey},
+    object::{Object, ObjectKey, RBAC_GROUP},
+    unfinished::Work,
 };
 use serde_json::{Value, json};
 
 use super::{
     Asked, KubeCaller, Listed, ObjectError, Place, Resource, grants, namespaces, service_accounts, text,
 };
-use crate::{App, Committed, Error, Tx};
+use crate::{App, Committed, Error, Tx, unfinished};
 
 /// What a delete insists on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,21 +151,31 @@ impl App {
                         .snapshot()
                         .objects(caller.cluster, group, plural, place.namespace)
                         .filter(|object| selects(object) && !is_terminating(&object.value))
-                        .take(BATCH)
+                        .take(if run == Run::Dry { usize::MAX } else { BATCH })
                         .cloned()
                         .collect();
-                    for object in &found {
+                    let mut begun = Vec::new();
+                    for object in found {
+                        if run == Run::Real && !has_room(tx, &object) {
+                            break;
+                        }
                         let place = Place {
                             namespace: &object.key.namespace,
                             name: &object.key.name,
                             ..place.clone()
                         };
-                        delete_in(tx, &place, object)?;
+                        delete_in(tx, &place, &object)?;
+                        begun.push(object);
                     }
-                    Ok(found)
+                    if group == RBAC_GROUP && plural == "clusterroles" && !begun.is_empty() {
+                        // What selects several of them is worked out when all are gone.
+                        unfinished::record(tx, Work::AggregateRoles(caller.cluster))
+                            .map_err(ObjectError::App)?;
+                    }
+                    Ok(begun)
                 })
                 .await?;
-            let last = more.len() < BATCH || run == Run::Dry;
+            let last = more.is_empty() || run == Run::Dry;
             deleted.extend(more);
             if last {
                 return Ok(Listed { objects: deleted, revision });
@@ -348,5 +359,15 @@ fn is_finished(place: &Place<'_>, value: &Value) -> bool {
     !holds("/metadata/finalizers") && !waits
 }
 
-/// Objects that one transaction deletes.
-const BATCH: usize = 1_000;
+/// Whether the end of an object, or the object with the mark that it ends, fits into the transaction.
+fn has_room(tx: &Tx, object: &Object) -> bool {
+    let stays =
+        namespaces::has_finalizers(&object.value) || object.value.pointer("/spec/finalizers").is_some();
+    match stays {
+        true => tx.has_room_for(object.value.to_string().len()),
+        false => !tx.is_full(),
+    }
+}
+
+/// Objects that are looked at for one transaction, which may end before.
+const BATCH: usize = 100;

@@ -9,6 +9,7 @@ mod az;
 mod azure;
 mod commands;
 mod commands_by_way;
+mod deletion;
 mod directory;
 mod haste;
 mod journey;

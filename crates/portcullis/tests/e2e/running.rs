@@ -43,31 +43,19 @@ impl Journey {
     /// With further flags of `serve`.
     pub(crate) fn begin_with(flags: &[&str]) -> Self {
         let place = tempfile::tempdir().unwrap();
-        let mut server = Command::new(PROGRAM)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(place.path().join("data"))
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(server.stdout.take().unwrap());
-        let mut said = |before: &str| {
-            let mut line = String::new();
-            out.read_line(&mut line).unwrap();
-            let address = line.trim().rsplit(' ').next().unwrap().to_owned();
-            assert!(address.starts_with(before), "the server said {line:?}");
-            address
-        };
-        let url = said("https://localhost:");
-        said("https://localhost:");
-        let metrics = said("http://127.0.0.1:");
-        // Its further lines are read, so that it never waits for a reader.
-        std::thread::spawn(move || out.lines().for_each(drop));
+        let (server, url, metrics) = serve(place.path(), "127.0.0.1:0", flags);
         let journey = Self { server, place, url, metrics };
         let file = journey.path("data/first-admin.json");
         journey.portcullis("admin", &["login", "--from", file.to_str().unwrap()], None).ok();
         journey
+    }
+
+    /// Starts the server that was stopped again, on the same files and at the same address.
+    pub(crate) fn start_again(&mut self) {
+        let listen = format!("127.0.0.1:{}", self.url.rsplit(':').next().unwrap());
+        let (server, url, metrics) = serve(self.place.path(), &listen, &[]);
+        assert_eq!(url, self.url);
+        (self.server, self.metrics) = (server, metrics);
     }
 
     /// Ends the server; its files stay.
@@ -204,6 +192,32 @@ impl Journey {
         self.portcullis(who, &arguments, None).ok();
         kubeconfig
     }
+}
+
+/// A server that serves, its address and that of its metrics.
+fn serve(place: &Path, listen: &str, flags: &[&str]) -> (Child, String, String) {
+    let mut server = Command::new(PROGRAM)
+        .args(["serve", "--listen", listen, "--data-dir"])
+        .arg(place.join("data"))
+        .args(flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(server.stdout.take().unwrap());
+    let mut said = |before: &str| {
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+        assert!(address.starts_with(before), "the server said {line:?}");
+        address
+    };
+    let url = said("https://localhost:");
+    said("https://localhost:");
+    let metrics = said("http://127.0.0.1:");
+    // Its further lines are read, so that it never waits for a reader.
+    std::thread::spawn(move || out.lines().for_each(drop));
+    (server, url, metrics)
 }
 
 impl Drop for Journey {

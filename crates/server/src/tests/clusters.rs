@@ -346,8 +346,9 @@ async fn a_locked_node_resource_group_is_for_the_cluster_alone() {
     let tag = json!({"location": "local", "tags": {"a": "b"}});
     admin.refused(Method::PUT, &nodes, Some(tag.clone()), "AuthorizationFailed").await;
     admin.get(&nodes).await;
+    // Without it the right is there, and the group is the cluster's all the same.
     admin.put(&admin.cluster(), locked("Unrestricted")).await;
-    admin.put(&nodes, tag).await;
+    admin.refused(Method::PUT, &nodes, Some(tag), "ResourceGroupManagedByMismatch").await;
 }
 
 #[tokio::test]

@@ -29,24 +29,18 @@ async fn long_lists_come_in_pages_that_lose_and_repeat_nothing() {
     let arm = Arm::start().await;
     let subscription: SubscriptionId = arm.site.running.installation.subscription;
     let name = |number: usize| format!("g{number:04}");
-    arm.site
-        .running
-        .app
-        .transact(|tx| {
-            for number in 0..2100 {
-                tx.put(&Record::ResourceGroup(ResourceGroup {
-                    subscription,
-                    name: ResourceName::parse(&name(number)).unwrap(),
-                    location: "local".into(),
-                    tags: [("kind".to_owned(), if number < 1500 { "a b&c" } else { "d" }.to_owned())].into(),
-                    managed_by: None,
-                    created: tx.now(),
-                }))?;
-            }
-            Ok(())
+    let created = arm.site.running.app.now();
+    let group = |number: usize| {
+        Record::ResourceGroup(ResourceGroup {
+            subscription,
+            name: ResourceName::parse(&name(number)).unwrap(),
+            location: "local".into(),
+            tags: [("kind".to_owned(), if number < 1500 { "a b&c" } else { "d" }.to_owned())].into(),
+            managed_by: None,
+            created,
         })
-        .await
-        .unwrap();
+    };
+    arm.site.fill((0..2100).map(group)).await;
     let path = format!("{}/resourceGroups", arm.subscription);
     let (found, pages) = all(&arm, &path).await;
     assert_eq!((found, pages), ((0..2100).map(name).collect(), 3));
@@ -114,17 +108,13 @@ async fn a_thousand_and_one_assignments_are_two_pages() {
     let root = app.list_assignments(&arm.site.admin, &Scope::root(), Listed::AtScope).unwrap();
     let one = root.first().unwrap();
     let scope = Scope::parse(&arm.subscription).unwrap();
-    app.transact(|tx| {
-        for number in 0..1000_u128 {
-            let mut record = (**one).clone();
-            record.id = domain::id::AssignmentId::new(uuid::Uuid::from_u128(number));
-            record.scope = scope.clone();
-            tx.put(&Record::Assignment(record))?;
-        }
-        Ok(())
-    })
-    .await
-    .unwrap();
+    let record = |number: u128| {
+        let mut record = (**one).clone();
+        record.id = domain::id::AssignmentId::new(uuid::Uuid::from_u128(number));
+        record.scope = scope.clone();
+        Record::Assignment(record)
+    };
+    arm.site.fill((0..1000).map(record)).await;
     let path =
         format!("{}/providers/Microsoft.Authorization/roleAssignments?$filter=atScope()", arm.subscription);
     let (found, pages) = all(&arm, &path).await;

@@ -129,27 +129,40 @@ impl Site {
         self.make_groups(&[id], member).await;
     }
 
+    /// Puts records by themselves, as many at a time as a transaction takes.
+    pub(super) async fn fill(&self, records: impl IntoIterator<Item = Record>) {
+        let records: Vec<Record> = records.into_iter().collect();
+        for some in records.chunks(app::MOST_WRITES) {
+            self.running.app.transact(|tx| some.iter().try_for_each(|record| tx.put(record))).await.unwrap();
+        }
+    }
+
     pub(super) async fn make_groups(&self, groups: &[ObjectId], member: ObjectId) {
         let app = &self.running.app;
-        app.transact(|tx| {
-            let mut inner = member;
-            for group in groups {
-                tx.put(&Record::Group(Group {
-                    id: *group,
-                    tenant: self.admin.tenant,
-                    display_name: DisplayName::parse("crew").unwrap(),
-                    mail_nickname: "crew".into(),
-                    description: None,
-                    owners: [].into(),
-                    created: tx.now(),
-                }))?;
-                tx.put(&Record::Membership(Membership { group: *group, member: inner }))?;
-                inner = *group;
-            }
-            Ok(())
-        })
-        .await
-        .unwrap();
+        let mut inner = member;
+        // Each group is two writes.
+        for some in groups.chunks(app::MOST_WRITES / 2) {
+            let first = inner;
+            app.transact(|tx| {
+                inner = first;
+                for group in some {
+                    tx.put(&Record::Group(Group {
+                        id: *group,
+                        tenant: self.admin.tenant,
+                        display_name: DisplayName::parse("crew").unwrap(),
+                        mail_nickname: "crew".into(),
+                        description: None,
+                        owners: [].into(),
+                        created: tx.now(),
+                    }))?;
+                    tx.put(&Record::Membership(Membership { group: *group, member: inner }))?;
+                    inner = *group;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+        }
     }
 
     /// A cluster that the administrator administers, as its address.

@@ -1,3 +1,5 @@
+//! What is remembered of tokens that were verified, by their whole text.
+
 use super::*;
 
 fn verified(kid: &str) -> Arc<Verified> {

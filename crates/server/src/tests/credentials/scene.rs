@@ -200,7 +200,7 @@ const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";
 const CLUSTER_ADMIN: &str = "b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b";
 const AKS: &str = "api-version=2026-06-01";
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
-const ACCOUNTS: &str = "/api/v1/namespaces/work/serviceaccounts";
+const ACCOUNTS: &str = "/api/v1/namespaces/team/serviceaccounts";
 const EXCHANGE: &str = "api://AzureADTokenExchange";
 
 impl Scene {
@@ -369,26 +369,26 @@ impl Scene {
             assert!(status.is_success(), "{path}: {answer}");
             answer
         };
-        make("/api/v1/namespaces", json!({"metadata": {"name": "work"}})).await;
+        make("/api/v1/namespaces", json!({"metadata": {"name": "team"}})).await;
         make(ACCOUNTS, json!({"metadata": {"name": "robot"}})).await;
         let rbac = "rbac.authorization.k8s.io";
         let binding = json!({"metadata": {"name": "robot"},
             "roleRef": {"kind": "ClusterRole", "name": "cluster-admin", "apiGroup": rbac},
-            "subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": "work"}]});
+            "subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": "team"}]});
         make(&format!("/apis/{rbac}/v1/clusterrolebindings"), binding).await;
         let request = format!("{ACCOUNTS}/robot/token");
         let bound = make(&request, json!({"spec": {}})).await;
         let exchange = make(&request, json!({"spec": {"audiences": [EXCHANGE]}})).await;
         let secret = json!({"metadata": {"name": "robot", "annotations":
             {"kubernetes.io/service-account.name": "robot"}}, "type": "kubernetes.io/service-account-token"});
-        let secret = make("/api/v1/namespaces/work/secrets", secret).await;
+        let secret = make("/api/v1/namespaces/team/secrets", secret).await;
         self.held.account_token = text(&bound, "/status/token");
         self.held.for_exchange = text(&exchange, "/status/token");
         self.held.account_secret = decoded(&text(&secret, "/data/token"));
         let path = format!("/v1.0/applications/{}/federatedIdentityCredentials", self.application.object);
         let issuer = format!("{}{}", self.site.running.url, self.embedded);
         let credential = json!({"name": "robot", "issuer": issuer,
-            "subject": "system:serviceaccount:work:robot", "audiences": [EXCHANGE]});
+            "subject": "system:serviceaccount:team:robot", "audiences": [EXCHANGE]});
         self.site.post(&path, &credential).await;
     }
 
@@ -572,7 +572,7 @@ impl Scene {
             }
             End::DeleteAccount => vec![(Method::DELETE, format!("{}{ACCOUNTS}/robot", self.embedded), none)],
             End::DeleteNamespace => {
-                vec![(Method::DELETE, format!("{}/api/v1/namespaces/work", self.embedded), none)]
+                vec![(Method::DELETE, format!("{}/api/v1/namespaces/team", self.embedded), none)]
             }
             End::RevokeKeys => {
                 let path = format!("/v1.0/organization/{}/revokeSigningKeys", self.site.admin.tenant);

@@ -1,0 +1,163 @@
+//! What takes more than one transaction: deleting things with contents, making a cluster with its first objects.
+//!
+//! ```text
+//!   a use case ─► begin: its first step, and Work on record if that was not all
+//!                   │
+//!                   ├─► the request goes on for a while
+//!                   └─► keep_finishing, in each server, until the work is done: also after a restart
+//! ```
+//!
+//! Each step decides on the newest state and may be done twice, so that several servers may go on with one work.
+//! From the first step on what is being deleted is out of use, which the snapshot sees to.
+
+use std::time::Duration;
+
+use domain::{
+    change::{Record, RecordKey},
+    snapshot::Snapshot,
+    unfinished::{Unfinished, Work},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    App, Error, Tx, clusters, identities, management_groups, objects, resources, subscriptions, users,
+};
+
+/// One work, for whoever waits for its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    key: String,
+    since: Timestamp,
+}
+
+/// Does the first step of a work, and leaves the rest on record. `None`: that was all.
+pub(crate) fn begin(tx: &mut Tx, work: Work) -> Result<Option<Awaited>, Error> {
+    let key = work.key();
+    if let Some(known) = find(tx.snapshot(), &work) {
+        return Ok(Some(known));
+    }
+    let known = tx.snapshot().unfinished_work(&key).cloned();
+    if step(tx, &work)? {
+        if known.is_some() {
+            tx.delete(&RecordKey::Unfinished(key));
+        }
+        return Ok(None);
+    }
+    record(tx, work).map(Some)
+}
+
+/// The work, if it is going on.
+pub(crate) fn find(snapshot: &Snapshot, work: &Work) -> Option<Awaited> {
+    let key = work.key();
+    let found = snapshot.unfinished_work(&key).filter(|found| found.work == *work);
+    found.map(|found| Awaited { key: key.clone(), since: found.since })
+}
+
+/// Says that there is work left.
+pub(crate) fn record(tx: &mut Tx, work: Work) -> Result<Awaited, Error> {
+    let (key, since) = (work.key(), tx.now());
+    tx.put(&Record::Unfinished(Unfinished { work, since }))?;
+    Ok(Awaited { key, since })
+}
+
+/// Writes what fits into the transaction. Whether that is the end of the work.
+fn step(tx: &mut Tx, work: &Work) -> Result<bool, Error> {
+    match work {
+        Work::MakeCluster(id) => match tx.snapshot().cluster_on_record(*id).cloned() {
+            Some(cluster) => objects::write_bootstrap(tx, &cluster),
+            None => Ok(true),
+        },
+        Work::DeleteCluster(id) => match tx.snapshot().cluster_on_record(*id).cloned() {
+            Some(cluster) => clusters::delete(tx, &cluster),
+            None => Ok(true),
+        },
+        Work::DeleteResourceGroup { subscription, name } => {
+            subscriptions::delete_group(tx, *subscription, name)
+        }
+        Work::DeleteResource(id) => resources::delete_below(tx, id),
+        Work::DeleteManagementGroup(name) => Ok(management_groups::delete(tx, name)),
+        Work::ForgetMemberships(id) => Ok(users::forget_memberships(tx, *id)),
+        Work::ForgetIdentity(id) => Ok(identities::forget(tx, *id)),
+        Work::AggregateRoles(id) => objects::keep_all_aggregated(tx, *id),
+    }
+}
+
+impl App {
+    /// Whether a work is still going on.
+    pub fn is_under_way(&self, awaited: &Awaited) -> bool {
+        let snapshot = self.snapshot();
+        snapshot.unfinished_work(&awaited.key).is_some_and(|found| found.since == awaited.since)
+    }
+
+    /// Goes on with a work for a while; gives it back if there is more.
+    pub(crate) async fn go_on(&self, awaited: Option<Awaited>) -> Result<Option<Awaited>, Error> {
+        let Some(awaited) = awaited else { return Ok(None) };
+        for _ in 0..STEPS_OF_A_REQUEST {
+            if !self.is_under_way(&awaited) {
+                return Ok(None);
+            }
+            self.take_step(&awaited.key).await?;
+        }
+        Ok(Some(awaited).filter(|awaited| self.is_under_way(awaited)))
+    }
+
+    /// Goes on with a work until its end.
+    pub(crate) async fn finish(&self, awaited: Option<Awaited>) -> Result<(), Error> {
+        let Some(awaited) = awaited else { return Ok(()) };
+        while self.is_under_way(&awaited) {
+            self.take_step(&awaited.key).await?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with all that is unfinished, whoever began it, until it is done.
+    pub async fn finish_all(&self) -> Result<(), Error> {
+        loop {
+            let keys: Vec<String> =
+                self.snapshot().unfinished().map(|unfinished| unfinished.work.key()).collect();
+            if keys.is_empty() {
+                return Ok(());
+            }
+            for key in keys {
+                self.take_step(&key).await?;
+            }
+        }
+    }
+
+    /// Runs until `stop` is ready, and finishes whatever is begun meanwhile, or was before.
+    pub async fn keep_finishing(&self, stop: impl Future<Output = ()>) {
+        let mut revisions = self.revisions();
+        let work = async {
+            loop {
+                if let Err(error) = self.finish_all().await {
+                    tracing::warn!(%error, "what is being made or deleted is not done yet: it is tried again");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                if revisions.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = stop => {}
+            () = work => {}
+        }
+    }
+
+    async fn take_step(&self, key: &str) -> Result<(), Error> {
+        self.transact(|tx| {
+            let Some(found) = tx.snapshot().unfinished_work(key).cloned() else { return Ok(()) };
+            if step(tx, &found.work)? {
+                tx.delete(&RecordKey::Unfinished(key.to_owned()));
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// How far a request goes on before it answers that the work is under way.
+const STEPS_OF_A_REQUEST: usize = 16;
+const PAUSE: Duration = Duration::from_secs(1);
