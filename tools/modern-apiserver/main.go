@@ -36,9 +36,10 @@ import (
 	tokenwebhook "k8s.io/apiserver/plugin/pkg/authenticator/token/webhook"
 	accesswebhook "k8s.io/apiserver/plugin/pkg/authorizer/webhook"
 	"k8s.io/apiserver/plugin/pkg/authorizer/webhook/metrics"
+	"k8s.io/client-go/transport"
 )
 
-// The names are kube-apiserver's.
+// The names are kube-apiserver's, but for --listen and --certificate-reload, of which it has constants.
 var (
 	address       = flag.String("listen", "127.0.0.1:0", "address and port")
 	certificate   = flag.String("tls-cert-file", "", "certificate of this server (PEM)")
@@ -46,6 +47,7 @@ var (
 	tokens        = flag.String("authentication-token-webhook-config-file", "", "kubeconfig of the webhook for tokens")
 	tokensVersion = flag.String("authentication-token-webhook-version", "v1beta1", "of its reviews")
 	tokensKept    = flag.Duration("authentication-token-webhook-cache-ttl", 2*time.Minute, "how long its answers are kept")
+	reload        = flag.Duration("certificate-reload", 5*time.Minute, "how often the files of client certificates are looked at")
 	access        = flag.String("authorization-config", "", "authorization configuration")
 )
 
@@ -54,6 +56,7 @@ var retries = wait.Backoff{Duration: 500 * time.Millisecond, Factor: 1.5, Jitter
 
 func main() {
 	flag.Parse()
+	transport.CertCallbackRefreshDuration = *reload
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "modern-apiserver:", err)
 		os.Exit(1)

@@ -67,8 +67,6 @@ pub enum Shown<'a> {
 pub struct AskingCluster {
     pub id: ClusterId,
     pub tenant: TenantId,
-    /// A newer certificate than the one shown counts.
-    pub is_superseded: bool,
 }
 
 /// Who a token stands for.
@@ -128,19 +126,15 @@ impl App {
         let now = self.now();
         let certificates = &cluster.webhook_certificates;
         let opens = self.inner.known.with_certificate(cluster.id, der, |shown| {
-            let record = certificates.find(&shown.thumbprint)?;
-            if !record.counts(now) || !shown.is_in_time(now) {
-                return None;
-            }
-            if record.seen.is_none() {
+            let record = certificates.find(&shown.thumbprint);
+            let counts = record.filter(|record| record.counts(now) && shown.is_in_time(now));
+            if counts.is_some_and(|record| record.seen.is_none()) {
                 self.inner.known.note_first_use(shown);
             }
-            Some(certificates.is_superseded(&shown.thumbprint, now))
+            counts.is_some()
         });
         match opens {
-            Ok(Some(is_superseded)) => {
-                Ok(AskingCluster { id: cluster.id, tenant: cluster.tenant, is_superseded })
-            }
+            Ok(true) => Ok(AskingCluster { id: cluster.id, tenant: cluster.tenant }),
             _ if is_its_own() => Err(WebhookRefused::EndedCertificate),
             _ => Err(WebhookRefused::WrongCertificate),
         }

@@ -68,12 +68,6 @@ impl WebhookCertificates {
         self.0.iter().find(|each| each.thumbprint == thumbprint)
     }
 
-    /// Whether a newer one counts as well.
-    pub fn is_superseded(&self, thumbprint: &str, now: Timestamp) -> bool {
-        let newest = self.0.iter().rev().find(|each| each.counts(now));
-        newest.is_some_and(|newest| newest.thumbprint != thumbprint)
-    }
-
     /// Takes a further one; those that counted go on. Of those that have ended, the last ones stay to be looked at.
     pub fn add(&mut self, certificate: WebhookCertificate, now: Timestamp) -> Result<(), TooManyError> {
         if self.0.iter().filter(|each| each.counts(now)).count() >= MOST_COUNTING {

@@ -56,8 +56,8 @@ impl Webhook {
         Some(Self { cluster: Some(cluster), review })
     }
 
-    /// `peer` is whoever holds the other end of the connection. One whose certificate a newer one takes the place of,
-    /// or counts no longer, is led to make a new connection, with the certificate that it has then.
+    /// `peer` is whoever holds the other end of the connection. One that is refused is led to make a new connection, with
+    /// the certificate that it has by then.
     pub async fn answer<B>(self, app: &App, peer: &Peer, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -66,8 +66,7 @@ impl Webhook {
             Ok(cluster) => cluster,
             Err(refused) => return renewed(refuse(refused).into_response()),
         };
-        let response = self.review(app, cluster, body).await.unwrap_or_else(IntoResponse::into_response);
-        if cluster.is_superseded { renewed(response) } else { response }
+        self.review(app, cluster, body).await.unwrap_or_else(IntoResponse::into_response)
     }
 
     async fn review<B>(self, app: &App, cluster: AskingCluster, body: B) -> Result<Response, Status>

@@ -133,8 +133,12 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
                     members.insert("secret".into(), text(&secret, "secretText").into());
                     columns.push(("SECRET", "/secret"));
                 }
+                if let Err(error) = output.secret(&columns, &app) {
+                    return Err(credential::forget(&client, &text(&app, "id"), &secret, error).await);
+                }
+            } else {
+                output.one(&columns, &app);
             }
-            output.one(&columns, &app);
         }
         AppCommand::List(output) => output.list(&COLUMNS, &client.list("/v1.0/applications").await?),
         AppCommand::Show { app, output } => output.one(&COLUMNS, &find(&client, &app).await?),

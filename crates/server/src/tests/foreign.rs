@@ -104,7 +104,7 @@ async fn of_more_than_200_groups_the_graph_is_asked_and_of_200_it_is_not() {
     // The webhook of an attached cluster answers the same.
     let app = &two.here.running.app;
     let cluster = app.snapshot().clusters().next().unwrap().clone();
-    let asking = AskingCluster { id: cluster.id, tenant: cluster.tenant, is_superseded: false };
+    let asking = AskingCluster { id: cluster.id, tenant: cluster.tenant };
     let audiences = [two.client.clone(), "api".into()];
     let reviewed = app.review_token(asking, &fresh, &audiences).await.unwrap();
     assert_eq!((reviewed.user.name.as_str(), reviewed.user.groups.len()), (many, 201));

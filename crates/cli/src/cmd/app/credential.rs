@@ -58,10 +58,7 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> anyhow::
             let secret = client.post(&format!("/v1.0/applications/{id}/addPassword"), &body).await?;
             let columns = [("KEY", "/keyId"), ("EXPIRES", "/endDateTime"), ("SECRET", "/secretText")];
             if let Err(error) = output.secret(&columns, &secret) {
-                // A secret that nobody has seen opens nothing but doors to strangers.
-                let body = json!({"keyId": text(&secret, "keyId")});
-                client.post(&format!("/v1.0/applications/{id}/removePassword"), &body).await?;
-                return Err(error).context("the secret could not be printed, and was deleted again");
+                return Err(forget(client, &id, &secret, error).await);
             }
         }
         CredentialCommand::Add { app, display_name, certificate: Some(file), .. } => {
@@ -95,4 +92,22 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> anyhow::
         }
     }
     Ok(())
+}
+
+/// A secret that nobody has seen opens nothing but doors to strangers: it is deleted again. Gives what to say.
+pub(super) async fn forget(
+    client: &Client,
+    id: &str,
+    secret: &Value,
+    unseen: std::io::Error,
+) -> anyhow::Error {
+    let body = json!({"keyId": text(secret, "keyId")});
+    let deleted = client.post(&format!("/v1.0/applications/{id}/removePassword"), &body).await;
+    let unseen = anyhow::Error::from(unseen);
+    match deleted {
+        Ok(_) => unseen.context("the secret could not be printed, and was deleted again"),
+        Err(error) => {
+            unseen.context(format!("the secret could not be printed, nor deleted again ({error:#})"))
+        }
+    }
 }
