@@ -12,6 +12,8 @@
     reason = "a benchmark that cannot measure ends by a panic"
 )]
 
+#[path = "program/lists.rs"]
+mod lists;
 #[path = "program/load.rs"]
 mod load;
 #[path = "program/peer.rs"]

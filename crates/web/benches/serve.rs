@@ -6,7 +6,10 @@ use std::{convert::Infallible, fs, net::SocketAddr, sync::Arc, thread, time::Dur
 
 use axum::{Router, routing::post};
 use bytes::Bytes;
-use http::{Request, Response, header::CONTENT_TYPE};
+use http::{
+    Request, Response,
+    header::{CONTENT_TYPE, HOST},
+};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -190,8 +193,12 @@ async fn run(connections: Vec<Connection>, count: usize) -> Vec<Connection> {
 }
 
 async fn ask(connection: &mut Connection) {
-    let request =
+    let mut request =
         Request::post("https://localhost/webhooks/c/authorize").header(CONTENT_TYPE, "application/json");
+    if matches!(connection, Connection::One(_)) {
+        // HTTP/2 has it in the address.
+        request = request.header(HOST, "localhost");
+    }
     let request = request.body(Full::from(REVIEW)).expect("a valid request");
     let response = match connection {
         Connection::One(sender) => {

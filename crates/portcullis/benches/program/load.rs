@@ -10,7 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Version, header::CONTENT_TYPE};
+use http::{
+    Request, Version,
+    header::{CONTENT_TYPE, HOST},
+};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -113,7 +116,11 @@ impl Client {
 
 impl Connection {
     async fn ask(&mut self, path: &str, body: Bytes) -> Bytes {
-        let request = Request::post(format!("https://localhost{path}"));
+        let mut request = Request::post(format!("https://localhost{path}"));
+        if matches!(self, Self::One(_)) {
+            // HTTP/2 has it in the address.
+            request = request.header(HOST, "localhost");
+        }
         let request = request.header(CONTENT_TYPE, "application/json").body(Full::from(body));
         let request = request.expect("a valid request");
         let response = match self {

@@ -8,7 +8,7 @@ use http::Version;
 use serde_json::{Value, json};
 
 use crate::{
-    Cpu, Table,
+    Cpu, Table, lists,
     load::{Client, Identity},
     median,
     peer::{self, Peer},
@@ -32,6 +32,8 @@ pub(crate) fn measure(table: &mut Table) {
         world.compare(table, &peers, version, TOKEN, &token);
         world.fresh_tokens(table, &peers[0].1, version);
     }
+    let mut client = world.client(world.address, Version::HTTP_11, ACCESS, 1);
+    lists::measure(table, &world.journey, &mut client, &world.access[0]);
     world.revoked_is_refused();
     processors.go_anywhere();
 }
