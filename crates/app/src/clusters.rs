@@ -308,7 +308,7 @@ impl App {
             let cluster = found.ok_or_else(|| Error::not_found("managed cluster", &name.name))?;
             precondition.check(Some(&*cluster))?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
-            check_removable(tx.snapshot(), &cluster)?;
+            check_removable(tx, &cluster)?;
             unfinished::begin(tx, Work::DeleteCluster(cluster.id))
         });
         self.go_on(deleting.await?).await
@@ -401,12 +401,11 @@ fn check_admin_groups(snapshot: &Snapshot, groups: &[ObjectId]) -> Result<(), Er
     }
 }
 
-/// Refuses where a lock keeps what goes with the cluster.
-pub(crate) fn check_removable(snapshot: &Snapshot, cluster: &Cluster) -> Result<(), Error> {
-    match &cluster.node_resource_group {
-        Some(_) => locks::check(snapshot, &identities::node_group(cluster)?, locks::Operation::Delete),
-        None => Ok(()),
-    }
+/// Refuses where something keeps what goes with the cluster.
+pub(crate) fn check_removable(tx: &Tx, cluster: &Cluster) -> Result<(), Error> {
+    let Some(name) = &cluster.node_resource_group else { return Ok(()) };
+    tx.check_deletable(&RecordKey::ResourceGroup(cluster.subscription, name.folded()))?;
+    locks::check(tx.snapshot(), &identities::node_group(cluster)?, locks::Operation::Delete)
 }
 
 /// Deletes a cluster with everything in it and about it, as far as the transaction has room. Whether that was all.

@@ -2,7 +2,7 @@
 //!
 //! Unknown accounts, wrong passwords and disabled accounts look alike from outside, in words and in time.
 //! An attempt is counted before its outcome is known, and only a few are under way at once, so many at the
-//! same time gain an attacker nothing. Strangers' failures [shut nobody out](known) who comes from where the account has
+//! same time gain an attacker nothing. Strangers' failures shut nobody out who comes from where the account has
 //! been signed in before.
 
 pub mod attempts;

@@ -197,11 +197,12 @@ impl App {
                     cluster.resource_id()
                 )));
             }
+            tx.check_deletable(&RecordKey::ResourceGroup(subscription, group.name.folded()))?;
             for resource in snapshot.resources_below(&scope) {
                 identities::refuse_in_use_outside(snapshot, &resource.id, &group)?;
             }
             for cluster in clusters_in(snapshot, subscription, name) {
-                clusters::check_removable(snapshot, cluster)?;
+                clusters::check_removable(tx, cluster)?;
             }
             unfinished::begin(tx, Work::DeleteResourceGroup { subscription, name: group.name.clone() })
         });

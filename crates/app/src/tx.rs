@@ -86,7 +86,7 @@ impl Tx {
     }
 
     /// Refuses unless Azure RBAC gives the caller the control-plane `action` at `scope`, and where what is there is
-    /// not for the caller to change ([`contents::check`]).
+    /// not for the caller to change.
     pub fn authorize(&self, caller: &Caller, action: &str, scope: &Scope) -> Result<Reason, Error> {
         let reason = authorize::control_plane(&self.snapshot, caller, action, scope, self.now)?;
         contents::check(&self.snapshot, caller, action, scope)?;
@@ -155,19 +155,24 @@ impl Tx {
         let key = tables::key(record_key);
         if self.snapshot.unreadable().next().is_some() {
             self.delete_unreadable_parts(record_key);
-            let within = self.snapshot.unreadable().find(|each| each.may_be_within(record_key));
-            let refused = self.check_readable(&key).err().or_else(|| {
-                within.map(|each| {
-                    Error::Conflict(format!(
-                        "{} cannot be read and may be in it: an operator has to repair it first",
-                        each.place
-                    ))
-                })
-            });
+            let refused = self.check_deletable(record_key).err();
             self.refused = self.refused.take().or(refused);
         }
         self.guard_object(record_key, &key);
         self.write(key, None);
+    }
+
+    /// Refuses what cannot be deleted as long as something cannot be read: see [`Tx::delete`]. Deleting in steps looks
+    /// at it before the first.
+    pub(crate) fn check_deletable(&self, record_key: &RecordKey) -> Result<(), Error> {
+        self.check_readable(&tables::key(record_key))?;
+        match self.snapshot.unreadable().find(|each| each.may_be_within(record_key)) {
+            None => Ok(()),
+            Some(each) => Err(Error::Conflict(format!(
+                "{} cannot be read and may be in it: an operator has to repair it first",
+                each.place
+            ))),
+        }
     }
 
     /// Whether the record cannot be read, so that nothing can be written in its place.
@@ -217,11 +222,13 @@ impl Tx {
                 "a transaction of {count} writes, expected at most {MOST_WRITES}"
             )));
         }
-        // A record on its own is as large as its surface lets it be.
+        // A record on its own is as large as its kind may be.
         if self.writes.len() > 1 && self.bytes > MOST_BYTES {
-            let problem =
-                format!("what is to be stored has {} bytes, expected at most {MOST_BYTES}", self.bytes);
-            return Err(Error::invalid("", problem));
+            return Err(Error::TooLarge {
+                kind: "what is written at once",
+                bytes: self.bytes,
+                most: MOST_BYTES,
+            });
         }
         let writes = self.writes.into_iter().map(|(key, value)| match value {
             Some(value) => Write::Put(key, value),

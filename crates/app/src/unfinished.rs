@@ -119,8 +119,13 @@ impl App {
             if keys.is_empty() {
                 return Ok(());
             }
+            // One that cannot go on keeps no other from it.
+            let mut failed = None;
             for key in keys {
-                self.take_step(&key).await?;
+                failed = self.take_step(&key).await.err().or(failed);
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
         }
     }
@@ -160,4 +165,4 @@ impl App {
 
 /// How far a request goes on before it answers that the work is under way.
 const STEPS_OF_A_REQUEST: usize = 16;
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_secs(5);

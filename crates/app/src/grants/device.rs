@@ -5,7 +5,7 @@
 //!      └──────► Declined
 //! ```
 //!
-//! Anybody may start one, so those that wait are [counted](waiting), by address and in all.
+//! Anybody may start one, so those that wait are counted, by address and in all.
 
 mod waiting;
 

@@ -70,7 +70,7 @@ impl World {
     fn administrator(&self) -> Caller {
         let snapshot = self.app.snapshot();
         let user = snapshot.directory().users().next().unwrap();
-        Caller::of_user(user, domain::id::Id::new(Uuid::nil()))
+        Caller::of_user(user, domain::id::AppId::new(crate::well_known::PORTAL))
     }
 
     /// Whether the first administrator, who owns everything, may still change a scope.

@@ -26,7 +26,7 @@ patch         yes   out     get     get    no   yes  yes    get      Reader  Wri
 delete        yes   out     no      no     no   yes  yes    no       Writer  Writer  yes     yes
 can-i         yes   out     no      no     no   yes  yes    no       Writer  Writer  yes     yes
 whoami        yes   out     yes     yes    yes  yes  yes    yes      yes     yes     yes     yes
-create-token  yes   out     no      yes    no   no   yes    no       Writer  Writer  yes     yes
+create-token  yes   out     no      yes    no   yes  yes    no       Writer  Writer  yes     yes
 ";
 
 struct Command {

@@ -125,7 +125,7 @@ async fn a_transaction_of_more_than_a_hundred_writes_is_refused() {
     };
     large(400_000).await.unwrap();
     let error = large(600_000).await.unwrap_err();
-    assert!(matches!(&error, app::Error::Invalid(_)), "{error}");
+    assert!(matches!(&error, app::Error::TooLarge { .. }), "{error}");
 }
 
 #[tokio::test]
