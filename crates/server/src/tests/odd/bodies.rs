@@ -43,7 +43,7 @@ impl Bodies {
     }
 
     fn value(&mut self) -> (Value, &'static str) {
-        let raw = |text: &str| json!(format!("{RAW}{text}{RAW}"));
+        let raw = |text: &str| json!(format!("{BEGIN}{text}{END}"));
         match self.below(22) {
             0 => (nested(56, |inner| json!({"a": inner})), "objects 56 deep"),
             1 => (nested(56, |inner| json!([inner])), "lists 56 deep"),
@@ -132,18 +132,16 @@ fn change(value: &mut Value, left: &mut usize, by: &mut impl FnMut(&mut Value)) 
 
 /// Puts texts that are no JSON values of this library into their places.
 fn raw(text: &str) -> String {
-    if !text.contains(RAW) {
-        return text.to_owned();
-    }
-    let begin = format!("\"{RAW}");
+    let (begin, end) = (format!("\"{BEGIN}"), format!("{END}\""));
     let mut parts = text.split(&begin);
     let mut whole = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (inner, rest) = part.split_once(&format!("{RAW}\"")).unwrap();
+        let (inner, rest) = part.split_once(&end).unwrap();
         whole.push_str(&serde_json::from_str::<String>(&format!("\"{inner}\"")).unwrap());
         whole.push_str(rest);
     }
     whole
 }
 
-const RAW: &str = "@@raw@@";
+const BEGIN: &str = "@@raw(";
+const END: &str = ")raw@@";

@@ -235,22 +235,22 @@ impl World {
         crypto::digest::sha256_hex(objects.join("\n").as_bytes())
     }
 
-    /// Reads everything that was made and deletes it, the newest first.
+    /// Reads everything that was made and deletes it, the newest first, and then what was there before.
     pub(super) async fn read_and_delete_all(&mut self) {
         let mut made = std::mem::take(&mut self.made);
         // Locks and deny assignments first: they stand against the rest.
         made.sort_by_key(|(path, _)| path.contains("/locks/") || path.contains("/denyAssignments/"));
+        let mut faults = Vec::new();
         for (path, told) in made.into_iter().rev() {
-            let status = self.request("GET", &path, "application/json", Vec::new()).await;
             // A name may have been taken away by a later request, as with a namespace.
-            assert!(
-                matches!(status, 200 | 404),
-                "GET {path}: {status} {}; made by {told}",
-                self.last_answer()
-            );
-            let status = self.request("DELETE", &path, "application/json", Vec::new()).await;
-            let gone = matches!(status, 200 | 202 | 204 | 404);
-            assert!(gone, "DELETE {path}: {status} {}; made by {told}", self.last_answer());
+            if !matches!(self.bare("GET", &path).await, 200 | 404) {
+                faults.push(format!("GET {path}: {}; made by {told}", self.last_answer()));
+            }
+            // A cluster keeps a pool of its own as long as it is there.
+            let gone = matches!(self.bare("DELETE", &path).await, 200 | 202 | 204 | 404);
+            if !gone && !self.answer.contains("is the last of mode System") {
+                faults.push(format!("DELETE {path}: {}; made by {told}", self.last_answer()));
+            }
         }
         for path in ["/v1.0/users", "/v1.0/groups", "/v1.0/applications", "/v1.0/servicePrincipals"] {
             self.ok("GET", path, &json!({})).await;
@@ -264,13 +264,15 @@ impl World {
             "/subscriptions/{subscription}/resourceGroups/aside?api-version=2024-11-01",
         ] {
             let path = self.fill(template);
-            let status = self.request("DELETE", &path, "application/json", Vec::new()).await;
-            assert!(
-                matches!(status, 200 | 202 | 204 | 404),
-                "DELETE {path}: {status} {}",
-                self.last_answer()
-            );
+            if !matches!(self.bare("DELETE", &path).await, 200 | 202 | 204) {
+                faults.push(format!("DELETE {path}: {}", self.last_answer()));
+            }
         }
+        assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    }
+
+    async fn bare(&mut self, method: &str, path: &str) -> u16 {
+        self.request(method, path, "application/json", Vec::new()).await
     }
 
     async fn ok(&mut self, method: &str, path: &str, body: &Value) -> Value {
