@@ -27,13 +27,16 @@ impl App {
         if caller.kind != CallerKind::User {
             return Err(GrantError::Assertion("it stands for an application, not for a person".into()));
         }
-        Ok(Granted {
+        let granted = Granted {
             tenant: caller.tenant,
             user: caller.object_id,
             client: client.app_id(),
             stamp: caller.session,
             scope: scope.to_owned(),
             nonce: None,
-        })
+        };
+        // An application that is disabled trades nothing, whatever was given to it before.
+        self.require_live(&granted)?;
+        Ok(granted)
     }
 }

@@ -469,7 +469,15 @@ fn name(text: &str) -> ResourceName {
 fn caller(arm: &Arm, id: &str) -> Caller {
     let object_id = ObjectId::parse(id).unwrap();
     let snapshot = arm.site.running.app.snapshot();
-    let user = snapshot.directory().user(object_id);
-    let kind = if user.is_some() { CallerKind::User } else { CallerKind::ServicePrincipal };
-    Caller { object_id, kind, name: id.to_owned(), ..arm.site.admin.clone() }
+    let app_id = arm.site.admin.app_id;
+    match snapshot.directory().user(object_id) {
+        Some(user) => Caller::of_user(user, app_id),
+        None => {
+            let principal = snapshot.directory().service_principal(object_id);
+            principal.map_or_else(
+                || Caller { object_id, kind: CallerKind::ServicePrincipal, ..arm.site.admin.clone() },
+                |principal| Caller::of_service_principal(principal, app_id),
+            )
+        }
+    }
 }
