@@ -42,7 +42,7 @@ mirror=$(
 )
 [ -n "$mirror" ] || { echo "no Debian mirror among the system's sources"; exit 1; }
 
-mkdir -p "$work"/{debs,root,lists/partial,sources.d,own/src/modern-apiserver}
+mkdir -p "$work"/{debs,system,lists/partial,sources.d,own/src/modern-apiserver}
 printf 'Types: deb\nURIs: %s\nSuites: sid\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
   "$mirror" >"$work/sources.d/development.sources"
 : >"$work/status"

@@ -151,7 +151,11 @@ async fn memberships_are_told_of_every_kind_of_object() {
             all.sort_unstable();
             all
         };
-        assert_eq!(scene.ids(&format!("{place}/memberOf")).await, with(&[inner.clone()]), "{place}");
+        assert_eq!(
+            scene.ids(&format!("{place}/memberOf")).await,
+            with(std::slice::from_ref(&inner)),
+            "{place}"
+        );
         assert_eq!(scene.ids(&format!("{place}/transitiveMemberOf")).await, with(&both), "{place}");
         let asked = json!({"securityEnabledOnly": false});
         assert_eq!(scene.asked(&format!("{place}/getMemberGroups"), asked.clone()).await, both);
