@@ -41,6 +41,7 @@ pub use error::{Denied, ObjectError};
 pub(crate) use grants::keep_all_aggregated;
 pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token, Unauthenticated};
 pub use listing::Listing;
+pub(crate) use service_accounts::delete_token_secrets;
 pub use service_accounts::{BoundTo, IssuedServiceAccountToken, TokenAsked};
 pub use watch::{Event, EventKind, ObjectWatch};
 pub(crate) use watch_room::WatchRoom;

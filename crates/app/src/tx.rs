@@ -139,6 +139,11 @@ impl Tx {
         Ok(true)
     }
 
+    /// Refuses a record that could not be stored.
+    pub(crate) fn check(&self, record: &Record) -> Result<(), Error> {
+        self.encode(record, &tables::key(&record.key())).map(drop)
+    }
+
     /// Whether what may be many shall go on in another transaction.
     pub fn is_full(&self) -> bool {
         self.writes.len() >= STEP_WRITES || self.bytes >= STEP_BYTES
@@ -222,8 +227,10 @@ impl Tx {
                 "a transaction of {count} writes, expected at most {MOST_WRITES}"
             )));
         }
-        // A record on its own is as large as its kind may be.
-        if self.writes.len() > 1 && self.bytes > MOST_BYTES {
+        // One record is as large as its kind may be, with little beside it: the end of a work, names, deletions.
+        let sizes = self.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Bytes::len));
+        let largest = sizes.max().unwrap_or_default();
+        if self.bytes > MOST_BYTES && self.bytes - largest > BESIDE_BYTES {
             return Err(Error::TooLarge {
                 kind: "what is written at once",
                 bytes: self.bytes,
@@ -297,6 +304,8 @@ impl Tx {
 /// The most that any transaction writes, and the most bytes of one with several writes. Every store takes both.
 pub const MOST_WRITES: usize = 100;
 pub const MOST_BYTES: usize = 1024 * 1024;
+/// The most bytes beside one large record.
+const BESIDE_BYTES: usize = 8 * 1024;
 /// Where a step ends: what it must write beside what may be many finds room behind it.
 const STEP_WRITES: usize = 80;
 const STEP_BYTES: usize = 256 * 1024;

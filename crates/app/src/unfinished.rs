@@ -10,7 +10,7 @@
 //! Each step decides on the newest state and may be done twice, so that several servers may go on with one work.
 //! From the first step on what is being deleted is out of use, which the snapshot sees to.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use domain::{
     change::{Record, RecordKey},
@@ -19,6 +19,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::{
     App, Error, Tx, clusters, identities, management_groups, objects, resources, subscriptions, users,
@@ -80,6 +81,7 @@ fn step(tx: &mut Tx, work: &Work) -> Result<bool, Error> {
         Work::ForgetMemberships(id) => Ok(users::forget_memberships(tx, *id)),
         Work::ForgetIdentity(id) => Ok(identities::forget(tx, *id)),
         Work::AggregateRoles(id) => objects::keep_all_aggregated(tx, *id),
+        Work::DeleteTokenSecrets(id) => Ok(objects::delete_token_secrets(tx, *id)),
     }
 }
 
@@ -111,37 +113,39 @@ impl App {
         Ok(())
     }
 
-    /// Goes on with all that is unfinished, whoever began it, until it is done.
-    pub async fn finish_all(&self) -> Result<(), Error> {
-        loop {
-            let keys: Vec<String> =
-                self.snapshot().unfinished().map(|unfinished| unfinished.work.key()).collect();
-            if keys.is_empty() {
-                return Ok(());
-            }
-            // One that cannot go on keeps no other from it.
-            let mut failed = None;
-            for key in keys {
-                failed = self.take_step(&key).await.err().or(failed);
-            }
-            if let Some(error) = failed {
-                return Err(error);
-            }
-        }
-    }
-
-    /// Runs until `stop` is ready, and finishes whatever is begun meanwhile, or was before.
+    /// Runs until `stop` is ready, and finishes whatever is begun meanwhile, or was before. A work that cannot go on
+    /// waits a while before it is tried again, and keeps no other waiting.
     pub async fn keep_finishing(&self, stop: impl Future<Output = ()>) {
         let mut revisions = self.revisions();
         let work = async {
+            let mut postponed: HashMap<String, Instant> = HashMap::new();
             loop {
-                if let Err(error) = self.finish_all().await {
-                    tracing::warn!(%error, "what is being made or deleted is not done yet: it is tried again");
-                    tokio::time::sleep(PAUSE).await;
+                let now = Instant::now();
+                postponed.retain(|_, until| *until > now);
+                let snapshot = self.snapshot();
+                let keys: Vec<String> =
+                    snapshot.unfinished().map(|unfinished| unfinished.work.key()).collect();
+                drop(snapshot);
+                let mut done_something = false;
+                for key in keys.into_iter().filter(|key| !postponed.contains_key(key)).collect::<Vec<_>>() {
+                    done_something = true;
+                    if let Err(error) = self.take_step(&key).await {
+                        tracing::warn!(%error, work = key, "what is being made or deleted is not done yet: it is tried again");
+                        postponed.insert(key, Instant::now() + PAUSE);
+                    }
+                }
+                if done_something {
                     continue;
                 }
-                if revisions.changed().await.is_err() {
-                    return;
+                let retry = async {
+                    match postponed.values().min() {
+                        Some(first) => tokio::time::sleep_until(*first).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    changed = revisions.changed() => if changed.is_err() { return },
+                    () = retry => {}
                 }
             }
         };

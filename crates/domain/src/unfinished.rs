@@ -38,6 +38,8 @@ pub enum Work {
     ForgetIdentity(ObjectId),
     /// Aggregated roles of a cluster do not all have the rules of what they select.
     AggregateRoles(ClusterId),
+    /// Secrets of a cluster hold tokens of service accounts that are gone.
+    DeleteTokenSecrets(ClusterId),
 }
 
 /// Where a resource is on its way.
@@ -58,6 +60,7 @@ impl Work {
             Self::DeleteManagementGroup(name) => management_group_key(name.as_str()),
             Self::ForgetMemberships(id) | Self::ForgetIdentity(id) => format!("principal/{id}"),
             Self::AggregateRoles(id) => format!("aggregated-roles/{id}"),
+            Self::DeleteTokenSecrets(id) => format!("token-secrets/{id}"),
         }
     }
 }

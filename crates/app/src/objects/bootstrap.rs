@@ -129,13 +129,15 @@ fn restore_some(tx: &mut Tx, cluster: ClusterId, wanted: &[Value], earlier: &[Va
             }
         }
     }
-    if writes.is_empty() {
-        writes = grants::out_of_date(tx.snapshot(), cluster.id);
-    }
     if !writes.is_empty() {
-        for (key, value) in writes.into_iter().take(BATCH) {
-            put(tx, key, value)?;
+        for (key, value) in writes {
+            if !tx.put_if_room(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))? {
+                break;
+            }
         }
+        return Ok(true);
+    }
+    if !grants::keep_all_aggregated(tx, cluster.id)? {
         return Ok(true);
     }
     for namespace in wanted.iter().filter(|manifest| text(manifest, "/kind") == "Namespace") {
@@ -225,6 +227,3 @@ pub(crate) fn stamp(tx: &Tx, value: &mut Value) -> Result<(), Error> {
 fn put(tx: &mut Tx, key: ObjectKey, value: Value) -> Result<(), Error> {
     tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
 }
-
-/// Objects that one transaction restores.
-const BATCH: usize = 90;

@@ -124,6 +124,12 @@ pub(super) fn keep_aggregated(
     }
     let mut others = aggregated(tx.snapshot(), &policy, key.cluster);
     others.retain(|(other, _)| other != key);
+    if value.is_some() {
+        // Refused as a whole, whatever there is room for now.
+        for other in &others {
+            tx.check(&stored(other)).map_err(ObjectError::App)?;
+        }
+    }
     if !put_some(tx, others).map_err(ObjectError::App)? {
         unfinished::record(tx, Work::AggregateRoles(key.cluster)).map_err(ObjectError::App)?;
     }
@@ -137,18 +143,27 @@ pub(crate) fn keep_all_aggregated(tx: &mut Tx, cluster: ClusterId) -> Result<boo
     put_some(tx, all)
 }
 
-/// Whether all had room.
+/// Whether all had room. Of a role that would become too large the object stays as it is.
 fn put_some(tx: &mut Tx, roles: Vec<(ObjectKey, Value)>) -> Result<bool, Error> {
-    for (key, value) in roles {
-        if !tx.put_if_room(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))? {
-            return Ok(false);
+    for role in roles {
+        match tx.put_if_room(&stored(&role)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(error @ Error::TooLarge { .. }) => {
+                tracing::warn!(cluster.id = %role.0.cluster, name = %role.0.name, %error, "an aggregated role does not show all its rules");
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(true)
 }
 
+fn stored((key, value): &(ObjectKey, Value)) -> Record {
+    Record::Object(Object { key: key.clone(), revision: 0, value: Arc::new(value.clone()) })
+}
+
 /// Aggregated ClusterRoles whose rules are not those that the other roles give them, with these.
-pub(super) fn out_of_date(snapshot: &Snapshot, cluster: ClusterId) -> Vec<(ObjectKey, Value)> {
+fn out_of_date(snapshot: &Snapshot, cluster: ClusterId) -> Vec<(ObjectKey, Value)> {
     let Some(policy) = snapshot.rbac(cluster) else { return Vec::new() };
     aggregated(snapshot, policy, cluster)
 }

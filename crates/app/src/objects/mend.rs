@@ -27,46 +27,68 @@ impl App {
             .map(|cluster| cluster.id)
             .collect();
         for cluster in clusters {
-            while self.mend_some(cluster, &mend).await? {}
+            let mut from = Some(ObjectKey::new(cluster, "", "", "", ""));
+            while let Some(start) = from {
+                from = match self.mend_some(cluster, start, &mend).await {
+                    Ok(next) => next,
+                    // One cluster's trouble is not the others'.
+                    Err(error @ (Error::Conflict(_) | Error::Invalid(_) | Error::Internal(_))) => {
+                        tracing::error!(cluster.id = %cluster, %error, "the objects of a cluster were not all brought into a form that can be decoded");
+                        None
+                    }
+                    Err(error) => return Err(error),
+                };
+            }
         }
         Ok(())
     }
 
-    /// Whether there may be more.
+    /// Goes on from an object, as far as one transaction has room. Where the next begins; `None`: there is no more.
     async fn mend_some(
         &self,
         cluster: ClusterId,
+        start: ObjectKey,
         mend: &(impl Fn(&ObjectKey, &Value) -> Option<Value> + Send + Sync),
-    ) -> Result<bool, Error> {
-        let mended = self
+    ) -> Result<Option<ObjectKey>, Error> {
+        let (mended, next) = self
             .transact(|tx| {
-                let Some(record) = tx.snapshot().cluster(cluster).cloned() else { return Ok(Vec::new()) };
-                let mended: Vec<(ObjectKey, Value)> = tx
-                    .snapshot()
-                    .cluster_objects(cluster)
-                    .filter_map(|object| Some((object.key.clone(), mend(&object.key, &object.value)?)))
-                    .take(BATCH)
-                    .collect();
-                for (key, value) in &mended {
-                    let value = Arc::new(value.clone());
-                    tx.put(&Record::Object(Object { key: key.clone(), revision: 0, value }))?;
+                let base = tx.base();
+                let Some(record) = base.cluster(cluster) else { return Ok((Vec::new(), None)) };
+                let mut mended = Vec::new();
+                for object in base.cluster_objects_from(cluster, start.clone()) {
+                    let key = &object.key;
+                    let Some(value) = mend(key, &object.value) else { continue };
+                    let value = Arc::new(value);
+                    match tx.put_if_room(&Record::Object(Object { key: key.clone(), revision: 0, value })) {
+                        Ok(true) => mended.push((key.clone(), None)),
+                        Ok(false) => return Ok((mended, Some(key.clone()))),
+                        // It stays as it is.
+                        Err(error @ (Error::TooLarge { .. } | Error::Invalid(_) | Error::Conflict(_))) => {
+                            mended.push((key.clone(), Some(error)));
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
-                if mended.is_empty() {
-                    let record = Cluster { objects_form: ObjectsForm::Types, ..Cluster::clone(&record) };
+                // What the default roles of an earlier release gave is still to be taken away where it is earlier.
+                if record.objects_form == ObjectsForm::Roles {
+                    let record = Cluster { objects_form: ObjectsForm::Types, ..Cluster::clone(record) };
                     tx.put(&Record::Cluster(Box::new(record)))?;
                 }
-                Ok(mended)
+                Ok((mended, None))
             })
             .await?;
-        for (key, _) in &mended {
-            tracing::warn!(
-                cluster.id = %cluster, resource = %key.resource, namespace = %key.namespace, name = %key.name,
-                "an object held values that clients cannot decode: they have been brought into a form that can be"
-            );
+        for (key, refused) in &mended {
+            match refused {
+                None => tracing::warn!(
+                    cluster.id = %cluster, resource = %key.resource, namespace = %key.namespace, name = %key.name,
+                    "an object held values that clients cannot decode: they have been brought into a form that can be"
+                ),
+                Some(error) => tracing::error!(
+                    cluster.id = %cluster, resource = %key.resource, namespace = %key.namespace, name = %key.name, %error,
+                    "an object holds values that clients cannot decode, and they could not be put right"
+                ),
+            }
         }
-        Ok(!mended.is_empty())
+        Ok(next)
     }
 }
-
-/// Objects that one transaction mends.
-const BATCH: usize = 90;

@@ -15,6 +15,7 @@ use domain::{
     kube::User,
     object::{Object, ObjectKey},
     snapshot::Snapshot,
+    unfinished::Work,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use super::bootstrap::{set, set_at};
 use super::identity::common_audiences;
 use super::{Asked, KubeCaller, ObjectError, Place, Run, Unauthenticated, bootstrap, embedded, text};
-use crate::{App, Error, Tx, cluster_keys::SERVICE_ACCOUNT_KEY, reviews::ReviewedToken};
+use crate::{App, Error, Tx, cluster_keys::SERVICE_ACCOUNT_KEY, reviews::ReviewedToken, unfinished};
 
 /// What a TokenRequest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -326,31 +327,52 @@ pub(super) fn put_default(tx: &mut Tx, cluster: ClusterId, namespace: &str) -> R
     tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
 }
 
-/// Deletes the Secrets that hold tokens of an account that is about to go, as Kubernetes does: for the next account
-/// of its name they are dead.
-pub(super) fn delete_kept_tokens(tx: &mut Tx, account: &ObjectKey) {
+/// Deletes the Secrets that hold tokens of an account that is about to go, as Kubernetes does, as far as the transaction
+/// has room; the rest goes soon after. For the next account of its name they are dead.
+pub(super) fn delete_kept_tokens(tx: &mut Tx, account: &ObjectKey) -> Result<(), Error> {
     if !account.group.is_empty() || &*account.resource != "serviceaccounts" {
-        return;
+        return Ok(());
     }
     let Some(uid) = tx.snapshot().object(account).map(|found| text(&found.value, "/metadata/uid").to_owned())
     else {
-        return;
-    };
-    let is_its_own = |secret: &Value| {
-        text(secret, "/type") == TOKEN_SECRET
-            && text(secret, NAME_ANNOTATION) == &*account.name
-            && text(secret, UID_ANNOTATION) == uid
-            && secret.pointer("/metadata/finalizers").is_none()
+        return Ok(());
     };
     let going: Vec<_> = tx
         .snapshot()
         .objects(account.cluster, "", "secrets", &account.namespace)
-        .filter(|secret| is_its_own(&secret.value))
-        .map(|secret| secret.key.clone())
+        .filter(|secret| {
+            is_token_secret(&secret.value)
+                && text(&secret.value, NAME_ANNOTATION) == &*account.name
+                && text(&secret.value, UID_ANNOTATION) == uid
+        })
+        .map(|secret| RecordKey::Object(secret.key.clone()))
         .collect();
-    for key in going {
-        tx.delete(&RecordKey::Object(key));
+    if !tx.delete_all(going) {
+        unfinished::record(tx, Work::DeleteTokenSecrets(account.cluster))?;
     }
+    Ok(())
+}
+
+/// Deletes the Secrets of a cluster that hold tokens of accounts that are gone, as far as the transaction has room.
+/// Whether those were all.
+pub(crate) fn delete_token_secrets(tx: &mut Tx, cluster: ClusterId) -> bool {
+    let base = tx.base();
+    let is_left = |secret: &Object| {
+        let (account, uid) = (text(&secret.value, NAME_ANNOTATION), text(&secret.value, UID_ANNOTATION));
+        let account = ObjectKey::new(cluster, "", "serviceaccounts", &secret.key.namespace, account);
+        !uid.is_empty()
+            && base.object(&account).is_none_or(|account| text(&account.value, "/metadata/uid") != uid)
+    };
+    let left = base
+        .objects(cluster, "", "secrets", "")
+        .filter(|secret| is_token_secret(&secret.value) && is_left(secret))
+        .map(|secret| RecordKey::Object(secret.key.clone()));
+    tx.delete_all(left)
+}
+
+/// Whether an object holds a service account's token, and nothing keeps it.
+fn is_token_secret(value: &Value) -> bool {
+    text(value, "/type") == TOKEN_SECRET && value.pointer("/metadata/finalizers").is_none()
 }
 
 fn legacy_user(

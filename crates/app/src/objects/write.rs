@@ -316,7 +316,7 @@ pub(super) fn put(tx: &mut Tx, key: &ObjectKey, value: Value) -> Result<(), Obje
 }
 
 pub(super) fn remove(tx: &mut Tx, key: &ObjectKey) -> Result<(), ObjectError> {
-    service_accounts::delete_kept_tokens(tx, key);
+    service_accounts::delete_kept_tokens(tx, key).map_err(ObjectError::App)?;
     tx.delete(&RecordKey::Object(key.clone()));
     grants::keep_aggregated(tx, key, None)
 }

@@ -155,7 +155,8 @@ impl Snapshot {
             | Work::DeleteManagementGroup(_)
             | Work::ForgetMemberships(_)
             | Work::ForgetIdentity(_)
-            | Work::AggregateRoles(_) => return,
+            | Work::AggregateRoles(_)
+            | Work::DeleteTokenSecrets(_) => return,
         };
         for cluster in concerned {
             self.place_cluster(cluster);
