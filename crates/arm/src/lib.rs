@@ -33,4 +33,4 @@ mod trusted_access;
 mod webhooks;
 
 pub use error::failure;
-pub use routes::{in_usual_case, routes, surface};
+pub use routes::{in_usual_form, routes, surface, unknown};

@@ -23,16 +23,18 @@ impl Segments {
         };
         let path = path.strip_prefix('/').ok_or_else(malformed)?;
         let path = path.strip_suffix('/').unwrap_or(path);
-        // Two slashes at the front come of a base address with a slash at its end.
-        let path = path.trim_start_matches('/');
-        // az leaves an empty segment where a type of resource has no other above it: `/providers/NAMESPACE//TYPE/NAME`.
+        // az leaves an empty segment where a type of resource has no other above it: `/providers/NAMESPACE//TYPE/NAME`;
+        // clients leave one where a scope ends with a slash: `SCOPE//providers/NAMESPACE`.
         let raw: Vec<&str> = path.split('/').collect();
         let is_gap = |place: usize| {
             let word = |back: usize| place.checked_sub(back).and_then(|at| raw.get(at)).copied();
+            let is_providers =
+                |word: Option<&str>| word.is_some_and(|word| word.eq_ignore_ascii_case("providers"));
+            let next = raw.get(place + 1).copied();
             raw.get(place) == Some(&"")
-                && place + 1 < raw.len()
-                && word(2).is_some_and(|word| word.eq_ignore_ascii_case("providers"))
-                && word(1) != Some("")
+                && next.is_some()
+                && word(1).is_some_and(|word| !word.is_empty())
+                && (is_providers(word(2)) || is_providers(next))
         };
         let raw = raw.iter().enumerate().filter(|(place, _)| !is_gap(*place));
         let decoded = raw.map(|(_, raw)| {
@@ -125,15 +127,36 @@ mod tests {
         for path in ["/a//b", "/a/%2e%2e", "/a/b%2fc", "/a/%00", "/a/\\", "a"] {
             assert!(Segments::parse(path).is_err(), "{path}");
         }
-        for path in ["/providers//a", "/providers/a//", "/providers/a///b", "/x/providers/a/b//c"] {
+        for path in [
+            "//providers/a",
+            "/providers//a",
+            "/providers/a//",
+            "/providers/a///b",
+            "/x/providers/a/b//c",
+            "/x///providers/a",
+            "/x/%2f/providers/a",
+            "/x/%2fproviders/a",
+        ] {
             assert!(Segments::parse(path).is_err(), "{path}");
         }
-        assert!(Segments::parse("//subscriptions/").is_ok());
+        assert!(Segments::parse("/subscriptions/").is_ok());
     }
 
     #[test]
     fn the_gap_that_az_leaves_after_a_provider_is_closed() {
         let found = names("/x/Providers/Contoso//things/t", "/x", "/providers/{provider}/things/{thing}");
         assert_eq!(found, Some(vec![("provider", "Contoso".into()), ("thing", "t".into())]));
+    }
+
+    #[test]
+    fn the_slash_at_the_end_of_a_scope_is_closed() {
+        let base = "{scope}/providers/Microsoft.Authorization";
+        for path in [
+            "/x/y//providers/Microsoft.Authorization/locks/l",
+            "/x/y//Providers/microsoft.authorization//locks/l",
+        ] {
+            let found = names(path, base, "/locks/{lock}");
+            assert_eq!(found, Some(vec![("scope", "/x/y".into()), ("lock", "l".into())]), "{path}");
+        }
     }
 }

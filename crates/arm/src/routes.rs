@@ -4,8 +4,14 @@
 use std::pin::Pin;
 
 use app::App;
-use axum::{Router, body::Body, extract::State, response::Response, routing::any};
-use http::{HeaderMap, Method, Uri};
+use axum::{
+    Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use web::trace::RequestContext;
 
 use crate::{
@@ -39,15 +45,25 @@ pub fn routes() -> Router<App> {
         .route("/providers/{*rest}", any(handle))
 }
 
-/// The address with its first segment as [`routes`] has it; none where it is so, or is no address of this surface.
-pub fn in_usual_case(uri: &Uri) -> Option<Uri> {
+/// The address as [`routes`] has it: one slash at the front, as clients give more where their base address ends with
+/// one, and the first segment in its usual case. None where it is so, or is no address of this surface.
+pub fn in_usual_form(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
-    let first = path.split('/').nth(1)?;
-    let usual = ROOTS.iter().find(|root| root.eq_ignore_ascii_case(first) && **root != first)?;
-    let rest = uri.path_and_query()?.as_str().get(1 + first.len()..)?;
+    let first = path.split('/').find(|segment| !segment.is_empty())?;
+    let usual = ROOTS.iter().find(|root| root.eq_ignore_ascii_case(first))?;
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    if slashes == 1 && *usual == first {
+        return None;
+    }
+    let rest = uri.path_and_query()?.as_str().get(slashes + first.len()..)?;
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(format!("/{usual}{rest}").parse().ok()?);
     Uri::from_parts(parts).ok()
+}
+
+/// The answer where no surface has the path.
+pub async fn unknown(uri: Uri) -> Response {
+    ArmError::unknown_path(uri.path()).respond()
 }
 
 /// Every route that needs a caller: its method, and its path with `{name}` for what varies.
@@ -73,6 +89,7 @@ async fn handle(
 async fn dispatch(mut call: Call<'_>, method: &Method, path: &str) -> Result<Response, ArmError> {
     let segments = Segments::parse(path)?;
     let mut known = false;
+    let mut one = None;
     for route in ROUTES {
         let Some(names) = segments.matching(route.base, route.rest) else { continue };
         known = true;
@@ -80,8 +97,24 @@ async fn dispatch(mut call: Call<'_>, method: &Method, path: &str) -> Result<Res
             call.names = names;
             return (route.answer)(&call).await;
         }
+        if method == Method::HEAD && route.method == "GET" && route.is_of_one() {
+            one = one.or(Some((route, names)));
+        }
+    }
+    if let Some((route, names)) = one {
+        call.names = names;
+        (route.answer)(&call).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
     Err(if known { ArmError::method_not_allowed(method) } else { ArmError::unknown_path(path) })
+}
+
+impl Route {
+    /// Whether it is about one thing that is named. Whether that is there can be asked with HEAD too, by whoever may
+    /// read it.
+    fn is_of_one(&self) -> bool {
+        self.base.ends_with('}') && self.rest.is_empty() || self.rest.ends_with('}')
+    }
 }
 
 const fn route(method: &'static str, base: &'static str, rest: &'static str, answer: Handler) -> Route {

@@ -12,7 +12,7 @@ pub const SURFACES: [&str; 7] = ["authority", "graph", "arm", "webhook", "kubern
 
 /// Which surface a path belongs to: its place in [`SURFACES`].
 pub fn surface_of(path: &str) -> usize {
-    match path.split('/').nth(1).unwrap_or_default() {
+    match path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default() {
         "v1.0" | "beta" => 1,
         "subscriptions" | "providers" | "tenants" | "metadata" => 2,
         "webhooks" => 3,

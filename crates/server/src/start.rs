@@ -242,7 +242,7 @@ impl Surfaces {
 
 impl Answers for Surfaces {
     async fn answer(&self, mut request: Request<AskedBody>, context: RequestContext) -> Response {
-        if let Some(uri) = arm::in_usual_case(request.uri()) {
+        if let Some(uri) = arm::in_usual_form(request.uri()) {
             *request.uri_mut() = uri;
         }
         match Webhook::asked(request.method(), request.uri().path()) {
@@ -274,6 +274,7 @@ pub fn router(app: App) -> Router {
         .merge(arm::routes())
         .merge(kubeapi::routes())
         .merge(health::routes())
+        .fallback(arm::unknown)
         .with_state(app)
 }
 

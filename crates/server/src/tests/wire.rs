@@ -339,3 +339,72 @@ async fn a_slash_at_the_end_is_no_part_of_a_scope() {
     let check = format!("{group}/providers/Microsoft.Authorization/checkAccess");
     assert_eq!(arm.ok(Method::POST, &check, asked).await[0]["accessDecision"], "Allowed");
 }
+
+#[tokio::test]
+async fn the_slash_of_a_base_address_or_of_a_scope_may_stand_twice() {
+    let arm = Arm::start().await;
+    let here = arm.subscription.as_str();
+    let group = arm.resource_group("rg").await;
+    let ada = arm.someone("ada").await;
+    let given = assignment(ada.id, READER, &group);
+    let twice = |path: &str| path.replacen("/providers/", "//providers/", 1);
+    let forms = [format!("/{given}"), format!("//{}", twice(&given)), twice(&given).replace("/sub", "//SUB")];
+    for form in &forms {
+        let made = arm.ok(Method::PUT, form, assigning(ada.id, READER)).await;
+        assert_eq!((&made["id"], &made["properties"]["scope"]), (&json!(given), &json!(group)), "{form}");
+        assert_eq!(arm.get(form).await["id"], json!(given), "{form}");
+        // What may not be done is not done in any form of the address.
+        let refused = arm.refusal(&ada.token, Method::DELETE, form, Value::Null).await;
+        assert_eq!(refused, (403, "AuthorizationFailed".into()), "{form}");
+        arm.ok(Method::DELETE, form, Value::Null).await;
+        let refused = arm.refusal(&arm.admin, Method::GET, form, Value::Null).await;
+        assert_eq!(refused, (404, "RoleAssignmentNotFound".into()), "{form}");
+    }
+    let roles = "/providers/Microsoft.Authorization/roleDefinitions";
+    let expected = arm.get(&format!("{here}{roles}")).await["value"].as_array().unwrap().len();
+    for path in [format!("/{here}{roles}"), format!("{here}/{roles}"), format!("/{roles}")] {
+        let (status, answer) = arm.ask(&arm.admin, Method::GET, &path, Value::Null).await;
+        let count = answer["value"].as_array().map(Vec::len);
+        assert_eq!((status, count), (StatusCode::OK, Some(expected)), "{path}: {answer}");
+    }
+    for path in [
+        format!("{here}///{roles}"),
+        format!("{here}/%2f{roles}"),
+        format!("/%2f{here}{roles}"),
+        format!("{here}//resourceGroups/rg"),
+    ] {
+        let (status, _) = arm.ask(&arm.admin, Method::GET, &path, Value::Null).await;
+        assert!(status.is_client_error(), "{path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn whether_something_is_there_can_be_asked_by_whoever_may_read_it() {
+    let arm = Arm::start().await;
+    let group = arm.resource_group("rg").await;
+    let cluster = format!("{group}/providers/Microsoft.ContainerService/managedClusters/c1");
+    let network = format!("{group}/providers/Microsoft.Network/virtualNetworks/v");
+    let identity = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i");
+    let body = json!({"location": "local"});
+    let ada = arm.someone("ada").await;
+    let head = async |who: &str, path: &str| arm.ask(who, Method::HEAD, path, Value::Null).await.0.as_u16();
+    for path in [&cluster, &network, &identity] {
+        assert_eq!(head(&arm.admin, path).await, 404, "{path}");
+        arm.ok(Method::PUT, path, body.clone()).await;
+    }
+    for path in [&cluster, &network, &identity, &group, &format!("/{cluster}")] {
+        assert_eq!((head(&arm.admin, path).await, head(&ada.token, path).await), (204, 403), "{path}");
+    }
+    assert_eq!(head(&arm.admin, &format!("{group}/resources")).await, 405);
+    assert_eq!(head("x", &cluster).await, 401);
+}
+
+#[tokio::test]
+async fn a_path_that_nothing_is_at_is_answered_with_json() {
+    let arm = Arm::start().await;
+    for path in ["/nope", "//nope", "/"] {
+        let (status, kind, answer) = raw(&arm, Method::GET, path, &[], Vec::new()).await;
+        assert_eq!((status, &answer["error"]["code"]), (404, &json!("InvalidResourceType")), "{path}");
+        assert!(kind.starts_with("application/json"), "{path}: {kind}");
+    }
+}
