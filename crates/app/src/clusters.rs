@@ -314,8 +314,9 @@ impl App {
         self.go_on(deleting.await?).await
     }
 
-    /// Makes a new authority for the cluster: every administrator certificate and the webhook certificate
-    /// that the old one signed are refused from now on.
+    /// Makes a new authority for an embedded cluster: every administrator certificate that the old one signed is
+    /// refused from now on. What an attached cluster has of it are the certificates of its API server, which would be
+    /// shut out: those are [replaced one by one](App::issue_webhook_certificate).
     pub async fn rotate_cluster_certificates(
         &self,
         caller: &Caller,
@@ -328,9 +329,16 @@ impl App {
             tx.authorize(caller, ROTATE, &scope)?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
+            if !cluster.is_embedded() {
+                return Err(Error::Conflict(format!(
+                    "the cluster \"{0}\" is attached: it has no administrator certificates, and its API server would be \
+                     shut out. Replace the certificate of its API server with `portcullis cluster certificate rotate {0}`, \
+                     and end one that others may have with `portcullis cluster certificate end {0}`",
+                    cluster.name
+                )));
+            }
             let generation = cluster.authority.generation.saturating_add(1);
             cluster.authority = Authority { generation, ..fresh.clone() };
-            cluster.webhook_certificates.clear();
             cluster.updated = tx.now();
             tx.put(&Record::Cluster(Box::new(cluster)))
         })

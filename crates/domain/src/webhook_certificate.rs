@@ -110,11 +110,6 @@ impl WebhookCertificates {
         found.ends = Some(found.ends.map_or(now, |known| known.min(now)));
         Some(found)
     }
-
-    /// Forgets them all: none counts any more.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// Once, a cluster had one certificate and nothing was known of it but its thumbprint.

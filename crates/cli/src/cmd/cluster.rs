@@ -139,9 +139,12 @@ The entries are added to the kubeconfig; those of others stay. Without --admin i
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Make a new certificate authority: every certificate of the cluster ends at once
+    /// End every administrator certificate of a cluster at once, by a new certificate authority
     #[command(after_help = "Examples:
-  portcullis cluster rotate-certificates c1 --yes")]
+  portcullis cluster rotate-certificates c1 --yes
+
+An attached cluster has none: the certificate of its API server is replaced, without an outage, by
+`portcullis cluster certificate rotate`.")]
     RotateCertificates {
         #[command(flatten)]
         cluster: ClusterArgs,
@@ -262,14 +265,14 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
         }
         ClusterCommand::RotateCertificates { cluster, confirm } => {
             confirm.ask(&format!(
-                "End every administrator certificate of the cluster {}, and those of its API server where it is an \
-                 attached one? Its kubeconfigs and webhook certificates must be written anew.",
+                "End every administrator certificate of the cluster {}? Kubeconfigs that hold one must be written anew.",
                 cluster.name
             ))?;
             let path = cluster.path(&client).await?;
             client.post(&format!("{path}/rotateClusterCertificates?{CLUSTERS}"), &json!({})).await?;
             output::say(format_args!(
-                "The certificates of {} were rotated: write new kubeconfigs",
+                "Every administrator certificate of {0} has ended. Next: `portcullis cluster credentials {0} --admin` \
+                 writes a kubeconfig with a new one; those without one go on",
                 cluster.name
             ));
         }

@@ -510,3 +510,24 @@ async fn of_writers_at_once_one_makes_it_and_the_others_find_it_made() {
         assert!(ids.iter().all(|each| each == &ids[0]), "{ids:?}");
     }
 }
+
+#[tokio::test]
+async fn a_rotation_does_not_shut_out_the_api_server_of_an_attached_cluster() {
+    let site = Site::start(|_| {}).await;
+    let admin = Manager::of_administrator(&site).await;
+    let path = format!("{}/providers/Microsoft.ContainerService/managedClusters/real", admin.group());
+    let authority =
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, site.running.authority.as_bytes());
+    let attached = json!({"server": "https://k8s.example.org:6443", "certificateAuthorityData": authority});
+    let body = json!({"location": "local", "properties": {"attached": attached}});
+    admin.done(Method::PUT, &admin.group(), Some(json!({"location": "local"}))).await;
+    admin.done(Method::PUT, &path, Some(body)).await;
+    admin.done(Method::POST, &format!("{path}/listWebhookCredential"), None).await;
+    let before = admin.get(&format!("{path}/webhookCertificates")).await;
+    let (status, answer) = admin.ask(Method::POST, &format!("{path}/rotateClusterCertificates"), None).await;
+    let said = answer["error"]["message"].as_str().unwrap_or_default();
+    assert_eq!(status, StatusCode::CONFLICT, "{answer}");
+    assert!(said.contains("portcullis cluster certificate rotate real"), "{said}");
+    let after = admin.get(&format!("{path}/webhookCertificates")).await;
+    assert_eq!((&after, &after["value"][0]["counts"]), (&before, &json!(true)));
+}
