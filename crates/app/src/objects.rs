@@ -24,6 +24,7 @@ use crate::{App, Error};
 
 mod access;
 mod bootstrap;
+mod bound;
 mod error;
 mod grants;
 mod identity;

@@ -107,9 +107,6 @@ async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Re
         Err(text) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, text).into_response()),
     };
     let caller = app.kube_caller(cluster.id, presented, impersonation).map_err(Status::from)?;
-    if cluster.stopped {
-        return Err(Status::unavailable("the cluster is stopped: start it with `az aks start`"));
-    }
     let asked = Asked { verb: info.verb.to_owned(), target: target(&info.place) };
     let context = parts.extensions.get::<RequestContext>();
     let peer = context.map_or_else(|| Arc::new(Peer::in_process()), |context| context.peer.clone());

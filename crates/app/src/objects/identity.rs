@@ -8,11 +8,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crypto::cert::{Certificate, ClientVerifier};
-use domain::{cluster::AdminCertificate, id::ClusterId, kube::User, snapshot::Snapshot};
+use domain::{cluster::AdminCertificate, id::ClusterId, kube::User, object::ObjectKey, snapshot::Snapshot};
 
-use super::{Asked, ObjectError, Target, embedded};
+use super::{Asked, ObjectError, Target, bound, embedded};
 use crate::{
-    App, credentials::valid_admin_certificate, reviews::ReviewedToken, well_known::CLUSTER_AUDIENCE,
+    App, Error, credentials::valid_admin_certificate, reviews::ReviewedToken, well_known::CLUSTER_AUDIENCE,
 };
 
 /// What a request brings to say who sent it.
@@ -74,14 +74,17 @@ impl App {
         Ok(caller)
     }
 
-    /// The user that counts for the caller at this moment; an error when the credentials have ended or the
-    /// impersonation is not allowed any more.
+    /// The user that counts for the caller at this moment; an error when the credentials have ended, the cluster is
+    /// stopped or the impersonation is not allowed any more.
     pub fn current_user(&self, caller: &KubeCaller) -> Result<User, ObjectError> {
         let snapshot = self.snapshot();
         let identity = self.identify(&snapshot, caller.cluster, &caller.presented).map_err(|because| {
             tracing::debug!(cluster.id = %caller.cluster, reason = %because, "credentials refused");
             ObjectError::Unauthenticated
         })?;
+        if embedded(&snapshot, caller.cluster).is_some_and(|cluster| cluster.stopped) {
+            return Err(ObjectError::App(Error::Unavailable(STOPPED.into())));
+        }
         match &caller.impersonation {
             None => Ok(identity.user),
             Some(impersonation) => self.impersonate(&snapshot, caller.cluster, &identity.user, impersonation),
@@ -262,6 +265,11 @@ impl Presented {
 }
 
 impl KubeCaller {
+    /// Objects that the credentials end with, and that bear on nothing else.
+    pub(super) fn bound_to(&self) -> Vec<ObjectKey> {
+        self.presented.bearer().map(|token| bound::objects_of(self.cluster, token)).unwrap_or_default()
+    }
+
     /// Whether the caller presents nothing and impersonates nobody.
     pub fn presents_nothing(&self) -> bool {
         self.presented.certificate.is_none() && matches!(self.presented.token, Token::None)
@@ -331,4 +339,5 @@ fn is_reserved(name: &str) -> bool {
 }
 
 const RESERVED: &str = "system:";
+const STOPPED: &str = "the cluster is stopped: start it with `az aks start`";
 const AUTHENTICATION_GROUP: &str = "authentication.k8s.io";

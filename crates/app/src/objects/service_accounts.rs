@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use super::bootstrap::{set, set_at};
 use super::identity::common_audiences;
-use super::{Asked, KubeCaller, ObjectError, Place, Run, Unauthenticated, bootstrap, embedded, text};
+use super::{Asked, KubeCaller, ObjectError, Place, Run, Unauthenticated, bootstrap, bound, embedded, text};
 use crate::{App, Error, Tx, cluster_keys::SERVICE_ACCOUNT_KEY, reviews::ReviewedToken, unfinished};
 
 /// What a TokenRequest asks for.
@@ -244,20 +244,18 @@ impl App {
         let kubernetes = claims.get("kubernetes.io").ok_or_else(|| refused("the token names no account"))?;
         let namespace = text(kubernetes, "/namespace");
         let account = text(kubernetes, "/serviceaccount/name");
-        check_there(
-            snapshot,
-            cluster,
-            "serviceaccounts",
-            namespace,
-            account,
-            text(kubernetes, "/serviceaccount/uid"),
-        )?;
+        let ended = bound::ended_by(self.now());
+        let there = |resource: &str, namespace: &str, name: &str, uid: &str| {
+            let key = ObjectKey::new(cluster, "", resource, namespace, name);
+            bound::check_there(snapshot, &key, uid, &ended)
+        };
+        there("serviceaccounts", namespace, account, text(kubernetes, "/serviceaccount/uid"))?;
         let mut extra =
             vec![("authentication.kubernetes.io/credential-id", format!("JTI={}", text(claims, "/jti")))];
-        for (kind, resource) in [("pod", "pods"), ("secret", "secrets"), ("node", "nodes")] {
+        for (kind, resource) in bound::KINDS {
             let Some(bound) = kubernetes.get(kind) else { continue };
             let (name, uid) = (text(bound, "/name"), text(bound, "/uid"));
-            check_there(snapshot, cluster, resource, if kind == "node" { "" } else { namespace }, name, uid)?;
+            there(resource, if kind == "node" { "" } else { namespace }, name, uid)?;
             if kind == "pod" {
                 extra.push(("authentication.kubernetes.io/pod-name", name.to_owned()));
                 extra.push(("authentication.kubernetes.io/pod-uid", uid.to_owned()));
@@ -381,14 +379,15 @@ fn legacy_user(
     claims: &Value,
     token: &str,
 ) -> Result<User, Unauthenticated> {
-    let claim = |name: &str| {
-        let name = format!("kubernetes.io/serviceaccount/{name}");
-        claims.get(&name).and_then(Value::as_str).unwrap_or_default()
-    };
+    let claim = |name: &str| bound::legacy_claim(claims, name);
     let (namespace, account, uid) =
         (claim("namespace"), claim("service-account.name"), claim("service-account.uid"));
-    check_there(snapshot, cluster, "serviceaccounts", namespace, account, uid)?;
+    // Without delay, as kube-apiserver does with these.
+    let ended = |object: &Object| object.value.pointer("/metadata/deletionTimestamp").is_some();
+    let key = ObjectKey::new(cluster, "", "serviceaccounts", namespace, account);
+    bound::check_there(snapshot, &key, uid, &ended)?;
     let secret = snapshot.object(&ObjectKey::new(cluster, "", "secrets", namespace, claim("secret.name")));
+    let secret = secret.filter(|secret| !ended(secret));
     let stored = secret.and_then(|secret| STANDARD.decode(text(&secret.value, "/data/token")).ok());
     if !stored.is_some_and(|stored| crypto::digest::equal(&stored, token.trim_ascii().as_bytes())) {
         return Err(Unauthenticated("the token's Secret is gone, or holds another token".into()));
@@ -402,23 +401,6 @@ fn account_user(namespace: &str, account: &str, uid: &str) -> User {
         uid: uid.to_owned(),
         groups: ["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{namespace}")].into(),
         ..User::default()
-    }
-}
-
-fn check_there(
-    snapshot: &Snapshot,
-    cluster: ClusterId,
-    resource: &str,
-    namespace: &str,
-    name: &str,
-    uid: &str,
-) -> Result<(), Unauthenticated> {
-    let object = snapshot.object(&ObjectKey::new(cluster, "", resource, namespace, name));
-    let same = object.is_some_and(|object| !uid.is_empty() && text(&object.value, "/metadata/uid") == uid);
-    if same {
-        Ok(())
-    } else {
-        Err(Unauthenticated(format!("{resource} {namespace}/{name} is gone, or another one")))
     }
 }
 

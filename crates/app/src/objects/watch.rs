@@ -1,14 +1,15 @@
 //! Following the objects of one place: what was there, then every change, none missing and none twice, until
 //! the caller may not see it any more.
 //!
-//! A watch looks at the caller's credentials and rights again after every change that can alter a decision,
-//! before it tells anything of that change.
+//! A watch looks at the caller's credentials and rights again after every change that can alter a decision or end the
+//! credentials, before it tells anything of that change.
 
 use std::sync::Arc;
 
 use domain::{
     change::{Change, Record, RecordKey},
     object::{Object, ObjectKey},
+    snapshot::Snapshot,
 };
 
 use super::{Asked, KubeCaller, ObjectError, Place, watch_room::WatchPlace};
@@ -37,13 +38,17 @@ pub struct ObjectWatch {
     asked: Asked,
     within: ObjectKey,
     changes: Changes,
+    /// Nothing up to here is told. It may be yet to come.
+    after: u64,
     /// The caller's rights are those of this revision or of a newer one.
     allowed_at: u64,
+    /// What the credentials end with beside what bears on access, each with its revision when it was looked at.
+    bound: Vec<(ObjectKey, Option<u64>)>,
     _place: WatchPlace,
 }
 
 impl App {
-    /// Opens a watch on all changes of a place after `revision`.
+    /// Opens a watch on all changes of a place after `revision`. One that is yet to come is waited for.
     pub fn watch_objects(
         &self,
         caller: &KubeCaller,
@@ -51,35 +56,58 @@ impl App {
         place: &Place<'_>,
         revision: u64,
     ) -> Result<ObjectWatch, ObjectError> {
-        let allowed_at = self.snapshot().revision();
+        let before = self.snapshot();
+        let bound = caller.bound_to().into_iter().map(|key| (key, None)).collect();
         self.allow(caller, asked)?;
-        // A revision that is yet to come would be waited for, and all until then missed.
         let newest = self.snapshot().revision();
         let changes = self.follow_changes(revision.min(newest));
         let changes = changes.map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
         let user = self.current_user(caller)?.name;
         let place_among_watches = self.inner.watches.take(caller.cluster, &user)?;
-        Ok(ObjectWatch {
+        let mut watch = ObjectWatch {
             app: self.clone(),
             caller: caller.clone(),
             asked: asked.clone(),
             within: Place { name: "", ..place.clone() }.key(caller.cluster),
             changes,
-            allowed_at,
+            after: revision,
+            allowed_at: before.revision(),
+            bound,
             _place: place_among_watches,
-        })
+        };
+        watch.note_bound(&before);
+        Ok(watch)
     }
 }
 
 impl ObjectWatch {
     /// The revision up to which everything has been told.
     pub fn revision(&self) -> u64 {
-        self.changes.through()
+        self.changes.through().max(self.after)
     }
 
     /// Looks at the caller's credentials and rights again, as time alone may have ended them.
     pub fn check(&self) -> Result<(), ObjectError> {
         self.app.allow(&self.caller, &self.asked)
+    }
+
+    /// As [`ObjectWatch::check`], if anything has changed by now that can have ended them.
+    pub fn check_changed(&mut self) -> Result<(), ObjectError> {
+        let access_changed = self.app.inner.live.access_changed();
+        let app = self.app.clone();
+        let now = app.look();
+        let is_same = |(key, at): &(ObjectKey, Option<u64>)| revision_of(&now, key) == *at;
+        if access_changed <= self.allowed_at && self.bound.iter().all(is_same) {
+            return Ok(());
+        }
+        self.check()?;
+        self.allowed_at = access_changed;
+        self.note_bound(&now);
+        Ok(())
+    }
+
+    fn note_bound(&mut self, snapshot: &Snapshot) {
+        self.bound.iter_mut().for_each(|(key, at)| *at = revision_of(snapshot, key));
     }
 
     /// Waits for the next change, which may concern the place or not. `matches` says which objects belong to
@@ -95,12 +123,10 @@ impl ObjectWatch {
         let expired = |_| ObjectError::Expired { asked, oldest: self.app.snapshot().revision() };
         let applied = applied.map_err(expired)?;
         // Also for what comes after this change: a right that is gone tells nothing any more, however late one is.
-        let access_changed = self.app.inner.live.access_changed();
-        if access_changed > self.allowed_at {
-            self.app.allow(&self.caller, &self.asked)?;
-            self.allowed_at = access_changed;
-        }
-        let Some(applied) = applied else { return Ok(Vec::new()) };
+        self.check_changed()?;
+        let Some(applied) = applied.filter(|applied| applied.revision > self.after) else {
+            return Ok(Vec::new());
+        };
         let mut events = Vec::new();
         self.collect(&applied, matches, &mut events);
         Ok(events)
@@ -145,4 +171,8 @@ impl ObjectWatch {
             && key.resource == within.resource
             && (within.namespace.is_empty() || key.namespace == within.namespace)
     }
+}
+
+fn revision_of(snapshot: &Snapshot, key: &ObjectKey) -> Option<u64> {
+    snapshot.object(key).map(|object| object.revision)
 }

@@ -9,14 +9,14 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use app::{
     App,
-    objects::{Event, EventKind, Listing, ObjectWatch},
+    objects::{Event, EventKind, Listing, ObjectError, ObjectWatch},
 };
 use axum::{
     body::{Body, Bytes},
     response::Response,
 };
 use domain::object::Object;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use web::{
@@ -48,12 +48,16 @@ struct Stream {
     bookmarks: bool,
     /// What was there when the watch began, as far as it is not told yet.
     initial: Option<Initial>,
+    /// A bookmark says that what was there is told, as soon as everything up to here is.
+    marked: Option<u64>,
     events: VecDeque<Event>,
     /// Lines that are written, but not taken yet.
     written: Bytes,
     ends: Instant,
     /// When the credentials were looked at last.
     checked: Instant,
+    /// It is time for a bookmark.
+    is_marking: bool,
     ended: bool,
     peer: Arc<Peer>,
     user: String,
@@ -67,8 +71,6 @@ struct Initial {
     listing: Listing,
     /// Where there is more than comes at once.
     place: Option<Place>,
-    /// Whether a bookmark says that this was all.
-    is_marked: bool,
 }
 
 pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
@@ -82,11 +84,13 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     let newest = listing.revision();
     let starts_with_list = is_marked || asked.is_none();
     let from = if starts_with_list { newest } else { asked.unwrap_or(newest) };
-    if from > newest {
-        let text = format!("Too large resource version: {from}, current: {newest}");
-        return Err(Status::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", text));
-    }
-    let watch = call.app.watch_objects(&call.caller, &call.asked, &in_all_places(named), from)?;
+    let watch = match call.app.watch_objects(&call.caller, &call.asked, &in_all_places(named), from) {
+        // Whoever may watch hears of this as the watch's end, as from kube-apiserver: clients look for it there.
+        Err(error @ ObjectError::Expired { .. }) => {
+            return Ok(response(line("ERROR", &Status::from(error).to_json()).into()));
+        }
+        watch => watch?,
+    };
     let lasts = options.timeout_seconds.map_or(LONGEST, |seconds| Duration::from_secs(seconds).min(LONGEST));
     let mut stream = Stream {
         app: call.app.clone(),
@@ -96,25 +100,31 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
         headers: Headers::Shown,
         bookmarks: options.allow_bookmarks,
         initial: None,
+        marked: is_marked.then(|| asked.unwrap_or(newest)),
         events: VecDeque::new(),
         written: Bytes::new(),
         ends: Instant::now() + lasts,
         checked: Instant::now(),
+        is_marking: false,
         ended: false,
         peer: call.peer.clone(),
         user: call.user_name(),
     };
     if starts_with_list {
-        let initial = Initial { view, headers: Headers::Shown, selection, listing, place: None, is_marked };
+        let initial = Initial { view, headers: Headers::Shown, selection, listing, place: None };
         stream.begin(initial)?;
     }
     let lines = futures_util::stream::unfold(stream, |mut stream| async move {
         stream.next().await.map(|lines| (Ok::<_, std::convert::Infallible>(lines), stream))
     });
-    let mut response = Response::new(Body::from_stream(lines));
+    Ok(response(Body::from_stream(lines)))
+}
+
+fn response(body: Body) -> Response {
+    let mut response = Response::new(body);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
-    Ok(response)
+    response
 }
 
 impl Pieces for Initial {
@@ -140,17 +150,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Tells a part of what is there, and at its end that it ends.
-    fn go_on(&mut self, initial: Initial, mut window: Vec<u8>, more: bool) {
+    /// Tells a part of what is there.
+    fn go_on(&mut self, initial: Initial, window: Vec<u8>, more: bool) {
         self.headers = initial.headers;
         if more {
             self.written = window.into();
             self.initial = Some(initial);
             return;
-        }
-        if initial.is_marked {
-            self.write_bookmark(true);
-            window.extend_from_slice(&std::mem::take(&mut self.written));
         }
         self.written = match initial.place {
             Some(place) => place.hold(window),
@@ -171,6 +177,16 @@ impl Stream {
             if rest.is_zero() {
                 return None;
             }
+            // Before anything more is told. Time alone may have ended the credentials, too.
+            let is_due = self.checked.elapsed() >= LOOK_AGAIN;
+            if is_due {
+                self.checked = Instant::now();
+                self.is_marking = self.bookmarks;
+            }
+            if let Err(error) = if is_due { self.watch.check() } else { self.watch.check_changed() } {
+                self.end(error.into());
+                continue;
+            }
             if let Some(mut initial) = self.initial.take() {
                 let made = self.peer.room().compute(move || {
                     let mut window = Vec::new();
@@ -188,17 +204,16 @@ impl Stream {
                 self.write(event).await;
                 continue;
             }
-            let due = LOOK_AGAIN.saturating_sub(self.checked.elapsed());
-            if due.is_zero() {
-                // Time alone may have ended the credentials.
-                self.checked = Instant::now();
-                match self.watch.check() {
-                    Ok(()) if self.bookmarks => self.write_bookmark(false),
-                    Ok(()) => {}
-                    Err(error) => self.end(error.into()),
-                }
+            if self.marked.is_some_and(|marked| marked <= self.watch.revision()) {
+                self.marked = None;
+                self.write_bookmark(true);
                 continue;
             }
+            if std::mem::take(&mut self.is_marking) && self.marked.is_none() {
+                self.write_bookmark(false);
+                continue;
+            }
+            let due = LOOK_AGAIN.saturating_sub(self.checked.elapsed());
             let selection = self.selection.clone();
             let matches = move |object: &Object| selection.matches(object);
             let peer = self.peer.clone();
@@ -225,6 +240,9 @@ impl Stream {
             return;
         }
         let Ok(place) = room.wait(&self.user, stream::WINDOW).await else { return self.end(Full.into()) };
+        if let Err(error) = self.watch.check_changed() {
+            return self.end(error.into());
+        }
         let made = room.compute(move || {
             let mut line = Vec::new();
             write_event(view, kind, &object, headers, &mut line);
@@ -265,10 +283,14 @@ impl Stream {
     }
 
     fn write_line(&mut self, word: &str, object: &Value) {
-        let mut line = json!({"type": word, "object": object}).to_string();
-        line.push('\n');
-        self.written = line.into();
+        self.written = line(word, object).into();
     }
+}
+
+fn line(word: &str, object: &Value) -> String {
+    let mut line = json!({"type": word, "object": object}).to_string();
+    line.push('\n');
+    line
 }
 
 fn write_event(view: View, kind: EventKind, object: &Object, headers: Headers, to: &mut Vec<u8>) {

@@ -95,6 +95,67 @@ async fn a_token_ends_in_time_and_with_what_it_is_bound_to() {
     world.post(&short, WHOAMI, &json!({})).await.expect(StatusCode::UNAUTHORIZED);
 }
 
+/// A minute after its deletion began, as with kube-apiserver, even where a finalizer keeps what the token rests on; a token
+/// in a Secret at once.
+#[tokio::test]
+async fn a_token_ends_with_the_deletion_of_what_it_rests_on() {
+    let core = "/api/v1/namespaces/default";
+    let kept = json!({"annotations": {"kubernetes.io/service-account.name": "s"}});
+    let spec = json!({"serviceAccountName": "s", "containers": [{"name": "c", "image": "i"}]});
+    let (secrets, pods) = (format!("{core}/secrets"), format!("{core}/pods"));
+    for (deleted, bound, at_once) in [
+        (ACCOUNTS, "", false),
+        (ACCOUNTS, "Secret", false),
+        (&secrets, "Secret", false),
+        (&pods, "Pod", false),
+        ("/api/v1/nodes", "Node", false),
+        (ACCOUNTS, "kept", true),
+        (&secrets, "kept", true),
+    ] {
+        let world = World::new().await;
+        let (administrator, _) = world.administrator().await;
+        let made = async |path: &str, body: Value| {
+            world.post(&administrator, path, &body).await.expect(StatusCode::CREATED)
+        };
+        let held = |name: &str| json!({"name": name, "finalizers": ["example.org/hold"]});
+        made(ACCOUNTS, json!({"metadata": held("s")})).await;
+        let bearer = match bound {
+            "kept" => {
+                let mut metadata = held("s");
+                metadata["annotations"] = kept["annotations"].clone();
+                let secret = json!({"metadata": metadata, "type": "kubernetes.io/service-account-token"});
+                let secret = made(&secrets, secret).await;
+                let token = STANDARD.decode(secret["data"]["token"].as_str().unwrap()).unwrap();
+                Who::Token(String::from_utf8(token).unwrap())
+            }
+            "" => bearer(&token(&world, &administrator, json!({})).await),
+            kind => {
+                let place = match kind {
+                    "Secret" => secrets.as_str(),
+                    "Pod" => &pods,
+                    _ => "/api/v1/nodes",
+                };
+                let spec = if kind == "Pod" { spec.clone() } else { json!({}) };
+                made(place, json!({"metadata": held("s"), "spec": spec})).await;
+                let bound = json!({"boundObjectRef": {"kind": kind, "apiVersion": "v1", "name": "s"}});
+                bearer(&token(&world, &administrator, bound).await)
+            }
+        };
+        let check = async |expected: StatusCode, when: &str| {
+            let answer = world.post(&bearer, WHOAMI, &json!({})).await;
+            assert_eq!(answer.status, expected, "{deleted} of {bound:?}, {when}");
+        };
+        check(StatusCode::CREATED, "before").await;
+        let path = format!("{deleted}/s");
+        world.send(&administrator, Method::DELETE, &path, &[], vec![]).await.expect(StatusCode::OK);
+        check(if at_once { StatusCode::UNAUTHORIZED } else { StatusCode::CREATED }, "at once").await;
+        world.clock.advance(jiff::SignedDuration::from_secs(60));
+        check(if at_once { StatusCode::UNAUTHORIZED } else { StatusCode::CREATED }, "in a minute").await;
+        world.clock.advance(jiff::SignedDuration::from_secs(1));
+        check(StatusCode::UNAUTHORIZED, "after it").await;
+    }
+}
+
 #[tokio::test]
 async fn token_requests_are_checked() {
     let (world, administrator) = world().await;

@@ -1,6 +1,7 @@
 //! Watches: what they tell, in which form, and when they end.
 
 use axum::body::Body;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -192,16 +193,149 @@ async fn a_watch_ends_when_the_server_stops() {
     assert_eq!(lines.next().await, None);
 }
 
+/// As kube-apiserver does: a list of a later version is refused, a watch from one waits for it.
 #[tokio::test]
-async fn a_version_that_is_yet_to_come_is_refused() {
+async fn a_watch_from_a_version_that_is_yet_to_come_tells_what_comes_after_it() {
     let world = World::new().await;
     let (who, _) = world.administrator().await;
-    let path = format!("{CONFIG_MAPS}?watch=true&resourceVersion=999999");
     let newest = world.app.snapshot().revision();
-    assert_eq!(
-        world.get(&who, &path).await.said(),
-        format!("504 Timeout: Too large resource version: 999999, current: {newest}")
+    let version = newest + 2;
+    let refused = world.get(&who, &format!("{CONFIG_MAPS}?resourceVersion={version}")).await;
+    let text = format!("504 Timeout: Too large resource version: {version}, current: {newest}");
+    assert_eq!(refused.said(), text);
+    let query = format!("&resourceVersion={version}");
+    let mut lines = Lines::open(&world, &who, &query, "application/json").await;
+    for name in ["a", "b", "c"] {
+        world.post(&who, CONFIG_MAPS, &config_map(name, "1")).await.expect(StatusCode::CREATED);
+    }
+    assert_eq!(world.app.snapshot().revision(), newest + 3);
+    assert_eq!(lines.brief().await, "ADDED c 1");
+
+    // What is there is told at once, but that it is not older than asked for only when that is so.
+    let query = format!(
+        "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion={}",
+        newest + 4
     );
+    let mut lines = Lines::open(&world, &who, &query, "application/json").await;
+    for name in ["a", "b", "c"] {
+        assert_eq!(lines.brief().await, format!("ADDED {name} 1"));
+    }
+    world.post(&who, CONFIG_MAPS, &config_map("d", "1")).await.expect(StatusCode::CREATED);
+    assert_eq!(lines.brief().await, "ADDED d 1");
+    let mark = lines.next().await.unwrap();
+    let metadata = &mark["object"]["metadata"];
+    assert_eq!(mark["type"], "BOOKMARK");
+    assert_eq!(metadata["resourceVersion"], (newest + 4).to_string());
+    assert_eq!(metadata["annotations"], json!({"k8s.io/initial-events-end": "true"}));
+}
+
+/// kopf and others end with an error where this comes as the status of the answer.
+#[tokio::test]
+async fn a_watch_from_a_version_that_is_forgotten_says_so_as_its_only_event() {
+    let world = World::new().await;
+    let (who, _) = world.administrator().await;
+    // Whoever starts anew remembers no changes from before.
+    let world = world.reopened().await;
+    let newest = world.app.snapshot().revision();
+    let mut lines = Lines::open(&world, &who, "&resourceVersion=1", "application/json").await;
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": format!("too old resource version: 1 ({newest})"), "reason": "Expired", "code": 410});
+    assert_eq!(lines.next().await, Some(json!({"type": "ERROR", "object": status})));
+    assert_eq!(lines.next().await, None);
+    // Who may not watch hears of that, and what is no version is no watch.
+    let path = |version: &str| format!("{CONFIG_MAPS}?watch=true&resourceVersion={version}");
+    world.get(&Who::Nobody, &path("1")).await.expect(StatusCode::FORBIDDEN);
+    world.get(&who, &path("x")).await.expect(StatusCode::BAD_REQUEST);
+}
+
+/// What ends a token of the account `robot`, which sees everything.
+#[tokio::test]
+async fn a_watch_ends_with_what_its_token_is_bound_to() {
+    let core = "/api/v1/namespaces/default";
+    let pod = json!({"metadata": {"name": "x"}, "spec": {"serviceAccountName": "robot",
+        "containers": [{"name": "c", "image": "i"}]}});
+    let kept = json!({"metadata": {"name": "x", "annotations": {"kubernetes.io/service-account.name": "robot"}},
+        "type": "kubernetes.io/service-account-token"});
+    let plain = json!({"metadata": {"name": "x"}});
+    let mut held = kept.clone();
+    held["metadata"]["finalizers"] = json!(["example.org/hold"]);
+    for (bound, place, body) in [
+        ("Secret", format!("{core}/secrets"), &plain),
+        ("Pod", format!("{core}/pods"), &pod),
+        ("Node", "/api/v1/nodes".to_owned(), &plain),
+        ("", format!("{core}/secrets"), &kept),
+        ("", format!("{core}/secrets"), &held),
+    ] {
+        let world = World::new().await;
+        let (administrator, _) = world.administrator().await;
+        let made = async |path: &str, body: &Value| {
+            world.post(&administrator, path, body).await.expect(StatusCode::CREATED)
+        };
+        made(&format!("{core}/serviceaccounts"), &json!({"metadata": {"name": "robot"}})).await;
+        world.bind("system:serviceaccount:default:robot", "admin", "default").await;
+        let object = made(&place, body).await;
+        let token = match bound {
+            "" => {
+                let kept = STANDARD.decode(object["data"]["token"].as_str().unwrap()).unwrap();
+                String::from_utf8(kept).unwrap()
+            }
+            kind => {
+                let spec =
+                    json!({"spec": {"boundObjectRef": {"kind": kind, "apiVersion": "v1", "name": "x"}}});
+                let issued = made(&format!("{core}/serviceaccounts/robot/token"), &spec).await;
+                issued["status"]["token"].as_str().unwrap().to_owned()
+            }
+        };
+        let robot = Who::Token(token);
+        let mut lines = Lines::open(&world, &robot, "", "application/json").await;
+        // Other changes of the object end nothing.
+        let label = json!({"metadata": {"labels": {"l": "1"}}});
+        let labelled = world.patch(&administrator, &format!("{place}/x"), "merge-patch+json", &label).await;
+        labelled.expect(StatusCode::OK);
+        made(CONFIG_MAPS, &config_map("a", "1")).await;
+        assert_eq!(lines.brief().await, "ADDED a 1", "{bound} {place}");
+        let path = format!("{place}/x");
+        world.send(&administrator, Method::DELETE, &path, &[], vec![]).await.expect(StatusCode::OK);
+        made(CONFIG_MAPS, &config_map("b", "1")).await;
+        let last = lines.next().await.unwrap();
+        assert_eq!(
+            (&last["type"], &last["object"]["code"]),
+            (&json!("ERROR"), &json!(401)),
+            "{bound} {place}"
+        );
+        assert_eq!(lines.next().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_watch_ends_when_its_cluster_is_stopped() {
+    let world = World::new().await;
+    let (administrator, _) = world.administrator().await;
+    let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
+    world.app.stop_cluster(&world.admin, &world.name()).await.unwrap();
+    let last = lines.next().await.unwrap();
+    assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(503)));
+    assert_eq!(lines.next().await, None);
+}
+
+#[tokio::test]
+async fn a_watch_that_ends_tells_no_more_of_what_was_there() {
+    let world = World::new().await;
+    let (administrator, _) = world.administrator().await;
+    for name in ["a", "b", "c"] {
+        let large = config_map(name, &"0123456789".repeat(20_000));
+        let large = json!({"metadata": {"name": name}, "data": large["data"]});
+        world.post(&administrator, CONFIG_MAPS, &large).await.expect(StatusCode::CREATED);
+    }
+    let dan = world.user("dan@example.org").await;
+    world.bind("dan@example.org", "view", "default").await;
+    let who = world.token(dan).await;
+    let mut lines = Lines::open(&world, &who, "", "application/json").await;
+    // So much was written before the answer began.
+    assert_eq!(lines.next().await.unwrap()["object"]["metadata"]["name"], "a");
+    world.app.revoke_sessions(&world.admin, dan).await.unwrap();
+    assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
+    assert_eq!(lines.next().await, None);
 }
 
 #[tokio::test]

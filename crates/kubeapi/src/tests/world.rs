@@ -73,15 +73,7 @@ impl World {
     pub(super) async fn with(change: impl FnOnce(&mut NewCluster)) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().unwrap()));
         let store = store::open(&store::StoreConfig::Memory).await.unwrap();
-        let parts = Parts {
-            store: store.clone(),
-            clock: clock.clone(),
-            random: Arc::new(crypto::random::System::default()),
-            sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
-            settings: Settings { external_url: BASE.into(), authority_certificate: "the authority".into() },
-        };
-        let (app, follow) = App::open(parts).await.unwrap();
-        tokio::spawn(follow);
+        let app = open(&store, &clock).await;
         let first = || {
             Ok(FirstAdministrator {
                 upn: Upn::parse("admin@example.org").unwrap(),
@@ -130,6 +122,13 @@ impl World {
             room: self.room.clone(),
             stop: watch::Sender::new(false),
         }
+    }
+
+    /// The same world as a program has it that starts now.
+    pub(super) async fn reopened(&self) -> Self {
+        let app = open(&self.store, &self.clock).await;
+        let router = crate::routes().with_state(app.clone());
+        Self { app, router, ..self.beside() }
     }
 
     pub(super) fn name(&self) -> ClusterName {
@@ -248,20 +247,22 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
+        if let Who::Token(token) = who {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let peer = Arc::new(self.peer(who));
+        let request = request.extension(RequestContext::new(peer)).body(Body::from(body)).unwrap();
+        self.router.clone().oneshot(request).await.unwrap().into_parts()
+    }
+
+    pub(super) fn peer(&self, who: &Who) -> Peer {
         let identity = match who {
-            Who::Nobody => ClientIdentity::None,
-            Who::Token(token) => {
-                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-                ClientIdentity::None
-            }
+            Who::Nobody | Who::Token(_) => ClientIdentity::None,
             Who::Certificate(der) => verified("any", der),
             Who::Vouched(der) => verified(&self.cluster.id.to_string(), der),
             Who::Unverified => ClientIdentity::Unverified,
         };
-        let peer =
-            Peer::new(([127, 0, 0, 1], 1).into(), identity, self.stop.subscribe()).sharing(self.room.clone());
-        let request = request.extension(RequestContext::new(Arc::new(peer))).body(Body::from(body)).unwrap();
-        self.router.clone().oneshot(request).await.unwrap().into_parts()
+        Peer::new(([127, 0, 0, 1], 1).into(), identity, self.stop.subscribe()).sharing(self.room.clone())
     }
 
     /// Binds a ClusterRole to a user in a namespace, as the administrator does.
@@ -314,6 +315,19 @@ pub(super) fn plain(mut value: Value) -> Value {
     }
     walk(&mut value);
     value
+}
+
+async fn open(store: &Arc<dyn store::Store>, clock: &Arc<ManualClock>) -> App {
+    let parts = Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        random: Arc::new(crypto::random::System::default()),
+        sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
+        settings: Settings { external_url: BASE.into(), authority_certificate: "the authority".into() },
+    };
+    let (app, follow) = App::open(parts).await.unwrap();
+    tokio::spawn(follow);
+    app
 }
 
 fn cluster_name(subscription: SubscriptionId, name: &str) -> ClusterName {
