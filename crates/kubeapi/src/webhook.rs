@@ -62,21 +62,24 @@ impl Webhook {
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     {
-        let cluster = match cluster(app, self.cluster, peer) {
-            Ok(cluster) => cluster,
-            Err(refused) => return renewed(refuse(refused).into_response()),
+        if let Err(refused) = cluster(app, self.cluster, peer) {
+            return refuse(refused);
+        }
+        let body = match web::body::read(body, MOST_BODY_BYTES).await {
+            Ok(body) => body,
+            Err(error) => return body_status(&error).into_response(),
         };
-        self.review(app, cluster, body).await.unwrap_or_else(IntoResponse::into_response)
+        // A body takes its time: what has ended meanwhile opens nothing.
+        match cluster(app, self.cluster, peer) {
+            Ok(cluster) => self.review(app, cluster, &body).await.unwrap_or_else(IntoResponse::into_response),
+            Err(refused) => refuse(refused),
+        }
     }
 
-    async fn review<B>(self, app: &App, cluster: AskingCluster, body: B) -> Result<Response, Status>
-    where
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
-    {
-        let body = web::body::read(body, MOST_BODY_BYTES).await.map_err(|error| body_status(&error))?;
+    async fn review(self, app: &App, cluster: AskingCluster, body: &[u8]) -> Result<Response, Status> {
         match self.review {
-            Review::Token => token_review::answer(app, cluster, &body).await,
-            Review::Access => access_review::answer(app, cluster, &body),
+            Review::Token => token_review::answer(app, cluster, body).await,
+            Review::Access => access_review::answer(app, cluster, body),
         }
     }
 }
@@ -115,8 +118,8 @@ fn cluster(app: &App, named: Option<ClusterId>, peer: &Peer) -> Result<AskingClu
     app.webhook_cluster(named, shown, peer.address.ip())
 }
 
-fn refuse(refused: WebhookRefused) -> Status {
-    match refused {
+fn refuse(refused: WebhookRefused) -> Response {
+    let status = match refused {
         WebhookRefused::NoCertificate | WebhookRefused::UnknownCertificate => {
             Status::new(StatusCode::UNAUTHORIZED, "Unauthorized", refused.to_string())
         }
@@ -125,10 +128,8 @@ fn refuse(refused: WebhookRefused) -> Status {
         | WebhookRefused::ClusterDeleted => {
             Status::new(StatusCode::FORBIDDEN, "Forbidden", refused.to_string())
         }
-    }
-}
-
-fn renewed(mut response: Response) -> Response {
+    };
+    let mut response = status.into_response();
     response.extensions_mut().insert(Renew);
     response
 }

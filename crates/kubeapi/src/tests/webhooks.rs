@@ -1,6 +1,7 @@
 //! The webhooks of an attached cluster: whom they know, what they allow, what they deny, and who may ask.
 
 use app::assignments::NewAssignment;
+use axum::body::Body;
 use domain::{
     cluster::Serving,
     id::{AssignmentId, ObjectId},
@@ -11,6 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::world::{Answer, Who, World, der};
+use crate::webhook::Webhook;
 
 struct Attached {
     world: World,
@@ -281,6 +283,38 @@ async fn only_who_holds_a_clusters_certificate_hears_that_the_cluster_is_gone() 
     assert_eq!(holder.said(), "403 Forbidden: the cluster no longer exists");
     let words = ["no_certificate", "unknown_certificate", "cluster_deleted", "ended_certificate"];
     assert_eq!(words.map(counted), [2, 2, 1, 0]);
+}
+
+#[tokio::test]
+async fn what_ends_while_a_body_is_on_its_way_opens_nothing() {
+    for hook in ["authorize", "authenticate"] {
+        for deletes in [false, true] {
+            let attached = Attached::new(false, &[]).await;
+            let world = &attached.world;
+            let (app, admin, name) = (world.app.clone(), world.admin.clone(), world.name());
+            let text = match hook {
+                "authorize" => review(&json!({"username": "u"}), "v1", "groups").to_string(),
+                _ => token_review(),
+            };
+            // It ends when the body is asked for, which is when the caller has been let in.
+            let body = Body::from_stream(futures_util::stream::once(async move {
+                if deletes {
+                    let whatever = app::precondition::Precondition::default();
+                    app.delete_cluster(&admin, &name, &whatever).await.unwrap();
+                } else {
+                    let cluster = app.webhook_cluster_of(&admin, &name).unwrap();
+                    let thumbprint = cluster.webhook_certificates.iter().next().unwrap().thumbprint.clone();
+                    app.issue_webhook_certificate(&admin, &name).await.unwrap();
+                    app.end_webhook_certificate(&admin, &name, &thumbprint).await.unwrap();
+                }
+                Ok::<_, std::io::Error>(text)
+            }));
+            let path = format!("/webhooks/{}/{hook}", world.cluster.id);
+            let webhook = Webhook::asked(&Method::POST, &path).unwrap();
+            let answer = webhook.answer(&world.app, &world.peer(&attached.server), body).await;
+            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{hook}, deletes: {deletes}");
+        }
+    }
 }
 
 #[tokio::test]
