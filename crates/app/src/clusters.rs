@@ -21,13 +21,15 @@ use domain::{
     unfinished::Work,
     webhook_certificate::WebhookCertificates,
 };
+use serde_json::Value;
 
 use crate::{
-    App, Caller, Error, Tx,
+    App, Caller, Error, Rule, Tx,
     assignments::Written,
     authorize, contents,
     identities::Fresh,
     locks, objects,
+    owners::protect_administrators_below,
     precondition::Precondition,
     subscriptions::delete_assignments_below,
     unfinished::{self, Awaited},
@@ -308,7 +310,7 @@ impl App {
             let cluster = found.ok_or_else(|| Error::not_found("managed cluster", &name.name))?;
             precondition.check(Some(&*cluster))?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
-            check_removable(tx, &cluster)?;
+            check_removable(tx, caller, &cluster)?;
             unfinished::begin(tx, Work::DeleteCluster(cluster.id))
         });
         self.go_on(deleting.await?).await
@@ -359,15 +361,33 @@ fn changed(old: &Cluster, new: &NewCluster, now: jiff::Timestamp) -> Result<Clus
             old.location, new.location
         )));
     }
-    Ok(Cluster {
+    let mut properties = new.properties.clone();
+    for kept in KEPT {
+        let said = properties.get(kept).is_some_and(|value| !value.is_null());
+        if let Some(value) = old.properties.get(kept).filter(|_| !said) {
+            properties.insert(kept.to_owned(), value.clone());
+        }
+    }
+    if let Some(Value::Object(issuer)) =
+        properties.get_mut("oidcIssuerProfile").filter(|_| old.publishes_issuer())
+        && issuer.get("enabled").is_none_or(Value::is_null)
+    {
+        issuer.insert("enabled".into(), true.into());
+    }
+    let changed = Cluster {
         serving: new.serving.clone(),
         tags: new.tags.clone(),
         local_accounts_disabled: new.local_accounts_disabled,
-        properties: new.properties.clone(),
+        properties,
         other: new.other.clone(),
         updated: now,
         ..old.clone()
-    })
+    };
+    if old.publishes_issuer() && !changed.publishes_issuer() {
+        return Err(Error::Rule(Rule::IssuerStays, "OIDC issuer feature cannot be disabled.".into()));
+    }
+    agent_pools::keep_a_system_pool(&agent_pools::pools(old), &agent_pools::pools(&changed))?;
+    Ok(changed)
 }
 
 /// What holds after the write: what is not said stays as it was. An attached cluster has no other accounts.
@@ -410,10 +430,14 @@ fn check_admin_groups(snapshot: &Snapshot, groups: &[ObjectId]) -> Result<(), Er
 }
 
 /// Refuses where something keeps what goes with the cluster.
-pub(crate) fn check_removable(tx: &Tx, cluster: &Cluster) -> Result<(), Error> {
+pub(crate) fn check_removable(tx: &Tx, caller: &Caller, cluster: &Cluster) -> Result<(), Error> {
+    let own = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
+    protect_administrators_below(tx, caller, &own, DELETE)?;
     let Some(name) = &cluster.node_resource_group else { return Ok(()) };
     tx.check_deletable(&RecordKey::ResourceGroup(cluster.subscription, name.folded()))?;
-    locks::check(tx.snapshot(), &identities::node_group(cluster)?, locks::Operation::Delete)
+    let nodes = identities::node_group(cluster)?;
+    protect_administrators_below(tx, caller, &nodes, DELETE)?;
+    locks::check(tx.snapshot(), &nodes, locks::Operation::Delete)
 }
 
 /// Deletes a cluster with everything in it and about it, as far as the transaction has room. Whether that was all.
@@ -435,6 +459,8 @@ pub(crate) fn delete(tx: &mut Tx, cluster: &Cluster) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// What a write of a cluster leaves as it is where it does not say it, as AKS does.
+const KEPT: [&str; 2] = ["agentPoolProfiles", "oidcIssuerProfile"];
 /// The release of Kubernetes whose API embedded clusters serve.
 pub const KUBERNETES_VERSION: &str = "1.36.2";
 /// The same as API servers say it, with whose it is.

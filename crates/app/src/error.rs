@@ -58,6 +58,8 @@ pub enum Rule {
     InProgress,
     /// A cluster's group that is there already.
     NodeGroupTaken,
+    /// The issuer of a cluster, which others trust, cannot be turned off.
+    IssuerStays,
     /// A management group that still holds something, or the root group of a tenant.
     GroupStays,
     /// The tree of management groups would have a loop, or be too deep.

@@ -6,14 +6,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     application::{ServicePrincipal, ServicePrincipalKind},
     change::{Record, RecordKey},
-    cluster::Cluster,
     credential::FederatedCredential,
     id::{AppId, ObjectId, TenantId},
     name::DisplayName,
     resource::{ManagedIdentity, Resource, USER_ASSIGNED_IDENTITY},
     scope::Scope,
     snapshot::Snapshot,
-    subscription::ResourceGroup,
     unfinished::Work,
 };
 use uuid::Uuid;
@@ -24,6 +22,7 @@ use crate::{
     authorize, contents,
     federated::{self, NewFederatedCredential, Write},
     locks,
+    owners::{protect_administrator, protect_administrators_below},
     subscriptions::delete_assignments_below,
     unfinished,
     users::forget_memberships,
@@ -88,6 +87,7 @@ impl App {
                 tx.authorize(caller, DELETE, id)?;
                 locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
                 let Some(resource) = tx.snapshot().resource(id).cloned() else { return Ok((false, None)) };
+                protect_administrators_below(tx, caller, id, DELETE)?;
                 Ok((true, unfinished::begin(tx, Work::DeleteResource(resource.id.clone()))?))
             })
             .await?;
@@ -112,10 +112,12 @@ impl App {
         new: NewFederatedCredential,
     ) -> Result<(FederatedCredential, Written), Error> {
         let ids = self.fresh_ids(1)?;
+        let scope = credential_scope(id, &new.name)?;
         self.transact(|tx| {
-            tx.authorize(caller, CREDENTIAL_WRITE, id)?;
-            locks::check(tx.snapshot(), id, locks::Operation::Write)?;
+            tx.authorize(caller, CREDENTIAL_WRITE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut principal = principal(tx.snapshot(), id)?;
+            protect_administrator(tx, caller, Some(principal.id), CREDENTIAL_WRITE)?;
             let known = principal.federated.iter().any(|each| each.name == new.name);
             let (write, written) = match known {
                 true => (Write::Update, Written::Changed),
@@ -136,16 +138,20 @@ impl App {
         id: &Scope,
         named: &str,
     ) -> Result<bool, Error> {
+        let scope = credential_scope(id, named)?;
         self.transact(|tx| {
-            tx.authorize(caller, CREDENTIAL_DELETE, id)?;
-            locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
+            tx.authorize(caller, CREDENTIAL_DELETE, &scope)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             let mut principal = principal(tx.snapshot(), id)?;
+            protect_administrator(tx, caller, Some(principal.id), CREDENTIAL_DELETE)?;
             let before = principal.federated.len();
             principal.federated.retain(|each| !federated::is_named(each, named));
             if principal.federated.len() == before {
                 return Ok(false);
             }
             tx.put(&Record::ServicePrincipal(principal))?;
+            // What was given at it is not given at the next one of its name.
+            unfinished::begin(tx, Work::DeleteResource(scope.clone()))?;
             Ok(true)
         })
         .await
@@ -260,29 +266,8 @@ pub(crate) fn require<'a>(snapshot: &'a Snapshot, id: &Scope) -> Result<&'a Arc<
     found.ok_or_else(|| Error::not_found("resource", id))
 }
 
-/// Refuses where a cluster acts as the identity, the clusters of a resource group excepted, which go too.
-pub(crate) fn refuse_in_use_outside(
-    snapshot: &Snapshot,
-    id: &Scope,
-    group: &ResourceGroup,
-) -> Result<(), Error> {
-    let inside = |cluster: &Cluster| {
-        cluster.subscription == group.subscription && cluster.resource_group.matches(group.name.as_str())
-    };
-    refuse_users(id, snapshot.clusters().filter(|cluster| !inside(cluster)))
-}
-
-fn refuse_users<'a>(id: &Scope, clusters: impl Iterator<Item = &'a Arc<Cluster>>) -> Result<(), Error> {
-    let mut users =
-        clusters.filter(|cluster| cluster.identities.values().any(|identity| identity.resource == *id));
-    match users.next() {
-        Some(cluster) => Err(Error::Conflict(format!(
-            "the identity \"{}\" is used by {}: delete that, or give it another identity first",
-            id.name(),
-            cluster.resource_id()
-        ))),
-        None => Ok(()),
-    }
+fn credential_scope(id: &Scope, name: &str) -> Result<Scope, Error> {
+    id.child("federatedIdentityCredentials", name).map_err(|error| Error::invalid("name", error))
 }
 
 fn principal(snapshot: &Snapshot, id: &Scope) -> Result<ServicePrincipal, Error> {

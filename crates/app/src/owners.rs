@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    application::{Application, ServicePrincipal},
+    application::{Application, ServicePrincipal, ServicePrincipalKind},
     change::Record,
     decision::Reason,
     directory::Principal,
     group::Group,
     id::ObjectId,
+    scope::Scope,
 };
 
 use crate::{App, Caller, Error, Refusal, Tx, authorize};
@@ -97,8 +98,9 @@ pub(crate) fn owned_service_principal(
     found.map(|each| ServicePrincipal::clone(each)).ok_or_else(|| Error::not_found("service principal", id))
 }
 
-/// What acts as an administrator of the directory is an administrator's to change: else its owner would be one too.
-fn protect_administrator(
+/// What acts as an administrator of the directory is an administrator's to change: else whoever may change it would be
+/// one too.
+pub(crate) fn protect_administrator(
     tx: &Tx,
     caller: &Caller,
     principal: Option<ObjectId>,
@@ -109,6 +111,24 @@ fn protect_administrator(
         true => tx.require_administrator(caller, action),
         false => Ok(()),
     }
+}
+
+/// As [`protect_administrator`], for the managed identities at and below a scope.
+pub(crate) fn protect_administrators_below(
+    tx: &Tx,
+    caller: &Caller,
+    scope: &Scope,
+    action: &str,
+) -> Result<(), Error> {
+    let directory = tx.snapshot().directory();
+    let Some(tenant) = directory.tenant(caller.tenant) else { return Ok(()) };
+    let is_below = |id: &&ObjectId| match directory.service_principal(**id).map(|found| &found.kind) {
+        Some(ServicePrincipalKind::ManagedIdentity(resource)) => {
+            Scope::parse(resource).is_ok_and(|resource| scope.contains(&resource))
+        }
+        Some(ServicePrincipalKind::Application) | None => false,
+    };
+    protect_administrator(tx, caller, tenant.administrators.iter().find(is_below).copied(), action)
 }
 
 fn require_owner(

@@ -18,6 +18,7 @@ use crate::{
     authorize, contents,
     identities::{self, Fresh},
     locks,
+    owners::{protect_administrator, protect_administrators_below},
     precondition::Precondition,
     subscriptions::delete_assignments_below,
     unfinished,
@@ -61,6 +62,7 @@ impl App {
             let identity = match (known, new.system_identity) {
                 (Some(known), true) => Some(known),
                 (Some(known), false) => {
+                    protect_administrator(tx, caller, Some(known.object_id), &action)?;
                     identities::delete_principal(tx, known.object_id)?;
                     None
                 }
@@ -125,6 +127,7 @@ impl App {
                 if let Some(resource) = tx.snapshot().resource(id) {
                     precondition.check(Some(&**resource))?;
                 }
+                protect_administrators_below(tx, caller, id, &action)?;
                 let existed = tx.snapshot().resources_below(id).next().is_some();
                 let awaited = match existed {
                     true => unfinished::begin(tx, Work::DeleteResource(id.clone()))?,

@@ -19,7 +19,9 @@ use domain::{
 use crate::{
     App, Caller, Error, Tx,
     assignments::Written,
-    authorize, clusters, identities, locks, resources,
+    authorize, clusters, locks,
+    owners::protect_administrators_below,
+    resources,
     unfinished::{self, Awaited},
 };
 
@@ -185,7 +187,7 @@ impl App {
     ) -> Result<Option<Awaited>, Error> {
         let scope = group_scope(subscription, name)?;
         let awaited = self.transact(|tx| {
-            tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/delete", &scope)?;
+            tx.authorize(caller, DELETE_GROUP, &scope)?;
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(subscription, name);
             locks::check(snapshot, &scope, locks::Operation::Delete)?;
@@ -198,11 +200,9 @@ impl App {
                 )));
             }
             tx.check_deletable(&RecordKey::ResourceGroup(subscription, group.name.folded()))?;
-            for resource in snapshot.resources_below(&scope) {
-                identities::refuse_in_use_outside(snapshot, &resource.id, &group)?;
-            }
+            protect_administrators_below(tx, caller, &scope, DELETE_GROUP)?;
             for cluster in clusters_in(snapshot, subscription, name) {
-                clusters::check_removable(tx, cluster)?;
+                clusters::check_removable(tx, caller, cluster)?;
             }
             unfinished::begin(tx, Work::DeleteResourceGroup { subscription, name: group.name.clone() })
         });
@@ -254,4 +254,5 @@ pub(crate) fn group_scope(subscription: SubscriptionId, name: &str) -> Result<Sc
         .map_err(|error| Error::invalid("resourceGroupName", error))
 }
 
+const DELETE_GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/delete";
 const READ_GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/read";

@@ -66,6 +66,13 @@ struct Known {
     node_resource_group: Option<String>,
     identity_profile: Option<BTreeMap<String, ProfileIdentity>>,
     attached: Option<AttachedForm>,
+    oidc_issuer_profile: Option<IssuerProfile>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct IssuerProfile {
+    enabled: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]

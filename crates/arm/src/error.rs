@@ -199,6 +199,7 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
                 Rule::ManagedContents | Rule::InProgress => (StatusCode::CONFLICT, "OperationNotAllowed"),
                 Rule::GroupEnding => (StatusCode::CONFLICT, "ResourceGroupBeingDeleted"),
                 Rule::NodeGroupTaken => (StatusCode::CONFLICT, "NodeResourceGroupAlreadyExists"),
+                Rule::IssuerStays => (StatusCode::BAD_REQUEST, "OIDCIssuerFeatureCannotBeDisabled"),
                 Rule::GroupStays => (StatusCode::CONFLICT, "ManagementGroupNotEmpty"),
                 Rule::Precondition => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
                 Rule::GroupTree => (StatusCode::CONFLICT, "InvalidManagementGroupHierarchy"),

@@ -47,7 +47,8 @@ impl App {
             locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let old = name.require(tx.snapshot())?.clone();
             let mut cluster = Cluster::clone(&old);
-            let mut list = pools(&cluster);
+            let before = pools(&cluster);
+            let mut list = before.clone();
             let mut new = new.clone();
             new.insert("name".into(), pool.into());
             precondition.check(list.iter().find(|each| is_named(each, pool)))?;
@@ -62,6 +63,7 @@ impl App {
                 }
             };
             check(&list)?;
+            keep_a_system_pool(&before, &list)?;
             cluster.properties.insert("agentPoolProfiles".into(), json!(list));
             cluster.updated = tx.now();
             self.check_creator(tx, caller, &cluster, Some(&old))?;
@@ -84,15 +86,12 @@ impl App {
             tx.authorize(caller, DELETE, &scope)?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
-            let mut list = pools(&cluster);
+            let before = pools(&cluster);
+            let mut list = before.clone();
             let Some(going) = list.iter().find(|each| is_named(each, pool)) else { return Ok(false) };
             precondition.check(Some(going))?;
             list.retain(|each| !is_named(each, pool));
-            if !list.iter().any(is_system) {
-                return Err(Error::Conflict(format!(
-                    "the pool \"{pool}\" is the last of mode System, of which a cluster needs one: add another first"
-                )));
-            }
+            keep_a_system_pool(&before, &list)?;
             cluster.properties.insert("agentPoolProfiles".into(), json!(list));
             cluster.updated = tx.now();
             unfinished::begin(tx, Work::DeleteResource(scope.clone()))?;
@@ -103,7 +102,22 @@ impl App {
     }
 }
 
-/// Takes away what was given at pools that the new state of the cluster does not have.
+/// A cluster that has nodes keeps a pool for what it needs itself.
+pub(super) fn keep_a_system_pool(
+    old: &[Map<String, Value>],
+    new: &[Map<String, Value>],
+) -> Result<(), Error> {
+    match old.iter().find(|pool| is_system(pool)) {
+        Some(pool) if !new.iter().any(is_system) => Err(Error::Conflict(format!(
+            "the pool \"{}\" is the last of mode System, of which a cluster needs one: add another first",
+            pool.get("name").and_then(Value::as_str).unwrap_or_default()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Takes away what was given at pools that the new state of the cluster does not have. A lock that keeps one of them
+/// keeps it from every way to be deleted.
 pub(super) fn forget_removed(
     tx: &mut Tx,
     name: &ClusterName,
@@ -114,7 +128,9 @@ pub(super) fn forget_removed(
     for pool in pools(old) {
         let pool = pool.get("name").and_then(Value::as_str).unwrap_or_default();
         if !kept.iter().any(|each| is_named(each, pool)) {
-            unfinished::begin(tx, Work::DeleteResource(pool_scope(name, pool)?))?;
+            let scope = pool_scope(name, pool)?;
+            locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
+            unfinished::begin(tx, Work::DeleteResource(scope))?;
         }
     }
     Ok(())

@@ -20,6 +20,7 @@ use crate::{
     Caller, Error, Rule, Tx, assignments, contents,
     identities::{self, Fresh},
     locks,
+    owners::protect_administrator,
     subscriptions::{clusters_in, group_scope},
     unfinished,
 };
@@ -169,6 +170,7 @@ fn keep_control_plane(
     if let Some(old) = old {
         withdraw(tx, &old, CONTRIBUTOR, group);
         if old.resource == own {
+            protect_administrator(tx, caller, Some(old.object_id), super::WRITE)?;
             identities::delete_principal(tx, old.object_id)?;
         }
     }
@@ -236,6 +238,11 @@ fn keep_addon(
         (true, Some(_)) | (false, None) => {}
         (false, Some(old)) => {
             if tx.snapshot().resource(&old.resource).is_some() {
+                protect_administrator(tx, caller, Some(old.object_id), super::WRITE)?;
+                // The identity is the cluster's, so that what keeps the cluster from deletion keeps it too.
+                let own = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
+                let addon = own.child("addonProfiles", addon.profile).map_err(Error::internal)?;
+                locks::check(tx.snapshot(), &addon, locks::Operation::Delete)?;
                 locks::check(tx.snapshot(), &old.resource, locks::Operation::Delete)?;
                 unfinished::begin(tx, Work::DeleteResource(old.resource.clone()))?;
             }
@@ -324,6 +331,8 @@ fn make(
 fn assignable(tx: &Tx, caller: &Caller, id: &Scope) -> Result<ManagedIdentity, Error> {
     tx.authorize(caller, identities::ASSIGN, id)?;
     let resource = identities::require(tx.snapshot(), id)?;
+    let principal = resource.identity.as_ref().map(|identity| identity.object_id);
+    protect_administrator(tx, caller, principal, identities::ASSIGN)?;
     resource.identity.clone().ok_or_else(|| Error::not_found("resource", id))
 }
 

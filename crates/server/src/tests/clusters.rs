@@ -531,3 +531,37 @@ async fn a_rotation_does_not_shut_out_the_api_server_of_an_attached_cluster() {
     let after = admin.get(&format!("{path}/webhookCertificates")).await;
     assert_eq!((&after, &after["value"][0]["counts"]), (&before, &json!(true)));
 }
+
+#[tokio::test]
+async fn a_write_that_does_not_name_the_pools_keeps_them_and_the_last_system_pool_stays() {
+    let site = Site::start(|_| {}).await;
+    let admin = Manager::of_administrator(&site).await;
+    let pool = |name: &str, mode: &str| json!({"name": name, "count": 1, "mode": mode});
+    let pools = |pools: &[Value]| cluster(json!({"agentPoolProfiles": pools}));
+    admin.put(&admin.group(), json!({"location": "local"})).await;
+    let path = admin.cluster();
+    // A cluster that has none yet may go on so.
+    admin.put(&path, cluster(json!({}))).await;
+    admin.put(&path, pools(&[])).await;
+    admin.put(&path, pools(&[pool("sys", "System"), pool("work", "User")])).await;
+    let names = async || {
+        let listed = admin.get(&format!("{path}/agentPools")).await;
+        let listed = listed["value"].as_array().unwrap().iter();
+        listed.map(|each| each["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    for body in
+        [cluster(json!({})), cluster(json!({"agentPoolProfiles": null})), json!({"location": "local"})]
+    {
+        admin.put(&path, body.clone()).await;
+        assert_eq!(names().await, ["sys", "work"], "{body}");
+    }
+    for list in [vec![], vec![pool("work", "User")], vec![pool("sys", "User"), pool("work", "User")]] {
+        let said = admin.refused(Method::PUT, &path, Some(pools(&list)), "Conflict").await;
+        assert!(said.contains("\"sys\" is the last of mode System"), "{said}");
+    }
+    let user = json!({"properties": {"count": 1, "mode": "User"}});
+    admin.refused(Method::PUT, &format!("{path}/agentPools/sys"), Some(user), "Conflict").await;
+    admin.refused(Method::DELETE, &format!("{path}/agentPools/sys"), None, "Conflict").await;
+    admin.put(&path, pools(&[pool("next", "System")])).await;
+    assert_eq!(names().await, ["next"]);
+}

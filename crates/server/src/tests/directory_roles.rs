@@ -3,7 +3,10 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::site::Site;
+use super::{
+    arm::{Arm, OWNER},
+    site::Site,
+};
 
 const ROLE: &str = "/v1.0/directoryRoles/roleTemplateId=62e90394-69f5-4237-9190-012177145e10";
 
@@ -126,4 +129,71 @@ async fn a_role_is_among_what_its_holder_is_a_member_of_and_groups_hold_none() {
         next = page["@odata.nextLink"].as_str().map(str::to_owned);
     }
     assert_eq!(seen, transitive);
+}
+
+/// Whoever may write it in Resource Manager would else be an administrator too.
+#[tokio::test]
+async fn a_managed_identity_that_administers_the_directory_is_changed_by_administrators_only() {
+    let arm = Arm::start().await;
+    let scene = Scene { admin: arm.admin.clone(), site: arm.site };
+    let ask = async |who: &str, method: Method, path: &str, body: &Value| {
+        scene.ask(who, method, &format!("{path}?api-version=2024-11-01"), body.clone()).await
+    };
+    let group = format!("{}/resourceGroups/rg", arm.subscription);
+    let identity = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/boss");
+    let network = format!("{group}/providers/Microsoft.Network/virtualNetworks/v");
+    let cluster = format!("{group}/providers/Microsoft.ContainerService/managedClusters/c1");
+    let credential = format!("{identity}/federatedIdentityCredentials/fed");
+    let local = json!({"location": "local"});
+    let system = json!({"location": "local", "identity": {"type": "SystemAssigned"}});
+    let federated =
+        json!({"properties": {"issuer": "https://i.example", "subject": "s", "audiences": ["a"]}});
+    let users = json!({&identity: {}});
+    let acting = json!({"location": "local", "properties": {}, "identity": {"type": "UserAssigned", "userAssignedIdentities": users}});
+    let made = async |path: &str, body: &Value| {
+        let (status, made) = ask(&scene.admin, Method::PUT, path, body).await;
+        assert!(status.is_success(), "{path}: {made}");
+        made
+    };
+    made(&group, &local).await;
+    let boss = made(&identity, &local).await["properties"]["principalId"].as_str().unwrap().to_owned();
+    let of_network = made(&network, &system).await["identity"]["principalId"].as_str().unwrap().to_owned();
+    let of_cluster = made(&cluster, &system).await["identity"]["principalId"].as_str().unwrap().to_owned();
+    made(&credential, &federated).await;
+    let alice = scene.site.user("alice@portcullis.local").await;
+    let role = json!({"properties": {"principalId": alice, "roleDefinitionId": format!("/providers/Microsoft.Authorization/roleDefinitions/{OWNER}")}});
+    made(
+        &format!("{group}/providers/Microsoft.Authorization/roleAssignments/{}", uuid::Uuid::from_u128(7)),
+        &role,
+    )
+    .await;
+    let alice = scene.site.management_of("alice@portcullis.local").await;
+    let cases = [
+        (&boss, Method::PUT, &credential, &federated),
+        (&boss, Method::DELETE, &credential, &Value::Null),
+        (&boss, Method::PUT, &cluster, &acting),
+        (&boss, Method::DELETE, &identity, &Value::Null),
+        (&of_network, Method::PUT, &network, &local),
+        (&of_network, Method::DELETE, &network, &Value::Null),
+        (&of_cluster, Method::PUT, &cluster, &acting),
+        (&of_cluster, Method::DELETE, &cluster, &Value::Null),
+        (&boss, Method::DELETE, &group, &Value::Null),
+        (&of_cluster, Method::DELETE, &group, &Value::Null),
+    ];
+    for (principal, method, path, body) in &cases {
+        assert_eq!(scene.add(&scene.admin, principal).await.0, StatusCode::NO_CONTENT);
+        let (status, refused) = ask(&alice, method.clone(), path, body).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}: {refused}");
+        assert_eq!(scene.remove(&scene.admin, principal).await.0, StatusCode::NO_CONTENT);
+    }
+    // It is the administration alone that needs an administrator.
+    for (_, method, path, body) in cases.iter().filter(|case| case.2 != &group) {
+        let (status, answer) = ask(&alice, method.clone(), path, body).await;
+        assert!(status.is_success(), "{method} {path}: {answer}");
+        if *method == Method::DELETE && path != &&credential {
+            made(path, if path == &&identity { &local } else { &system }).await;
+        }
+    }
+    let (status, answer) = ask(&alice, Method::DELETE, &group, &Value::Null).await;
+    assert!(status.is_success(), "{answer}");
 }

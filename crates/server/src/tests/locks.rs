@@ -145,3 +145,70 @@ async fn setting_and_lifting_a_lock_takes_the_right_to() {
         assert_eq!(found, (expected.0, expected.1.to_owned()), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_lock_keeps_a_pool_and_an_add_ons_identity_from_a_write_that_leaves_them_out() {
+    let arm = Arm::start().await;
+    let group = arm.resource_group("rg").await;
+    let cluster = format!("{group}/providers/Microsoft.ContainerService/managedClusters/c1");
+    let pool = |name: &str| json!({"name": name, "count": 1, "mode": "System"});
+    let body = |pools: &[&str], routing: bool| {
+        let pools: Vec<Value> = pools.iter().map(|name| pool(name)).collect();
+        let addons = json!({"httpApplicationRouting": {"enabled": routing}});
+        json!({"location": "local", "properties": {"agentPoolProfiles": pools, "addonProfiles": addons}})
+    };
+    arm.ok(Method::PUT, &cluster, body(&["p1", "p2"], true)).await;
+    let second = format!("{cluster}/agentPools/p2");
+    let locked = (409, "ScopeLocked".to_owned());
+    for place in [&second, &cluster, &group] {
+        for kind in ["CanNotDelete", "ReadOnly"] {
+            arm.ok(Method::PUT, &lock(place, "keep"), level(kind)).await;
+            for body in [body(&["p1"], true), body(&["p1"], false)] {
+                assert_eq!(
+                    arm.refusal(&arm.admin, Method::PUT, &cluster, body).await,
+                    locked,
+                    "{place} {kind}"
+                );
+            }
+            if place != &second {
+                let off = body(&["p1", "p2"], false);
+                assert_eq!(
+                    arm.refusal(&arm.admin, Method::PUT, &cluster, off).await,
+                    locked,
+                    "{place} {kind}"
+                );
+            }
+            assert_eq!(arm.refusal(&arm.admin, Method::DELETE, &second, Value::Null).await, locked);
+            arm.ok(Method::DELETE, &lock(place, "keep"), Value::Null).await;
+        }
+    }
+    // A lock on one pool keeps neither the other nor the add-on.
+    arm.ok(Method::PUT, &lock(&second, "keep"), level("CanNotDelete")).await;
+    let changed = arm.ok(Method::PUT, &cluster, body(&["p2"], false)).await;
+    assert_eq!(changed["properties"]["agentPoolProfiles"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lock_on_one_federated_credential_holds_for_that_one() {
+    let arm = Arm::start().await;
+    let group = arm.resource_group("rg").await;
+    let identity = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i");
+    arm.ok(Method::PUT, &identity, json!({"location": "local"})).await;
+    let credential = |name: &str| format!("{identity}/federatedIdentityCredentials/{name}");
+    let body = |subject: &str| json!({"properties": {"issuer": "https://i.example", "subject": subject, "audiences": ["a"]}});
+    let (one, other) = (credential("one"), credential("other"));
+    let locked = (409, "ScopeLocked".to_owned());
+    for kind in ["CanNotDelete", "ReadOnly"] {
+        arm.ok(Method::PUT, &one, body("s1")).await;
+        arm.ok(Method::PUT, &lock(&one, "keep"), level(kind)).await;
+        arm.ok(Method::PUT, &other, body("s2")).await;
+        arm.ok(Method::PUT, &other, body("s3")).await;
+        arm.ok(Method::DELETE, &other, Value::Null).await;
+        assert_eq!(arm.refusal(&arm.admin, Method::DELETE, &one, Value::Null).await, locked, "{kind}");
+        if kind == "ReadOnly" {
+            assert_eq!(arm.refusal(&arm.admin, Method::PUT, &one, body("x")).await, locked);
+        }
+        assert_eq!(arm.get(&one).await["properties"]["subject"], "s1");
+        arm.ok(Method::DELETE, &lock(&one, "keep"), Value::Null).await;
+    }
+}

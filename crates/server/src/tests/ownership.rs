@@ -23,7 +23,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::arm::{Arm, CONTRIBUTOR};
+use super::arm::{Arm, CONTRIBUTOR, OWNER};
 
 const OPERATOR: &str = "f1a07417-d97a-45cb-824c-7a7467783830";
 const USER_IDENTITIES: &str = "/providers/Microsoft.ManagedIdentity/userAssignedIdentities";
@@ -480,4 +480,25 @@ fn caller(arm: &Arm, id: &str) -> Caller {
             )
         }
     }
+}
+
+#[tokio::test]
+async fn a_group_goes_with_an_identity_that_a_cluster_elsewhere_acts_as() {
+    let arm = Arm::start().await;
+    let (prod, other) = (arm.resource_group("prod").await, arm.resource_group("other").await);
+    let identity = format!("{prod}{USER_IDENTITIES}/who");
+    arm.ok(Method::PUT, &identity, json!({"location": "local"})).await;
+    let cluster = format!("{other}{CLUSTERS}/c1");
+    let users = json!({&identity: {}});
+    let acting = json!({"type": "UserAssigned", "userAssignedIdentities": users});
+    arm.ok(Method::PUT, &cluster, json!({"location": "local", "identity": acting, "properties": {}})).await;
+    let bob = arm.someone("bob").await;
+    arm.assign(bob.id, OWNER, &prod).await;
+    let (status, answer) = arm.ask(&bob.token, Method::DELETE, &prod, Value::Null).await;
+    assert!(status.is_success(), "{answer}");
+    let gone = arm.refusal(&arm.admin, Method::GET, &identity, Value::Null).await;
+    assert_eq!(gone.0, 404);
+    // The cluster goes on, and goes.
+    arm.ok(Method::PUT, &cluster, json!({"location": "local", "properties": {}})).await;
+    arm.ok(Method::DELETE, &cluster, Value::Null).await;
 }

@@ -25,6 +25,11 @@ impl Shop {
         self.arm.ok(Method::PUT, &self.cluster, json!({"location": "local", "properties": properties})).await
     }
 
+    async fn refused(&self, properties: Value) -> (u16, String) {
+        let body = json!({"location": "local", "properties": properties});
+        self.arm.refusal(&self.arm.admin, Method::PUT, &self.cluster, body).await
+    }
+
     fn address(&self) -> String {
         let id = self.arm.site.running.app.snapshot().clusters().next().unwrap().id;
         self.arm.site.url(&format!("/clusters/{id}"))
@@ -123,8 +128,18 @@ async fn discovery_and_keys_are_public_where_the_issuer_is_enabled() {
     assert_eq!(shop.ask("/api", None).await.0, StatusCode::FORBIDDEN);
     let posted = shop.arm.site.send(shop.arm.site.http.post(format!("{issuer}{}", paths[1]))).await;
     assert!(posted.0.is_client_error(), "{}", posted.0);
-    shop.put(json!({"oidcIssuerProfile": {"enabled": false}})).await;
-    assert_eq!(shop.ask(paths[0], None).await.0, StatusCode::FORBIDDEN);
+    // Others trust it from now on, so it stays, also where a write does not say so.
+    for properties in [json!({}), json!({"oidcIssuerProfile": null}), json!({"oidcIssuerProfile": {}})] {
+        shop.put(properties.clone()).await;
+        assert_eq!(shop.ask(paths[0], None).await.0, StatusCode::OK, "{properties}");
+    }
+    for (enabled, status, code) in
+        [(json!(false), 400, "OIDCIssuerFeatureCannotBeDisabled"), (json!("x"), 400, "InvalidParameter")]
+    {
+        let refused = shop.refused(json!({"oidcIssuerProfile": {"enabled": enabled}})).await;
+        assert_eq!(refused, (status, code.to_owned()), "{enabled}");
+    }
+    assert_eq!(shop.ask(paths[0], None).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
