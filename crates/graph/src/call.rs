@@ -1,13 +1,14 @@
 //! What every handler begins with: the caller behind the bearer token, and the body as JSON.
 
 use app::{App, Caller};
-use axum::{
-    body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request},
-};
-use http::{StatusCode, request::Parts};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use http::request::Parts;
 use serde::de::DeserializeOwned;
-use web::bearer::{Credentials, credentials};
+use web::{
+    bearer::{Credentials, credentials},
+    body::{BodyError, InRoom, USUAL_LIMIT},
+    trace::RequestContext,
+};
 
 use crate::error::GraphError;
 
@@ -43,12 +44,17 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, GraphError> {
         let (mut parts, body) = request.into_parts();
-        let request = Request::from_parts(parts.clone(), body);
-        let bytes =
-            Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => GraphError::too_large(),
-                _ => GraphError::bad("The request body could not be read."),
-            })?;
+        let Authenticated(caller) = Authenticated::from_request_parts(&mut parts, app).await?;
+        let context = parts.extensions.get::<RequestContext>().cloned();
+        let context =
+            context.ok_or_else(|| GraphError::App(app::Error::internal("a request without its peer")))?;
+        let name = || caller.object_id.to_string();
+        let read = web::body::read_in_room(body, USUAL_LIMIT, context.peer.room(), name).await;
+        let (bytes, _place) = read.map_err(|error| match error {
+            InRoom::Full(full) => GraphError::busy(full),
+            InRoom::Body(BodyError::TooLarge { .. }) => GraphError::too_large(),
+            InRoom::Body(_) => GraphError::bad("The request body could not be read."),
+        })?;
         Authenticated::from_request_parts(&mut parts, app).await?;
         web::body::parse_json(&bytes).map(Self).map_err(|error| {
             let problem = match error {

@@ -7,6 +7,7 @@ use axum::{
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
+use web::room::Full;
 
 #[derive(Debug)]
 pub(crate) enum GraphError {
@@ -31,6 +32,11 @@ impl GraphError {
     pub(crate) fn too_large() -> Self {
         let message = "The request body is too large.".into();
         Self::Rendered { status: StatusCode::PAYLOAD_TOO_LARGE, code: "Request_BadRequest", message }
+    }
+
+    pub(crate) fn busy(full: Full) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Self::Rendered { status, code: "TooManyRequests", message: full.to_string() }
     }
 
     pub(crate) fn no_such_segment(path: &str) -> Self {
@@ -69,6 +75,9 @@ impl IntoResponse for GraphError {
         if status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, Full.retry_after().into());
         }
         response
     }

@@ -179,7 +179,7 @@ impl Call {
 
     /// Reads a body of at most [`MOST_BODY_BYTES`], for which there must be room if it is large.
     async fn body(&self, body: Body) -> Result<bytes::Bytes, Status> {
-        let read = web::body::read_in_room(body, MOST_BODY_BYTES, self.peer.room(), || self.user_name());
+        let read = web::body::read_in_room(body, MOST_BODY_BYTES, self.peer.room(), || self.account());
         match read.await {
             Ok((body, place)) => {
                 let mut held = self.held();
@@ -201,9 +201,8 @@ impl Call {
     }
 
     /// Whom the room counts this request for.
-    fn user_name(&self) -> String {
-        let user = self.app.current_user(&self.caller).map(|user| user.name).unwrap_or_default();
-        format!("{}/{user}", self.caller.cluster)
+    fn account(&self) -> String {
+        self.app.account_of(&self.caller)
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Place>> {
@@ -212,7 +211,7 @@ impl Call {
 
     /// Sets room aside before anything is done, so that the answer to what is done finds it.
     fn hold(&self, bytes: usize) -> Result<(), Status> {
-        *self.held() = Some(self.peer.room().take(&self.user_name(), bytes)?);
+        *self.held() = Some(self.peer.room().take(&self.account(), bytes)?);
         Ok(())
     }
 
@@ -232,10 +231,10 @@ impl Call {
         match held {
             Some(place) => Ok(stream::placed(room, place, text)),
             None if text.len() > stream::SLICE && writes(&self.asked.verb) => {
-                let place = room.take_anyway(&self.user_name(), text.len());
+                let place = room.take_anyway(&self.account(), text.len());
                 Ok(stream::placed(room, place, text))
             }
-            None => Ok(stream::whole(room, || self.user_name(), text)?),
+            None => Ok(stream::whole(room, || self.account(), text)?),
         }
     }
 }

@@ -258,10 +258,14 @@ impl Answers for Surfaces {
     }
 
     fn failure(&self, path: &str, status: StatusCode, text: String) -> Response {
-        match SURFACES.get(surface_of(path)) {
+        let mut response = match SURFACES.get(surface_of(path)) {
             Some(&("arm" | "graph")) => arm::failure(status, &text),
             _ => plain(status, text),
+        };
+        if let Some(header) = &self.strict_transport {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, header.clone());
         }
+        response
     }
 }
 

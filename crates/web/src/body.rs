@@ -19,7 +19,7 @@ use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Duration};
 use axum::BoxError;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 pub use depth::{DEEPEST, too_deep};
 pub use form::{Form, FormFields, Repeated};
@@ -71,7 +71,16 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge { limit });
     }
-    let mut collecting = pin!(Limited::new(body, limit).collect());
+    collect(body, limit, |_arrived| Ok(())).await
+}
+
+/// `arrived` is told how many bytes are there, with each part.
+async fn collect<B, E>(body: B, limit: usize, arrived: impl FnMut(usize) -> Result<(), E>) -> Result<Bytes, E>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    E: From<BodyError>,
+{
+    let mut collecting = pin!(collect_parts(body, limit, arrived));
     // Most bodies are there when they are asked for a second time; only the others are worth a timer.
     let mut asked_before = false;
     let early = poll_fn(|context| match collecting.as_mut().poll(context) {
@@ -82,15 +91,40 @@ where
             Poll::Pending
         }
     });
-    let collected = match early.await {
+    match early.await {
         Some(collected) => collected,
         None => tokio::time::timeout(TIME, collecting).await.map_err(|_elapsed| BodyError::TooSlow)?,
-    };
-    match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge { limit }),
-        Err(_) => Err(BodyError::Incomplete),
     }
+}
+
+async fn collect_parts<B, E>(
+    body: B,
+    limit: usize,
+    mut arrived: impl FnMut(usize) -> Result<(), E>,
+) -> Result<Bytes, E>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+    E: From<BodyError>,
+{
+    let mut body = pin!(body);
+    // A body of one part is not copied.
+    let mut whole = Bytes::new();
+    let mut parts = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| BodyError::Incomplete)?.into_data() else { continue };
+        let length = whole.len() + parts.len() + data.len();
+        if length > limit {
+            return Err(BodyError::TooLarge { limit }.into());
+        }
+        arrived(length)?;
+        if whole.is_empty() && parts.is_empty() {
+            whole = data;
+        } else {
+            parts.extend_from_slice(&std::mem::take(&mut whole));
+            parts.extend_from_slice(&data);
+        }
+    }
+    Ok(if parts.is_empty() { whole } else { parts.into() })
 }
 
 /// Why a body for which there must be room cannot be used.
@@ -100,7 +134,14 @@ pub enum InRoom {
     Body(BodyError),
 }
 
-/// As [`read`]. A large body takes a place first, which the caller holds as long as anything is made of it.
+impl From<BodyError> for InRoom {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+/// As [`read`]. A large body takes room as it arrives, and for what is made of it when it is there; the caller holds the
+/// place that long. What is only announced takes none: anybody can announce.
 pub async fn read_in_room<B>(
     body: B,
     limit: usize,
@@ -110,17 +151,22 @@ pub async fn read_in_room<B>(
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let said = body.size_hint().upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(limit);
-    let place = if said > SLICE && said <= limit {
-        Some(room.take(&caller(), said.saturating_mul(COPIES)).map_err(InRoom::Full)?)
-    } else {
-        None
-    };
-    let bytes = read(body, limit).await.map_err(InRoom::Body)?;
-    let place = place.filter(|_| bytes.len() > SLICE).map(|mut place| {
-        place.shrink(bytes.len().saturating_mul(COPIES));
-        place
-    });
+    if body.size_hint().lower() > limit as u64 {
+        return Err(BodyError::TooLarge { limit }.into());
+    }
+    let (mut place, mut caller) = (None::<Place>, Some(caller));
+    let bytes = collect(body, limit, |arrived| {
+        match (&mut place, caller.take_if(|_| arrived > SLICE)) {
+            (Some(place), _) => place.grow(arrived).map_err(InRoom::Full)?,
+            (None, Some(caller)) => place = Some(room.take(&caller(), arrived).map_err(InRoom::Full)?),
+            (None, None) => {}
+        }
+        Ok::<_, InRoom>(())
+    })
+    .await?;
+    if let Some(place) = &mut place {
+        place.grow(bytes.len().saturating_mul(COPIES)).map_err(InRoom::Full)?;
+    }
     Ok((bytes, place))
 }
 

@@ -1,5 +1,9 @@
-//! How much of large answers and large uploads there may be in memory at once: for the whole process, and for one
-//! caller. Whoever finds no room is told to come back later, before anything is done for them.
+//! How much of large answers and large uploads there may be in memory at once, for the whole process. Whoever finds no
+//! room is told to come back later, before anything is done for them.
+//!
+//! Nobody has more than what stays free beside it: the first caller can have half of the room, the next half of what is
+//! left, and so on, so that some callers together do not shut out the others. (Choudhury and Hahne, Dynamic Queue Length
+//! Thresholds for Shared-Memory Packet Switches, 1998, with a factor of one.)
 //!
 //! ```text
 //!   take ─► Place (given back when dropped)      render ─► one of few blocking threads, in turn
@@ -21,7 +25,6 @@ use tokio::sync::{Notify, Semaphore};
 #[derive(Debug)]
 pub struct Room {
     most: usize,
-    most_of_one: usize,
     /// A client that takes nothing of an answer for so long is given up.
     pub(crate) stall: Duration,
     /// For an answer with an end as a whole, however slowly it is taken.
@@ -60,16 +63,15 @@ impl Full {
 
 impl Default for Room {
     fn default() -> Self {
-        Self::new(MOST_BYTES, MOST_BYTES_OF_ONE, STALL)
+        Self::new(MOST_BYTES, STALL)
     }
 }
 
 impl Room {
-    pub fn new(most: usize, most_of_one: usize, stall: Duration) -> Self {
+    pub fn new(most: usize, stall: Duration) -> Self {
         let turns = available_parallelism().map_or(1, |processors| processors.get().div_ceil(2));
         Self {
             most,
-            most_of_one,
             stall,
             whole: WHOLE,
             taken: Mutex::default(),
@@ -81,10 +83,7 @@ impl Room {
     /// Sets `bytes` aside for a caller, by whatever name: an account, an address.
     pub fn take(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Place, Full> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_one = taken.by_caller.get(caller).copied().unwrap_or(0);
-        if taken.bytes.saturating_add(bytes) > self.most || of_one.saturating_add(bytes) > self.most_of_one {
-            return Err(Full);
-        }
+        self.check(&taken, caller, bytes)?;
         Ok(self.count(&mut taken, caller, bytes))
     }
 
@@ -106,6 +105,12 @@ impl Room {
             }
         };
         tokio::time::timeout(self.stall, waiting).await.map_err(|_elapsed| Full)
+    }
+
+    fn check(&self, taken: &Taken, caller: &str, more: usize) -> Result<(), Full> {
+        let own = taken.by_caller.get(caller).copied().unwrap_or(0).saturating_add(more);
+        let free = self.most.checked_sub(taken.bytes.saturating_add(more)).ok_or(Full)?;
+        if own > free { Err(Full) } else { Ok(()) }
     }
 
     fn count(self: &Arc<Self>, taken: &mut Taken, caller: &str, bytes: usize) -> Place {
@@ -142,6 +147,18 @@ impl Room {
 }
 
 impl Place {
+    /// Takes as much more as makes it `bytes`. Where there is no room for that it stays as it is.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+        let more = bytes.saturating_sub(self.bytes);
+        let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        self.room.check(&taken, &self.caller, more)?;
+        taken.bytes += more;
+        *taken.by_caller.entry(self.caller.clone()).or_default() += more;
+        drop(taken);
+        self.bytes += more;
+        Ok(())
+    }
+
     /// Gives back what is more than `bytes`.
     pub fn shrink(&mut self, bytes: usize) {
         let more = self.bytes.saturating_sub(bytes);
@@ -175,9 +192,8 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-const MOST_BYTES: usize = 192 * 1024 * 1024;
-/// So that one caller cannot take all of it.
-const MOST_BYTES_OF_ONE: usize = MOST_BYTES * 3 / 4;
+/// Half of it is room for fifty large lists of one caller.
+const MOST_BYTES: usize = 208 * 1024 * 1024;
 const RETRY_AFTER: u32 = 2;
 /// As long as a connection waits for a client that does not read.
 const STALL: Duration = Duration::from_secs(30);
@@ -188,15 +204,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_room_is_one_for_all_and_one_caller_cannot_take_it() {
-        let room = Arc::new(Room::new(100, 60, STALL));
-        let first = room.take("ann", 60).unwrap();
+    fn nobody_has_more_than_stays_free() {
+        let room = Arc::new(Room::new(100, STALL));
+        assert_eq!(room.take("ann", 51).unwrap_err(), Full);
+        let mut first = room.take("ann", 40).unwrap();
+        assert_eq!(first.grow(51).unwrap_err(), Full);
+        first.grow(50).unwrap();
         assert_eq!(room.take("ann", 1).unwrap_err(), Full);
-        let second = room.take("bob", 40).unwrap();
+        let second = room.take("bob", 25).unwrap();
+        let third = room.take("eve", 12).unwrap();
         assert_eq!(room.take("eve", 1).unwrap_err(), Full);
-        drop(first);
-        assert_eq!(room.taken(), 40);
-        drop(room.take("ann", 60).unwrap());
+        drop(room.take("joe", 6).unwrap());
+        drop((first, third));
+        assert_eq!(room.taken(), 25);
+        assert!(room.take("ann", 37).is_ok() && room.take("ann", 38).is_err());
         drop(second);
         assert_eq!(room.taken(), 0);
         assert!(room.taken.lock().unwrap().by_caller.is_empty(), "nothing is kept of those who left");
@@ -204,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_is_held_counts_until_its_last_part_is_gone() {
-        let room = Arc::new(Room::new(100, 100, STALL));
+        let room = Arc::new(Room::new(200, STALL));
         let mut held = room.take("ann", 60).unwrap().hold(vec![0; 20]);
         assert_eq!(room.taken(), 20);
         let part = held.split_to(5);
@@ -216,8 +237,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_gets_what_is_given_back_and_does_not_wait_for_ever() {
-        let room = Arc::new(Room::new(100, 100, STALL));
-        let held = room.take("ann", 60).unwrap();
+        let room = Arc::new(Room::new(200, STALL));
+        let held = room.take("ann", 100).unwrap();
         assert_eq!(room.wait("bob", 60).await.unwrap_err(), Full);
         let waiter = tokio::spawn({
             let room = room.clone();
@@ -234,7 +255,7 @@ mod tests {
 
     #[test]
     fn threads_share_one_room() {
-        let room = Arc::new(Room::new(64, 64, STALL));
+        let room = Arc::new(Room::new(128, STALL));
         let taken: usize = std::thread::scope(|scope| {
             let room = &room;
             let takers: Vec<_> = (0..8)

@@ -91,6 +91,25 @@ impl App {
         }
     }
 
+    /// Whom everything that a caller holds counts for, whoever they act as: a person or application of the directory
+    /// by object id, as on every surface; the service accounts of a namespace together, for whoever writes there makes
+    /// as many as they like.
+    pub fn account_of(&self, caller: &KubeCaller) -> String {
+        let user = match self.identify(&self.snapshot(), caller.cluster, &caller.presented) {
+            Ok(identity) => identity.user,
+            Err(_) => User::default(),
+        };
+        if let Some(id) = user.object_id() {
+            return id.to_string();
+        }
+        let name =
+            match user.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+                Some((namespace, _)) => format!("system:serviceaccounts:{namespace}"),
+                None => user.name,
+            };
+        format!("{}/{name}", caller.cluster)
+    }
+
     /// Who presents these credentials to the cluster.
     pub fn identify(
         &self,

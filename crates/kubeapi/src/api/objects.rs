@@ -84,7 +84,7 @@ pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status>
         }
     };
     let list = List::new(view, metadata.into(), objects);
-    Ok(sent(StatusCode::OK, stream::body(call.peer.room(), || call.user_name(), list)?, &[]))
+    Ok(sent(StatusCode::OK, stream::body(call.peer.room(), || call.account(), list)?, &[]))
 }
 
 /// One object in the form that the client takes.

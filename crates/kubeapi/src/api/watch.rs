@@ -108,7 +108,7 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
         is_marking: false,
         ended: false,
         peer: call.peer.clone(),
-        user: call.user_name(),
+        user: call.account(),
     };
     if starts_with_list {
         let initial = Initial { view, headers: Headers::Shown, selection, listing, place: None };

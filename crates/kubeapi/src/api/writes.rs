@@ -198,7 +198,7 @@ pub(super) async fn delete_collection(call: &Call, named: &Named, body: Body) ->
         .await?;
     let metadata = json!({"resourceVersion": listed.revision.to_string()});
     let list = List::new(view, metadata, Box::new(listed.objects.into_iter()));
-    Ok(sent(StatusCode::OK, stream::body_anyway(call.peer.room(), || call.user_name(), list), &[]))
+    Ok(sent(StatusCode::OK, stream::body_anyway(call.peer.room(), || call.account(), list), &[]))
 }
 
 /// Reads a body that must be an object of the kind.

@@ -81,6 +81,56 @@ async fn a_body_that_is_too_large_is_refused_by_its_announcement_and_by_its_leng
     assert_eq!(read(Body::from_stream(fits), 64).await.map(|bytes| bytes.len()), Ok(64));
 }
 
+/// A body of parts that are sent one by one.
+fn parts() -> (tokio::sync::mpsc::UnboundedSender<usize>, Body) {
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<usize>();
+    let parts = futures_util::stream::poll_fn(move |context| {
+        receiver.poll_recv(context).map(|part| Some(Ok::<_, Infallible>(Bytes::from(vec![b'x'; part?]))))
+    });
+    (sender, Body::from_stream(parts))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_takes_room_as_it_arrives_and_none_by_its_announcement() {
+    let room = Arc::new(Room::new(16 * SLICE, Duration::from_secs(30)));
+    let (sender, body) = parts();
+    let reading = tokio::spawn({
+        let room = room.clone();
+        async move { read_in_room(body, 8 * SLICE, &room, || "ann".into()).await }
+    });
+    let arrived = async |bytes: usize| {
+        sender.send(bytes).unwrap();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        room.taken()
+    };
+    assert_eq!(arrived(1).await, 0);
+    assert_eq!(arrived(SLICE).await, SLICE + 1);
+    assert_eq!(arrived(SLICE - 1).await, 2 * SLICE);
+    drop(sender);
+    let (bytes, place) = reading.await.unwrap().unwrap();
+    assert_eq!((bytes.len(), room.taken()), (2 * SLICE, 8 * SLICE));
+    drop(place);
+    assert_eq!(room.taken(), 0);
+}
+
+#[tokio::test]
+async fn a_body_for_which_there_is_no_room_is_refused_and_holds_none() {
+    let room = Arc::new(Room::new(7 * SLICE, Duration::from_secs(30)));
+    let read = async |bytes: usize| {
+        let body = Body::from(vec![b'x'; bytes]);
+        read_in_room(body, 8 * SLICE, &room, || "ann".into()).await.map(|(bytes, _)| bytes.len())
+    };
+    assert_eq!(read(8 * SLICE + 1).await, Err(InRoom::Body(BodyError::TooLarge { limit: 8 * SLICE })));
+    assert_eq!(read(4 * SLICE).await, Err(InRoom::Full(Full)), "while it arrives");
+    assert_eq!(read(2 * SLICE).await, Err(InRoom::Full(Full)), "for what is made of it");
+    assert_eq!(room.taken(), 0);
+    let held = room.take_anyway("bob", 7 * SLICE);
+    assert_eq!(read(SLICE).await, Ok(SLICE), "what is small is not counted");
+    drop(held);
+}
+
 #[tokio::test]
 async fn a_body_that_breaks_off_is_an_error_and_no_panic() {
     let broken =

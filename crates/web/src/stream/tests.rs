@@ -28,8 +28,9 @@ fn counted(left: usize, length: usize) -> (Counted, Arc<std::sync::atomic::Atomi
     (Counted { left, length, made: Arc::clone(&made) }, made)
 }
 
+/// Room for so many bytes of one caller.
 fn room(most: usize) -> Arc<Room> {
-    Arc::new(Room::new(most, most, Duration::from_secs(30)))
+    Arc::new(Room::new(2 * most, Duration::from_secs(30)))
 }
 
 fn nobody() -> String {
