@@ -5,13 +5,17 @@
 //! in Azure, and taken away everywhere. Things of others that an earlier release let into a cluster's group stay
 //! theirs: they can be used, changed and deleted, and remain when the cluster goes.
 
+use std::sync::Arc;
+
 use domain::{
+    change::RecordKey,
     cluster::Cluster,
     id::{ObjectId, SubscriptionId},
     resource::Resource,
     scope::Scope,
     snapshot::Snapshot,
     unfinished::ProvisioningState,
+    unreadable::Unreadable,
 };
 
 use crate::{Caller, Error, Rule, identities};
@@ -72,7 +76,7 @@ fn check_not_ending(
             );
             return Err(Error::Rule(Rule::GroupEnding, text));
         }
-        let named = |cluster: &&std::sync::Arc<Cluster>| {
+        let named = |cluster: &&Arc<Cluster>| {
             cluster.subscription == subscription
                 && cluster.resource_group.matches(name)
                 && scope.cluster_name().is_some_and(|asked| cluster.name.matches(asked))
@@ -110,7 +114,9 @@ fn check_not_managed(
     if allowed {
         return Ok(());
     }
-    let Some(manager) = snapshot.manager_of(subscription, name) else { return Ok(()) };
+    let Some(manager) = snapshot.manager_of(subscription, name) else {
+        return check_manager_readable(snapshot, (subscription, name));
+    };
     // To each their own.
     if acts_as(manager, caller.object_id) != is_of_others(snapshot, manager, (subscription, name), scope) {
         return Ok(());
@@ -128,6 +134,23 @@ fn check_not_managed(
             "The operation '{action}' on '{scope}' is not allowed: the resource group '{name}' is managed by '{owner}'; each changes there what is their own only."
         ),
     ))
+}
+
+/// Refuses where the cluster that a group belongs to may be one whose record cannot be read.
+fn check_manager_readable(
+    snapshot: &Snapshot,
+    (subscription, name): (SubscriptionId, &str),
+) -> Result<(), Error> {
+    let group = snapshot.resource_group(subscription, name);
+    let Some(owner) = group.and_then(|group| group.managed_by.as_deref()) else { return Ok(()) };
+    let is_cluster = |each: &Arc<Unreadable>| matches!(each.record, Some(RecordKey::Cluster(_)));
+    match snapshot.unreadable().find(|each| is_cluster(each)) {
+        None => Ok(()),
+        Some(each) => Err(Error::Conflict(format!(
+            "the resource group '{name}' is managed by '{owner}', and {} cannot be read: an operator has to repair it first",
+            each.place
+        ))),
+    }
 }
 
 /// Whether the scope is, or is below, something in the group that is not the cluster's.

@@ -2,11 +2,14 @@
 //! in its place. The server does not run meanwhile, so there is no caller: whoever holds the store and its key is the
 //! owner.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use crypto::{random::Random, seal::Sealer};
-use domain::unreadable::{Effect, Unreadable};
+use domain::{
+    change::Change,
+    unreadable::{Effect, Unreadable},
+};
 use store::{At, Entry, Guard, Range, Store, Txn, Write};
 
 use crate::{
@@ -50,11 +53,39 @@ impl Repair {
         }
     }
 
-    /// Deletes a record that cannot be read, and gives what was stored. What can be read stays.
+    /// Deletes a record that cannot be read, with the names that were its own, and gives what was stored. What can be
+    /// read stays.
     pub async fn remove(&self, place: &str) -> Result<Bytes, Error> {
         let entry = self.unreadable_entry(place).await?;
-        self.write(&entry, Write::Delete(entry.key.clone())).await?;
+        let mut writes = vec![Write::Delete(entry.key.clone())];
+        writes.extend(self.names_of_nobody(&entry.key).await?.into_iter().map(Write::Delete));
+        self.write(&entry, writes).await?;
         Ok(entry.value)
+    }
+
+    /// Names that are taken by nothing that can be read, once the record at `gone` is deleted; none as long as another
+    /// record cannot be read whose they may be.
+    async fn names_of_nobody(&self, gone: &[u8]) -> Result<Vec<Bytes>, Error> {
+        let (mut taken, mut used) = (BTreeSet::new(), BTreeSet::new());
+        let mut range = Range::prefix(tables::LIVE).limit(PAGE);
+        loop {
+            let page = self.store.read(range.clone(), At::Latest).await?;
+            for entry in page.entries.iter().filter(|entry| entry.key != gone) {
+                if tables::is_name(&entry.key) {
+                    taken.insert(entry.key.clone());
+                    continue;
+                }
+                match tables::read(&entry.key, Some(&entry.value), 0, &self.seal) {
+                    Said::Unreadable(_) => return Ok(Vec::new()),
+                    Said::Change(Change::Put(record)) => used.extend(tables::name_of(&record)),
+                    Said::Change(Change::Delete(_)) | Said::Nothing => {}
+                }
+            }
+            match page.entries.last() {
+                Some(last) if page.more => range = range.after(&last.key),
+                _ => return Ok(taken.difference(&used).take(MOST_NAMES).cloned().collect()),
+            }
+        }
     }
 
     /// Puts `text` in the place of a record that cannot be read, if that can be, and gives what was stored.
@@ -66,7 +97,7 @@ impl Repair {
                 format!("the new form cannot be read either: {}", damage.problem),
             ));
         }
-        self.write(&entry, Write::Put(entry.key.clone(), text)).await?;
+        self.write(&entry, vec![Write::Put(entry.key.clone(), text)]).await?;
         Ok(entry.value)
     }
 
@@ -83,9 +114,9 @@ impl Repair {
         }
     }
 
-    async fn write(&self, entry: &Entry, write: Write) -> Result<(), Error> {
+    async fn write(&self, entry: &Entry, writes: Vec<Write>) -> Result<(), Error> {
         let guard = Guard::Modified(entry.key.clone(), entry.modified);
-        self.store.commit(Txn { guards: vec![guard], writes: vec![write] }).await?;
+        self.store.commit(Txn { guards: vec![guard], writes }).await?;
         Ok(())
     }
 
@@ -109,3 +140,5 @@ impl Repair {
 }
 
 const PAGE: usize = 4096;
+/// Each record has one, so that more are left over by nothing but earlier repairs.
+const MOST_NAMES: usize = 50;

@@ -21,6 +21,7 @@ use domain::{
     id::{ClusterId, Id},
     nesting,
     object::{Object, ObjectKey},
+    scope::Scope,
     unreadable::Unreadable,
 };
 use serde::{
@@ -32,6 +33,7 @@ use crate::{Error, Secret, sealed::Seal};
 
 /// Everything that the snapshot follows.
 pub(crate) const LIVE: &str = "/live/";
+const UNIQUE: &str = "/live/unique/";
 /// What decisions depend on.
 pub(crate) const ACCESS: &str = "/live/access/";
 
@@ -110,7 +112,25 @@ pub(crate) fn key(key: &RecordKey) -> Bytes {
 
 /// The key that a unique name takes. `name` must be folded already where case does not count.
 pub(crate) fn unique_key(kind: &'static str, name: &str) -> Bytes {
-    format!("{LIVE}unique/{kind}/{name}").into()
+    format!("{UNIQUE}{kind}/{name}").into()
+}
+
+/// Whether a key is that of a unique name.
+pub(crate) fn is_name(key: &[u8]) -> bool {
+    key.starts_with(UNIQUE.as_bytes())
+}
+
+/// The key of the unique name that a record has taken.
+pub(crate) fn name_of(record: &Record) -> Option<Bytes> {
+    match record {
+        Record::User(user) => Some(unique_key("upn", user.upn.folded())),
+        Record::Application(application) => Some(unique_key("app-id", &application.app_id.to_string())),
+        Record::Cluster(cluster) => {
+            let scope = Scope::parse(&cluster.resource_id()).ok()?;
+            Some(unique_key("cluster", scope.folded()))
+        }
+        _ => None,
+    }
 }
 
 /// The key of a cold record.

@@ -301,13 +301,20 @@ impl Snapshot {
         if let Some(record) = &unreadable.record {
             self.delete(record);
         }
+        let is_work = unreadable.is_work();
         self.unreadable.insert(unreadable.place.clone(), Arc::new(unreadable));
+        if is_work {
+            self.place_clusters();
+        }
         self.renew_doubt();
     }
 
     /// For a place of which there is news: whatever is there now can be read, or is gone.
     pub fn forget_unreadable(&mut self, place: &str) {
-        if self.unreadable.remove(place).is_some() {
+        if let Some(unreadable) = self.unreadable.remove(place) {
+            if unreadable.is_work() {
+                self.place_clusters();
+            }
             self.renew_doubt();
         }
     }

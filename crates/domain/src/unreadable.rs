@@ -45,6 +45,11 @@ impl Unreadable {
         Self { place: place.into(), record, problem, effect }
     }
 
+    /// Whether it says what is being made or deleted in steps.
+    pub fn is_work(&self) -> bool {
+        matches!(self.record, Some(RecordKey::Unfinished(_)))
+    }
+
     /// Whether it is a part of another record and goes when that one is deleted.
     pub fn is_part_of(&self, whole: &RecordKey) -> bool {
         let Some(part) = &self.record else { return false };

@@ -12,6 +12,9 @@ use domain::{
     name::{DisplayName, ResourceName, Upn},
     role::Stamp,
     scope::Scope,
+    subscription::ResourceGroup,
+    unfinished::{Unfinished, Work},
+    user::User,
 };
 use store::{Store, Txn, Write};
 use uuid::Uuid;
@@ -19,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     App, Caller, Error, FirstAdministrator, Parts, Secret, Settings,
     clock::ManualClock,
+    contents,
     locks::{self, Operation},
     repair::Repair,
     tables,
@@ -252,6 +256,105 @@ async fn a_record_is_repaired_by_a_form_that_can_be_read_and_by_no_other() {
     assert!(matches!(repair.replace(&place, text).await, Err(Error::Conflict(_))));
     assert!(matches!(repair.remove(&place).await, Err(Error::Conflict(_))));
     assert!(matches!(repair.remove("/live/access/group/nobody").await, Err(Error::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn a_record_that_is_taken_out_gives_its_name_free() {
+    let world = World::new().await;
+    let snapshot = world.app.snapshot();
+    let upn = Upn::parse("eve@example.org").unwrap();
+    let eve = |id| User { id, upn: upn.clone(), ..User::clone(snapshot.directory().users().next().unwrap()) };
+    let make = async |app: &App, id: u128| {
+        app.transact(|tx| {
+            tx.take_name("upn", upn.folded());
+            tx.create(&Record::User(eve(group(id).id)))
+        })
+        .await
+    };
+    make(&world.app, 7).await.unwrap();
+    let place = world.damage(&RecordKey::User(group(7).id)).await;
+    let other = world.damage(&RecordKey::Group(group(1).id)).await;
+    world.repair().remove(&other).await.unwrap();
+    assert!(matches!(make(&world.again().await.app, 8).await, Err(Error::AlreadyExists { .. })));
+    world.repair().remove(&place).await.unwrap();
+    let again = world.again().await;
+    make(&again.app, 8).await.unwrap();
+    // The names of everything else are still taken.
+    let taken = again.app.transact(|tx| {
+        tx.take_name("upn", "admin@example.org");
+        Ok(())
+    });
+    assert!(matches!(taken.await, Err(Error::AlreadyExists { .. })));
+}
+
+#[tokio::test]
+async fn the_group_of_a_cluster_that_cannot_be_read_is_closed_to_others() {
+    let world = World::new().await;
+    let subscription = world.install().await.unwrap().subscription;
+    let named = |name: &str, managed_by: Option<&str>| {
+        let name = ResourceName::parse(name).unwrap();
+        let managed_by = managed_by.map(str::to_owned);
+        Record::ResourceGroup(ResourceGroup {
+            subscription,
+            name,
+            location: "local".into(),
+            tags: [].into(),
+            managed_by,
+            created: world.app.now(),
+        })
+    };
+    let groups = [named("nodes", Some("/subscriptions/s/c1")), named("mine", None)];
+    world.app.transact(|tx| groups.iter().try_for_each(|group| tx.create(group))).await.unwrap();
+    let caller = world.administrator();
+    let check = |name: &str, action: &str| {
+        let scope =
+            format!("/subscriptions/{subscription}/resourceGroups/{name}/providers/Microsoft.Network/x/y");
+        contents::check(&world.app.snapshot(), &caller, action, &Scope::parse(&scope).unwrap())
+    };
+    let write = "Microsoft.Network/x/write";
+    assert!(check("nodes", write).is_ok());
+    world.damage(&RecordKey::Cluster(domain::id::ClusterId::new(Uuid::from_u128(0xc)))).await;
+    let error = check("nodes", write).unwrap_err().to_string();
+    assert!(
+        error.contains("managed by '/subscriptions/s/c1'") && error.contains("cannot be read"),
+        "{error}"
+    );
+    assert!(check("nodes", "Microsoft.Network/x/read").is_ok() && check("mine", write).is_ok());
+}
+
+/// Work that cannot go on is tried again after a while; what else there is to do does not wait for it.
+#[tokio::test(start_paused = true)]
+async fn a_work_that_cannot_go_on_keeps_no_other_waiting() {
+    let world = World::new().await;
+    let subscription = world.install().await.unwrap().subscription;
+    // A group in which there may be what cannot be read is not deleted.
+    world.damage(&RecordKey::Cluster(domain::id::ClusterId::new(Uuid::from_u128(0xc)))).await;
+    let stuck = Work::DeleteResourceGroup { subscription, name: ResourceName::parse("stuck").unwrap() };
+    let member = group(1).id;
+    let memberships: Vec<Record> =
+        (2..300).map(|number| Record::Membership(Membership { group: group(number).id, member })).collect();
+    for some in memberships.chunks(90) {
+        world.app.transact(|tx| some.iter().try_for_each(|each| tx.put(each))).await.unwrap();
+    }
+    let works = [stuck.clone(), Work::ForgetMemberships(member)];
+    let since = world.app.now();
+    let begin = |tx: &mut crate::Tx| {
+        works
+            .iter()
+            .try_for_each(|work| tx.put(&Record::Unfinished(Unfinished { work: work.clone(), since })))
+    };
+    world.app.transact(begin).await.unwrap();
+    let app = world.app.clone();
+    let finishing = tokio::spawn(async move { app.keep_finishing(std::future::pending()).await });
+    let mut revisions = world.app.revisions();
+    let started = tokio::time::Instant::now();
+    while world.app.snapshot().unfinished().count() > 1 {
+        revisions.changed().await.unwrap();
+    }
+    assert_eq!(started.elapsed(), std::time::Duration::ZERO);
+    let left: Vec<Work> = world.app.snapshot().unfinished().map(|each| each.work.clone()).collect();
+    assert_eq!(left, [stuck]);
+    finishing.abort();
 }
 
 #[tokio::test]

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use super::Snapshot;
 use crate::{
     application::{ServicePrincipal, ServicePrincipalKind},
+    change::RecordKey,
     cluster::Cluster,
     id::{ClusterId, SubscriptionId},
     review::ClusterAccess,
     scope::Scope,
     subscription::ResourceGroup,
     unfinished::{ProvisioningState, Unfinished, Work, group_key, management_group_key, resource_key},
+    unreadable::Unreadable,
 };
 
 impl Snapshot {
@@ -42,6 +44,9 @@ impl Snapshot {
             return ProvisioningState::Deleting;
         }
         match self.unfinished.get(&Work::DeleteCluster(cluster.id).key()).map(|found| &found.work) {
+            None if self.may_be_under_way(&Work::DeleteCluster(cluster.id).key()) => {
+                ProvisioningState::Deleting
+            }
             None => ProvisioningState::Succeeded,
             Some(Work::MakeCluster(_)) => ProvisioningState::Creating,
             Some(_) => ProvisioningState::Deleting,
@@ -50,8 +55,8 @@ impl Snapshot {
 
     /// Whether a resource group is being deleted, by itself or with the cluster that it belongs to.
     pub fn is_ending_group(&self, subscription: SubscriptionId, name: &str) -> bool {
-        !self.unfinished.is_empty()
-            && (self.unfinished.contains_key(&group_key(subscription, name))
+        (!self.unfinished.is_empty() || !self.unreadable.is_empty())
+            && (self.may_be_under_way(&group_key(subscription, name))
                 || self.manager_of(subscription, name).is_some_and(|cluster| {
                     self.unfinished_clusters.contains_key(&cluster.id)
                         && self.provisioning_state(cluster) == ProvisioningState::Deleting
@@ -84,6 +89,22 @@ impl Snapshot {
         })
     }
 
+    /// Whether a work is on record, or a record of its key that cannot be read: what it makes or deletes stays out of
+    /// use.
+    fn may_be_under_way(&self, key: &str) -> bool {
+        let is_it =
+            |each: &Arc<Unreadable>| matches!(&each.record, Some(RecordKey::Unfinished(of)) if of == key);
+        self.unfinished.contains_key(key) || self.unreadable.values().any(is_it)
+    }
+
+    /// Puts every cluster among those that are in use, or among the others.
+    pub(super) fn place_clusters(&mut self) {
+        let all = self.clusters.values().chain(self.unfinished_clusters.values());
+        for cluster in all.cloned().collect::<Vec<_>>() {
+            self.place_cluster(cluster);
+        }
+    }
+
     pub(super) fn put_unfinished(&mut self, record: Unfinished) {
         let work = record.work.clone();
         self.unfinished.insert(work.key(), Arc::new(record));
@@ -110,7 +131,7 @@ impl Snapshot {
         }
         let group = group_key(cluster.subscription, cluster.resource_group.as_str());
         let work = Work::DeleteCluster(cluster.id).key();
-        if self.unfinished.contains_key(&work) || self.unfinished.contains_key(&group) {
+        if self.may_be_under_way(&work) || self.may_be_under_way(&group) {
             self.clusters.remove(&cluster.id);
             self.cluster_access.remove(&cluster.id);
             self.unfinished_clusters.insert(cluster.id, cluster);

@@ -272,3 +272,39 @@ async fn what_an_earlier_program_kept_is_mended_and_breaks_nobody() {
     let snapshot = world.app.snapshot();
     assert_eq!(snapshot.cluster(world.cluster.id).unwrap().objects_form, ObjectsForm::Types);
 }
+
+/// Whatever there is of it: a transaction has an end, and so has what one object may hold.
+#[tokio::test]
+async fn large_objects_of_an_earlier_program_are_mended_one_after_the_other() {
+    let (world, who) = world().await;
+    let made = |name: &str, bytes: usize| json!({"metadata": {"name": name, "namespace": "default"}, "binaryData": {"a": "*".repeat(bytes)}});
+    for name in ["a", "b", "d"] {
+        keep(&world, "configmaps", &made(name, 600_000)).await;
+    }
+    for number in 0..60 {
+        keep(&world, "configmaps", &made(&format!("small-{number}"), 12_000)).await;
+    }
+    // In its new form it would be larger than an object may be.
+    keep(&world, "configmaps", &made("c", 1_300_000)).await;
+    let form = |form: ObjectsForm| Cluster { objects_form: form, ..Cluster::clone(&world.cluster) };
+    let now = || world.app.snapshot().cluster(world.cluster.id).unwrap().objects_form;
+    let put = async |cluster: Cluster| {
+        world.app.transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
+    };
+    // Objects are mended before the default roles are, and what the roles still need is not forgotten.
+    put(form(ObjectsForm::First)).await;
+    crate::mend::mend_stored_objects(&world.app).await.unwrap();
+    assert_eq!(now(), ObjectsForm::First);
+    let list = world.get(&who, "/api/v1/namespaces/default/configmaps").await.expect(StatusCode::OK);
+    let unlike: Vec<&str> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| !item["binaryData"]["a"].as_str().unwrap().starts_with("Kio"))
+        .map(|item| item["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(unlike, ["c"]);
+    put(form(ObjectsForm::Roles)).await;
+    crate::mend::mend_stored_objects(&world.app).await.unwrap();
+    assert_eq!(now(), ObjectsForm::Types);
+}

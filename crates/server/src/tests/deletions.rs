@@ -366,3 +366,110 @@ async fn roles_that_many_select_are_written_in_steps() {
     let left = sums().await;
     assert!(left.iter().all(|rules| rules.as_array().is_none_or(Vec::is_empty)), "{left:?}");
 }
+
+fn token_secret(cluster: &str, account: &Value, number: usize) -> Record {
+    let id = domain::id::ClusterId::parse(cluster).unwrap();
+    let (name, uid) = (&account["metadata"]["name"], &account["metadata"]["uid"]);
+    let secret = format!("{}-{number}", name.as_str().unwrap());
+    let value = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/service-account-token",
+        "metadata": {"name": secret, "namespace": "default", "uid": secret, "annotations": {
+            "kubernetes.io/service-account.name": name, "kubernetes.io/service-account.uid": uid}}});
+    let key = ObjectKey::new(id, "", "secrets", "default", &secret);
+    Record::Object(Object { key, revision: 0, value: Arc::new(value) })
+}
+
+#[tokio::test]
+async fn service_accounts_with_many_tokens_can_be_deleted() {
+    let arm = Arm::start().await;
+    let address = arm.site.cluster().await;
+    let cluster = address.rsplit('/').next().unwrap().to_owned();
+    let token = arm.site.token(&arm.site.admin.name, &format!("{CLUSTER}/.default")).await;
+    let ask = |method: Method, path: &str| {
+        let path = format!("{address}/api/v1/namespaces/default/{path}");
+        arm.site.http.request(method, path).bearer_auth(&token)
+    };
+    for (account, label) in [("many", "x"), ("one", "y"), ("two", "y"), ("three", "y"), ("kept", "z")] {
+        let body = json!({"metadata": {"name": account, "labels": {"of": label}}});
+        let made = arm.site.ok(ask(Method::POST, "serviceaccounts").json(&body)).await;
+        let secrets = if account == "many" { 250 } else { 45 };
+        arm.site.fill((0..secrets).map(|number| token_secret(&cluster, &made, number))).await;
+    }
+    arm.site.ok(ask(Method::DELETE, "serviceaccounts/many")).await;
+    arm.site.ok(ask(Method::DELETE, "serviceaccounts?labelSelector=of%3Dy")).await;
+    settled(&arm).await;
+    let list = arm.site.ok(ask(Method::GET, "secrets")).await;
+    let names: Vec<&str> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|each| each["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), 45, "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with("kept-")));
+}
+
+/// Of a role that selects others the rules are those of all of them: what makes it too large is refused, and what is
+/// as large as it may be can still be brought up to date.
+#[tokio::test]
+async fn a_role_that_makes_a_selecting_one_too_large_is_refused() {
+    let arm = Arm::start().await;
+    let address = arm.site.cluster().await;
+    let token = arm.site.token(&arm.site.admin.name, &format!("{CLUSTER}/.default")).await;
+    let roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    let ask = |method: Method, path: &str| {
+        arm.site.http.request(method, format!("{address}{roles}{path}")).bearer_auth(&token)
+    };
+    let selecting = |name: &str, part: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+            "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {part: "yes"}}]},
+        })
+    };
+    let part = |name: &str, parts: &[&str], bytes: usize| {
+        let labels: serde_json::Map<String, Value> =
+            parts.iter().map(|part| ((*part).to_owned(), "yes".into())).collect();
+        let names: Vec<String> = (0..bytes / 100).map(|number| format!("{name}-{number:0>90}")).collect();
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+            "metadata": {"name": name, "labels": labels},
+            "rules": [{"apiGroups": [""], "resources": ["pods"], "resourceNames": names, "verbs": ["get"]}],
+        })
+    };
+    for (name, of) in [("first", "a"), ("second", "b")] {
+        arm.site.ok(ask(Method::POST, "").json(&selecting(name, of))).await;
+    }
+    arm.site.ok(ask(Method::POST, "").json(&part("large", &["b"], 800_000))).await;
+    settled(&arm).await;
+    let (status, refused) =
+        arm.site.send(ask(Method::POST, "").json(&part("larger", &["a", "b"], 800_000))).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{refused}");
+    // Larger than a transaction of several records, and as large as one may be.
+    for number in 0..6 {
+        arm.site.ok(ask(Method::POST, "").json(&part(&format!("piece{number}"), &["b"], 110_000))).await;
+    }
+    settled(&arm).await;
+    arm.site.ok(ask(Method::DELETE, "/piece5")).await;
+    settled(&arm).await;
+    let shown = arm.site.ok(ask(Method::GET, "/second")).await;
+    assert_eq!(shown["rules"].as_array().unwrap().len(), 6);
+    arm.site.ok(ask(Method::DELETE, "/large")).await;
+    settled(&arm).await;
+    assert_eq!(arm.site.ok(ask(Method::GET, "/second")).await["rules"].as_array().unwrap().len(), 5);
+}
+
+/// A cluster of which a deletion is on record that nobody can read stays out of use.
+#[tokio::test]
+async fn a_work_that_cannot_be_read_keeps_its_cluster_out_of_use() {
+    let arm = Arm::start().await;
+    let address = arm.site.cluster().await;
+    let id = domain::id::ClusterId::parse(address.rsplit('/').next().unwrap()).unwrap();
+    let mut snapshot = domain::snapshot::Snapshot::clone(&arm.site.running.app.snapshot());
+    let place = format!("/live/access/unfinished/cluster/{id}");
+    let record = domain::change::RecordKey::Unfinished(format!("cluster/{id}"));
+    snapshot.set_aside(domain::unreadable::Unreadable::new(&place, Some(record), b"{}", "damaged".into()));
+    assert!(snapshot.cluster(id).is_none());
+    let cluster = snapshot.cluster_on_record(id).unwrap();
+    assert_eq!(snapshot.provisioning_state(cluster).as_str(), "Deleting");
+    snapshot.forget_unreadable(&place);
+    assert!(snapshot.cluster(id).is_some());
+}
