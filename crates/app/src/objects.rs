@@ -19,6 +19,7 @@ use domain::{
     snapshot::Snapshot,
 };
 use serde_json::Value;
+use store::Revision;
 
 use crate::{App, Error};
 
@@ -94,6 +95,29 @@ impl App {
         self.allow(caller, asked)?;
         let place = Place { name: "", ..place.clone() }.key(caller.cluster);
         Ok(Listing::new(self.snapshot(), place))
+    }
+
+    /// As [`App::list_objects`], as it was at an earlier revision: an error where that is forgotten.
+    pub async fn list_objects_at(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+        revision: u64,
+    ) -> Result<Listing, ObjectError> {
+        self.allow(caller, asked)?;
+        let place = Place { name: "", ..place.clone() }.key(caller.cluster);
+        let snapshot = self.snapshot();
+        let newest = snapshot.revision();
+        // Changes are remembered when the snapshot has them already.
+        self.inner.live.reached(Revision(newest)).await?;
+        let later = self.changes_since(revision);
+        let mut later = later.map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
+        later.retain(|batch| batch.revision <= newest);
+        let listing = move || Listing::past(snapshot, place, revision, &later);
+        // Much to look through keeps nobody on this thread waiting.
+        let listing = tokio::task::spawn_blocking(listing).await;
+        Ok(listing.map_err(Error::internal)?)
     }
 
     /// A new unique id, as objects carry in `metadata.uid`.

@@ -23,6 +23,9 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub details: Option<Box<Details>>,
     pub code: u16,
+    /// Where a list can go on in spite of it.
+    #[serde(skip)]
+    pub goes_on: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +57,13 @@ pub struct Cause {
 
 impl Status {
     pub fn new(code: StatusCode, reason: &str, message: impl Into<String>) -> Self {
-        Self { message: message.into(), reason: reason.into(), details: None, code: code.as_u16() }
+        Self {
+            message: message.into(),
+            reason: reason.into(),
+            details: None,
+            code: code.as_u16(),
+            goes_on: None,
+        }
     }
 
     #[must_use]
@@ -205,6 +214,16 @@ impl Status {
         Self::new(StatusCode::GONE, "Expired", message)
     }
 
+    /// What is asked for is yet to come. Clients look for the words, and newer ones for the cause.
+    pub fn too_large_version(asked: u64, newest: u64) -> Self {
+        let text = "Too large resource version";
+        let cause =
+            Cause { reason: "ResourceVersionTooLarge".into(), message: text.into(), field: String::new() };
+        let details = Details { causes: vec![cause], retry_after_seconds: Some(1), ..Details::default() };
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", format!("{text}: {asked}, current: {newest}"))
+            .with_details(details)
+    }
+
     pub fn unavailable(message: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
             .with_details(Details { retry_after_seconds: Some(1), ..Details::default() })
@@ -226,6 +245,9 @@ impl Status {
             }
             if let Some(details) = &self.details {
                 object.insert("details".into(), serde_json::to_value(details).unwrap_or_default());
+            }
+            if let Some(token) = &self.goes_on {
+                object.insert("metadata".into(), serde_json::json!({"continue": token}));
             }
         }
         object

@@ -4,6 +4,7 @@ mod access;
 mod contention;
 mod default_roles;
 mod objects;
+mod pages;
 mod remade;
 mod service_accounts;
 mod streams;

@@ -146,7 +146,7 @@ impl ObjectWatch {
                 Change::Put(_) | Change::Delete(_) => continue,
             };
             let before = previous.next().cloned().flatten();
-            if !self.is_within(key) {
+            if !is_within(&self.within, key) {
                 continue;
             }
             let was_there = before.as_ref().is_some_and(|object| matches(object));
@@ -163,14 +163,14 @@ impl ObjectWatch {
             }
         }
     }
+}
 
-    fn is_within(&self, key: &ObjectKey) -> bool {
-        let within = &self.within;
-        key.cluster == within.cluster
-            && key.group == within.group
-            && key.resource == within.resource
-            && (within.namespace.is_empty() || key.namespace == within.namespace)
-    }
+/// Whether an object is of a place: a key without a name, and without a namespace where it is all of them.
+pub(super) fn is_within(place: &ObjectKey, key: &ObjectKey) -> bool {
+    key.cluster == place.cluster
+        && key.group == place.group
+        && key.resource == place.resource
+        && (place.namespace.is_empty() || key.namespace == place.namespace)
 }
 
 fn revision_of(snapshot: &Snapshot, key: &ObjectKey) -> Option<u64> {

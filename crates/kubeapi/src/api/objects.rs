@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::objects::Listing;
+use app::objects::{Listing, ObjectError};
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::object::{Object, ObjectKey};
@@ -18,7 +18,7 @@ use crate::{
     render::{Headers, LIST_END, View},
     request::ListOptions,
     selectors::{FieldSelector, LabelSelector},
-    status::Status,
+    status::{Problem, Status},
 };
 
 /// What of a list a client wants.
@@ -31,8 +31,8 @@ pub(super) struct Selection {
 /// Where a list goes on.
 #[derive(Debug, Serialize, Deserialize)]
 struct Continue {
-    /// Of the first page, from which a watch must start.
-    rv: u64,
+    /// Of the first page: all of them are of it, and a watch must start from it. None: the newest, whatever came before.
+    rv: Option<u64>,
     namespace: String,
     name: String,
 }
@@ -43,32 +43,30 @@ pub(super) fn get(call: &Call, named: &Named) -> Result<Response, Status> {
 }
 
 pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status> {
-    let listing = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
+    let mut listing = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
     let view = call.view(named.kind)?;
     let options = ListOptions::parse(&call.query)?;
     let selection = Selection::parse(named.kind, &options)?;
-    check_version(&options, listing.revision())?;
-    let from = match options.continue_token.as_str() {
-        "" => None,
-        token => Some(Continue::parse(token)?),
-    };
-    if let Some(from) = &from
-        && call.app.changes_since(from.rv).is_err()
-    {
-        return Err(Status::expired(
-            "The provided continue parameter is too old to display a consistent list result. You can start a new \
-             list without the continue parameter.",
-        ));
+    let newest = listing.revision();
+    if options.continue_token.is_empty() {
+        if let Some(revision) = exact_version(&options, newest)? {
+            let past = past(call, named, revision, newest).await?;
+            let too_old = || format!("The resourceVersion for the provided list is too old: {revision}");
+            listing = past.ok_or_else(|| Status::expired(&too_old()))?;
+        }
+    } else {
+        let from = Continue::parse(&options, &named.namespace)?;
+        if let Some(revision) = from.rv {
+            let past = past(call, named, revision, newest).await?;
+            listing = past.ok_or_else(|| from.inconsistent())?;
+        }
+        listing = listing.after(&from.namespace, &from.name);
     }
-    let revision = from.as_ref().map_or(listing.revision(), |from| from.rv);
-    let listing = match &from {
-        Some(from) => listing.after(&from.namespace, &from.name),
-        None => listing,
-    };
+    let revision = listing.revision();
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".into(), revision.to_string().into());
-    let objects: Objects = match options.limit {
-        0 => Box::new(listing.filter(move |object| selection.matches(object))),
+    let list = match options.limit {
+        0 => List { selection: Some(selection), ..List::new(view, metadata.into(), Box::new(listing)) },
         limit => {
             let is_short = listing.count_up_to(SHORT).is_some();
             let read = move || Page::read(listing, &selection, limit);
@@ -80,11 +78,22 @@ pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status>
             if let Some(remaining) = page.remaining {
                 metadata.insert("remainingItemCount".into(), remaining.into());
             }
-            Box::new(page.objects.into_iter())
+            List::new(view, metadata.into(), Box::new(page.objects.into_iter()))
         }
     };
-    let list = List::new(view, metadata.into(), objects);
     Ok(sent(StatusCode::OK, stream::body(call.peer.room(), || call.account(), list)?, &[]))
+}
+
+/// What was there at an earlier revision; none where that is forgotten.
+async fn past(call: &Call, named: &Named, revision: u64, newest: u64) -> Result<Option<Listing>, Status> {
+    if revision > newest {
+        return Err(Status::too_large_version(revision, newest));
+    }
+    let place = in_all_places(named);
+    match call.app.list_objects_at(&call.caller, &call.asked, &place, revision).await {
+        Err(ObjectError::Expired { .. }) => Ok(None),
+        past => Ok(Some(past?)),
+    }
 }
 
 /// One object in the form that the client takes.
@@ -109,11 +118,13 @@ pub(super) struct List {
     head: Option<Value>,
     is_first: bool,
     objects: Objects,
+    /// None: all of them.
+    selection: Option<Selection>,
 }
 
 impl List {
     pub(super) fn new(view: View, metadata: Value, objects: Objects) -> Self {
-        Self { view, head: Some(metadata), is_first: true, objects }
+        Self { view, head: Some(metadata), is_first: true, objects, selection: None }
     }
 }
 
@@ -126,6 +137,10 @@ impl Pieces for List {
             to.extend_from_slice(LIST_END);
             return false;
         };
+        // A turn ends at any of them: one that is passed over takes its time too.
+        if self.selection.as_ref().is_some_and(|selection| !selection.matches(&object)) {
+            return true;
+        }
         if !std::mem::take(&mut self.is_first) {
             to.push(b',');
         }
@@ -194,32 +209,58 @@ impl Selection {
 }
 
 impl Continue {
-    fn parse(token: &str) -> Result<Self, Status> {
-        let decoded = URL_SAFE_NO_PAD.decode(token).ok();
+    /// Of a list of one namespace, or of all: the empty one.
+    fn parse(options: &ListOptions, namespace: &str) -> Result<Self, Status> {
+        if !options.resource_version_match.is_empty() {
+            let because = "resourceVersionMatch is forbidden when continue is provided";
+            let problem = Problem::forbidden("resourceVersionMatch", because);
+            return Err(Status::invalid("meta.k8s.io", "ListOptions", "", &[problem]));
+        }
+        if !matches!(options.resource_version.as_str(), "" | "0") {
+            let text = "specifying resource version is not allowed when using continue";
+            return Err(Status::bad_request(text));
+        }
+        let decoded = URL_SAFE_NO_PAD.decode(&options.continue_token).ok();
         let parsed = decoded.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        parsed.ok_or_else(|| Status::bad_request("continue key is not valid: the token cannot be read"))
+        let parsed: Self = parsed
+            .ok_or_else(|| Status::bad_request("continue key is not valid: the token cannot be read"))?;
+        if !namespace.is_empty() && parsed.namespace != namespace {
+            return Err(Status::bad_request("continue key is not valid: it is of another namespace"));
+        }
+        Ok(parsed)
     }
 
-    fn after(key: &ObjectKey, rv: u64) -> String {
-        let place = Self { rv, namespace: key.namespace.to_string(), name: key.name.to_string() };
-        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&place).unwrap_or_default())
+    fn after(key: &ObjectKey, revision: u64) -> String {
+        let ObjectKey { namespace, name, .. } = key;
+        Self { rv: Some(revision), namespace: namespace.to_string(), name: name.to_string() }.write()
+    }
+
+    fn write(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The state that the list began with is forgotten. Clients may take the rest as it is now.
+    fn inconsistent(&self) -> Status {
+        let newest = Self { rv: None, namespace: self.namespace.clone(), name: self.name.clone() };
+        let status = Status::expired(
+            "The provided continue parameter is too old to display a consistent list result. You can start a new \
+             list without the continue parameter, or use the continue token in this response to retrieve the remainder \
+             of the results. Continuing with the provided token results in an inconsistent list - objects that were \
+             created, modified, or deleted between the time the first chunk was returned and now may show up in the list.",
+        );
+        Status { goes_on: Some(newest.write().into()), ..status }
     }
 }
 
-/// A list is always of the newest state: an exact version can be had while it is that one.
-fn check_version(options: &ListOptions, newest: u64) -> Result<(), Status> {
+/// A list is of the newest state, unless exactly an earlier one is asked for.
+fn exact_version(options: &ListOptions, newest: u64) -> Result<Option<u64>, Status> {
     let asked = parse_version(&options.resource_version).map_err(Status::bad_request)?;
     match (options.resource_version_match.as_str(), asked) {
-        ("", _) | ("NotOlderThan", Some(_)) if asked.is_none_or(|asked| asked <= newest) => Ok(()),
-        ("Exact", Some(asked)) if asked == newest && asked > 0 => Ok(()),
-        ("Exact", Some(asked)) if asked > 0 && asked < newest => {
-            Err(Status::expired(&format!("The resourceVersion for the provided list is too old: {asked}")))
+        ("", _) | ("NotOlderThan", Some(_)) if asked.is_none_or(|asked| asked <= newest) => Ok(None),
+        ("Exact", Some(asked)) if asked > 0 && asked <= newest => Ok(Some(asked)),
+        ("" | "NotOlderThan" | "Exact", Some(asked)) if asked > newest => {
+            Err(Status::too_large_version(asked, newest))
         }
-        ("" | "NotOlderThan" | "Exact", Some(asked)) if asked > newest => Err(Status::new(
-            StatusCode::GATEWAY_TIMEOUT,
-            "Timeout",
-            format!("Too large resource version: {asked}, current: {newest}"),
-        )),
         _ => Err(Status::bad_request(format!(
             "resourceVersionMatch {:?} does not go with resourceVersion {:?}",
             options.resource_version_match, options.resource_version
@@ -229,3 +270,46 @@ fn check_version(options: &ListOptions, newest: u64) -> Result<(), Status> {
 
 /// A page is read at once from a list of so many.
 const SHORT: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use domain::id::ClusterId;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{kinds, request::Form, table::IncludeObject};
+
+    /// Whoever fills a window of an answer looks at the time between pieces.
+    #[test]
+    fn a_piece_of_a_list_looks_at_one_object_whether_it_is_selected_or_not() {
+        let kind = kinds::find("", "v1", "configmaps").unwrap();
+        let view = View { kind, form: Form::Object, include: IncludeObject::None, now: jiff::Timestamp::MIN };
+        let options = ListOptions { label_selector: "l=1".into(), ..ListOptions::default() };
+        let cluster = ClusterId::parse("3f0d0d4e-56a4-4a58-8f5b-0c8e2a1d9b77").unwrap();
+        let looked_at = Arc::new(AtomicUsize::new(0));
+        let objects = (0..1000).map({
+            let looked_at = looked_at.clone();
+            move |number| {
+                looked_at.fetch_add(1, Ordering::Relaxed);
+                let label = if number % 500 == 499 { "1" } else { "0" };
+                let value = json!({"metadata": {"name": number.to_string(), "labels": {"l": label}}});
+                let key = ObjectKey::new(cluster, "", "configmaps", "n", &number.to_string());
+                Arc::new(Object { key, revision: 1, value: Arc::new(value) })
+            }
+        });
+        let selection = Some(Selection::parse(kind, &options).unwrap());
+        let mut list = List { selection, ..List::new(view, json!({}), Box::new(objects)) };
+        let mut text = Vec::new();
+        for count in 1..=1000 {
+            assert!(list.next(&mut text));
+            assert_eq!(looked_at.load(Ordering::Relaxed), count);
+        }
+        assert!(!list.next(&mut text));
+        let list: Value = serde_json::from_slice(&text).unwrap();
+        let names: Vec<_> =
+            list["items"].as_array().unwrap().iter().map(|item| &item["metadata"]["name"]).collect();
+        assert_eq!(names, ["499", "999"]);
+    }
+}
