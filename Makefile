@@ -31,10 +31,8 @@ doc:
 	RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cargo test --workspace --doc --quiet
 
-# The program itself is what the end-to-end tests start, so it is built first.
 unit: export PATH := $(CURDIR)/.tools/bin:$(PATH)
 unit:
-	cargo build --workspace --bins --quiet
 	[ -x .tools/bin/modern-apiserver ] || set -- --filterset 'not test(/^modern::/)'; \
 		cargo nextest run --workspace --no-fail-fast "$$@"
 
