@@ -35,8 +35,10 @@ pub struct ApplicationUpdate {
 /// A certificate as a client sends it.
 #[derive(Clone, Debug)]
 pub struct CertificateForm {
-    /// DER or the body of a PEM text, in base64; white space does not count.
-    pub base64: String,
+    /// DER or the body of a PEM text, in base64; white space does not count. Absent for one that is there already, which
+    /// its id names: answers do not give the content, and clients send back what they have read.
+    pub base64: Option<String>,
+    pub key_id: Option<Uuid>,
     pub display_name: Option<String>,
     pub start: Option<Timestamp>,
     pub end: Option<Timestamp>,
@@ -354,15 +356,25 @@ fn change(application: &mut Application, update: ApplicationUpdate) -> Result<()
     application.public_client = update.public_client.unwrap_or(application.public_client);
     application.password_grant = update.password_grant.unwrap_or(application.password_grant);
     if let Some(forms) = update.certificates {
-        application.certificates = forms.into_iter().map(read_certificate).collect::<Result<_, _>>()?;
+        let known = std::mem::take(&mut application.certificates);
+        let read = |form: CertificateForm| match form.base64.clone() {
+            Some(base64) => read_certificate(&base64, form),
+            None => known.iter().find(|each| Some(each.key_id) == form.key_id).cloned().ok_or_else(|| {
+                Error::invalid(
+                    "keyCredentials.key",
+                    "expected the certificate, or the keyId of one that is there",
+                )
+            }),
+        };
+        application.certificates = forms.into_iter().map(read).collect::<Result<_, _>>()?;
     }
     application.other.extend(update.other);
     Ok(())
 }
 
-fn read_certificate(form: CertificateForm) -> Result<ClientCertificate, Error> {
+fn read_certificate(base64: &str, form: CertificateForm) -> Result<ClientCertificate, Error> {
     let invalid = |problem: &dyn std::fmt::Display| Error::invalid("keyCredentials.key", problem.to_string());
-    let text: String = form.base64.chars().filter(|each| !each.is_whitespace()).collect();
+    let text: String = base64.chars().filter(|each| !each.is_whitespace()).collect();
     let der = STANDARD.decode(&text).map_err(|error| invalid(&error))?;
     let certificate = Certificate::from_der(&der).map_err(|error| invalid(&error))?;
     certificate.rsa_key().map_err(|error| invalid(&error))?;

@@ -1,10 +1,16 @@
 //! Resource Manager and Graph as commands call them.
 
+pub(crate) mod subscription;
+
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
-use reqwest::{Method, StatusCode};
+use reqwest::{
+    Method, StatusCode,
+    header::{self, HeaderName},
+};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::{address::Server, session::Session};
 
@@ -14,7 +20,13 @@ pub(crate) struct Client {
     http: reqwest::Client,
     server: Server,
     token: Mutex<String>,
+    /// The subscription that a flag names.
+    wanted: Option<String>,
+    subscription: OnceCell<String>,
 }
+
+/// A write counts only where this holds (RFC 9110, section 13.1).
+type Condition<'a> = (HeaderName, &'a str);
 
 /// An answer that is not a success, by the server's own words.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +39,55 @@ pub(crate) struct Refused {
 impl Client {
     /// With the token of the session, renewed if need be.
     pub(crate) async fn open() -> anyhow::Result<Self> {
+        Self::open_in(None).await
+    }
+
+    /// The same, to act in the subscription of this name or id in place of the session's.
+    pub(crate) async fn open_in(wanted: Option<String>) -> anyhow::Result<Self> {
         let (session, token) = Session::management_token().await?;
         let (http, server) = (session.http()?, session.server()?);
-        Ok(Self { session, http, server, token: Mutex::new(token) })
+        let subscription = OnceCell::new();
+        Ok(Self { session, http, server, token: Mutex::new(token), wanted, subscription })
     }
 
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.send(Method::GET, path, None).await
+    }
+
+    /// Changes what is there. Where somebody else changes it between reading and writing, it is read again: neither
+    /// change is lost.
+    pub(crate) async fn update(&self, path: &str, change: impl Fn(&mut Value)) -> anyhow::Result<Value> {
+        let mut tries = TRIES;
+        loop {
+            let mut object = self.get(path).await?;
+            match self.replace(path, &mut object, &change).await {
+                Err(error) if has_status(&error, StatusCode::PRECONDITION_FAILED) && tries > 1 => tries -= 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// Writes what was read, with a change, if it is still what was read.
+    async fn replace(
+        &self,
+        path: &str,
+        object: &mut Value,
+        change: impl Fn(&mut Value),
+    ) -> anyhow::Result<Value> {
+        let tag = object.get("eTag").or_else(|| object.get("etag")).and_then(Value::as_str);
+        let tag = tag.map(str::to_owned);
+        change(object);
+        let condition = tag.as_deref().map(|tag| (header::IF_MATCH, tag));
+        self.send_if(Method::PUT, path, Some(object), condition).await.map(|(_, value)| value)
+    }
+
+    /// Makes what is not there yet. `None` where it is there by now.
+    pub(crate) async fn make(&self, path: &str, body: &Value) -> anyhow::Result<Option<Value>> {
+        match self.send_if(Method::PUT, path, Some(body), Some((header::IF_NONE_MATCH, "*"))).await {
+            Ok((_, value)) => Ok(Some(value)),
+            Err(error) if has_status(&error, StatusCode::PRECONDITION_FAILED) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// `None` where there is no such thing.
@@ -57,8 +111,18 @@ impl Client {
         self.send(Method::PATCH, path, Some(body)).await
     }
 
+    /// Deletes an object; Graph says where there is none.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         self.send(Method::DELETE, path, None).await
+    }
+
+    /// Deletes a resource. Resource Manager answers that nothing is to be done where there is none; whoever types a
+    /// name is told: `missing` says what is not there.
+    pub(crate) async fn delete_resource(&self, path: &str, missing: &str) -> anyhow::Result<()> {
+        match self.send_if(Method::DELETE, path, None, None).await? {
+            (StatusCode::NO_CONTENT, _) => bail!("{missing}"),
+            _ => Ok(()),
+        }
     }
 
     /// Every element of a list, page after page.
@@ -83,38 +147,32 @@ impl Client {
         }
     }
 
-    /// The subscription that commands work in.
-    pub(crate) async fn subscription(&self) -> anyhow::Result<String> {
-        if let Some(known) = &self.session.subscription {
-            return Ok(known.clone());
-        }
-        let all = self.list(&format!("/subscriptions?{SUBSCRIPTIONS}")).await?;
-        let id = all.first().and_then(|first| first.get("subscriptionId")).and_then(Value::as_str);
-        match id {
-            Some(id) => Ok(id.to_owned()),
-            None => bail!(
-                "{} has no right in any subscription: ask an administrator for a role",
-                self.session.account
-            ),
-        }
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        self.send_if(method, path, body, None).await.map(|(_, value)| value)
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    async fn send_if(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        condition: Option<Condition<'_>>,
+    ) -> anyhow::Result<(StatusCode, Value)> {
         let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut response = self.ask(&token, &method, path, body).await?;
+        let mut response = self.ask(&token, &method, path, body, condition.as_ref()).await?;
         // The token may have been refused before its time, as when the keys that sign were replaced at once, while the
         // session goes on.
         if response.status() == StatusCode::UNAUTHORIZED
             && let Ok(renewed) = Session::renewed_management_token(&token).await
         {
             self.token.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&renewed);
-            response = self.ask(&renewed, &method, path, body).await?;
+            response = self.ask(&renewed, &method, path, body, condition.as_ref()).await?;
         }
         let status = response.status();
         let bytes = response.bytes().await.context("reading the answer")?;
         let parsed: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status.is_success() {
-            return Ok(parsed);
+            return Ok((status, parsed));
         }
         let message = parsed.pointer("/error/message").and_then(Value::as_str);
         let message = message
@@ -137,11 +195,15 @@ impl Client {
         method: &Method,
         path: &str,
         body: Option<&Value>,
+        condition: Option<&Condition<'_>>,
     ) -> anyhow::Result<reqwest::Response> {
         // The token goes along, so nothing is asked but the server that it is for.
         let mut request = self.http.request(method.clone(), self.server.at(path)?).bearer_auth(token);
         if let Some(body) = body {
             request = request.json(body);
+        }
+        if let Some((header, tag)) = condition {
+            request = request.header(header, *tag);
         }
         let answer = request.send().await;
         answer.with_context(|| format!("asking {}: is the server running?", self.session.url))
@@ -149,7 +211,26 @@ impl Client {
 }
 
 pub(crate) fn is_not_found(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == StatusCode::NOT_FOUND)
+    has_status(error, StatusCode::NOT_FOUND)
+}
+
+/// The same result, but for one refusal, which is told in words of the command's own.
+pub(crate) fn or_said<T>(
+    result: anyhow::Result<T>,
+    is_meant: fn(&anyhow::Error) -> bool,
+    said: impl FnOnce() -> String,
+) -> anyhow::Result<T> {
+    result.map_err(|error| if is_meant(&error) { anyhow::Error::msg(said()) } else { error })
+}
+
+/// What a list of references says of one that is in it.
+pub(crate) fn is_there_already(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<Refused>();
+    refused.is_some_and(|refused| refused.message.contains("added object references already exist"))
+}
+
+pub(crate) fn has_status(error: &anyhow::Error, status: StatusCode) -> bool {
+    error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == status)
 }
 
 /// A text as one segment or value of an address.
@@ -169,6 +250,8 @@ pub(crate) fn quote(text: &str) -> String {
     encode(&format!("'{}'", text.replace('\'', "''")))
 }
 
+/// How often a change is tried that others come before.
+const TRIES: usize = 20;
 pub(crate) const SUBSCRIPTIONS: &str = "api-version=2022-12-01";
 pub(crate) const ALIASES: &str = "api-version=2021-10-01";
 pub(crate) const MANAGEMENT_GROUPS: &str = "api-version=2021-04-01";

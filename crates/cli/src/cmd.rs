@@ -25,7 +25,17 @@ pub use get_token::GetTokenArgs;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::Args;
+use clap::{Args, Subcommand};
+
+/// A noun whose verbs act in a subscription.
+#[derive(Args, Debug)]
+pub struct InSubscription<C: Subcommand> {
+    #[command(subcommand)]
+    pub(crate) command: C,
+    /// Name or id of the subscription to act in [default: that of the session]
+    #[arg(long, global = true, value_name = "NAME|ID")]
+    pub(crate) subscription: Option<String>,
+}
 
 /// Arguments of `portcullis eval`.
 #[derive(Args, Clone, Debug)]

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use cmd::{
-    GetTokenArgs, access, admin, app, assignment,
+    GetTokenArgs, InSubscription, access, admin, app, assignment,
     az_env::{self, AzEnvArgs},
     cluster,
     convert::{self, ConvertArgs},
@@ -45,8 +45,7 @@ pub enum Command {
   portcullis whoami -o json")]
     Whoami(output::OutputArgs),
     /// Clusters, and kubeconfigs for them
-    #[command(subcommand)]
-    Cluster(cluster::ClusterCommand),
+    Cluster(InSubscription<cluster::ClusterCommand>),
     /// Subscriptions
     #[command(subcommand)]
     Subscription(subscription::SubscriptionCommand),
@@ -54,8 +53,7 @@ pub enum Command {
     #[command(subcommand)]
     ManagementGroup(management_group::ManagementGroupCommand),
     /// Resource groups
-    #[command(subcommand)]
-    ResourceGroup(resource_group::ResourceGroupCommand),
+    ResourceGroup(InSubscription<resource_group::ResourceGroupCommand>),
     /// People of the directory
     #[command(subcommand)]
     User(user::UserCommand),
@@ -69,11 +67,9 @@ pub enum Command {
     #[command(subcommand)]
     App(app::AppCommand),
     /// Role definitions
-    #[command(subcommand)]
-    Role(role::RoleCommand),
+    Role(InSubscription<role::RoleCommand>),
     /// Role assignments: who has which role where
-    #[command(subcommand)]
-    Assignment(assignment::AssignmentCommand),
+    Assignment(InSubscription<assignment::AssignmentCommand>),
     /// What the identities around a cluster need, hold and lack
     Preflight(preflight::PreflightArgs),
     /// What holds for everybody in the directory

@@ -15,7 +15,10 @@ use serde::Deserialize;
 use crate::{
     address::Server,
     authority::{Authority, CLIENT_ID, Tokens, http_client},
-    client::Client,
+    client::{
+        Client,
+        subscription::{self, Usual},
+    },
     output,
     session::{Credential, Session},
 };
@@ -59,6 +62,10 @@ pub struct LoginArgs {
         conflicts_with_all = ["password_stdin", "certificate"]
     )]
     federated_token_file: Option<PathBuf>,
+    /// Name or id of the subscription that commands act in [default: that of the file of --from, or the one that was
+    /// used at this server before]
+    #[arg(long, value_name = "NAME|ID")]
+    subscription: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +74,8 @@ struct FirstAdmin {
     url: String,
     ca_file: PathBuf,
     tenant_id: String,
+    /// Absent while the installation is being made.
+    subscription_id: Option<String>,
     user_principal_name: String,
     password: String,
 }
@@ -74,23 +83,42 @@ struct FirstAdmin {
 pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
     // Nobody signs in twice because the result had no place.
     Session::check_place()?;
-    let mut session = match &arguments.from {
+    let last = Session::last_server().ok().flatten();
+    let (session, of_file) = match &arguments.from {
         Some(file) => from_file(file).await?,
-        None => from_flags(&arguments).await?,
+        None => (from_flags(&arguments).await?, None),
     };
+    let used = last.filter(|last| last.url == session.url).and_then(|last| last.subscription);
     session.save()?;
     session.remember_server()?;
-    let client = Client::open().await?;
-    if let Ok(subscription) = client.subscription().await {
-        session = Session::load()?;
-        session.subscription = Some(subscription);
-        session.save()?;
-    }
     output::say(format_args!("Signed in to {} as {}", session.url, session.account));
+    choose(arguments.subscription.as_deref(), of_file.or(used).as_deref()).await
+}
+
+/// Keeps the subscription that commands will act in, and says which it is.
+async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()> {
+    let client = Client::open().await?;
+    let Some(wanted) = wanted else {
+        // Who has no right in any can still use the directory.
+        let Ok(all) = client.subscriptions().await else { return Ok(()) };
+        let Some(Usual::Clear(chosen) | Usual::Taken(chosen, _)) = subscription::usual(&all, known) else {
+            return Ok(());
+        };
+        Session::choose(&chosen)?;
+        let is_another = known.is_some_and(|known| !known.eq_ignore_ascii_case(&chosen.id));
+        if all.len() > 1 || is_another {
+            output::say(subscription::told(&chosen, all.len()));
+        }
+        return Ok(());
+    };
+    let chosen = subscription::named(&client.subscriptions().await?, wanted)?;
+    Session::choose(&chosen)?;
+    output::say(format_args!("Commands act in the subscription \"{}\" ({})", chosen.name, chosen.id));
     Ok(())
 }
 
-async fn from_file(file: &Path) -> anyhow::Result<Session> {
+/// The session, and the subscription that the file names.
+async fn from_file(file: &Path) -> anyhow::Result<(Session, Option<String>)> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let first: FirstAdmin = serde_json::from_slice(&bytes)
         .with_context(|| format!("{} is not the file of a first administrator", file.display()))?;
@@ -98,7 +126,7 @@ async fn from_file(file: &Path) -> anyhow::Result<Session> {
     let authority = Authority::new(http_client(Some(&pem))?, &first.url, &first.tenant_id)?;
     let scope = scope(&first.url);
     let tokens = password(&authority, &first.user_principal_name, &first.password, &scope).await?;
-    of_person(&first.url, Some(pem), &first.tenant_id, tokens)
+    Ok((of_person(&first.url, Some(pem), &first.tenant_id, tokens)?, first.subscription_id))
 }
 
 async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
@@ -215,5 +243,6 @@ Examples:
   portcullis login --url https://localhost:8443 --username alice@example.org --password-stdin < password.txt
   portcullis login --url https://localhost:8443 --service-principal --username ID --certificate build.pem
 
-Without more it shows a code to enter in any browser, of the server of the last sign-in. The session is kept in PORTCULLIS_CONFIG_DIR, or
-~/.config/portcullis, and renewed by itself.";
+Without more it shows a code to enter in any browser, of the server of the last sign-in. The session is kept in
+PORTCULLIS_CONFIG_DIR, or ~/.config/portcullis, and renewed by itself. Commands act in one subscription, which
+`portcullis subscription set` changes.";

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     address::Server,
     authority::{Authority, CLIENT_ID, Tokens, http_client},
+    client::subscription::Subscription,
     files::{self, Replacement},
     login::assertion,
 };
@@ -23,7 +24,10 @@ pub(crate) struct Session {
     /// PEM.
     pub(crate) certificate_authority: Option<String>,
     pub(crate) tenant: String,
+    /// The id of the one that commands act in.
     pub(crate) subscription: Option<String>,
+    #[serde(default)]
+    pub(crate) subscription_name: Option<String>,
     /// The user principal name, or the application's id.
     pub(crate) account: String,
     credential: Credential,
@@ -39,6 +43,9 @@ pub(crate) struct LastServer {
     /// PEM.
     pub(crate) certificate_authority: Option<String>,
     pub(crate) tenant: String,
+    /// The id of the subscription that commands acted in.
+    #[serde(default)]
+    pub(crate) subscription: Option<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -79,6 +86,7 @@ impl Session {
             certificate_authority,
             tenant,
             subscription: None,
+            subscription_name: None,
             account,
             credential,
             tokens: BTreeMap::new(),
@@ -89,7 +97,7 @@ impl Session {
     pub(crate) fn load() -> anyhow::Result<Self> {
         match Self::find()? {
             Some(session) => Ok(session),
-            None => bail!("you are not signed in: run `portcullis login --url URL` first"),
+            None => bail!("you are not signed in: run {} first", login_command()?),
         }
     }
 
@@ -126,12 +134,25 @@ impl Session {
 
     /// Keeps the server for the next `portcullis login`, which then needs no address.
     pub(crate) fn remember_server(&self) -> anyhow::Result<()> {
+        let before = Self::last_server().ok().flatten().filter(|last| last.url == self.url);
         let last = LastServer {
             url: self.url.clone(),
             certificate_authority: self.certificate_authority.clone(),
             tenant: self.tenant.clone(),
+            subscription: self.subscription.clone().or(before.and_then(|last| last.subscription)),
         };
         files::replace_private(&directory()?.join(LAST_SERVER), &serde_json::to_vec_pretty(&last)?)
+    }
+
+    /// Lets commands act in another subscription, now and after the next sign-in.
+    pub(crate) fn choose(subscription: &Subscription) -> anyhow::Result<()> {
+        let _lock = files::lock(&file()?.with_extension("lock"))?;
+        // Another program may have renewed it since.
+        let mut session = Self::load()?;
+        session.subscription = Some(subscription.id.clone());
+        session.subscription_name = Some(subscription.name.clone());
+        session.save()?;
+        session.remember_server()
     }
 
     /// Fails where no session could be kept.
@@ -280,6 +301,12 @@ impl Session {
             }
         }
     }
+}
+
+/// What signs in again; the last server is known without its address.
+fn login_command() -> anyhow::Result<&'static str> {
+    let known = directory()?.join(LAST_SERVER).exists();
+    Ok(if known { "`portcullis login`" } else { "`portcullis login --url URL`" })
 }
 
 fn file() -> anyhow::Result<PathBuf> {

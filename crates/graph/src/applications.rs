@@ -63,8 +63,9 @@ struct Redirects {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyForm {
-    /// The certificate in base64, line breaks and all.
+    /// The certificate in base64, line breaks and all; absent for one that is there already.
     key: Option<String>,
+    key_id: Option<Uuid>,
     display_name: Option<String>,
     start_date_time: Option<Timestamp>,
     end_date_time: Option<Timestamp>,
@@ -201,14 +202,12 @@ impl ApplicationForm {
         };
         let certificates = self.key_credentials.map(|keys| {
             keys.into_iter()
-                .filter_map(|key| {
-                    let text = key.key?;
-                    Some(CertificateForm {
-                        base64: text,
-                        display_name: key.display_name,
-                        start: key.start_date_time,
-                        end: key.end_date_time,
-                    })
+                .map(|key| CertificateForm {
+                    base64: key.key,
+                    key_id: key.key_id,
+                    display_name: key.display_name,
+                    start: key.start_date_time,
+                    end: key.end_date_time,
                 })
                 .collect()
         });

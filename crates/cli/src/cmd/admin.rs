@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use crate::{
-    client::Client,
+    client::{Client, is_not_found, is_there_already, or_said},
     cmd::group::{MEMBER_COLUMNS, principal, reference},
     output::{self, OutputArgs},
 };
@@ -17,7 +17,7 @@ pub enum AdminCommand {
 An administrator may change everything in the directory, other administrators included. For rights on subscriptions
 and clusters, see `portcullis assignment`.")]
     Add {
-        /// Principal name, object id or application id
+        /// User principal name, name of a service principal, object id or application id
         principal: String,
     },
     /// Let somebody administer the directory no more, at once
@@ -26,7 +26,7 @@ and clusters, see `portcullis assignment`.")]
 
 The last administrator who can sign in stays.")]
     Remove {
-        /// Principal name, object id or application id
+        /// User principal name, name of a service principal, object id or application id
         principal: String,
     },
     /// List who administers the directory
@@ -40,12 +40,14 @@ pub(crate) async fn run(command: AdminCommand) -> anyhow::Result<()> {
     match command {
         AdminCommand::Add { principal: name } => {
             let id = principal(&client, &name).await?;
-            client.post(&format!("{MEMBERS}/$ref"), &reference(&client, &id)).await?;
+            let added = client.post(&format!("{MEMBERS}/$ref"), &reference(&client, &id)).await;
+            or_said(added, is_there_already, || format!("{name} is an administrator already"))?;
             output::say(format_args!("{name} administers the directory"));
         }
         AdminCommand::Remove { principal: name } => {
             let id = principal(&client, &name).await?;
-            client.delete(&format!("{MEMBERS}/{id}/$ref")).await?;
+            let removed = client.delete(&format!("{MEMBERS}/{id}/$ref")).await;
+            or_said(removed, is_not_found, || format!("{name} is no administrator"))?;
             output::say(format_args!("{name} administers the directory no more"));
         }
         AdminCommand::List(output) => output.list(&MEMBER_COLUMNS, &client.list(MEMBERS).await?),

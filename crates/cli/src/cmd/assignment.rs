@@ -5,10 +5,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{cluster::cluster_path, group::principal, role};
+use super::{InSubscription, cluster, group::principal, role};
 use crate::{
     address::resource_id,
-    client::{CLUSTERS, Client, ROLES, encode},
+    client::{Client, ROLES, encode},
     output::{self, Column, OutputArgs},
 };
 
@@ -20,10 +20,10 @@ pub enum AssignmentCommand {
   portcullis assignment create --assignee sre --role 'Azure Kubernetes Service RBAC Writer' --cluster c1 --namespace web
   portcullis assignment create --assignee ID --role Contributor -g rg1 --description 'build'")]
     Create {
-        /// Principal name, group name, object id or application id
+        /// User principal name, name of a group or service principal, object id or application id
         #[arg(long)]
         assignee: String,
-        /// Name or id of the role
+        /// Name, GUID or resource id of the role
         #[arg(long)]
         role: String,
         #[command(flatten)]
@@ -83,10 +83,10 @@ pub enum AssignmentCommand {
         /// Name, as `list` shows it, or the whole resource id
         #[arg(required_unless_present = "assignee", conflicts_with_all = ["assignee", "role"])]
         id: Option<String>,
-        /// Principal name, group name, object id or application id
+        /// User principal name, name of a group or service principal, object id or application id
         #[arg(long, requires = "role")]
         assignee: Option<String>,
-        /// Name or id of the role
+        /// Name, GUID or resource id of the role
         #[arg(long, requires = "assignee")]
         role: Option<String>,
         #[command(flatten)]
@@ -94,7 +94,7 @@ pub enum AssignmentCommand {
     },
 }
 
-/// Where: a scope, a cluster or a namespace; the subscription if nothing is given.
+/// Where: a scope, a cluster or a namespace; the subscription that commands act in if nothing is given.
 #[derive(Args, Clone, Debug)]
 pub struct PlaceArgs {
     /// Resource id of the scope
@@ -111,9 +111,9 @@ pub struct PlaceArgs {
     namespace: Option<String>,
 }
 
-pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
-    let client = Client::open().await?;
-    match command {
+pub(crate) async fn run(noun: InSubscription<AssignmentCommand>) -> anyhow::Result<()> {
+    let client = Client::open_in(noun.subscription).await?;
+    match noun.command {
         AssignmentCommand::Create { assignee, role, place, condition, description, output } => {
             let scope = place.scope(&client).await?;
             let principal = principal(&client, &assignee).await?;
@@ -157,30 +157,33 @@ pub(crate) async fn run(command: AssignmentCommand) -> anyhow::Result<()> {
             if condition.is_none() && description.is_none() {
                 bail!("say what to change of {id}: --condition or --description");
             }
-            let path = path(&client, &id).await?;
-            let mut known = client.get(&path).await?;
-            if let Some(members) = known.get_mut("properties").and_then(Value::as_object_mut) {
-                if let Some(condition) = condition {
-                    let version = if condition.is_empty() { Value::Null } else { "2.0".into() };
-                    members.insert("conditionVersion".into(), version);
-                    members
-                        .insert("condition".into(), Some(condition).filter(|text| !text.is_empty()).into());
+            let change = |object: &mut Value| {
+                let Some(members) = object.get_mut("properties").and_then(Value::as_object_mut) else {
+                    return;
+                };
+                if let Some(condition) = &condition {
+                    let condition = Some(condition.as_str()).filter(|text| !text.is_empty());
+                    members.insert("conditionVersion".into(), condition.map(|_| "2.0").into());
+                    members.insert("condition".into(), condition.into());
                 }
-                if let Some(description) = description {
-                    members.insert("description".into(), description.into());
+                if let Some(description) = &description {
+                    members.insert("description".into(), description.as_str().into());
                 }
-            }
-            output.one(&COLUMNS, &client.put(&path, &known).await?);
+            };
+            output.one(&COLUMNS, &client.update(&path(&client, &id).await?, change).await?);
         }
         AssignmentCommand::Delete { id: Some(id), .. } => {
-            client.delete(&path(&client, &id).await?).await?;
+            client
+                .delete_resource(&path(&client, &id).await?, &format!("there is no assignment {id}"))
+                .await?;
             output::say(format_args!("Deleted {id}"));
         }
         AssignmentCommand::Delete { id: None, assignee, role, place } => {
             let (assignee, role) = (assignee.unwrap_or_default(), role.unwrap_or_default());
             let scope = place.scope(&client).await?;
             let id = find(&client, &scope, &assignee, &role).await?;
-            client.delete(&path(&client, &id).await?).await?;
+            let missing = format!("the assignment {id} is not there any more");
+            client.delete_resource(&path(&client, &id).await?, &missing).await?;
             output::say(format_args!("Deleted {id}"));
         }
     }
@@ -237,6 +240,7 @@ fn scope_of(assignment: &Value) -> String {
 impl PlaceArgs {
     async fn scope(&self, client: &Client) -> anyhow::Result<String> {
         if let Some(scope) = &self.scope {
+            client.check_scope_alone()?;
             return resource_id(scope).context("--scope");
         }
         let subscription = client.subscription().await?;
@@ -245,21 +249,7 @@ impl PlaceArgs {
                 self.resource_group.as_ref().map(|group| format!("/resourceGroups/{}", encode(group)));
             return Ok(format!("/subscriptions/{subscription}{}", group.unwrap_or_default()));
         };
-        let id = match &self.resource_group {
-            Some(group) => cluster_path(&subscription, group, cluster)?,
-            None => {
-                let path = format!(
-                    "/subscriptions/{subscription}/providers/Microsoft.ContainerService/managedClusters?{CLUSTERS}"
-                );
-                let all = client.list(&path).await?;
-                let named = all.iter().find(|each| each.get("name").and_then(Value::as_str) == Some(cluster));
-                let id = named.and_then(|each| each.get("id")).and_then(Value::as_str);
-                id.with_context(|| {
-                    format!("no cluster named \"{cluster}\" that you may see: give its group with -g")
-                })?
-                .to_owned()
-            }
-        };
+        let id = cluster::path(client, self.resource_group.as_deref(), cluster).await?;
         Ok(match &self.namespace {
             Some(namespace) => format!("{id}/namespaces/{}", encode(namespace)),
             None => id,

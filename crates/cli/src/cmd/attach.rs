@@ -9,7 +9,7 @@ mod readme;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::Args;
 use serde_json::{Value, json};
@@ -71,19 +71,27 @@ pub(crate) async fn run(client: &Client, arguments: AttachArgs) -> anyhow::Resul
             attach(&mut properties, attached);
             resource_group::ensure(client, &arguments.resource_group, &arguments.location).await?;
             let body = json!({"location": arguments.location, "properties": properties});
-            client.put(&address, &body).await?;
+            if client.make(&address, &body).await?.is_none() {
+                bail!(
+                    "somebody else has just made a cluster named \"{}\": look at it, and attach again",
+                    arguments.name
+                );
+            }
             files.write(client, &path, &arguments).await?;
         }
-        Some(mut known) => {
+        Some(known) => {
             let changes = arguments.access.changes(client).await?;
             files.write(client, &path, &arguments).await?;
-            let before = known.clone();
-            changes.apply(&mut known);
-            if let Some(properties) = known.get_mut("properties") {
-                attach(properties, attached);
-            }
-            if known != before {
-                client.put(&address, &known).await?;
+            let change = |object: &mut Value| {
+                changes.apply(object);
+                if let Some(properties) = object.get_mut("properties") {
+                    attach(properties, attached.clone());
+                }
+            };
+            let mut changed = known.clone();
+            change(&mut changed);
+            if changed != known {
+                client.update(&address, change).await?;
             }
         }
     }

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use domain::name::ResourceName;
 use serde_json::{Map, Value, json};
 
-use super::{attach, group, resource_group};
+use super::{InSubscription, attach, group, resource_group};
 use crate::{
     client::{CLUSTERS, Client, encode},
     confirm::ConfirmArgs,
@@ -185,21 +185,21 @@ pub(crate) struct Changes {
     admin_groups: Option<Vec<String>>,
 }
 
-pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
-    let client = Client::open().await?;
-    match command {
+pub(crate) async fn run(noun: InSubscription<ClusterCommand>) -> anyhow::Result<()> {
+    let client = Client::open_in(noun.subscription).await?;
+    match noun.command {
         ClusterCommand::Create { name, resource_group, location, access, output } => {
             let properties = access.properties(&client).await?;
             let path = cluster_path(&client.subscription().await?, &resource_group, &name)?;
             resource_group::ensure(&client, &resource_group, &location).await?;
-            if client.find(&format!("{path}?{CLUSTERS}")).await?.is_some() {
-                bail!(
-                    "a cluster named \"{name}\" is in resource group \"{resource_group}\" already: change it with `portcullis cluster update`"
-                );
-            }
             let body = json!({"location": location, "identity": {"type": "SystemAssigned"},
                 "properties": properties});
-            output.one(&COLUMNS, &client.put(&format!("{path}?{CLUSTERS}"), &body).await?);
+            match client.make(&format!("{path}?{CLUSTERS}"), &body).await? {
+                Some(made) => output.one(&COLUMNS, &made),
+                None => bail!(
+                    "a cluster named \"{name}\" is in resource group \"{resource_group}\" already: change it with `portcullis cluster update`"
+                ),
+            }
         }
         ClusterCommand::Attach(arguments) => attach::run(&client, arguments).await?,
         ClusterCommand::List { resource_group, output } => {
@@ -232,14 +232,14 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
                 );
             }
             let path = format!("{}?{CLUSTERS}", cluster.path(&client).await?);
-            let mut object = client.get(&path).await?;
-            changes.apply(&mut object);
-            output.one(&COLUMNS, &client.put(&path, &object).await?);
+            output.one(&COLUMNS, &client.update(&path, |object| changes.apply(object)).await?);
         }
         ClusterCommand::Delete { cluster, confirm } => {
             confirm.ask(&format!("Delete the cluster {} with everything in it?", cluster.name))?;
             let path = cluster.path(&client).await?;
-            client.delete(&format!("{path}?{CLUSTERS}")).await?;
+            let group = cluster.resource_group.as_deref().unwrap_or_default();
+            let missing = format!("no cluster named \"{}\" is in resource group \"{group}\"", cluster.name);
+            client.delete_resource(&format!("{path}?{CLUSTERS}"), &missing).await?;
             output::say(format_args!("Deleted {}", cluster.name));
         }
         ClusterCommand::Credentials { cluster, admin, file, context, overwrite_existing } => {
@@ -281,27 +281,8 @@ pub(crate) async fn run(command: ClusterCommand) -> anyhow::Result<()> {
 }
 
 impl ClusterArgs {
-    /// The resource id; found by the name alone where no group is given.
     pub(crate) async fn path(&self, client: &Client) -> anyhow::Result<String> {
-        if let Some(group) = &self.resource_group {
-            return cluster_path(&client.subscription().await?, group, &self.name);
-        }
-        let all = list(client, None).await?;
-        let named: Vec<&Value> = all
-            .iter()
-            .filter(|each| {
-                each.get("name")
-                    .and_then(Value::as_str)
-                    .is_some_and(|name| name.eq_ignore_ascii_case(&self.name))
-            })
-            .collect();
-        match named.as_slice() {
-            [one] => Ok(one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()),
-            [] => {
-                bail!("no cluster named \"{}\" that you may see: give its resource group with -g", self.name)
-            }
-            _ => bail!("several clusters are named \"{}\": give the resource group with -g", self.name),
-        }
+        path(client, self.resource_group.as_deref(), &self.name).await
     }
 }
 
@@ -339,7 +320,7 @@ impl AccessArgs {
 
 impl Changes {
     /// What is not named stays as it is.
-    pub(crate) fn apply(self, object: &mut Value) {
+    pub(crate) fn apply(&self, object: &mut Value) {
         let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else { return };
         if let Some(disable) = self.disable_local_accounts {
             properties.insert("disableLocalAccounts".into(), disable.into());
@@ -356,9 +337,30 @@ impl Changes {
         if let Some(azure_rbac) = self.azure_rbac {
             profile.insert("enableAzureRBAC".into(), azure_rbac.into());
         }
-        if let Some(groups) = self.admin_groups {
+        if let Some(groups) = &self.admin_groups {
             profile.insert("adminGroupObjectIDs".into(), json!(groups));
         }
+    }
+}
+
+/// The resource id of a cluster; found by the name alone where no group is given.
+pub(crate) async fn path(client: &Client, group: Option<&str>, name: &str) -> anyhow::Result<String> {
+    if let Some(group) = group {
+        return cluster_path(&client.subscription().await?, group, name);
+    }
+    let all = list(client, None).await?;
+    let text =
+        |each: &Value, member: &str| each.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let named: Vec<&Value> =
+        all.iter().filter(|each| text(each, "name").eq_ignore_ascii_case(name)).collect();
+    match named.as_slice() {
+        [one] => Ok(text(one, "id")),
+        [] => bail!(
+            "no cluster named \"{name}\" that you may see is in the subscription {}: `portcullis subscription list` \
+             shows others, and --subscription names one",
+            client.subscription_name().await?
+        ),
+        _ => bail!("several clusters are named \"{name}\": give the resource group with -g"),
     }
 }
 

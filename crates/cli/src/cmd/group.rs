@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     SaidNo,
-    client::{Client, encode, quote},
+    client::{Client, encode, is_not_found, is_there_already, or_said, quote},
     confirm::ConfirmArgs,
     output::{self, Column, OutputArgs},
 };
@@ -77,7 +77,7 @@ pub enum MemberCommand {
     Add {
         /// Name or object id of the group
         group: String,
-        /// Principal name, name of a group, object id or application id
+        /// User principal name, name of a group or service principal, object id or application id
         member: String,
     },
     /// Take somebody out; their access by this group ends at once
@@ -86,7 +86,7 @@ pub enum MemberCommand {
     Remove {
         /// Name or object id of the group
         group: String,
-        /// Principal name, name of a group, object id or application id
+        /// User principal name, name of a group or service principal, object id or application id
         member: String,
     },
     /// List members
@@ -108,7 +108,7 @@ pub enum MemberCommand {
     Check {
         /// Name or object id of the group
         group: String,
-        /// Principal name, name of a group, object id or application id
+        /// User principal name, name of a group or service principal, object id or application id
         member: String,
     },
 }
@@ -121,7 +121,7 @@ pub enum OwnerCommand {
     Add {
         /// Name or object id of the group
         group: String,
-        /// Principal name, object id or application id
+        /// User principal name, name of a service principal, object id or application id
         owner: String,
     },
     /// Let somebody change the group no more
@@ -130,7 +130,7 @@ pub enum OwnerCommand {
     Remove {
         /// Name or object id of the group
         group: String,
-        /// Principal name, object id or application id
+        /// User principal name, name of a service principal, object id or application id
         owner: String,
     },
     /// List owners
@@ -186,12 +186,15 @@ async fn member(client: &Client, command: MemberCommand) -> anyhow::Result<()> {
     match command {
         MemberCommand::Add { group, member } => {
             let (id, object) = (find(client, &group).await?, principal(client, &member).await?);
-            client.post(&format!("/v1.0/groups/{id}/members/$ref"), &reference(client, &object)).await?;
+            let added =
+                client.post(&format!("/v1.0/groups/{id}/members/$ref"), &reference(client, &object)).await;
+            or_said(added, is_there_already, || format!("{member} is in {group} already"))?;
             output::say(format_args!("Added {member} to {group}"));
         }
         MemberCommand::Remove { group, member } => {
             let (id, object) = (find(client, &group).await?, principal(client, &member).await?);
-            client.delete(&format!("/v1.0/groups/{id}/members/{object}/$ref")).await?;
+            let removed = client.delete(&format!("/v1.0/groups/{id}/members/{object}/$ref")).await;
+            or_said(removed, is_not_found, || format!("{member} is not in {group} itself"))?;
             output::say(format_args!("Removed {member} from {group}"));
         }
         MemberCommand::List { group, transitive, output } => {
@@ -217,12 +220,15 @@ async fn owner(client: &Client, command: OwnerCommand) -> anyhow::Result<()> {
     match command {
         OwnerCommand::Add { group, owner } => {
             let (id, object) = (find(client, &group).await?, principal(client, &owner).await?);
-            client.post(&format!("/v1.0/groups/{id}/owners/$ref"), &reference(client, &object)).await?;
+            let added =
+                client.post(&format!("/v1.0/groups/{id}/owners/$ref"), &reference(client, &object)).await;
+            or_said(added, is_there_already, || format!("{owner} is an owner of {group} already"))?;
             output::say(format_args!("{owner} may change {group} now"));
         }
         OwnerCommand::Remove { group, owner } => {
             let (id, object) = (find(client, &group).await?, principal(client, &owner).await?);
-            client.delete(&format!("/v1.0/groups/{id}/owners/{object}/$ref")).await?;
+            let removed = client.delete(&format!("/v1.0/groups/{id}/owners/{object}/$ref")).await;
+            or_said(removed, is_not_found, || format!("{owner} is no owner of {group}"))?;
             output::say(format_args!("{owner} may change {group} no more"));
         }
         OwnerCommand::List { group, output } => {
@@ -233,7 +239,8 @@ async fn owner(client: &Client, command: OwnerCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The object id of a principal: an id, a user principal name, the name of a group, or an application's id.
+/// The object id of a principal: an id, a user principal name, the name of a group or of a service principal, or an
+/// application's id.
 pub(crate) async fn principal(client: &Client, name: &str) -> anyhow::Result<String> {
     if name.contains('@') {
         let user = client.find(&format!("/v1.0/users/{}", encode(name))).await?;
@@ -253,7 +260,20 @@ pub(crate) async fn principal(client: &Client, name: &str) -> anyhow::Result<Str
             None => bail!("nobody in the directory has the id {name}"),
         }
     }
-    find(client, name).await
+    let named = |kind: &str| format!("/v1.0/{kind}?$filter=displayName%20eq%20{}", quote(name));
+    let mut found = client.list(&named("groups")).await?;
+    found.extend(client.list(&named("servicePrincipals")).await?);
+    match found.as_slice() {
+        [one] => Ok(one.get("id").and_then(Value::as_str).unwrap_or_default().to_owned()),
+        [] => bail!(
+            "no group and no service principal is named \"{name}\": `portcullis group list` and `portcullis app list` \
+             show them; users are named by their principal name, as alice@example.org"
+        ),
+        several => bail!(
+            "{} groups and service principals are named \"{name}\": give the object id, or the application id",
+            several.len()
+        ),
+    }
 }
 
 /// The object id of a group by its id or name.

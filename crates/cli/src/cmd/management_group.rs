@@ -1,5 +1,6 @@
 //! `portcullis management-group`.
 
+use anyhow::bail;
 use clap::Subcommand;
 use domain::{name::ResourceName, scope::Scope};
 use serde_json::json;
@@ -74,6 +75,12 @@ pub(crate) async fn run(command: ManagementGroupCommand) -> anyhow::Result<()> {
         ManagementGroupCommand::Delete { name, confirm } => {
             let path = format!("{}?{MANAGEMENT_GROUPS}", scope(&name)?);
             confirm.ask(&format!("Delete the management group {name} and the role assignments at it?"))?;
+            // Its deletion is answered alike, whether or not there was one.
+            if client.find(&path).await?.is_none() {
+                bail!(
+                    "no management group is named \"{name}\": `portcullis management-group list` shows them"
+                );
+            }
             client.delete(&path).await?;
             output::say(format_args!("Deleted {name}"));
         }

@@ -26,7 +26,11 @@ It exits with 1 if something is missing.")]
 pub struct PreflightArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Who would create and operate the cluster [default: you]
+    /// Name or id of the subscription to act in [default: that of the session]
+    #[arg(long, value_name = "NAME|ID")]
+    subscription: Option<String>,
+    /// Who would create and operate the cluster: user principal name, name of a group or service principal, object id
+    /// or application id [default: you]
     #[arg(long, value_name = "WHO")]
     identity: Option<String>,
     /// A feature that the cluster uses or would use, with the id of the resource that it is about; may be given
@@ -50,7 +54,7 @@ pub struct PreflightArgs {
 }
 
 pub(crate) async fn run(arguments: PreflightArgs) -> anyhow::Result<()> {
-    let client = Client::open().await?;
+    let client = Client::open_in(arguments.subscription.clone()).await?;
     let path = format!("{}/preflight?{CLUSTERS}", arguments.cluster.path(&client).await?);
     let body = arguments.body(&client).await?;
     let mut report = client.post(&path, &body).await?;

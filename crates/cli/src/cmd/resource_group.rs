@@ -5,6 +5,7 @@ use clap::Subcommand;
 use domain::name::ResourceName;
 use serde_json::{Map, Value, json};
 
+use super::InSubscription;
 use crate::{
     client::{Client, GROUPS, encode},
     confirm::ConfirmArgs,
@@ -65,9 +66,9 @@ pub enum ResourceGroupCommand {
     },
 }
 
-pub(crate) async fn run(command: ResourceGroupCommand) -> anyhow::Result<()> {
-    let client = Client::open().await?;
-    match command {
+pub(crate) async fn run(noun: InSubscription<ResourceGroupCommand>) -> anyhow::Result<()> {
+    let client = Client::open_in(noun.subscription).await?;
+    match noun.command {
         ResourceGroupCommand::Create { name, location, tags, output } => {
             let path = path(&client, &name).await?;
             let body = json!({"location": location, "tags": read_tags(&tags)?});
@@ -84,14 +85,12 @@ pub(crate) async fn run(command: ResourceGroupCommand) -> anyhow::Result<()> {
         }
         ResourceGroupCommand::Update { name, tags, output } => {
             let path = path(&client, &name).await?;
-            let known = client.get(&path).await?;
-            let body = json!({"location": known.get("location"), "tags": read_tags(&tags)?});
-            output.one(&COLUMNS, &client.put(&path, &body).await?);
+            output.one(&COLUMNS, &client.patch(&path, &json!({"tags": read_tags(&tags)?})).await?);
         }
         ResourceGroupCommand::Delete { name, confirm } => {
             confirm.ask(&format!("Delete the resource group {name} with everything in it, clusters too?"))?;
             let path = path(&client, &name).await?;
-            client.delete(&path).await?;
+            client.delete_resource(&path, &format!("no resource group is named \"{name}\"")).await?;
             output::say(format_args!("Deleted {name}"));
         }
     }

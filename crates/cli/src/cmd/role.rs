@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::InSubscription;
 use crate::{
     client::{Client, ROLES, quote},
     output::{self, Column, Output, OutputArgs},
@@ -30,7 +31,7 @@ pub enum RoleCommand {
   portcullis role show 'Azure Kubernetes Service RBAC Reader'
   portcullis role show Owner -o json")]
     Show {
-        /// Name or id
+        /// Name, GUID or resource id
         role: String,
         #[command(flatten)]
         output: OutputArgs,
@@ -48,7 +49,7 @@ pub enum RoleCommand {
     #[command(after_help = "Examples:
   portcullis role update 'Pod reader' --file role.json")]
     Update {
-        /// Name or id
+        /// Name, GUID or resource id
         role: String,
         /// The role: roleName, description, assignableScopes, permissions
         #[arg(long, value_name = "JSON")]
@@ -60,14 +61,14 @@ pub enum RoleCommand {
     #[command(after_help = "Examples:
   portcullis role delete 'Pod reader'")]
     Delete {
-        /// Name or id
+        /// Name, GUID or resource id
         role: String,
     },
 }
 
-pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
-    let client = Client::open().await?;
-    match command {
+pub(crate) async fn run(noun: InSubscription<RoleCommand>) -> anyhow::Result<()> {
+    let client = Client::open_in(noun.subscription).await?;
+    match noun.command {
         RoleCommand::List { custom, output } => {
             let scope = scope(&client).await?;
             let mut roles = client
@@ -98,20 +99,22 @@ pub(crate) async fn run(command: RoleCommand) -> anyhow::Result<()> {
         RoleCommand::Delete { role } => {
             let scope = scope(&client).await?;
             let id = name(&find(&client, &scope, &role).await?);
-            client
-                .delete(&format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}"))
-                .await?;
+            let path = format!("{scope}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}");
+            client.delete_resource(&path, &format!("the role {role} is not there any more")).await?;
             output::say(format_args!("Deleted {role}"));
         }
     }
     Ok(())
 }
 
-/// A role by its name or id, as it can be assigned at a scope.
+/// A role by its name or id, as it can be assigned at a scope. The id is its GUID, or a resource id with that: the same
+/// definition has one at every scope.
 pub(crate) async fn find(client: &Client, scope: &str, role: &str) -> anyhow::Result<Value> {
     let base = format!("{}/providers/Microsoft.Authorization/roleDefinitions", scope.trim_end_matches('/'));
-    if domain::id::RoleId::parse(role).is_ok() {
-        return client.get(&format!("{base}/{role}?{ROLES}")).await;
+    if let Some(id) = domain::role::parse_definition_id(role) {
+        let found = client.find(&format!("{base}/{id}?{ROLES}")).await?;
+        return found
+            .with_context(|| format!("no role has the id {role}: `portcullis role list` shows them"));
     }
     let found = client.list(&format!("{base}?{ROLES}&$filter=roleName%20eq%20{}", quote(role))).await?;
     match found.as_slice() {

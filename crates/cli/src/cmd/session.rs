@@ -25,12 +25,14 @@ pub(crate) fn whoami(output: &OutputArgs) -> anyhow::Result<()> {
         "url": session.url,
         "tenantId": session.tenant,
         "subscriptionId": session.subscription,
+        "subscriptionName": session.subscription_name,
     });
     let columns = [
         ("ACCOUNT", "/account"),
         ("SERVER", "/url"),
         ("TENANT", "/tenantId"),
-        ("SUBSCRIPTION", "/subscriptionId"),
+        ("SUBSCRIPTION", "/subscriptionName"),
+        ("SUBSCRIPTION ID", "/subscriptionId"),
     ];
     output.one(&columns, &object);
     Ok(())

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::management_group;
 use crate::{
-    client::{ALIASES, Client, SUBSCRIPTIONS, encode},
-    output::{Column, OutputArgs},
+    client::{ALIASES, Client, SUBSCRIPTIONS, encode, subscription},
+    output::{self, Column, OutputArgs},
+    session::Session,
 };
 
 #[derive(Debug, Subcommand)]
@@ -17,6 +18,17 @@ pub enum SubscriptionCommand {
   portcullis subscription list
   portcullis subscription list -o json")]
     List(OutputArgs),
+    /// Choose the subscription that commands act in from now on, after the next sign-in too
+    #[command(after_help = "Examples:
+  portcullis subscription set shop
+  portcullis subscription set 0b1f6471-1bf0-4dda-aec3-111122223333
+
+For one command, give it --subscription.")]
+    Set {
+        /// Its name, as people call it, or its id
+        #[arg(value_name = "NAME|ID")]
+        subscription: String,
+    },
     /// Make a subscription, which is yours from then on
     #[command(after_help = "Examples:
   portcullis subscription create shop
@@ -41,7 +53,21 @@ pub(crate) async fn run(command: SubscriptionCommand) -> anyhow::Result<()> {
     let client = Client::open().await?;
     match command {
         SubscriptionCommand::List(output) => {
-            output.list(&COLUMNS, &client.list(&format!("/subscriptions?{SUBSCRIPTIONS}")).await?);
+            let mut all = client.list(&format!("/subscriptions?{SUBSCRIPTIONS}")).await?;
+            let used = client.session.subscription.as_deref();
+            for each in &mut all {
+                let is_used =
+                    each.get("subscriptionId").and_then(Value::as_str).is_some_and(|id| Some(id) == used);
+                if let Some(members) = each.as_object_mut() {
+                    members.insert("isDefault".into(), is_used.into());
+                }
+            }
+            output.list(&LISTED, &all);
+        }
+        SubscriptionCommand::Set { subscription } => {
+            let chosen = subscription::named(&client.subscriptions().await?, &subscription)?;
+            Session::choose(&chosen)?;
+            output::say(format_args!("Commands act in the subscription \"{}\" ({})", chosen.name, chosen.id));
         }
         SubscriptionCommand::Create { name, display_name, management_group, output } => {
             let name = ResourceName::parse(&name)?;
@@ -56,9 +82,22 @@ pub(crate) async fn run(command: SubscriptionCommand) -> anyhow::Result<()> {
             let id = made.pointer("/properties/subscriptionId").and_then(Value::as_str).unwrap_or_default();
             let path = format!("/subscriptions/{}?{SUBSCRIPTIONS}", encode(id));
             output.one(&COLUMNS, &client.get(&path).await?);
+            if client.session.subscription.as_deref().is_some_and(|used| used != id) {
+                output::note(format_args!(
+                    "Commands go on acting in the subscription \"{}\": `portcullis subscription set {id}` takes the new one",
+                    client
+                        .session
+                        .subscription_name
+                        .as_deref()
+                        .or(client.session.subscription.as_deref())
+                        .unwrap_or_default()
+                ));
+            }
         }
     }
     Ok(())
 }
 
+const LISTED: [Column; 4] =
+    [("NAME", "/displayName"), ("USED", "/isDefault"), ("STATE", "/state"), ("ID", "/subscriptionId")];
 const COLUMNS: [Column; 3] = [("NAME", "/displayName"), ("STATE", "/state"), ("ID", "/subscriptionId")];

@@ -1,13 +1,13 @@
 //! `portcullis user`: people of the directory.
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Client, encode},
+    client::{Client, encode, is_not_found, or_said},
     confirm::ConfirmArgs,
     login::read_stdin,
     output::{self, Column, OutputArgs},
@@ -146,9 +146,11 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
             }
         }
         UserCommand::List(output) => output.list(&COLUMNS, &client.list("/v1.0/users").await?),
-        UserCommand::Show { user, output } => output.one(&COLUMNS, &client.get(&path(&user)).await?),
+        UserCommand::Show { user, output } => {
+            output.one(&COLUMNS, &known(&user, client.get(&path(&user)?).await)?)
+        }
         UserCommand::Groups { user, output } => {
-            let mut groups = client.list(&format!("{}/memberOf", path(&user))).await?;
+            let mut groups = known(&user, client.list(&format!("{}/memberOf", path(&user)?)).await)?;
             // Roles of the directory are among them; `portcullis admin list` shows those.
             groups.retain(|each| each.get("@odata.type").and_then(Value::as_str) == Some(GROUP));
             output.list(&GROUP_COLUMNS, &groups);
@@ -172,13 +174,14 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
                     "say what to change of {user}: --display-name, --upn, --enable, --disable or --password-stdin"
                 );
             }
-            client.patch(&path(&user), &Value::Object(body)).await?;
+            known(&user, client.patch(&path(&user)?, &Value::Object(body)).await)?;
             output::say(format_args!("Changed {user}"));
         }
         UserCommand::ResetPassword { user, password_stdin, keep, output } => {
             let (password, generated) = new_password(password_stdin)?;
             let profile = json!({"password": password, "forceChangePasswordNextSignIn": !keep});
-            client.patch(&path(&user), &json!({"passwordProfile": profile})).await?;
+            let body = json!({"passwordProfile": profile});
+            known(&user, client.patch(&path(&user)?, &body).await)?;
             match generated {
                 true => output
                     .secret(
@@ -191,15 +194,15 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::Delete { user, confirm } => {
             confirm.ask(&format!("Delete the user {user} with every right that was given to them?"))?;
-            client.delete(&path(&user)).await?;
+            known(&user, client.delete(&path(&user)?).await)?;
             output::say(format_args!("Deleted {user}"));
         }
         UserCommand::Unlock { user } => {
-            client.post(&format!("{}/portcullis.unlock", path(&user)), &json!({})).await?;
+            known(&user, client.post(&format!("{}/portcullis.unlock", path(&user)?), &json!({})).await)?;
             output::say(format_args!("{user} may sign in again"));
         }
         UserCommand::RevokeSessions { user } => {
-            client.post(&format!("{}/revokeSignInSessions", path(&user)), &json!({})).await?;
+            known(&user, client.post(&format!("{}/revokeSignInSessions", path(&user)?), &json!({})).await)?;
             output::say(format_args!("Every session of {user} has ended"));
         }
     }
@@ -212,8 +215,15 @@ fn unseen(user: &str) -> String {
     )
 }
 
-fn path(user: &str) -> String {
-    format!("/v1.0/users/{}", encode(user))
+fn path(user: &str) -> anyhow::Result<String> {
+    ensure!(!user.is_empty(), "expected a user principal name, as alice@example.org, or an object id");
+    Ok(format!("/v1.0/users/{}", encode(user)))
+}
+
+fn known<T>(user: &str, answer: anyhow::Result<T>) -> anyhow::Result<T> {
+    or_said(answer, is_not_found, || {
+        format!("no user is named \"{user}\": `portcullis user list` shows them")
+    })
 }
 
 /// A password, and whether it was made here.

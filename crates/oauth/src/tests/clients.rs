@@ -253,7 +253,8 @@ fn signer() -> Signer {
 impl Signer {
     fn form(&self, world: &World) -> CertificateForm {
         CertificateForm {
-            base64: STANDARD.encode(&self.certificate.der),
+            base64: Some(STANDARD.encode(&self.certificate.der)),
+            key_id: None,
             display_name: None,
             start: None,
             end: Some(world.app.now() + jiff::SignedDuration::from_hours(24)),

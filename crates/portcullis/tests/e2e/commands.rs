@@ -95,7 +95,7 @@ fn users_and_groups() {
     admin.json(&["group", "create", "night"]);
     admin.say(&["group", "member", "add", "sre", "night"]).ok();
     admin.say(&["group", "member", "add", "night", alice]).ok();
-    admin.refused(&["group", "member", "add", "night", alice], "already exist");
+    admin.refused(&["group", "member", "add", "night", alice], "is in night already");
     admin.refused(
         &["group", "member", "add", "dawn", alice],
         "no group is named \"dawn\": `portcullis group list`",
@@ -152,16 +152,162 @@ fn applications() {
 
     let key = admin.json(&["app", "credential", "add", "board", "--display-name", "2027"]);
     assert!(!text(&key, "/secretText").is_empty());
-    let listed = admin.table("KEY NAME HINT EXPIRES", &["app", "credential", "list", "board"]);
+    let headings = "KEY KIND NAME HINT EXPIRES";
+    let listed = admin.table(headings, &["app", "credential", "list", "board"]);
     assert_eq!(listed.len(), 2);
     assert!(!listed.concat().contains(text(&key, "/secretText")));
     admin.say(&["app", "credential", "remove", "board", text(&key, "/keyId")]).ok();
-    assert_eq!(admin.table("KEY NAME HINT EXPIRES", &["app", "credential", "list", "board"]).len(), 1);
+    assert_eq!(admin.table(headings, &["app", "credential", "list", "board"]).len(), 1);
+    // What leads nowhere says what there is.
+    admin.refused(&["app", "credential", "remove", "board", "no-key"], "`portcullis app credential list`");
+    certificates_of(&admin, "board");
     admin.say(&["app", "consent", "board"]).ok();
     admin.say(&["app", "consent", "board", "--withdraw"]).ok();
     admin.refused(&["app", "delete", "board"], "give --yes");
     admin.say(&["app", "delete", "board", "-y"]).ok();
     admin.refused(&["app", "show", "board"], "board");
+}
+
+/// A certificate is a credential as a secret is: shown, and taken away alone.
+fn certificates_of(admin: &Admin, app: &str) {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&pair).unwrap();
+    let file = admin.0.path("board.pem");
+    std::fs::write(&file, format!("{}{}", certificate.pem(), pair.serialize_pem())).unwrap();
+    let file = file.to_str().unwrap();
+    let made =
+        admin.json(&["app", "credential", "add", app, "--certificate", file, "--display-name", "till"]);
+    assert_eq!((text(&made, "/0/kind"), text(&made, "/0/displayName")), ("Certificate", "till"));
+    let app_id = text(&admin.json(&["app", "show", app]), "/appId").to_owned();
+    let authority = admin.0.path("data/ca.crt");
+    let start = ["login", "--url", &admin.0.url, "--ca-file", authority.to_str().unwrap()];
+    let sign_in =
+        [&start[..], &["--service-principal", "--username", &app_id, "--certificate", file]].concat();
+    admin.0.portcullis("till", &sign_in, None).ok();
+    let list = ["app", "credential", "list", app];
+    let kinds = |listed: &Value| -> Vec<String> {
+        listed.as_array().unwrap().iter().map(|each| text(each, "/kind").to_owned()).collect()
+    };
+    assert_eq!(kinds(&admin.json(&list)), ["Secret", "Certificate"]);
+    let secret = admin.json(&["app", "credential", "add", app]);
+    admin.say(&["app", "credential", "remove", app, text(&secret, "/keyId")]).ok();
+    assert_eq!(kinds(&admin.json(&list)), ["Secret", "Certificate"]);
+    admin.say(&["app", "credential", "remove", app, text(&made, "/0/keyId")]).ok();
+    assert_eq!(kinds(&admin.json(&list)), ["Secret"]);
+    admin.0.portcullis("till", &sign_in, None).refused("AADSTS700027");
+}
+
+/// Whoever deletes what is not there, or is elsewhere, is told.
+#[test]
+fn what_is_not_there_is_not_deleted() {
+    let admin = Admin::begin();
+    admin.say(&["cluster", "create", "c1", "-g", "rg"]).ok();
+    admin.say(&["resource-group", "create", "other"]).ok();
+    admin.say(&["app", "create", "build"]).ok();
+    admin.say(&["group", "create", "sre"]).ok();
+    let nobody = "00000000-1111-2222-3333-444444444444";
+    let id = format!(
+        "/subscriptions/{}/providers/Microsoft.Authorization/roleAssignments/{nobody}",
+        admin.0.first("subscriptionId")
+    );
+    let first = admin.0.first("userPrincipalName");
+    for (line, said) in [
+        (
+            &["cluster", "delete", "c2", "-g", "rg", "--yes"][..],
+            "no cluster named \"c2\" is in resource group \"rg\"",
+        ),
+        (
+            &["cluster", "delete", "c1", "-g", "other", "--yes"],
+            "no cluster named \"c1\" is in resource group \"other\"",
+        ),
+        (&["cluster", "delete", "c2", "--yes"], "no cluster named \"c2\""),
+        (&["cluster", "revoke", "c1", "12ab"], "12ab"),
+        (&["resource-group", "delete", "third", "--yes"], "third"),
+        (&["management-group", "delete", "tills", "--yes"], "no management group is named \"tills\""),
+        (&["assignment", "delete", nobody], nobody),
+        (&["assignment", "delete", &id], &format!("there is no assignment {id}")),
+        (
+            &["assignment", "delete", "--assignee", &first, "--role", "Reader"],
+            "has no assignment of \"Reader\"",
+        ),
+        (&["role", "delete", "Pod reader"], "no role is named \"Pod reader\""),
+        (&["role", "delete", nobody], "no role has the id"),
+        (&["user", "delete", "bob@portcullis.local", "--yes"], "no user is named \"bob@portcullis.local\""),
+        (&["group", "delete", "night", "--yes"], "no group is named \"night\""),
+        (&["group", "delete", nobody, "--yes"], nobody),
+        (&["group", "member", "remove", "sre", &first], "is not in sre"),
+        (&["group", "owner", "remove", "sre", "build"], "is no owner of sre"),
+        (&["admin", "remove", "build"], "is no administrator"),
+        (&["app", "delete", "farm", "--yes"], "no application is known by \"farm\""),
+        (&["app", "federated-credential", "delete", "build", "pod"], "trusts nothing of the name pod"),
+        (&["app", "consent", "build", "--withdraw"], "reaches nothing on behalf of everybody"),
+    ] {
+        admin.refused(line, said);
+    }
+    assert_eq!(admin.json(&["cluster", "show", "c1", "-g", "rg"])["name"], "c1");
+}
+
+/// Every form of a role's id, in any case, names the role, wherever one is named.
+#[test]
+fn roles_are_named_by_every_form_of_their_id() {
+    let admin = Admin::begin();
+    let subscription = admin.0.first("subscriptionId");
+    let first = admin.0.first("userPrincipalName");
+    let reader = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
+    let listed = admin.json(&["role", "list"]);
+    let listed = listed.as_array().unwrap().iter().find(|role| role["name"] == reader).unwrap();
+    for role in [
+        "reader".to_owned(),
+        reader.to_owned(),
+        reader.to_uppercase(),
+        format!("{reader}/"),
+        text(listed, "/id").to_owned(),
+        text(listed, "/id").to_uppercase(),
+        format!("{}/", text(listed, "/id")),
+        format!("/providers/Microsoft.Authorization/roleDefinitions/{reader}"),
+        format!(
+            "/subscriptions/{subscription}/resourceGroups/rg/providers/microsoft.authorization/ROLEDEFINITIONS/{reader}"
+        ),
+    ] {
+        assert_eq!(admin.json(&["role", "show", &role])["name"], reader, "{role}");
+        let made = admin.json(&["assignment", "create", "--assignee", &first, "--role", &role]);
+        assert!(text(&made, "/properties/roleDefinitionId").ends_with(reader), "{made}");
+        admin.say(&["assignment", "delete", "--assignee", &first, "--role", &role]).ok();
+    }
+    admin.refused(
+        &["role", "show", "/providers/Microsoft.Authorization/roleAssignments/x"],
+        "no role is named",
+    );
+}
+
+/// A program is named as a person is, wherever somebody is named; the commands stand in the help like this.
+#[test]
+fn service_principals_are_named_by_their_name() {
+    let admin = Admin::begin();
+    let app = admin.json(&["app", "create", "build"]);
+    let principal = text(&app, "/servicePrincipalId");
+    admin.say(&["cluster", "create", "c1", "-g", "rg1"]).ok();
+    for group in ["sre", "on-call"] {
+        admin.say(&["group", "create", group]).ok();
+    }
+    let made =
+        admin.json(&["assignment", "create", "--assignee", "build", "--role", "Contributor", "-g", "rg1"]);
+    assert_eq!(text(&made, "/properties/principalId"), principal);
+    let report = admin.say(&["preflight", "c1", "-g", "rg1", "--identity", "build", "--missing"]);
+    assert!(report.error.is_empty() || report.error.contains("permissions are missing"), "{}", report.error);
+    assert!(!admin.json(&["assignment", "list", "--assignee", "build"]).as_array().unwrap().is_empty());
+    admin.say(&["assignment", "delete", "--assignee", "build", "--role", "Contributor", "-g", "rg1"]).ok();
+    admin.say(&["group", "member", "add", "sre", "build"]).ok();
+    assert_eq!(admin.say(&["group", "member", "check", "sre", "build"]).ok(), "yes\n");
+    admin.say(&["group", "member", "add", "sre", "on-call"]).ok();
+    admin.say(&["group", "owner", "add", "sre", "build"]).ok();
+    admin.say(&["admin", "add", "build"]).ok();
+    admin.say(&["admin", "remove", "build"]).ok();
+    // A name that says nothing, and one that says too much.
+    let nobody = ["assignment", "create", "--assignee", "nobody", "--role", "Reader"];
+    admin.refused(&nobody, "no group and no service principal is named \"nobody\"");
+    admin.say(&["group", "create", "build"]).ok();
+    admin.refused(&["group", "member", "add", "sre", "build"], "2 groups and service principals are named");
 }
 
 #[test]
@@ -194,7 +340,7 @@ fn administrators_and_keys() {
         .portcullis("alice", &["user", "create", "eve@portcullis.local"], None)
         .refused("Global Administrator");
     admin.say(&["admin", "add", alice]).ok();
-    admin.refused(&["admin", "add", alice], "already exist");
+    admin.refused(&["admin", "add", alice], "is an administrator already");
     admin.refused(&["admin", "add", "nobody@portcullis.local"], "nobody@portcullis.local");
     admin.0.portcullis("alice", &["user", "create", "eve@portcullis.local"], None).ok();
     assert_eq!(admin.table(headings, &["admin", "list"]).len(), 2);

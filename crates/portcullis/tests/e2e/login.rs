@@ -86,9 +86,7 @@ fn people_sign_in_by_each_way_and_out() {
     assert_eq!(journey.portcullis("password", &["logout"], None).ok().trim(), "Signed out");
     assert!(!token.exists() && !journey.path("password").join("session.json").exists());
     assert_eq!(journey.portcullis("password", &["logout"], None).ok().trim(), "Nobody was signed in");
-    journey
-        .portcullis("password", &["cluster", "list"], None)
-        .refused("run `portcullis login --url URL` first");
+    journey.portcullis("password", &["cluster", "list"], None).refused("run `portcullis login` first");
     // Somebody else's end of sessions reaches this machine.
     journey.portcullis("admin", &["user", "revoke-sessions", ALICE], None).ok();
     journey.portcullis("device", &["cluster", "list"], None).refused("sign in again with `portcullis login");

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{find, text};
 use crate::{
     client::Client,
-    output::{self, OutputArgs},
+    output::{self, Column, OutputArgs},
 };
 
 #[derive(Debug, Subcommand)]
@@ -30,16 +30,16 @@ pub enum CredentialCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Delete a secret; who signed in with it is out at once
+    /// Delete a secret or a certificate: nobody signs in with it any more
     #[command(after_help = "Examples:
   portcullis app credential remove build KEY")]
     Remove {
         /// Application id, object id or name
         app: String,
-        /// Id of the secret, as `list` shows it
+        /// Id of the secret or certificate, as `list` shows it
         key_id: String,
     },
-    /// List secrets
+    /// List secrets and certificates
     #[command(after_help = "Examples:
   portcullis app credential list build")]
     List {
@@ -61,7 +61,7 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> anyhow::
                 return Err(forget(client, &id, &secret, error).await);
             }
         }
-        CredentialCommand::Add { app, display_name, certificate: Some(file), .. } => {
+        CredentialCommand::Add { app, display_name, certificate: Some(file), output } => {
             let id = text(&find(client, &app).await?, "id");
             let pem =
                 std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
@@ -73,25 +73,49 @@ pub(super) async fn run(client: &Client, command: CredentialCommand) -> anyhow::
                 body.with_context(|| format!("{} holds no certificate in PEM form", file.display()))?;
             let key = json!({"key": body, "type": "AsymmetricX509Cert", "usage": "Verify", "displayName": display_name});
             client.patch(&format!("/v1.0/applications/{id}"), &json!({"keyCredentials": [key]})).await?;
-            output::say(format_args!("{app} may sign its assertions with the key of {} now", file.display()));
+            let made = client.get(&format!("/v1.0/applications/{id}")).await?;
+            output.list(&COLUMNS, &certificates(&made));
         }
         CredentialCommand::Remove { app, key_id } => {
-            let id = text(&find(client, &app).await?, "id");
-            client
-                .post(&format!("/v1.0/applications/{id}/removePassword"), &json!({"keyId": key_id}))
-                .await?;
-            output::say(format_args!("Deleted the secret {key_id}"));
+            let found = find(client, &app).await?;
+            let path = format!("/v1.0/applications/{}", text(&found, "id"));
+            let is_named = |each: &Value| text(each, "keyId").eq_ignore_ascii_case(&key_id);
+            let known = found.get("keyCredentials").and_then(Value::as_array).cloned().unwrap_or_default();
+            let (named, rest): (Vec<Value>, Vec<Value>) = known.into_iter().partition(is_named);
+            if secrets(&found).iter().any(is_named) {
+                client.post(&format!("{path}/removePassword"), &json!({"keyId": key_id})).await?;
+                output::say(format_args!("Deleted the secret {key_id}"));
+            } else if named.is_empty() {
+                bail!(
+                    "{app} has no secret and no certificate {key_id}: `portcullis app credential list` shows them"
+                );
+            } else {
+                client.patch(&path, &json!({"keyCredentials": rest})).await?;
+                output::say(format_args!("Deleted the certificate {key_id}"));
+            }
         }
         CredentialCommand::List { app, output } => {
             let found = find(client, &app).await?;
-            let secrets =
-                found.get("passwordCredentials").and_then(Value::as_array).cloned().unwrap_or_default();
-            let columns =
-                [("KEY", "/keyId"), ("NAME", "/displayName"), ("HINT", "/hint"), ("EXPIRES", "/endDateTime")];
-            output.list(&columns, &secrets);
+            output.list(&COLUMNS, &[secrets(&found), certificates(&found)].concat());
         }
     }
     Ok(())
+}
+
+fn secrets(app: &Value) -> Vec<Value> {
+    entries(app, "passwordCredentials", "Secret")
+}
+
+fn certificates(app: &Value) -> Vec<Value> {
+    entries(app, "keyCredentials", "Certificate")
+}
+
+fn entries(app: &Value, member: &str, kind: &str) -> Vec<Value> {
+    let mut found = app.get(member).and_then(Value::as_array).cloned().unwrap_or_default();
+    for members in found.iter_mut().filter_map(Value::as_object_mut) {
+        members.insert("kind".into(), kind.into());
+    }
+    found
 }
 
 /// A secret that nobody has seen opens nothing but doors to strangers: it is deleted again. Gives what to say.
@@ -111,3 +135,11 @@ pub(super) async fn forget(
         }
     }
 }
+
+const COLUMNS: [Column; 5] = [
+    ("KEY", "/keyId"),
+    ("KIND", "/kind"),
+    ("NAME", "/displayName"),
+    ("HINT", "/hint"),
+    ("EXPIRES", "/endDateTime"),
+];

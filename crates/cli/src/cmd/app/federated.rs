@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{find, text};
 use crate::{
-    client::{Client, encode},
+    client::{Client, encode, is_not_found, or_said},
     output::{self, Column, OutputArgs},
 };
 
@@ -67,7 +67,8 @@ pub(super) async fn run(client: &Client, command: FederatedCommand) -> anyhow::R
             output.list(&COLUMNS, &client.list(&path(client, &app).await?).await?);
         }
         FederatedCommand::Delete { app, name } => {
-            client.delete(&format!("{}/{}", path(client, &app).await?, encode(&name))).await?;
+            let removed = client.delete(&format!("{}/{}", path(client, &app).await?, encode(&name))).await;
+            or_said(removed, is_not_found, || format!("{app} trusts nothing of the name {name}"))?;
             output::say(format_args!("{app} trusts {name} no more"));
         }
     }

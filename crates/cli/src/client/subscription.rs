@@ -1,0 +1,141 @@
+//! Which subscription commands act in: the one that `--subscription` names, else that of the session. Where the session
+//! has none, one is taken by its name, never by the order in which the server lists them, and it is said which.
+
+use anyhow::{bail, ensure};
+use serde_json::Value;
+
+use super::{Client, SUBSCRIPTIONS};
+use crate::output;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscription {
+    pub(crate) name: String,
+    pub(crate) id: String,
+}
+
+/// What a session begins with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Usual {
+    /// There is no other, or it was used before.
+    Clear(Subscription),
+    /// Nobody has said which: the first by name, of so many.
+    Taken(Subscription, usize),
+}
+
+impl Client {
+    /// The id of the subscription that commands act in.
+    pub(crate) async fn subscription(&self) -> anyhow::Result<String> {
+        let found = self.subscription.get_or_try_init(|| async {
+            if let Some(wanted) = &self.wanted {
+                return Ok(named(&self.subscriptions().await?, wanted)?.id);
+            }
+            if let Some(known) = &self.session.subscription {
+                return Ok(known.clone());
+            }
+            match usual(&self.subscriptions().await?, None) {
+                Some(Usual::Clear(only)) => Ok(only.id),
+                Some(Usual::Taken(first, count)) => {
+                    output::note(format_args!("{}", told(&first, count)));
+                    Ok(first.id)
+                }
+                None => bail!(
+                    "{} has no right in any subscription: ask an administrator for a role",
+                    self.session.account
+                ),
+            }
+        });
+        found.await.cloned()
+    }
+
+    /// How people call it.
+    pub(crate) async fn subscription_name(&self) -> anyhow::Result<String> {
+        let id = self.subscription().await?;
+        let used = self.session.subscription_name.as_ref().filter(|_| self.wanted.is_none());
+        Ok(format!("\"{}\"", used.or(self.wanted.as_ref()).unwrap_or(&id)))
+    }
+
+    /// A scope says its subscription itself.
+    pub(crate) fn check_scope_alone(&self) -> anyhow::Result<()> {
+        ensure!(self.wanted.is_none(), "--scope says where already: leave --subscription away");
+        Ok(())
+    }
+
+    /// Those that may be seen, by name.
+    pub(crate) async fn subscriptions(&self) -> anyhow::Result<Vec<Subscription>> {
+        let listed = self.list(&format!("/subscriptions?{SUBSCRIPTIONS}")).await?;
+        let text = |each: &Value, member: &str| each.get(member).and_then(Value::as_str).map(str::to_owned);
+        let read = |each: &Value| {
+            Some(Subscription { name: text(each, "displayName")?, id: text(each, "subscriptionId")? })
+        };
+        let mut all: Vec<Subscription> = listed.iter().filter_map(read).collect();
+        all.sort_by_cached_key(|each| (each.name.to_lowercase(), each.id.clone()));
+        Ok(all)
+    }
+}
+
+/// The one of this id or name.
+pub(crate) fn named(all: &[Subscription], wanted: &str) -> anyhow::Result<Subscription> {
+    let is_id = |each: &&Subscription| each.id.eq_ignore_ascii_case(wanted);
+    if let Some(found) = all.iter().find(is_id) {
+        return Ok(found.clone());
+    }
+    let found: Vec<&Subscription> =
+        all.iter().filter(|each| each.name.to_lowercase() == wanted.to_lowercase()).collect();
+    match found.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => bail!(
+            "no subscription that you may see is named \"{wanted}\": `portcullis subscription list` shows them"
+        ),
+        several => bail!("{} subscriptions are named \"{wanted}\": give the id", several.len()),
+    }
+}
+
+/// What a session begins with, of those in the order of their names. `known` is the one that was used before.
+pub(crate) fn usual(all: &[Subscription], known: Option<&str>) -> Option<Usual> {
+    let known = known.and_then(|known| all.iter().find(|each| each.id.eq_ignore_ascii_case(known)));
+    match (known, all) {
+        (Some(known), _) => Some(Usual::Clear(known.clone())),
+        (None, [only]) => Some(Usual::Clear(only.clone())),
+        (None, [first, ..]) => Some(Usual::Taken(first.clone(), all.len())),
+        (None, []) => None,
+    }
+}
+
+pub(crate) fn told(taken: &Subscription, count: usize) -> String {
+    format!(
+        "Commands act in the subscription \"{}\" ({}), one of {count} that you may see: \
+         `portcullis subscription set NAME` takes another, `--subscription NAME` for one command",
+        taken.name, taken.id
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some() -> [Subscription; 3] {
+        [("a", "7"), ("b", "1"), ("b", "2")]
+            .map(|(name, id)| Subscription { name: name.into(), id: id.into() })
+    }
+
+    #[test]
+    fn what_was_used_before_stays_and_else_the_first_by_name_is_taken_and_told() {
+        let all = some();
+        assert_eq!(usual(&all, Some("2")), Some(Usual::Clear(all[2].clone())));
+        for unknown in [None, Some("9")] {
+            assert_eq!(usual(&all, unknown), Some(Usual::Taken(all[0].clone(), 3)));
+            assert_eq!(usual(&all[1..2], unknown), Some(Usual::Clear(all[1].clone())));
+            assert_eq!(usual(&[], unknown), None);
+        }
+    }
+
+    #[test]
+    fn one_is_named_by_its_name_or_id() {
+        let all = some();
+        assert_eq!(named(&all, "A").unwrap(), all[0]);
+        assert_eq!(named(&all, "2").unwrap(), all[2]);
+        for (wanted, why) in [("b", "2 subscriptions"), ("c", "\"c\""), ("", "\"\"")] {
+            assert!(named(&all, wanted).unwrap_err().to_string().contains(why), "{wanted}");
+        }
+    }
+}
