@@ -20,6 +20,7 @@ use domain::{
     snapshot::Snapshot,
     unfinished::Work,
     webhook_certificate::WebhookCertificates,
+    write_only,
 };
 use serde_json::Value;
 
@@ -139,9 +140,11 @@ impl App {
         &self,
         caller: &Caller,
         name: &ClusterName,
-        new: NewCluster,
+        mut new: NewCluster,
     ) -> Result<(Arc<Cluster>, Written), Error> {
         let scope = name.scope()?;
+        write_only::leave_out(&mut new.properties);
+        write_only::leave_out(&mut new.other);
         authorize::control_plane(&self.snapshot(), caller, WRITE, &scope, self.now())?;
         check_serving(&new.serving)?;
         loop {

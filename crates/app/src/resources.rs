@@ -9,6 +9,7 @@ use domain::{
     resource::{Resource, USER_ASSIGNED_IDENTITY},
     scope::Scope,
     unfinished::Work,
+    write_only,
 };
 use serde_json::{Map, Value};
 
@@ -43,8 +44,9 @@ impl App {
         &self,
         caller: &Caller,
         id: &Scope,
-        new: NewResource,
+        mut new: NewResource,
     ) -> Result<(Arc<Resource>, Written), Error> {
+        write_only::leave_out(&mut new.other);
         let resource_type = known_type(id)?;
         for segment in id.as_str().rsplit('/').take(1) {
             ResourceName::parse(segment)?;

@@ -11,6 +11,7 @@ use crate::{
     resource::ManagedIdentity,
     scope::Scope,
     webhook_certificate::WebhookCertificates,
+    write_only,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +34,12 @@ pub struct Cluster {
     pub admin_groups: Vec<ObjectId>,
     /// Refuses every administrator certificate (W1).
     pub local_accounts_disabled: bool,
-    /// What clients wrote that has no meaning of its own here; given back as it came.
+    /// What clients wrote that has no meaning of its own here; given back as it came, less what is
+    /// [secret](write_only).
+    #[serde(deserialize_with = "write_only::deserialize")]
     pub properties: serde_json::Map<String, serde_json::Value>,
     /// Members beside `properties` that clients wrote: `sku`, `kind`; given back as they came.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "write_only::deserialize")]
     pub other: serde_json::Map<String, serde_json::Value>,
     /// Who acts for the cluster (P2, P3).
     #[serde(default)]

@@ -38,3 +38,4 @@ pub mod unreadable;
 pub mod user;
 pub mod webhook_certificate;
 pub mod world;
+pub mod write_only;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::{
     id::{AppId, ObjectId},
     scope::Scope,
+    write_only,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,8 @@ pub struct Resource {
     pub tags: BTreeMap<String, String>,
     /// Who it is in the directory: a user-assigned identity itself, or what acts for another resource.
     pub identity: Option<ManagedIdentity>,
-    /// All other members as clients wrote them: `properties`, `sku`, `kind`.
+    /// All other members as clients wrote them, less what is [secret](write_only): `properties`, `sku`, `kind`.
+    #[serde(deserialize_with = "write_only::deserialize")]
     pub other: Map<String, Value>,
     /// Resource id of the cluster that made it in its own group, and that it goes with.
     #[serde(default, skip_serializing_if = "Option::is_none")]

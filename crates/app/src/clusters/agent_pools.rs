@@ -1,7 +1,7 @@
 //! Pools of nodes, as the resource describes them: how many there should be, and of which kind. No node runs here;
 //! what a pool says counts for what identities need (P1 to P3) and is given back as it was written.
 
-use domain::{change::Record, cluster::Cluster, scope::Scope, unfinished::Work};
+use domain::{change::Record, cluster::Cluster, scope::Scope, unfinished::Work, write_only};
 use serde_json::{Map, Value, json};
 
 use super::ClusterName;
@@ -50,6 +50,7 @@ impl App {
             let before = pools(&cluster);
             let mut list = before.clone();
             let mut new = new.clone();
+            write_only::leave_out(&mut new);
             new.insert("name".into(), pool.into());
             precondition.check(list.iter().find(|each| is_named(each, pool)))?;
             let written = match list.iter_mut().find(|each| is_named(each, pool)) {

@@ -565,3 +565,41 @@ async fn a_write_that_does_not_name_the_pools_keeps_them_and_the_last_system_poo
     admin.put(&path, pools(&[pool("next", "System")])).await;
     assert_eq!(names().await, ["next"]);
 }
+
+#[tokio::test]
+async fn secrets_in_a_body_are_neither_kept_nor_given_back() {
+    let site = Site::start(|_| {}).await;
+    let admin = Manager::of_administrator(&site).await;
+    admin.put(&admin.group(), json!({"location": "local"})).await;
+    let properties = json!({
+        "windowsProfile": {"adminUsername": "a", "adminPassword": "hush"},
+        "aadProfile": {"managed": true, "serverAppSecret": "hush"},
+        "servicePrincipalProfile": {"clientId": "x", "secret": "hush"},
+        "addonProfiles": {"x": {"enabled": true, "config": {"clientSecret": "hush", "useAADAuth": "true"}}},
+        "httpProxyConfig": {"httpProxy": "http://me:hush@proxy:3128/"},
+        "agentPoolProfiles": [{"name": "sys", "count": 1, "mode": "System", "adminPassword": "hush"}],
+    });
+    let made = admin.put(&admin.cluster(), cluster(properties)).await;
+    assert_eq!(made["properties"]["windowsProfile"], json!({"adminUsername": "a"}));
+    assert_eq!(made["properties"]["httpProxyConfig"]["httpProxy"], "http://proxy:3128/");
+    assert_eq!(made["properties"]["addonProfiles"]["x"]["config"], json!({"useAADAuth": "true"}));
+    let pool = format!("{}/agentPools/more", admin.cluster());
+    admin.put(&pool, json!({"properties": {"count": 1, "mode": "User", "adminPassword": "hush"}})).await;
+    let gateway = format!("{}/providers/Microsoft.Network/applicationGateways/g", admin.group());
+    let certificate = json!({"name": "c", "properties": {"password": "hush"}});
+    admin.put(&gateway, json!({"location": "local", "properties": {"sslCertificates": [certificate]}})).await;
+    let clusters = format!("{}/providers/Microsoft.ContainerService/managedClusters", admin.group());
+    let pools = format!("{}/agentPools", admin.cluster());
+    let resources = format!("{}/resources", admin.group());
+    for path in [&admin.cluster(), &pool, &gateway, &clusters, &pools, &resources] {
+        let shown = admin.get(path).await;
+        assert!(!shown.to_string().contains("hush"), "{path}: {shown}");
+    }
+    // What is stored, and what an earlier release has stored.
+    let snapshot = site.running.app.snapshot();
+    let record = (**snapshot.clusters().next().unwrap()).clone();
+    let mut stored = serde_json::to_value(&record).unwrap();
+    assert!(!stored.to_string().contains("hush"), "{stored}");
+    stored["properties"]["windowsProfile"]["adminPassword"] = json!("hush");
+    assert_eq!(serde_json::from_value::<domain::cluster::Cluster>(stored).unwrap(), record);
+}
