@@ -310,8 +310,8 @@ impl App {
         let deleting = self.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;
             let found = name.find_on_record(tx.snapshot()).cloned();
+            precondition.check(found.as_deref())?;
             let cluster = found.ok_or_else(|| Error::not_found("managed cluster", &name.name))?;
-            precondition.check(Some(&*cluster))?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             check_removable(tx, caller, &cluster)?;
             unfinished::begin(tx, Work::DeleteCluster(cluster.id))

@@ -118,11 +118,13 @@ impl App {
             locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
             let mut principal = principal(tx.snapshot(), id)?;
             protect_administrator(tx, caller, Some(principal.id), CREDENTIAL_WRITE)?;
-            let known = principal.federated.iter().any(|each| each.name == new.name);
+            let known = principal.federated.iter().find(|each| each.name.eq_ignore_ascii_case(&new.name));
             let (write, written) = match known {
-                true => (Write::Update, Written::Changed),
-                false => (Write::Create, Written::Created),
+                Some(_) => (Write::Update, Written::Changed),
+                None => (Write::Create, Written::Created),
             };
+            let name = known.map_or_else(|| new.name.clone(), |known| known.name.clone());
+            let new = NewFederatedCredential { name, ..new.clone() };
             let fresh = Fresh::new(&ids).next()?;
             let made = federated::put(&mut principal.federated, &new, fresh, write)?;
             tx.put(&Record::ServicePrincipal(principal))?;
@@ -145,7 +147,8 @@ impl App {
             let mut principal = principal(tx.snapshot(), id)?;
             protect_administrator(tx, caller, Some(principal.id), CREDENTIAL_DELETE)?;
             let before = principal.federated.len();
-            principal.federated.retain(|each| !federated::is_named(each, named));
+            // Not by its id, which is none of the scope that was decided on.
+            principal.federated.retain(|each| !each.name.eq_ignore_ascii_case(named));
             if principal.federated.len() == before {
                 return Ok(false);
             }

@@ -126,9 +126,7 @@ impl App {
             .transact(|tx| {
                 tx.authorize(caller, &action, id)?;
                 locks::check(tx.snapshot(), id, locks::Operation::Delete)?;
-                if let Some(resource) = tx.snapshot().resource(id) {
-                    precondition.check(Some(&**resource))?;
-                }
+                precondition.check(tx.snapshot().resource(id).map(|resource| &**resource))?;
                 protect_administrators_below(tx, caller, id, &action)?;
                 let existed = tx.snapshot().resources_below(id).next().is_some();
                 let awaited = match existed {

@@ -10,7 +10,11 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{
+    call::Call,
+    error::ArmError,
+    members::{Others, Shape},
+};
 
 #[derive(Deserialize)]
 struct PoolForm {
@@ -30,7 +34,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: PoolForm = call.json()?;
+    let form: PoolForm = call.json_of(&SHAPE)?;
     let name = call.name("pool");
     let mut properties = form.properties;
     properties.remove("eTag");
@@ -103,3 +107,10 @@ fn render(call: &Call<'_>, pool: Map<String, Value>) -> Result<Value, ArmError> 
         "properties": properties,
     }))
 }
+const SHAPE: Shape = Shape::Object(
+    &[(
+        "properties",
+        Shape::Object(&[("count", Shape::Any), ("mode", Shape::Any), ("eTag", Shape::Any)], Others::Kept),
+    )],
+    Others::Kept,
+);

@@ -18,13 +18,13 @@ use domain::{
 };
 use http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny};
 use web::{
     room::{Place, Room},
     stream,
 };
 
-use crate::{error::ArmError, path::Names};
+use crate::{error::ArmError, members::Shape, path::Names};
 
 pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
@@ -97,10 +97,6 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
-        let invalid = |problem: &str| {
-            let text = format!("The request content was invalid and could not be deserialized: '{problem}'.");
-            ArmError::bad("InvalidRequestContent", text)
-        };
         // A list would be read as the members of a structure in their order.
         if !self.body.trim_ascii_start().starts_with(b"{") {
             return Err(invalid("expected a JSON object"));
@@ -109,6 +105,14 @@ impl<'a> Call<'a> {
             web::body::BodyError::Malformed(problem) => invalid(&problem),
             error => invalid(&error.to_string()),
         })
+    }
+
+    /// As [`Call::json`], with the members of the body as its shape names them.
+    pub(crate) fn json_of<T: DeserializeOwned>(&self, shape: &'static Shape) -> Result<T, ArmError> {
+        self.json::<IgnoredAny>()?;
+        let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
+        let value = shape.reader().deserialize(&mut deserializer);
+        value.and_then(serde_json::from_value).map_err(|error| invalid(&error.to_string()))
     }
 
     /// What the path has where its template has `{name}`.
@@ -184,6 +188,11 @@ impl<'a> Call<'a> {
     }
 }
 
+fn invalid(problem: &str) -> ArmError {
+    let text = format!("The request content was invalid and could not be deserialized: '{problem}'.");
+    ArmError::bad("InvalidRequestContent", text)
+}
+
 /// The entity tags of a header, in quotes or, as people write them, without.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, ArmError> {
     let mut named = Vec::new();
@@ -192,8 +201,12 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, ArmError
             ArmError::bad("InvalidHeaderValue", format!("The value of header '{name}' is not an entity tag."))
         })?;
         for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            let tag = tag.strip_prefix("W/").unwrap_or(tag);
-            named.push(tag.trim_matches('"').to_owned());
+            match tag.strip_prefix("W/") {
+                // A weak tag is none that a write may rely on (RFC 9110 §13.1.1).
+                Some(_) if name == header::IF_MATCH => {}
+                Some(weak) => named.push(weak.trim_matches('"').to_owned()),
+                None => named.push(tag.trim_matches('"').to_owned()),
+            }
         }
     }
     Ok(match named.as_slice() {

@@ -26,12 +26,18 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{agent_pools, call::Call, error::ArmError, page};
+use crate::{
+    agent_pools,
+    call::Call,
+    error::ArmError,
+    members::{Others, Shape},
+    page, tags,
+};
 
 #[derive(Deserialize)]
 struct ClusterForm {
     location: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags::deserialize")]
     tags: Option<BTreeMap<String, String>>,
     #[serde(default)]
     identity: Option<IdentityForm>,
@@ -43,7 +49,7 @@ struct ClusterForm {
 
 #[derive(Deserialize)]
 struct TagsForm {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags::deserialize")]
     tags: Option<BTreeMap<String, String>>,
 }
 
@@ -111,7 +117,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let new = call.json::<ClusterForm>()?.read()?;
+    let new = call.json_of::<ClusterForm>(&SHAPE)?.read()?;
     let new = NewCluster { precondition: call.precondition().clone(), ..new };
     let (cluster, written) = call.app.put_cluster(&call.caller, &call.cluster()?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
@@ -120,7 +126,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// Changes the tags; a request to change anything else this way is refused, as AKS refuses it.
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: TagsForm = call.json()?;
+    let form: TagsForm = call.json_of(&TAGS)?;
     let tags = form.tags.unwrap_or_default();
     let name = call.cluster()?;
     let cluster = call.app.set_cluster_tags(&call.caller, &name, tags, call.precondition()).await?;
@@ -338,3 +344,59 @@ const ADDONS: [(IdentityUse, &str); 2] = [
     (IdentityUse::HttpApplicationRouting, "httpApplicationRouting"),
     (IdentityUse::ContainerInsights, "omsagent"),
 ];
+
+/// Names that are known, so that they count in any case; above all those that say who gets in.
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("id", Shape::Any),
+        ("name", Shape::Any),
+        ("type", Shape::Any),
+        ("location", Shape::Any),
+        ("tags", Shape::Any),
+        ("sku", Shape::Any),
+        ("kind", Shape::Any),
+        ("systemData", Shape::Any),
+        ("eTag", Shape::Any),
+        (
+            "identity",
+            Shape::Object(&[("type", Shape::Any), ("userAssignedIdentities", Shape::Any)], Others::Kept),
+        ),
+        ("properties", PROPERTIES),
+    ],
+    Others::Kept,
+);
+const PROPERTIES: Shape = Shape::Object(
+    &[
+        ("aadProfile", AAD_PROFILE),
+        ("addonProfiles", Shape::Any),
+        ("agentPoolProfiles", Shape::Any),
+        ("apiServerAccessProfile", Shape::Any),
+        (
+            "attached",
+            Shape::Object(&[("server", Shape::Any), ("certificateAuthorityData", Shape::Any)], Others::Kept),
+        ),
+        ("disableLocalAccounts", Shape::Any),
+        ("dnsPrefix", Shape::Any),
+        ("enableRBAC", Shape::Any),
+        ("identityProfile", Shape::Object(&[("kubeletidentity", KUBELET)], Others::Kept)),
+        ("kubernetesVersion", Shape::Any),
+        ("nodeResourceGroup", Shape::Any),
+        ("nodeResourceGroupProfile", Shape::Object(&[("restrictionLevel", Shape::Any)], Others::Kept)),
+        (
+            "oidcIssuerProfile",
+            Shape::Object(&[("enabled", Shape::Any), ("issuerURL", Shape::Any)], Others::Kept),
+        ),
+        ("securityProfile", Shape::Any),
+    ],
+    Others::Kept,
+);
+const AAD_PROFILE: Shape = Shape::Object(
+    &[("managed", Shape::Any), ("enableAzureRBAC", Shape::Any), ("adminGroupObjectIDs", Shape::Any)],
+    Others::Kept,
+);
+const KUBELET: Shape = Shape::Object(&[("resourceId", Shape::Any)], Others::Kept);
+/// What says nothing is taken, as clients write it beside.
+const TAGS: Shape = Shape::Object(
+    &[("tags", Shape::Any), ("location", Shape::Any), ("properties", Shape::Object(&[], Others::Refused))],
+    Others::Refused,
+);

@@ -107,6 +107,11 @@ impl From<InRoom> for ArmError {
                 "RequestContentTooLarge",
                 "The request content is too large.",
             ),
+            InRoom::Body(BodyError::TooSlow) => Self::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "RequestTimeout",
+                "The request content did not arrive in time.",
+            ),
             InRoom::Body(_) => Self::bad("InvalidRequestContent", "The request content could not be read."),
         }
     }
@@ -234,6 +239,21 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
                 "InternalServerError",
                 "An internal error has occurred.".into(),
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_does_not_arrive_is_no_fault_of_its_content() {
+        for (error, status) in [
+            (BodyError::TooSlow, StatusCode::REQUEST_TIMEOUT),
+            (BodyError::TooLarge { limit: 1 }, StatusCode::PAYLOAD_TOO_LARGE),
+        ] {
+            assert_eq!(ArmError::from(InRoom::Body(error)).respond().status(), status);
         }
     }
 }

@@ -17,18 +17,23 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError, page};
+use crate::{
+    call::Call,
+    error::ArmError,
+    members::{Others, Shape},
+    page, tags,
+};
 
 #[derive(Deserialize)]
 struct IdentityForm {
     location: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags::deserialize")]
     tags: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
 struct TagsForm {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags::deserialize")]
     tags: Option<BTreeMap<String, String>>,
 }
 
@@ -55,7 +60,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: IdentityForm = call.json()?;
+    let form: IdentityForm = call.json_of(&IDENTITY)?;
     let tags = form.tags.unwrap_or_default();
     let (identity, written) = call.app.put_identity(&call.caller, &id(call)?, form.location, tags).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
@@ -64,7 +69,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// Changes the tags.
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: TagsForm = call.json()?;
+    let form: TagsForm = call.json_of(&IDENTITY)?;
     let id = id(call)?;
     let known = call.app.find_identity(&call.caller, &id)?;
     let tags = form.tags.unwrap_or_else(|| known.tags.clone());
@@ -94,7 +99,7 @@ pub(crate) fn show_credential(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put_credential(call: &Call<'_>) -> Result<Response, ArmError> {
-    let CredentialForm { properties } = call.json()?;
+    let CredentialForm { properties } = call.json_of(&SHAPE)?;
     let id = id(call)?;
     let new = NewFederatedCredential {
         name: call.name("credential").to_owned(),
@@ -149,3 +154,21 @@ fn render_credential(identity: &Scope, credential: &FederatedCredential) -> Valu
         },
     })
 }
+
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("id", Shape::Any),
+        ("name", Shape::Any),
+        ("type", Shape::Any),
+        ("systemData", Shape::Any),
+        (
+            "properties",
+            Shape::Object(
+                &[("issuer", Shape::Any), ("subject", Shape::Any), ("audiences", Shape::Any)],
+                Others::Refused,
+            ),
+        ),
+    ],
+    Others::Kept,
+);
+const IDENTITY: Shape = Shape::Object(&[("location", Shape::Any), ("tags", Shape::Any)], Others::Kept);

@@ -17,6 +17,7 @@ mod identities;
 mod kubeconfig;
 mod locks;
 mod management_groups;
+mod members;
 mod metadata;
 mod operations;
 mod page;
@@ -29,6 +30,7 @@ mod role_assignments;
 mod role_definitions;
 mod routes;
 mod subscriptions;
+mod tags;
 mod trusted_access;
 mod webhooks;
 

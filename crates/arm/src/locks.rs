@@ -17,6 +17,7 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
+    members::{Others, Shape},
     page,
 };
 
@@ -48,7 +49,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let LockForm { properties } = call.json()?;
+    let LockForm { properties } = call.json_of(&SHAPE)?;
     let levels = [LockLevel::CanNotDelete, LockLevel::ReadOnly];
     let level = levels.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(&properties.level));
     let level = level.ok_or_else(|| {
@@ -84,3 +85,20 @@ fn render(lock: &Lock) -> Value {
 }
 
 const FILTERS: &str = "\"atScope()\"";
+
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("id", Shape::Any),
+        ("name", Shape::Any),
+        ("type", Shape::Any),
+        ("systemData", Shape::Any),
+        (
+            "properties",
+            Shape::Object(
+                &[("level", Shape::Any), ("notes", Shape::Any), ("owners", Shape::Any)],
+                Others::Refused,
+            ),
+        ),
+    ],
+    Others::Kept,
+);

@@ -15,7 +15,12 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError, page};
+use crate::{
+    call::Call,
+    error::ArmError,
+    members::{Others, Shape},
+    page,
+};
 
 #[derive(Deserialize)]
 struct GroupForm {
@@ -109,7 +114,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: GroupForm = call.json()?;
+    let form: GroupForm = call.json_of(&SHAPE)?;
     let name = group(call)?;
     if form.name.is_some_and(|written| !name.matches(&written)) {
         return Err(ArmError::bad(
@@ -135,7 +140,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: PatchForm = call.json()?;
+    let form: PatchForm = call.json_of(&CHANGES)?;
     let new = NewGroup {
         display_name: display_name(form.display_name)?,
         parent: reference(form.parent_group_id.as_deref())?,
@@ -348,3 +353,20 @@ fn render_placed(group: &Group, subscription: &Subscription) -> Value {
 const TYPE: &str = "Microsoft.Management/managementGroups";
 const PREFIX: &str = "/providers/Microsoft.Management/managementGroups/";
 const MOST_LEVELS: usize = 7;
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("name", Shape::Any),
+        (
+            "properties",
+            Shape::Object(
+                &[("tenantId", Shape::Any), ("displayName", Shape::Any), ("details", DETAILS)],
+                Others::Kept,
+            ),
+        ),
+    ],
+    Others::Kept,
+);
+const DETAILS: Shape =
+    Shape::Object(&[("parent", Shape::Object(&[("id", Shape::Any)], Others::Kept))], Others::Kept);
+const CHANGES: Shape =
+    Shape::Object(&[("displayName", Shape::Any), ("parentGroupId", Shape::Any)], Others::Kept);

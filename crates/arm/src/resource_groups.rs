@@ -16,13 +16,14 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
-    page,
+    members::{Others, Shape},
+    page, tags,
 };
 
 #[derive(Deserialize)]
 struct GroupForm {
     location: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags::deserialize")]
     tags: Option<BTreeMap<String, String>>,
 }
 
@@ -33,7 +34,7 @@ struct ChangeForm {
     location: Option<String>,
     #[serde(default)]
     managed_by: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags::deserialize")]
     tags: Option<BTreeMap<String, String>>,
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn exists(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: GroupForm = call.json()?;
+    let form: GroupForm = call.json_of(&SHAPE)?;
     let name = ResourceName::parse(call.name("group"))
         .map_err(|error| ArmError::bad("InvalidResourceGroup", error.to_string()))?;
     let tags = form.tags.unwrap_or_default();
@@ -87,7 +88,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// Changes the tags; the rest of a group cannot be changed, and is refused where it is another.
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
-    let form: ChangeForm = call.json()?;
+    let form: ChangeForm = call.json_of(&SHAPE)?;
     let name = call.resource_name("group")?;
     let changes = GroupChange { location: form.location, managed_by: form.managed_by, tags: form.tags };
     let changed = call.app.update_resource_group(&call.caller, call.subscription()?, &name, changes);
@@ -115,3 +116,5 @@ fn render(call: &Call<'_>, group: &ResourceGroup) -> Value {
 }
 
 const FILTERS: &str = "\"tagName eq 'NAME'\", with or without \" and tagValue eq 'VALUE'\"";
+const SHAPE: Shape =
+    Shape::Object(&[("location", Shape::Any), ("managedBy", Shape::Any), ("tags", Shape::Any)], Others::Kept);

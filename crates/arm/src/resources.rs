@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
+    cluster::Cluster,
     resource::{Resource, USER_ASSIGNED_IDENTITY},
     scope::Scope,
 };
@@ -15,13 +16,19 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{call::Call, error::ArmError, identities, page};
+use crate::{
+    call::Call,
+    error::ArmError,
+    identities,
+    members::{Others, Shape},
+    page, tags,
+};
 
 #[derive(Deserialize)]
 struct ResourceForm {
     #[serde(default)]
     location: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tags::deserialize")]
     tags: Option<BTreeMap<String, String>>,
     #[serde(default)]
     identity: Option<IdentityForm>,
@@ -43,28 +50,79 @@ struct Filter {
     name: Option<String>,
 }
 
+/// One entry of a list: nothing of it is copied before it is on the page.
+enum Listed<'a> {
+    Cluster(&'a Cluster),
+    Other(&'a Resource),
+}
+
 /// Everything below a subscription or resource group, clusters included.
 pub(crate) fn list(call: &Call<'_>, below: &Scope) -> Result<Response, ArmError> {
     let filter = Filter::parse(call.parameter("$filter").unwrap_or_default())?;
     let found = call.app.list_resources(&call.caller, below)?;
     let group = below.resource_group_name();
     let clusters = call.app.list_clusters(&call.caller, call.subscription()?, group)?;
-    let clusters = clusters.iter().map(|cluster| {
-        json!({
-            "id": cluster.resource_id(), "name": cluster.name, "location": cluster.location, "tags": cluster.tags,
-            "type": "Microsoft.ContainerService/managedClusters",
-        })
-    });
-    let plain = found.iter().map(|resource| {
-        let mut value = render(call, resource);
-        if let Some(members) = value.as_object_mut() {
-            members.remove("properties");
+    let clusters = clusters.iter().map(|cluster| Listed::Cluster(cluster));
+    let others = found.iter().map(|resource| Listed::Other(resource));
+    let all: Vec<Listed<'_>> = clusters.chain(others).filter(|each| filter.takes(each)).collect();
+    page::respond(call, all, Listed::key, |each| each.render(call))
+}
+
+impl Listed<'_> {
+    fn key(&self) -> String {
+        match self {
+            Self::Cluster(cluster) => cluster.resource_id().to_lowercase(),
+            Self::Other(resource) => resource.id.folded().to_owned(),
         }
-        value
-    });
-    let all: Vec<Value> = clusters.chain(plain).filter(|each| filter.takes(each)).collect();
-    let key = |each: &Value| each.get("id").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    page::respond(call, all, key, Value::clone)
+    }
+
+    fn group(&self) -> &str {
+        match self {
+            Self::Cluster(cluster) => cluster.resource_group.as_str(),
+            Self::Other(resource) => resource.id.resource_group_name().unwrap_or_default(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Cluster(cluster) => cluster.name.as_str(),
+            Self::Other(resource) => resource.id.name(),
+        }
+    }
+
+    fn resource_type(&self) -> String {
+        match self {
+            Self::Cluster(_) => "Microsoft.ContainerService/managedClusters".to_owned(),
+            Self::Other(resource) => resource.id.resource_type().unwrap_or_default(),
+        }
+    }
+
+    /// What Azure shows in such a list.
+    fn render(&self, call: &Call<'_>) -> Value {
+        let mut body = json!({"name": self.name(), "type": self.resource_type()});
+        let Some(members) = body.as_object_mut() else { return body };
+        match self {
+            Self::Cluster(cluster) => {
+                members.insert("id".into(), cluster.resource_id().into());
+                members.insert("location".into(), json!(cluster.location));
+                members.insert("tags".into(), json!(cluster.tags));
+            }
+            Self::Other(resource) => {
+                for name in SHOWN_IN_LISTS {
+                    if let Some(value) = resource.other.get(name) {
+                        members.insert(name.to_owned(), value.clone());
+                    }
+                }
+                members.insert("id".into(), json!(resource.id));
+                members.insert("location".into(), json!(resource.location));
+                members.insert("tags".into(), json!(resource.tags));
+                if let Some(identity) = system_identity(call, resource) {
+                    members.insert("identity".into(), identity);
+                }
+            }
+        }
+        body
+    }
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -72,7 +130,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let ResourceForm { location, tags, identity, mut other } = call.json()?;
+    let ResourceForm { location, tags, identity, mut other } = call.json_of(&SHAPE)?;
     let system_identity = match identity.map(|form| form.kind.to_ascii_lowercase()).as_deref() {
         None | Some("none") => false,
         Some("systemassigned") => true,
@@ -126,14 +184,13 @@ impl Filter {
         Ok(filter)
     }
 
-    fn takes(&self, resource: &Value) -> bool {
-        let text = |name: &str| resource.get(name).and_then(Value::as_str).unwrap_or_default();
-        let id = Scope::parse(text("id")).ok();
-        let group = id.as_ref().and_then(Scope::resource_group_name).unwrap_or_default();
+    fn takes(&self, resource: &Listed<'_>) -> bool {
         let is = |wanted: &Option<String>, own: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(own))
         };
-        is(&self.group, group) && is(&self.resource_type, text("type")) && is(&self.name, text("name"))
+        is(&self.group, resource.group())
+            && is(&self.resource_type, &resource.resource_type())
+            && is(&self.name, resource.name())
     }
 }
 
@@ -162,9 +219,28 @@ fn render(call: &Call<'_>, resource: &Resource) -> Value {
     body.insert("type".into(), json!(resource.id.resource_type()));
     body.insert("location".into(), json!(resource.location));
     body.insert("tags".into(), json!(resource.tags));
-    if let Some(identity) = &resource.identity {
-        let identity = json!({"type": "SystemAssigned", "principalId": identity.object_id, "tenantId": call.caller.tenant});
+    if let Some(identity) = system_identity(call, resource) {
         body.insert("identity".into(), identity);
     }
     body.into()
 }
+
+fn system_identity(call: &Call<'_>, resource: &Resource) -> Option<Value> {
+    let identity = resource.identity.as_ref().filter(|_| !resource.is_of_type(USER_ASSIGNED_IDENTITY))?;
+    Some(json!({"type": "SystemAssigned", "principalId": identity.object_id, "tenantId": call.caller.tenant}))
+}
+
+/// Of the members that clients wrote.
+const SHOWN_IN_LISTS: [&str; 5] = ["kind", "plan", "sku", "zones", "extendedLocation"];
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("id", Shape::Any),
+        ("name", Shape::Any),
+        ("type", Shape::Any),
+        ("location", Shape::Any),
+        ("tags", Shape::Any),
+        ("identity", Shape::Object(&[("type", Shape::Any)], Others::Kept)),
+        ("properties", Shape::Any),
+    ],
+    Others::Kept,
+);

@@ -22,6 +22,7 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
+    members::{Others, Shape},
     page,
 };
 
@@ -79,7 +80,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let AssignmentForm { properties } = call.json()?;
+    let AssignmentForm { properties } = call.json_of(&SHAPE)?;
     let new = properties.read()?;
     let scope = call.scope()?;
     let put = call.app.put_assignment(&call.caller, assignment(call)?, &scope, new).await?;
@@ -190,3 +191,35 @@ fn render(assignment: &RoleAssignment, asked: &Scope) -> Value {
 }
 
 const FILTERS: &str = "\"atScope()\", \"principalId eq 'ID'\" or \"assignedTo('ID')\", joined by \"and\"";
+
+/// Beside what is read: what clients send back of what they were given.
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("id", Shape::Any),
+        ("name", Shape::Any),
+        ("type", Shape::Any),
+        ("scope", Shape::Any),
+        (
+            "properties",
+            Shape::Object(
+                &[
+                    ("roleDefinitionId", Shape::Any),
+                    ("principalId", Shape::Any),
+                    ("principalType", Shape::Any),
+                    ("condition", Shape::Any),
+                    ("conditionVersion", Shape::Any),
+                    ("description", Shape::Any),
+                    ("scope", Shape::Any),
+                    ("canDelegate", Shape::Any),
+                    ("delegatedManagedIdentityResourceId", Shape::Any),
+                    ("createdOn", Shape::Any),
+                    ("createdBy", Shape::Any),
+                    ("updatedOn", Shape::Any),
+                    ("updatedBy", Shape::Any),
+                ],
+                Others::Refused,
+            ),
+        ),
+    ],
+    Others::Kept,
+);

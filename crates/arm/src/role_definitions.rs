@@ -20,6 +20,7 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
+    members::{Others, Shape},
     page,
 };
 
@@ -35,7 +36,15 @@ struct Properties {
     #[serde(default)]
     description: Option<String>,
     assignable_scopes: Vec<Scope>,
-    permissions: Vec<Permission>,
+    permissions: Vec<PermissionForm>,
+}
+
+#[derive(Deserialize)]
+struct PermissionForm {
+    #[serde(flatten)]
+    permission: Permission,
+    #[serde(default)]
+    condition: Option<String>,
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -71,12 +80,23 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let scope = call.scope()?;
-    let RoleForm { properties } = call.json()?;
+    let RoleForm { properties } = call.json_of(&SHAPE)?;
+    // Without it the role would grant what its author excepts.
+    if properties
+        .permissions
+        .iter()
+        .any(|each| each.condition.as_deref().is_some_and(|text| !text.is_empty()))
+    {
+        return Err(ArmError::bad(
+            "InvalidRequestContent",
+            "properties.permissions.condition: a role has no condition here; set one on its assignments.",
+        ));
+    }
     let new = NewRole {
         name: properties.role_name,
         description: properties.description.unwrap_or_default(),
         assignable_scopes: properties.assignable_scopes,
-        permissions: properties.permissions,
+        permissions: properties.permissions.into_iter().map(|each| each.permission).collect(),
     };
     // Azure answers so to a change too, and az takes nothing else.
     let (role, _) = call.app.put_role(&call.caller, &scope, role(call)?, new).await?;
@@ -123,3 +143,41 @@ fn render(role: &RoleDefinition, at: &Scope) -> Value {
 }
 
 const FILTERS: &str = "\"roleName eq 'NAME'\", \"type eq 'CustomRole'\" or \"atScope()\", joined by \"and\"";
+
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("id", Shape::Any),
+        ("name", Shape::Any),
+        ("type", Shape::Any),
+        (
+            "properties",
+            Shape::Object(
+                &[
+                    ("roleName", Shape::Any),
+                    ("description", Shape::Any),
+                    ("assignableScopes", Shape::Any),
+                    ("permissions", Shape::List(&PERMISSION)),
+                    ("type", Shape::Any),
+                    ("roleType", Shape::Any),
+                    ("createdOn", Shape::Any),
+                    ("createdBy", Shape::Any),
+                    ("updatedOn", Shape::Any),
+                    ("updatedBy", Shape::Any),
+                ],
+                Others::Refused,
+            ),
+        ),
+    ],
+    Others::Kept,
+);
+const PERMISSION: Shape = Shape::Object(
+    &[
+        ("actions", Shape::Any),
+        ("notActions", Shape::Any),
+        ("dataActions", Shape::Any),
+        ("notDataActions", Shape::Any),
+        ("condition", Shape::Any),
+        ("conditionVersion", Shape::Any),
+    ],
+    Others::Refused,
+);

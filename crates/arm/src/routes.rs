@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use web::trace::RequestContext;
 
 use crate::{
@@ -83,7 +83,28 @@ async fn handle(
         Ok(call) => dispatch(call, &method, uri.path()).await,
         Err(error) => Err(error),
     };
-    answer.unwrap_or_else(|error| error.respond())
+    let mut response = answer.unwrap_or_else(|error| error.respond());
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(challenge) = challenge(&app)
+    {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Where to sign in, as Azure says it: some clients learn the tenant from it. Where there are several, all of them.
+fn challenge(app: &App) -> Option<HeaderValue> {
+    let snapshot = app.snapshot();
+    let mut tenants = snapshot.directory().tenants();
+    let tenant = match (tenants.next(), tenants.next()) {
+        (Some(only), None) => only.id.to_string(),
+        _ => "organizations".to_owned(),
+    };
+    let text = format!(
+        "Bearer authorization_uri=\"{}/{tenant}\", error=\"invalid_token\", error_description=\"The access token is missing, invalid, has ended or was revoked.\"",
+        app.settings().external_url
+    );
+    text.parse().ok()
 }
 
 async fn dispatch(mut call: Call<'_>, method: &Method, path: &str) -> Result<Response, ArmError> {

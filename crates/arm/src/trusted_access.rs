@@ -10,7 +10,11 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{call::Call, error::ArmError};
+use crate::{
+    call::Call,
+    error::ArmError,
+    members::{Others, Shape},
+};
 
 #[derive(Deserialize)]
 struct BindingForm {
@@ -43,7 +47,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
-    let BindingForm { properties } = call.json()?;
+    let BindingForm { properties } = call.json_of(&SHAPE)?;
     let name = call.resource_name("binding")?;
     let source = Scope::parse(&properties.source_resource_id).map_err(|error| {
         ArmError::bad("InvalidParameter", format!("properties.sourceResourceId: {error}."))
@@ -75,3 +79,20 @@ fn render(cluster: &Scope, binding: &TrustedAccess) -> Value {
         },
     })
 }
+
+const SHAPE: Shape = Shape::Object(
+    &[
+        ("id", Shape::Any),
+        ("name", Shape::Any),
+        ("type", Shape::Any),
+        ("systemData", Shape::Any),
+        (
+            "properties",
+            Shape::Object(
+                &[("sourceResourceId", Shape::Any), ("roles", Shape::Any), ("provisioningState", Shape::Any)],
+                Others::Refused,
+            ),
+        ),
+    ],
+    Others::Kept,
+);

@@ -135,8 +135,9 @@ pub fn definition_id(role: RoleId, at: &Scope) -> String {
 pub fn parse_definition_id(text: &str) -> Option<RoleId> {
     let text = text.strip_suffix('/').unwrap_or(text);
     let Some((front, id)) = text.rsplit_once('/') else { return RoleId::parse(text).ok() };
-    let is_role = front.to_ascii_lowercase().ends_with("/providers/microsoft.authorization/roledefinitions");
-    if is_role { RoleId::parse(id).ok() } else { None }
+    let (scope, kind) = front.split_at_checked(front.len().checked_sub(OF_ROLES.len())?)?;
+    let is_scope = scope.is_empty() || Scope::parse(scope).is_ok();
+    if is_scope && kind.eq_ignore_ascii_case(OF_ROLES) { RoleId::parse(id).ok() } else { None }
 }
 
 /// The bounds that the permissions of roles and of deny assignments keep.
@@ -251,6 +252,8 @@ fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), RoleErro
     if count > most { Err(RoleError::TooMany { what, count, most }) } else { Ok(()) }
 }
 
+/// What stands in the resource id of a role, after the scope.
+const OF_ROLES: &str = "/providers/Microsoft.Authorization/roleDefinitions";
 const MAX_DESCRIPTION: usize = 2048;
 const MAX_SCOPES: usize = 2000;
 const MAX_BLOCKS: usize = 64;

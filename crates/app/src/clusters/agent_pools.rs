@@ -89,8 +89,11 @@ impl App {
             let mut cluster = Cluster::clone(name.require(tx.snapshot())?);
             let before = pools(&cluster);
             let mut list = before.clone();
-            let Some(going) = list.iter().find(|each| is_named(each, pool)) else { return Ok(false) };
-            precondition.check(Some(going))?;
+            let going = list.iter().find(|each| is_named(each, pool));
+            precondition.check(going)?;
+            if going.is_none() {
+                return Ok(false);
+            }
             list.retain(|each| !is_named(each, pool));
             keep_a_system_pool(&before, &list)?;
             cluster.properties.insert("agentPoolProfiles".into(), json!(list));

@@ -603,3 +603,75 @@ async fn secrets_in_a_body_are_neither_kept_nor_given_back() {
     stored["properties"]["windowsProfile"]["adminPassword"] = json!("hush");
     assert_eq!(serde_json::from_value::<domain::cluster::Cluster>(stored).unwrap(), record);
 }
+
+#[tokio::test]
+async fn what_says_who_gets_in_counts_in_any_case_and_is_refused_where_it_does_not() {
+    let site = Site::start(|_| {}).await;
+    let admin = Manager::of_administrator(&site).await;
+    admin.put(&admin.group(), json!({"location": "local"})).await;
+    let path = admin.cluster();
+    let cased = json!({"Location": "local", "PROPERTIES": {
+        "AadProfile": {"EnableAzureRbac": true}, "DisableLocalAccounts": true, "OIDCIssuerProfile": {"Enabled": true}}});
+    let made = admin.put(&path, cased).await;
+    let properties = &made["properties"];
+    assert_eq!(properties["aadProfile"]["enableAzureRBAC"], true, "{made}");
+    assert_eq!(
+        (&properties["disableLocalAccounts"], &properties["oidcIssuerProfile"]["enabled"]),
+        (&json!(true), &json!(true))
+    );
+    // What was given can be sent back.
+    let again = admin.put(&path, made.clone()).await;
+    assert_eq!(again["properties"], made["properties"]);
+    for (body, named) in [
+        (json!({"location": "local", "aadProfile": {"managed": true}}), "properties.aadProfile"),
+        (json!({"location": "local", "disable_local_accounts": true}), "properties.disableLocalAccounts"),
+        (json!({"location": "local", "properties": {"enableAzureRBAC": true}}), "aadProfile.enableAzureRBAC"),
+    ] {
+        let said = admin.refused(Method::PUT, &path, Some(body), "InvalidRequestContent").await;
+        assert!(said.contains(named), "{said}");
+    }
+    // Nothing but tags is changed by PATCH.
+    let body = json!({"properties": {"disableLocalAccounts": false}});
+    admin.refused(Method::PATCH, &path, Some(body), "InvalidRequestContent").await;
+    let body = json!({"location": "local", "unheardOf": 1, "zones": ["1"], "properties": {"disableLocalAccounts": true}});
+    assert_eq!(admin.put(&path, body).await["unheardOf"], 1);
+    for tags in [json!({"a": "1", "A": "2"}), json!({"": "x"})] {
+        let body = json!({"location": "local", "tags": tags});
+        for path in [&path, &admin.group()] {
+            admin.refused(Method::PUT, path, Some(body.clone()), "InvalidRequestContent").await;
+            admin.refused(Method::PATCH, path, Some(json!({"tags": tags})), "InvalidRequestContent").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_resources_shows_what_it_shows_in_azure_in_pages() {
+    let site = Site::start(|_| {}).await;
+    site.cluster().await;
+    let admin = Manager::of_administrator(&site).await;
+    for name in ["a", "b"] {
+        let network = format!("{}/providers/Microsoft.Network/virtualNetworks/{name}", admin.group());
+        let body = json!({"location": "local", "kind": "k", "heavy": "x".repeat(1000), "properties": {"heavy": true},
+            "identity": {"type": "SystemAssigned"}, "tags": {"t": name}});
+        admin.put(&network, body).await;
+    }
+    let listed = admin.get(&format!("{}/resources", admin.group())).await;
+    let listed = listed["value"].as_array().unwrap();
+    let names: Vec<&str> = listed.iter().map(|each| each["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["c1", "a", "b"]);
+    let network = &listed[1];
+    assert_eq!(
+        (&network["kind"], &network["tags"], &network["location"]),
+        (&json!("k"), &json!({"t": "a"}), &json!("local"))
+    );
+    assert_eq!(network["identity"]["type"], "SystemAssigned");
+    assert_eq!(network["type"], "Microsoft.Network/virtualNetworks");
+    assert!(listed.iter().all(|each| each["heavy"].is_null() && each["properties"].is_null()));
+    let query =
+        "api-version=2024-11-01&$top=2&$filter=resourceType%20eq%20'microsoft.network/virtualnetworks'";
+    let url = site.url(&format!("{}/resources?{query}", admin.group()));
+    let page = site.ok(site.http.get(url.replace("top=2", "top=1")).bearer_auth(&admin.token)).await;
+    assert_eq!(page["value"][0]["name"], "a");
+    let next = site.ok(site.http.get(page["nextLink"].as_str().unwrap()).bearer_auth(&admin.token)).await;
+    assert_eq!((&next["value"][0]["name"], &next["nextLink"]), (&json!("b"), &Value::Null));
+}

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::arm::{Arm, CONTRIBUTOR, GROUPS, OWNER, READER, assigning, names};
+use super::arm::{Arm, CONTRIBUTOR, GROUPS, OWNER, READER, assigning, assignment, names};
 
 const ONE: &str = "11111111-2222-3333-4444-555555555555";
 const OTHER: &str = "11111111-2222-3333-4444-666666666666";
@@ -201,10 +201,11 @@ async fn a_role_is_named_by_every_form_of_its_id_and_by_nothing_else() {
     let here = arm.subscription.as_str();
     let ada = arm.someone("ada").await;
     let foreign = "/subscriptions/11111111-2222-3333-4444-555555555555";
+    let group = format!("{GROUPS}/any");
     let at = arm.assign(ada.id, READER, here).await;
     let body = |role: &str| json!({"properties": {"principalId": ada.id, "roleDefinitionId": role}});
     for form in
-        [READER.to_owned(), path("", READER), path(here, READER), path(foreign, READER), path(GROUPS, READER)]
+        [READER.to_owned(), path("", READER), path(here, READER), path(foreign, READER), path(&group, READER)]
     {
         for form in [form.clone(), form.to_uppercase(), format!("{form}/")] {
             let (status, answer) = arm.ask(&arm.admin, Method::PUT, &at, body(&form)).await;
@@ -216,6 +217,10 @@ async fn a_role_is_named_by_every_form_of_its_id_and_by_nothing_else() {
         "",
         "Reader",
         &format!("x/{READER}"),
+        &path("/evil", READER),
+        &path("https://evil", READER),
+        &path("/subscriptions", READER),
+        &path("/subscriptions/x/../y", READER),
         &format!("/providers/Microsoft.Authorization/roleAssignments/{READER}"),
         &format!("{}//", path("", READER)),
         &format!("{}/x", path("", READER)),
@@ -295,4 +300,109 @@ async fn roles_and_assignments_are_found_by_what_filters_say() {
         let refused = arm.refusal(&arm.admin, Method::GET, &list(filter), Value::Null).await;
         assert_eq!(refused, (400, "InvalidFilter".into()), "{filter}");
     }
+}
+
+#[tokio::test]
+async fn what_bounds_a_role_counts_in_any_case_and_is_never_passed_over() {
+    let arm = Arm::start().await;
+    let here = arm.subscription.as_str();
+    let body = |permissions: Value| json!({"properties": {"roleName": "r", "assignableScopes": [here], "permissions": [permissions]}});
+    let all = "Microsoft.ContainerService/managedClusters/*";
+    let secrets = "Microsoft.ContainerService/managedClusters/secrets/read";
+    let cased = json!({"Properties": {"ROLENAME": "r", "AssignableScopes": [here],
+        "Permissions": [{"DataActions": [all], "NotDataActions": [secrets], "notdataaction": null}]}});
+    let made = arm.ok(Method::PUT, &path(here, ONE), cased).await;
+    let expected =
+        json!([{"actions": [], "notActions": [], "dataActions": [all], "notDataActions": [secrets]}]);
+    assert_eq!(made["properties"]["permissions"], expected);
+    // What a client was given can be sent back.
+    let again = arm.ok(Method::PUT, &path(here, ONE), made).await;
+    assert_eq!(again["properties"]["permissions"], expected);
+    for (body, named) in [
+        (
+            body(json!({"dataActions": [all], "notDataAction": [secrets]})),
+            "properties.permissions[0].notDataAction",
+        ),
+        (
+            body(json!({"dataActions": [all], "not_data_actions": [secrets]})),
+            "properties.permissions[0].not_data_actions",
+        ),
+        (
+            body(json!({"dataActions": [all], "condition": "@Request[a] StringEquals 'b'"})),
+            "properties.permissions.condition",
+        ),
+        (
+            body(json!({"dataActions": [all], "NotDataActions": [secrets], "notDataActions": []})),
+            "stands more than once",
+        ),
+        (
+            json!({"properties": {"roleName": "r", "assignableScopes": [here], "permissions": [], "dataActions": [all]}}),
+            "properties.dataActions",
+        ),
+        (
+            json!({"assignableScopes": [here], "properties": {"roleName": "r", "assignableScopes": [here], "permissions": []}}),
+            "'assignableScopes': expected 'properties.assignableScopes'",
+        ),
+    ] {
+        let (status, answer) = arm.ask(&arm.admin, Method::PUT, &path(here, OTHER), body.clone()).await;
+        let said = answer["error"]["message"].as_str().unwrap_or_default();
+        assert_eq!(
+            (status.as_u16(), &answer["error"]["code"]),
+            (400, &json!("InvalidRequestContent")),
+            "{body}"
+        );
+        assert!(said.contains(named), "{body}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn what_bounds_an_assignment_a_lock_or_a_credential_is_never_passed_over() {
+    let arm = Arm::start().await;
+    let group = arm.resource_group("rg").await;
+    let identity = format!("{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i");
+    arm.ok(Method::PUT, &identity, json!({"location": "local"})).await;
+    let ada = arm.someone("ada").await;
+    let given = assignment(ada.id, READER, &group);
+    let lock = format!("{group}/providers/Microsoft.Authorization/locks/l");
+    let credential = format!("{identity}/federatedIdentityCredentials/one");
+    let properties = |path: &str, name: &str, value: &str| {
+        let mut body = if path == given {
+            assigning(ada.id, READER)
+        } else if path == lock {
+            json!({"properties": {"level": "CanNotDelete"}})
+        } else {
+            json!({"properties": {"issuer": "https://i.example", "subject": "s", "audiences": ["a"]}})
+        };
+        body["properties"][name] = json!(value);
+        body
+    };
+    let condition = "@Request[a] StringEquals 'b'";
+    for (path, name, value) in [
+        (&given, "conditon", condition),
+        (&given, "principal_type", "User"),
+        (&lock, "lvl", "ReadOnly"),
+        (&credential, "claimsMatchingExpression", "x"),
+    ] {
+        let refused = arm.refusal(&arm.admin, Method::PUT, path, properties(path, name, value)).await;
+        assert_eq!(refused, (400, "InvalidRequestContent".into()), "{name}");
+        assert_eq!(arm.ask(&arm.admin, Method::GET, path, Value::Null).await.0, 404, "{name}");
+    }
+    let mut top = assigning(ada.id, READER);
+    top["condition"] = json!(condition);
+    let refused = arm.refusal(&arm.admin, Method::PUT, &given, top).await;
+    assert_eq!(refused, (400, "InvalidRequestContent".into()));
+    let made = arm.ok(Method::PUT, &given, properties(&given, "CONDITION", condition)).await;
+    assert_eq!(made["properties"]["condition"], condition);
+    arm.ok(Method::PUT, &given, made).await;
+    arm.ok(Method::PUT, &lock, properties(&lock, "NOTES", "n")).await;
+    arm.ok(Method::DELETE, &lock, Value::Null).await;
+    // A credential is named in any case, and is one.
+    arm.ok(Method::PUT, &credential, properties(&credential, "subject", "s2")).await;
+    arm.ok(Method::PUT, &credential.replace("/one", "/ONE"), properties(&credential, "subject", "s3")).await;
+    let listed = arm.get(&format!("{identity}/federatedIdentityCredentials")).await;
+    assert_eq!(listed["value"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert_eq!(listed["value"][0]["properties"]["subject"], "s3");
+    let (status, _) =
+        arm.ask(&arm.admin, Method::DELETE, &credential.replace("/one", "/ONE"), Value::Null).await;
+    assert_eq!(status, 200);
 }

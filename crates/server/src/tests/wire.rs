@@ -286,6 +286,9 @@ async fn a_write_counts_only_on_the_state_that_it_names() {
             );
         }
         assert!(!put(("if-none-match", second.as_str())).await, "{path}");
+        // A weak tag says too little to write by, and enough not to.
+        assert!(!put(("if-match", format!("W/\"{second}\"").as_str())).await, "{path}");
+        assert!(!put(("if-none-match", format!("W/\"{second}\"").as_str())).await, "{path}");
     }
     assert!(!ask(Method::PATCH, &cluster, ("if-match", "x"), &json!({"tags": {}})).await);
     for Tagged { path, tag, .. } in resources.iter().rev() {
@@ -294,6 +297,29 @@ async fn a_write_counts_only_on_the_state_that_it_names() {
             ask(Method::DELETE, path, ("if-match", format!("x, {now}").as_str()), &Value::Null).await,
             "{path}"
         );
+    }
+    // What is not there is in no state that a writer could know.
+    for Tagged { path, .. } in resources.iter().filter(|each| !each.path.contains("agentPools")) {
+        assert!(!ask(Method::DELETE, path, ("if-match", "*"), &Value::Null).await, "{path}");
+        assert!(ask(Method::DELETE, path, ("if-none-match", "*"), &Value::Null).await, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_known_is_told_where_to_sign_in() {
+    let arm = Arm::start().await;
+    for token in [None, Some("x")] {
+        let mut request = arm.site.http.get(arm.site.url("/subscriptions?api-version=2022-12-01"));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        let challenge = response.headers()["www-authenticate"].to_str().unwrap().to_owned();
+        let expected = format!(
+            "Bearer authorization_uri=\"{}/{}\", error=\"invalid_token\"",
+            arm.site.running.url, arm.tenant
+        );
+        assert!(challenge.starts_with(&expected), "{challenge}");
     }
 }
 

@@ -105,6 +105,7 @@ fn body(method: &str, path: &str) -> Body {
         _ if path.ends_with("checkNameAvailability") => {
             Body::Json(r#"{"name": "x", "type": "Microsoft.Management/managementGroups"}"#)
         }
+        "PATCH" if path.ends_with("{cluster}") => Body::Json(r#"{"tags": {}}"#),
         _ if path.ends_with("rename") => Body::Json(r#"{"subscriptionName": "x"}"#),
         _ if path.ends_with("preflight") => Body::Json("{}"),
         _ => Body::Json(r#"{"location": "local", "identity": {"type": "SystemAssigned"}, "properties": {}}"#),
