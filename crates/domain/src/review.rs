@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! embedded:  system:masters ─► Kubernetes RBAC ─► Azure RBAC      first Allow or Deny ends it
-//! attached:  identity still good? ─► admin groups, Azure RBAC ─► no group gone that the request names?
+//! attached:  identity still good? ─► admin groups, Azure RBAC ─► no name or group gone that the request has?
 //!            ─► (Kubernetes RBAC, in the API server itself)
 //! ```
 //!
@@ -69,7 +69,11 @@ pub enum Depth {
 /// What is known of a directory identity at this moment.
 #[derive(Clone, Copy, Debug)]
 pub enum IdentityState<'a> {
-    Active(&'a azure::Caller),
+    Active {
+        caller: &'a azure::Caller,
+        /// The user principal name; none where the object id is the name.
+        name: Option<&'a str>,
+    },
     Disabled,
     Deleted,
     /// Signed out everywhere since the token was issued.
@@ -96,6 +100,8 @@ pub enum IdentityRefusal {
     Unknown(ObjectId),
     /// The request names groups that the caller is not in, or no longer, and nothing but them could allow it.
     MembershipChanged(Vec<ObjectId>),
+    /// The request comes under a name that the caller has no longer, and nothing but that could allow it.
+    NameChanged(String),
 }
 
 /// The decision, and each engine's own.
@@ -145,7 +151,7 @@ impl Engines<'_> {
     }
 
     /// The answer of the webhook of an attached cluster, whose API server asks Kubernetes RBAC itself. That knows
-    /// the groups of the last sign-in check, so what is left to it is refused where one of them is gone.
+    /// the name and the groups of the last sign-in check, so what is left to it is refused where one of them is gone.
     pub fn attached(&self, attributes: &Attributes, state: IdentityState<'_>, place: WebhookPlace) -> Review {
         let silent = || Decision::NoOpinion(Reason::Silent);
         let answer = |decision: Decision| Review { decision: Ok(decision), kube: silent(), azure: None };
@@ -162,15 +168,21 @@ impl Engines<'_> {
             let reason = azure::Reason::BadObjectId { count: values.len() };
             return answer(Decision::Deny(Reason::Azure(reason)));
         };
-        let caller = match check_identity(object_id, state) {
-            Ok(caller) => caller,
+        let (caller, name) = match check_identity(object_id, state) {
+            Ok(found) => found,
             Err(refusal) => return answer(Decision::Deny(Reason::Identity(refusal))),
         };
         let mut review = self.granted(attributes, caller, place);
         if is_left_to_kube(&review.decision) {
             let gone = groups_gone(user, caller);
-            if !gone.is_empty() {
-                let refusal = IdentityRefusal::MembershipChanged(gone);
+            let refusal = if !gone.is_empty() {
+                Some(IdentityRefusal::MembershipChanged(gone))
+            } else if !is_named(user, object_id, name) {
+                Some(IdentityRefusal::NameChanged(user.name.clone()))
+            } else {
+                None
+            };
+            if let Some(refusal) = refusal {
                 review.decision = Ok(Decision::Deny(Reason::Identity(refusal)));
             }
         }
@@ -269,24 +281,40 @@ impl fmt::Display for IdentityRefusal {
                     groups.join(", ")
                 )
             }
+            Self::NameChanged(name) => write!(
+                f,
+                "the name of the caller has changed (no longer {name}): the next sign-in check, within 10 seconds, \
+                 settles it"
+            ),
         }
     }
 }
 
 /// The caller as the directory has them, if it has them still.
-fn check_identity(object_id: ObjectId, state: IdentityState<'_>) -> Result<&azure::Caller, IdentityRefusal> {
+fn check_identity(
+    object_id: ObjectId,
+    state: IdentityState<'_>,
+) -> Result<(&azure::Caller, Option<&str>), IdentityRefusal> {
     match state {
-        IdentityState::Active(caller) if caller.object_id == object_id => Ok(caller),
+        IdentityState::Active { caller, name } if caller.object_id == object_id => Ok((caller, name)),
         IdentityState::Disabled => Err(IdentityRefusal::Disabled(object_id)),
         IdentityState::Deleted => Err(IdentityRefusal::Deleted(object_id)),
         IdentityState::Revoked => Err(IdentityRefusal::Revoked(object_id)),
-        IdentityState::Active(_) | IdentityState::Unknown => Err(IdentityRefusal::Unknown(object_id)),
+        IdentityState::Active { .. } | IdentityState::Unknown => Err(IdentityRefusal::Unknown(object_id)),
     }
 }
 
 /// Neither allowed nor denied; a question that could not be put is not, either.
 fn is_left_to_kube(decision: &Result<Decision, UnanswerableError>) -> bool {
     matches!(decision, Ok(Decision::NoOpinion(_)) | Err(_))
+}
+
+/// Whether the request comes under the name that the caller has now.
+fn is_named(user: &User, object_id: ObjectId, name: Option<&str>) -> bool {
+    match name {
+        Some(name) => user.name.eq_ignore_ascii_case(name),
+        None => ObjectId::parse(&user.name) == Ok(object_id),
+    }
 }
 
 /// Groups of the directory that the request names and the caller is not in. Which of them a role is bound to, only

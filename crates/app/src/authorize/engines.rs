@@ -3,6 +3,7 @@
 use domain::{
     azure::Caller,
     decision::{Decision, Reason},
+    directory::Principal,
     id::{ClusterId, ObjectId, TenantId},
     review::{Engines, IdentityRefusal, IdentityState},
     snapshot::Snapshot,
@@ -14,8 +15,12 @@ use crate::{
 };
 
 /// What the directory says of an object id now, with the groups that it gives.
-pub(crate) enum Standing {
-    Active(Caller),
+pub(crate) enum Standing<'a> {
+    Active {
+        caller: Caller,
+        /// The user principal name; none where the object id is the name.
+        name: Option<&'a str>,
+    },
     Disabled,
     Deleted,
     Revoked,
@@ -37,10 +42,10 @@ impl App {
     }
 }
 
-impl Standing {
+impl<'a> Standing<'a> {
     /// `stamp` marks the session that the request belongs to, where it tells.
     pub(crate) fn of(
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         tenant: TenantId,
         object_id: ObjectId,
         stamp: Option<&str>,
@@ -56,12 +61,17 @@ impl Standing {
         if stamp.is_some_and(|stamp| current.as_deref() != Some(stamp)) {
             return Self::Revoked;
         }
-        Self::Active(Caller::new(object_id, snapshot.directory().transitive_groups(object_id)))
+        let name = match principal {
+            Some(Principal::User(user)) => Some(user.upn.as_str()),
+            Some(Principal::ServicePrincipal(_) | Principal::Group(_)) | None => None,
+        };
+        let caller = Caller::new(object_id, snapshot.directory().transitive_groups(object_id));
+        Self::Active { caller, name }
     }
 
     pub(crate) fn state(&self) -> IdentityState<'_> {
         match self {
-            Self::Active(caller) => IdentityState::Active(caller),
+            Self::Active { caller, name } => IdentityState::Active { caller, name: *name },
             Self::Disabled => IdentityState::Disabled,
             Self::Deleted => IdentityState::Deleted,
             Self::Revoked => IdentityState::Revoked,
@@ -71,7 +81,7 @@ impl Standing {
     /// The caller, or the refusal of whoever is not to be let in whatever their rights are.
     pub(crate) fn caller(&self, object_id: ObjectId) -> Result<&Caller, Decision> {
         let refusal = match self {
-            Self::Active(caller) => return Ok(caller),
+            Self::Active { caller, .. } => return Ok(caller),
             Self::Disabled => IdentityRefusal::Disabled(object_id),
             Self::Deleted => IdentityRefusal::Deleted(object_id),
             Self::Revoked => IdentityRefusal::Revoked(object_id),

@@ -1,6 +1,7 @@
 //! The Azure engine: facts, corpus, and properties beside a slow evaluator.
 
 mod corpus;
+mod everything;
 mod listing;
 mod matrix;
 mod properties;

@@ -147,6 +147,10 @@ fn caller(groups: &[&str]) -> azure::Caller {
     azure::Caller::new(id(USER), groups)
 }
 
+fn active(caller: &azure::Caller) -> IdentityState<'_> {
+    IdentityState::Active { caller, name: Some("ann@example.com") }
+}
+
 fn word(decision: &Result<Decision, UnanswerableError>) -> &'static str {
     match decision {
         Ok(Decision::Allow(_)) => "allowed",
@@ -305,7 +309,7 @@ fn what_would_fall_to_rbac_by_a_group_that_is_gone_is_denied_on_attached_cluster
         )
     };
     let now = caller(&[GROUP]);
-    let state = IdentityState::Active(&now);
+    let state = active(&now);
     let named = list_pods(&[GROUP, OTHER, "system:authenticated"]);
     for fixture in [Fixture::new(true), Fixture::new(true).assign(OTHER, WRITER), Fixture::new(false)] {
         assert_eq!(attached(&fixture, &list_pods(&[GROUP, "system:authenticated"]), state).0, "noOpinion");
@@ -325,9 +329,74 @@ fn what_would_fall_to_rbac_by_a_group_that_is_gone_is_denied_on_attached_cluster
 }
 
 #[test]
+fn what_would_fall_to_rbac_by_a_name_that_is_gone_is_denied_on_attached_clusters() {
+    let now = caller(&[GROUP]);
+    let answer = |fixture: &Fixture, asked: &str, name: Option<&str>| {
+        let mut attributes = list_pods(&[GROUP]);
+        attributes.user.name = asked.to_owned();
+        attached(fixture, &attributes, IdentityState::Active { caller: &now, name })
+    };
+    let changed = "the name of the caller has changed (no longer ann@example.com): the next sign-in check, within 10 \
+                   seconds, settles it";
+    let (old, new) = ("ann@example.com", Some("beth@example.com"));
+    for lacking in [Fixture::new(true), Fixture::new(false), Fixture::new(true).assign(OTHER, WRITER)] {
+        assert_eq!(answer(&lacking, old, new), ("denied", changed.to_owned()));
+        assert_eq!(answer(&lacking, "beth@example.com", new).0, "noOpinion");
+        assert_eq!(answer(&lacking, "Beth@Example.com", new).0, "noOpinion", "another case is the same name");
+        // An application's name is its object id.
+        assert_eq!(answer(&lacking, old, None).0, "denied");
+        assert_eq!(answer(&lacking, USER, None).0, "noOpinion");
+        assert_eq!(answer(&lacking, OTHER, None).0, "denied");
+    }
+    // What is given to the object id, or to a group that the caller is in, needs no name.
+    for granted in [
+        Fixture::new(true).assign(USER, WRITER),
+        Fixture::new(true).assign(GROUP, WRITER),
+        Fixture::new(false).admin_groups(&[GROUP]),
+    ] {
+        assert_eq!(answer(&granted, old, new).0, "allowed");
+    }
+}
+
+/// Word by word, beside the decision: what is left to the cluster's RBAC names nothing that is gone.
+#[test]
+fn every_case_of_an_attached_cluster_is_as_a_plain_reading_has_it() {
+    for case in 0..256_u32 {
+        let [azure_rbac, assigned, denied, renamed, named_gone, is_member, admins] =
+            [1, 2, 4, 8, 16, 32, 64].map(|bit| case & bit > 0);
+        let mut fixture = Fixture::new(azure_rbac);
+        if assigned {
+            fixture = fixture.assign(GROUP, WRITER);
+        }
+        if denied {
+            fixture = fixture.deny(USER);
+        }
+        if admins {
+            fixture = fixture.admin_groups(&[GROUP]);
+        }
+        let now = caller(if is_member { &[GROUP] } else { &[] });
+        let named: &[&str] = if named_gone { &[OTHER] } else { &[] };
+        let name = Some(if renamed { "beth@example.com" } else { "ann@example.com" });
+        let found = attached(&fixture, &list_pods(named), IdentityState::Active { caller: &now, name }).0;
+        let expected = if admins && is_member && !azure_rbac {
+            "allowed"
+        } else if azure_rbac && denied {
+            "denied"
+        } else if azure_rbac && assigned && is_member {
+            "allowed"
+        } else if renamed || named_gone {
+            "denied"
+        } else {
+            "noOpinion"
+        };
+        assert_eq!(found, expected, "{case}");
+    }
+}
+
+#[test]
 fn what_the_live_directory_grants_is_allowed_though_a_group_is_gone() {
     let now = caller(&[GROUP]);
-    let state = IdentityState::Active(&now);
+    let state = active(&now);
     let named = list_pods(&[GROUP, OTHER]);
     for granted in [
         Fixture::new(true).assign(USER, WRITER),
@@ -345,7 +414,7 @@ fn what_the_live_directory_grants_is_allowed_though_a_group_is_gone() {
 fn an_attached_cluster_leaves_a_plain_lack_to_kubernetes_rbac_unless_that_was_asked_first() {
     let now = caller(&[GROUP]);
     let answer = |fixture: &Fixture, place| {
-        word(&fixture.engines().attached(&list_pods(&[]), IdentityState::Active(&now), place).decision)
+        word(&fixture.engines().attached(&list_pods(&[]), active(&now), place).decision)
     };
     let lacking = Fixture::new(true);
     assert_eq!(answer(&lacking, WebhookPlace::BeforeRbac), "noOpinion");
@@ -364,7 +433,7 @@ fn an_attached_cluster_leaves_a_plain_lack_to_kubernetes_rbac_unless_that_was_as
 fn an_attached_cluster_does_not_consult_kubernetes_rbac() {
     let fixture = Fixture::new(true).bind(json!({"kind": "User", "name": "ann@example.com"}));
     let now = caller(&[]);
-    assert_eq!(attached(&fixture, &list_pods(&[]), IdentityState::Active(&now)).0, "noOpinion");
+    assert_eq!(attached(&fixture, &list_pods(&[]), active(&now)).0, "noOpinion");
 }
 
 #[test]
@@ -387,7 +456,7 @@ fn who_is_not_of_the_directory_is_left_alone_on_attached_clusters() {
 fn the_state_of_another_identity_does_not_count() {
     let fixture = Fixture::new(true).assign(OTHER, WRITER);
     let other = azure::Caller::new(id(OTHER), Arc::from([]));
-    assert_eq!(attached(&fixture, &list_pods(&[]), IdentityState::Active(&other)).0, "denied");
+    assert_eq!(attached(&fixture, &list_pods(&[]), active(&other)).0, "denied");
 }
 
 /// A grant never turns an allowance into a refusal, and a deny assignment never allows.

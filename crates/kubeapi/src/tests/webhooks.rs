@@ -172,6 +172,25 @@ async fn leaving_a_group_ends_what_it_gave_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_gone_opens_nothing_more() {
+    let attached = Attached::new(false, &[]).await;
+    let world = &attached.world;
+    let ann = world.user("ann@example.org").await;
+    let who = world.token(ann).await;
+    let user = attached.authenticate(&who).await["user"].clone();
+    assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
+    let beth = domain::name::Upn::parse("beth@example.org").unwrap();
+    let renamed = app::users::UserUpdate { upn: Some(beth), ..Default::default() };
+    world.app.update_user(&world.admin, ann, renamed).await.unwrap();
+    let old = attached.authorize(&user).await;
+    assert_eq!(old["denied"], true, "a role may be bound to the name");
+    assert!(old["reason"].as_str().unwrap().contains("no longer ann@example.org"), "{old}");
+    let user = attached.authenticate(&who).await["user"].clone();
+    assert_eq!(user["username"], "beth@example.org");
+    assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
+}
+
+#[tokio::test]
 async fn the_older_version_is_read_by_its_own_field() {
     let attached = Attached::new(false, &[]).await;
     let world = &attached.world;

@@ -214,7 +214,25 @@ impl Request<'_> {
                 }
             }
         }
-        if asked.suffixes.is_empty() { Err(self.nothing_fits()) } else { Ok(()) }
+        if asked.suffixes.is_empty() {
+            return Err(self.nothing_fits());
+        }
+        if self.resource == "*" && self.group == "*" {
+            self.add_custom(asked);
+        }
+        Ok(())
+    }
+
+    /// Everything is custom resources too, of every group: without one as an attribute no condition on it holds.
+    fn add_custom(&self, asked: &mut Asked) {
+        if self.custom_resources == CustomResources::Literal {
+            return;
+        }
+        for part in CUSTOM_VERBS {
+            if matches!(self.verb, Verb::Any) || matches!(self.verb, Verb::Known(verb) if verb == part) {
+                asked.push("", "customresources", ["/", part]);
+            }
+        }
     }
 
     /// A verb that is not Kubernetes' own has an action of its own, which ends neither like a known verb nor
