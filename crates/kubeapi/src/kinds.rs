@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod defaults;
+mod quantities;
 mod rbac;
 mod validate;
 mod workload;
@@ -326,6 +327,7 @@ const KINDS: &[Kind] = &[
         message: "core.v1.PersistentVolumeClaim",
         subresources: &[same("status", "PersistentVolumeClaim", READ_WRITE)],
         default: defaults::volume_claim,
+        validate: quantities::volume_claim,
         ..PLAIN
     },
     Kind {
@@ -364,6 +366,7 @@ const KINDS: &[Kind] = &[
         short_names: &["quota"],
         message: "core.v1.ResourceQuota",
         subresources: &[same("status", "ResourceQuota", READ_WRITE)],
+        validate: quantities::quota,
         ..PLAIN
     },
     Kind {

@@ -353,12 +353,34 @@ fn take(from: &Value, to: &mut Value, field: &str) {
 fn check(kind: &Kind, value: &Value, old: Option<&Value>) -> Result<(), Status> {
     let mut problems = Vec::new();
     check_metadata(kind, value, &mut problems);
+    check_finalizers(value, old, &mut problems);
     (kind.validate)(value, old, &mut problems);
     if problems.is_empty() {
         return Ok(());
     }
     let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     Err(kind.invalid(name, &problems))
+}
+
+/// New ones alone: one that was stored before keeps nobody from taking another away.
+fn check_finalizers(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
+    let all = |value: &Value| -> Vec<String> {
+        let list = value.pointer("/metadata/finalizers").and_then(Value::as_array);
+        list.into_iter().flatten().map(|each| each.as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let before = old.map(all).unwrap_or_default();
+    for (index, finalizer) in all(value).iter().enumerate() {
+        if before.contains(finalizer) {
+            continue;
+        }
+        for fault in names::check_qualified_name(finalizer) {
+            problems.push(Problem::invalid("metadata.finalizers", finalizer, fault));
+        }
+        if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(&finalizer.as_str()) {
+            let because = "name is neither a standard finalizer name nor is it fully qualified";
+            problems.push(Problem::invalid(format!("metadata.finalizers[{index}]"), finalizer, because));
+        }
+    }
 }
 
 fn check_metadata(kind: &Kind, value: &Value, problems: &mut Vec<Problem>) {
@@ -390,12 +412,6 @@ fn check_metadata(kind: &Kind, value: &Value, problems: &mut Vec<Problem>) {
     }
     if size > MOST_ANNOTATION_BYTES {
         problems.push(Problem::too_long("metadata.annotations", MOST_ANNOTATION_BYTES));
-    }
-    for finalizer in metadata.get("finalizers").and_then(Value::as_array).into_iter().flatten() {
-        let finalizer = finalizer.as_str().unwrap_or_default();
-        for fault in names::check_qualified_name(finalizer) {
-            problems.push(Problem::invalid("metadata.finalizers", finalizer, fault));
-        }
     }
     let owners = metadata.get("ownerReferences").and_then(Value::as_array).into_iter().flatten();
     for owner in owners {
@@ -498,6 +514,8 @@ const SERVER_FIELDS: &[&str] = &[
     "managedFields",
 ];
 const MOST_FAULTS: usize = 16;
+/// Of Kubernetes itself.
+const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 const MOST_ANNOTATION_BYTES: usize = 262_144;
 const MOST_GENERATED: usize = 63;
 /// Names are parts of keys of the store.

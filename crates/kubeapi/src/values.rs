@@ -43,6 +43,28 @@ pub fn quantity(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Of a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sign {
+    Negative,
+    Zero,
+    Positive,
+}
+
+/// Of one that [`quantity`] accepts. However small, it is not nothing.
+pub fn sign(text: &str) -> Sign {
+    let text = text.trim();
+    let mantissa = text.trim_start_matches(['-', '+']);
+    let mut digits = mantissa.chars().take_while(|each| each.is_ascii_digit() || *each == '.');
+    if !digits.any(|digit| ('1'..='9').contains(&digit)) {
+        Sign::Zero
+    } else if text.starts_with('-') {
+        Sign::Negative
+    } else {
+        Sign::Positive
+    }
+}
+
 /// A time of RFC 3339 as `metav1.Time` reads and writes it: in UTC, whole seconds.
 pub fn time(text: &str) -> Result<String, String> {
     let time = parse_time(text, Layout::Seconds)?;
@@ -264,6 +286,24 @@ mod tests {
                 .map(str::to_owned)
                 .map_err(|at: usize| format!("illegal base64 data at input byte {at}"));
             assert_eq!(bytes(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_quantity_has_a_sign() {
+        for (text, expected) in [
+            ("-1", Sign::Negative),
+            (" -0.5Gi ", Sign::Negative),
+            ("-1e3", Sign::Negative),
+            ("-0", Sign::Zero),
+            ("0.00Ki", Sign::Zero),
+            ("0e3", Sign::Zero),
+            ("-", Sign::Zero),
+            ("Ki", Sign::Zero),
+            ("+.5", Sign::Positive),
+            ("1e-3", Sign::Positive),
+        ] {
+            assert_eq!((quantity(text), sign(text)), (Ok(()), expected), "{text:?}");
         }
     }
 

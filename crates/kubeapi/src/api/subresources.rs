@@ -177,6 +177,7 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
     let expected = Expected { group: TOKEN_GROUP, version: "v1", kind: "TokenRequest", message };
     let decoded = decode_body(&call.body(body).await?, media_type, expected, options.field_validation)?;
     let request = decoded.value;
+    check_account(named, &request)?;
     let seconds =
         request.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(DEFAULT_SECONDS);
     let problem = |because: &str| {
@@ -213,6 +214,19 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
     answer["spec"]["boundObjectRef"] =
         request.pointer("/spec/boundObjectRef").cloned().unwrap_or(Value::Null);
     Ok(respond(StatusCode::CREATED, &answer, &decoded.warnings))
+}
+
+/// A request that names an account names the one of its path.
+fn check_account(named: &Named, request: &Value) -> Result<(), Status> {
+    for (field, own, what) in [("name", &named.name, "name"), ("namespace", &named.namespace, "namespace")] {
+        let said = request.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+        if !said.is_empty() && said != own {
+            let because = format!("must match the service account {what} if specified");
+            let problem = Problem::invalid(format!("metadata.{field}"), said, because);
+            return Err(Status::invalid(TOKEN_GROUP, "TokenRequest", &named.name, &[problem]));
+        }
+    }
+    Ok(())
 }
 
 fn strings(list: Option<&Value>) -> Vec<String> {

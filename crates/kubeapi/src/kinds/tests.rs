@@ -143,6 +143,41 @@ fn workloads_need_containers_and_a_matching_selector() {
 }
 
 #[test]
+fn quantities_are_not_negative_unless_they_were() {
+    let pod = |limit: &str| {
+        let resources = json!({"limits": {"cpu": limit}, "requests": {"memory": "0"}});
+        json!({"spec": {"containers": [{"name": "c", "image": "i", "resources": resources}]}})
+    };
+    let negative =
+        "spec.containers[0].resources.limits[cpu]: Invalid value: \"-1\": must be greater than or equal to 0";
+    assert_eq!(problems("", "pods", pod("-1"), None), [negative]);
+    assert!(problems("", "pods", pod("-1"), Some(pod("-1"))).is_empty());
+    assert!(problems("", "pods", pod("1"), None).is_empty());
+    let template = json!({"metadata": {"labels": {"a": "b"}}, "spec": pod("-2m")["spec"]});
+    let deployment = json!({"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": template}});
+    assert_eq!(
+        problems("apps", "deployments", deployment, None),
+        [
+            "spec.template.spec.containers[0].resources.limits[cpu]: Invalid value: \"-2m\": must be greater than or equal to 0"
+        ]
+    );
+    let quota = |pods: &str| json!({"spec": {"hard": {"pods": pods}}});
+    assert_eq!(
+        problems("", "resourcequotas", quota("-1"), Some(quota("1"))),
+        ["spec.hard[pods]: Invalid value: \"-1\": must be greater than or equal to 0"]
+    );
+    assert!(problems("", "resourcequotas", quota("0"), None).is_empty());
+    let claim = |storage: &str| json!({"spec": {"resources": {"requests": {"storage": storage}}}});
+    for storage in ["0", "-1Gi"] {
+        let text = format!(
+            "spec.resources.requests[storage]: Invalid value: \"{storage}\": must be greater than zero"
+        );
+        assert_eq!(problems("", "persistentvolumeclaims", claim(storage), None), [text]);
+    }
+    assert!(problems("", "persistentvolumeclaims", claim("1Gi"), None).is_empty());
+}
+
+#[test]
 fn secrets_and_config_maps_are_validated() {
     assert_eq!(
         problems("", "secrets", json!({"type": "kubernetes.io/service-account-token"}), None),

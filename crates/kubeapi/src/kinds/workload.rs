@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::validate::{PROTOCOLS, entries, items, label_selector, text};
+use super::{
+    quantities,
+    validate::{PROTOCOLS, entries, items, label_selector, text},
+};
 use domain::kube::names;
 
 use crate::{selectors::LabelSelector, status::Problem};
@@ -13,6 +16,7 @@ pub(super) fn pod(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem
     let nothing = Value::Null;
     let spec = value.get("spec").unwrap_or(&nothing);
     pod_spec(spec, "spec", problems);
+    quantities::pod(value, old, "/spec", "spec", problems);
     if let Some(old) = old
         && fixed_part(old.get("spec").unwrap_or(&nothing)) != fixed_part(spec)
     {
@@ -75,6 +79,7 @@ pub(super) fn controller(value: &Value, old: Option<&Value>, problems: &mut Vec<
     }
     let inner = template.get("spec").unwrap_or(&nothing);
     pod_spec(inner, "spec.template.spec", problems);
+    quantities::pod(value, old, "/spec/template/spec", "spec.template.spec", problems);
     let policy = text(inner, "/restartPolicy");
     if !matches!(policy, "Always" | "") {
         problems.push(Problem::not_supported("spec.template.spec.restartPolicy", policy, &["Always"]));

@@ -233,6 +233,23 @@ async fn lists_come_in_pages_and_tables() {
 }
 
 #[tokio::test]
+async fn finalizers_are_standard_ones_or_have_a_domain() {
+    let (world, who) = world().await;
+    let named = |finalizers: Value| json!({"metadata": {"name": "f", "finalizers": finalizers}});
+    let said = world.post(&who, CONFIG_MAPS, &named(json!(["acme.io/a", "x"]))).await.said();
+    assert_eq!(
+        said,
+        "422 Invalid: ConfigMap \"f\" is invalid: metadata.finalizers[1]: Invalid value: \"x\": name is neither a \
+         standard finalizer name nor is it fully qualified"
+    );
+    let standard = json!(["kubernetes", "orphan", "foregroundDeletion", "acme.io/a"]);
+    world.post(&who, CONFIG_MAPS, &named(standard)).await.expect(StatusCode::CREATED);
+    let more = named(json!(["acme.io/a", "y"]));
+    let patched = world.patch(&who, &format!("{CONFIG_MAPS}/f"), "merge-patch+json", &more).await;
+    assert_eq!(patched.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", patched.text);
+}
+
+#[tokio::test]
 async fn a_namespace_ends_with_all_that_is_in_it() {
     let (world, who) = world().await;
     let namespaces = "/api/v1/namespaces";

@@ -175,6 +175,23 @@ async fn token_requests_are_checked() {
         "404 NotFound: pods \"none\" not found"
     );
     assert!(ask(json!({"boundObjectRef": {"kind": "Role", "name": "r"}})).await.starts_with("422 Invalid"));
+    for (metadata, text) in [
+        (
+            json!({"name": "other"}),
+            "metadata.name: Invalid value: \"other\": must match the service account name",
+        ),
+        (
+            json!({"name": "s", "namespace": "zz"}),
+            "metadata.namespace: Invalid value: \"zz\": must match the service account namespace",
+        ),
+    ] {
+        let body = json!({"metadata": metadata, "spec": {}});
+        let said = world.post(&administrator, &format!("{ACCOUNTS}/s/token"), &body).await.said();
+        let expected = "422 Invalid: TokenRequest.authentication.k8s.io \"s\" is invalid:";
+        assert_eq!(said, format!("{expected} {text} if specified"));
+    }
+    let own = json!({"metadata": {"name": "s", "namespace": "default"}, "spec": {}});
+    world.post(&administrator, &format!("{ACCOUNTS}/s/token"), &own).await.expect(StatusCode::CREATED);
     let missing = world.post(&administrator, &format!("{ACCOUNTS}/none/token"), &json!({})).await;
     assert_eq!(missing.said(), "404 NotFound: serviceaccounts \"none\" not found");
 }

@@ -1,0 +1,59 @@
+//! Quantities that may not be negative: what containers ask for, what a quota grants, how large a volume is. What was
+//! stored before is left as it is: an object that has it must stay changeable.
+
+use serde_json::Value;
+
+use super::validate::{entries, items};
+use crate::{
+    status::Problem,
+    values::{Sign, sign},
+};
+
+/// `spec.hard`.
+pub(super) fn quota(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
+    check(value, old, "/spec", "spec", "hard", Sign::Zero, problems);
+}
+
+/// `spec.resources.requests.storage`, which is more than nothing.
+pub(super) fn volume_claim(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
+    check(value, old, "/spec/resources", "spec.resources", "requests", Sign::Positive, problems);
+}
+
+/// Of all containers of a pod's specification, which is at `place`.
+pub(super) fn pod(value: &Value, old: Option<&Value>, place: &str, field: &str, problems: &mut Vec<Problem>) {
+    let nothing = Value::Null;
+    for list in ["initContainers", "containers"] {
+        for index in 0..items(value.pointer(place).unwrap_or(&nothing), list).len() {
+            let place = format!("{place}/{list}/{index}/resources");
+            let field = format!("{field}.{list}[{index}].resources");
+            for name in ["limits", "requests"] {
+                check(value, old, &place, &field, name, Sign::Zero, problems);
+            }
+        }
+    }
+}
+
+fn check(
+    value: &Value,
+    old: Option<&Value>,
+    place: &str,
+    field: &str,
+    name: &str,
+    least: Sign,
+    problems: &mut Vec<Problem>,
+) {
+    let Some(holder) = value.pointer(place) else { return };
+    let before = old.and_then(|old| old.pointer(place)?.get(name));
+    for (key, quantity) in entries(holder, name) {
+        let text = quantity.as_str().unwrap_or_default();
+        let is_kept = before.and_then(|before| before.get(key)) == Some(quantity);
+        if is_kept || sign(text) >= least || (least == Sign::Positive && key != "storage") {
+            continue;
+        }
+        let because = match least {
+            Sign::Positive => "must be greater than zero",
+            Sign::Zero | Sign::Negative => "must be greater than or equal to 0",
+        };
+        problems.push(Problem::invalid(format!("{field}.{name}[{key}]"), text, because));
+    }
+}
