@@ -197,6 +197,7 @@ install_modern_apiserver() {
 }
 
 install_nextest
+if [ "${1:-}" = nextest ]; then exit; fi
 install_kubectl
 install_browser
 install_azure_python

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,6 +47,11 @@ impl Refused {
     pub(crate) fn asks_for_sign_in(&self) -> bool {
         matches!(self.error.as_str(), "invalid_grant" | "interaction_required" | "login_required")
     }
+
+    /// Whether the credential of an application is not taken.
+    pub(crate) fn is_of_client(&self) -> bool {
+        matches!(self.error.as_str(), "invalid_client" | "unauthorized_client")
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,6 +94,7 @@ pub(crate) fn http_client(ca_pem: Option<&str>) -> anyhow::Result<reqwest::Clien
     if let Some(pem) = ca_pem {
         let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
             .context("the certificate authority is not in PEM form")?;
+        ensure!(!certificates.is_empty(), "the certificate authority holds no certificate in PEM form");
         builder = builder.tls_certs_only(certificates);
     }
     builder.build().context("preparing for HTTPS")
@@ -159,7 +165,10 @@ impl Authority {
         let address = self.address(endpoint)?;
         let response = self.http.post(address.clone()).form(form).send().await;
         let response = response.with_context(|| {
-            format!("asking {address}: is the server running, and is its certificate authority given?")
+            format!(
+                "asking {address}: is the server running, and is its certificate authority given (by --ca-file of \
+                 `portcullis login`, else by SSL_CERT_FILE)?"
+            )
         })?;
         let status = response.status();
         let bytes = response.bytes().await.with_context(|| format!("reading the answer of {address}"))?;

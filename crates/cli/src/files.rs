@@ -20,6 +20,31 @@ pub(crate) fn private_directory(path: &Path) -> anyhow::Result<()> {
     made.with_context(|| format!("making the directory {}", path.display()))
 }
 
+/// A directory for files that are about to be written. Where nothing has been written it goes again, if it was made for
+/// them.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    is_new: bool,
+}
+
+impl Directory {
+    pub(crate) fn prepare(path: &Path) -> anyhow::Result<Self> {
+        let is_new = !path.exists();
+        private_directory(path)?;
+        Ok(Self { path: path.to_owned(), is_new })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if self.is_new {
+            // One that holds something stays.
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
+
 /// Replaces a file as a whole; a reader sees the old one or the new one.
 pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
@@ -109,6 +134,23 @@ const ROOM: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_in_which_nothing_was_written_goes_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("new");
+        let directory = Directory::prepare(&path).unwrap();
+        drop(Replacement::prepare(&path.join("a")).unwrap());
+        drop(directory);
+        assert!(!path.exists());
+        let directory = Directory::prepare(&path).unwrap();
+        Replacement::prepare(&path.join("a")).unwrap().commit(b"a").unwrap();
+        drop(directory);
+        assert!(path.join("a").exists());
+        fs::remove_file(path.join("a")).unwrap();
+        drop(Directory::prepare(&path).unwrap());
+        assert!(path.exists(), "it was there before");
+    }
 
     #[test]
     fn a_file_that_cannot_be_written_is_known_before_there_is_something_to_write() {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde::Deserialize;
 
@@ -230,8 +230,14 @@ pub(crate) fn read_stdin() -> anyhow::Result<String> {
 }
 
 fn read_pem(file: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(file)
-        .with_context(|| format!("reading the certificate authority {}", file.display()))
+    let pem = std::fs::read_to_string(file)
+        .with_context(|| format!("reading the certificate authority {}", file.display()))?;
+    ensure!(
+        pem.contains("-----BEGIN CERTIFICATE-----"),
+        "{} holds no certificate in PEM form",
+        file.display()
+    );
+    Ok(pem)
 }
 
 const EXAMPLES: &str = "\

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{ErrorKind, Write},
+    io::{ErrorKind, IsTerminal, Write},
 };
 
 use clap::{Args, ValueEnum};
@@ -68,7 +68,7 @@ impl OutputArgs {
     pub(crate) fn list(&self, columns: &[Column], objects: &[Value]) {
         match self.output {
             Output::Json => print(format!("{:#}\n", Value::Array(objects.to_vec())).as_bytes()),
-            Output::Table => print(table(columns, objects).as_bytes()),
+            Output::Table => print(shown(columns, objects, width()).as_bytes()),
         }
     }
 
@@ -85,9 +85,34 @@ impl OutputArgs {
     fn text(&self, columns: &[Column], object: &Value) -> String {
         match self.output {
             Output::Json => format!("{object:#}\n"),
-            Output::Table => table(columns, std::slice::from_ref(object)),
+            Output::Table => shown(columns, std::slice::from_ref(object), width()),
         }
     }
+}
+
+/// How many characters a line of the terminal has, if the output is one.
+fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    let size = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// A table; where the terminal is too narrow for it, a line for each value, since lines that are broken anywhere cannot
+/// be read.
+fn shown(columns: &[Column], objects: &[Value], width: Option<usize>) -> String {
+    let table = table(columns, objects);
+    let needed = table.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    if width.is_none_or(|width| needed <= width) {
+        return table;
+    }
+    let longest = columns.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
+    let lines = |object: &Value| -> String {
+        let line = |(heading, pointer): &Column| {
+            format!("{heading:<longest$}   {}\n", cell(object.pointer(pointer)))
+        };
+        columns.iter().map(line).collect()
+    };
+    objects.iter().map(lines).collect::<Vec<_>>().join("\n")
 }
 
 fn table(columns: &[Column], objects: &[Value]) -> String {
@@ -119,7 +144,8 @@ fn cell(value: Option<&Value>) -> String {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::Array(values)) if values.is_empty() => "-".to_owned(),
         Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
-        Some(Value::String(text)) => text.clone(),
+        // A type of Graph, without where it comes from.
+        Some(Value::String(text)) => text.strip_prefix("#microsoft.graph.").unwrap_or(text).to_owned(),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
         Some(Value::Array(values)) => {
@@ -144,5 +170,29 @@ mod tests {
         ];
         let text = table(&[("NAME", "/name"), ("ENABLED", "/on")], &objects);
         assert_eq!(text, "NAME    ENABLED\nalice   yes\nbo b    -\n-       -\n");
+    }
+
+    #[test]
+    fn what_is_too_wide_for_a_terminal_has_a_line_for_each_value() {
+        let columns = [("NAME", "/name"), ("KIND", "/kind"), ("PRINCIPAL NAME", "/upn")];
+        let objects = [
+            json!({"name": "alice", "kind": "#microsoft.graph.user", "upn": "alice@example.org"}),
+            json!({"name": "sre", "kind": "#microsoft.graph.group"}),
+        ];
+        let table = "NAME    KIND    PRINCIPAL NAME\nalice   user    alice@example.org\nsre     group   -\n";
+        for wide in [None, Some(33), Some(80)] {
+            assert_eq!(shown(&columns, &objects, wide), table);
+        }
+        let records = "\
+NAME             alice
+KIND             user
+PRINCIPAL NAME   alice@example.org
+
+NAME             sre
+KIND             group
+PRINCIPAL NAME   -
+";
+        assert_eq!(shown(&columns, &objects, Some(32)), records);
+        assert_eq!(shown(&columns, &[], Some(10)), "");
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     address::Server,
-    authority::{Authority, CLIENT_ID, Tokens, http_client},
+    authority::{Authority, CLIENT_ID, Refused, Tokens, http_client},
     client::subscription::Subscription,
     files::{self, Replacement},
     login::assertion,
@@ -262,11 +262,16 @@ impl Session {
     }
 
     async fn renew(&self, scope: &str) -> anyhow::Result<Tokens> {
-        self.sign_in(scope).await.with_context(|| {
-            format!(
-                "the session of {} cannot be renewed: sign in again with `portcullis login --url {}`",
-                self.account, self.url
-            )
+        self.sign_in(scope).await.map_err(|error| {
+            let refused = error.downcast_ref::<Refused>();
+            match refused.is_some_and(|refused| refused.asks_for_sign_in() || refused.is_of_client()) {
+                true => error.context(format!(
+                    "the session of {} cannot be renewed: sign in again with `portcullis login --url {}`",
+                    self.account, self.url
+                )),
+                // What is asked for is wrong, or nobody answers: the session is good.
+                false => error.context(format!("no token for {scope}")),
+            }
         })
     }
 

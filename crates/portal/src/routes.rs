@@ -20,6 +20,8 @@ pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
 
 fn table() -> Vec<Route<App>> {
     vec![
+        // The address that the server says it is at.
+        Route::get("/", async || Redirect::to("/portal/")),
         Route::get("/portal", async || Redirect::to("/portal/")),
         Route::get("/portal/", home::get),
         Route::get("/portal/sign-in", sign_in::get),

@@ -26,7 +26,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Address and port to listen on [default: a free port of 127.0.0.1]
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = crate::settings::parse_address)]
     listen: Option<std::net::SocketAddr>,
 }
 

@@ -27,6 +27,11 @@ impl Https {
             let reading = || format!("outside_authorities: {}", path.display());
             let pem = std::fs::read(path).with_context(reading)?;
             let certificates = Certificate::from_pem_bundle(&pem).with_context(reading)?;
+            anyhow::ensure!(
+                !certificates.is_empty(),
+                "outside_authorities: {} holds no certificate in PEM form",
+                path.display()
+            );
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().context("preparing for requests to other hosts")?;

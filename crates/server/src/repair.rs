@@ -1,15 +1,19 @@
 //! `portcullis repair`: shows the stored records that cannot be read, and takes one out or mends it. It needs the data
 //! directory and works while the server does not run.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
-use app::repair::Repair;
+use app::repair::{Damage, Repair};
 use clap::Args;
 use crypto::{random::System, seal::Sealer};
 use store::StoreConfig;
 
-use crate::first_start::DataDirectory;
+use crate::{
+    first_start::DataDirectory,
+    say::{say, say_all},
+    start::open_store,
+};
 
 /// Flags of `portcullis repair`.
 #[derive(Args, Clone, Debug)]
@@ -38,26 +42,22 @@ pub async fn repair(args: RepairArgs) -> anyhow::Result<()> {
     let directory = DataDirectory::open(path)?;
     let sealer = Sealer::new(&directory.sealing_key(&*random)?)?;
     let config = StoreConfig::Embedded { path: directory.path().to_owned() };
-    let store = store::open(&config).await.context("opening the store")?;
+    let store = open_store(&config).await?;
     let repair = Repair::new(store, sealer, random);
-    let mut out = std::io::stdout();
     match (&args.remove, &args.replace, &args.with) {
-        (Some(place), _, _) => out.write_all(&repair.remove(place).await?)?,
+        (Some(place), _, _) => say_all(&repair.remove(place).await?)?,
         (None, Some(place), Some(file)) => {
             let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-            out.write_all(&repair.replace(place, text.into()).await?)?;
+            say_all(&repair.replace(place, text.into()).await?)?;
         }
         _ => {
             let found = repair.find().await?;
             for damage in &found {
-                writeln!(
-                    out,
-                    "{}\n  problem  {}\n  effect   {}",
-                    damage.place, damage.problem, damage.effect
-                )?;
+                let Damage { place, problem, effect } = damage;
+                say(format_args!("{place}\n  problem  {problem}\n  effect   {effect}"))?;
             }
             if found.is_empty() {
-                writeln!(out, "every stored record can be read")?;
+                say("every stored record can be read")?;
             }
         }
     }

@@ -20,8 +20,13 @@ impl Display for ReaderGone {
 impl std::error::Error for ReaderGone {}
 
 pub(crate) fn say(line: impl Display) -> anyhow::Result<()> {
+    say_all(format!("{line}\n").as_bytes())
+}
+
+/// Bytes as they are.
+pub(crate) fn say_all(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderGone.into()),
         written => written.context("writing to standard output"),
     }

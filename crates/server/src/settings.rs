@@ -19,7 +19,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "DIR", env = "PORTCULLIS_DATA_DIR")]
     pub data_dir: Option<PathBuf>,
     /// Address and port to listen on [default: 127.0.0.1:8443]
-    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_LISTEN", value_parser = parse_address)]
     pub listen: Option<SocketAddr>,
     /// Address that people and programs use, such as `https://access.example.org` [default: `https://localhost:PORT`]
     #[arg(long, value_name = "URL", env = "PORTCULLIS_EXTERNAL_URL")]
@@ -31,7 +31,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_TLS_KEY", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
     /// Loopback address of the metrics [default: 127.0.0.1:0, a free port]
-    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_METRICS_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_METRICS_LISTEN", value_parser = parse_address)]
     pub metrics_listen: Option<SocketAddr>,
     /// Authorities (PEM) to trust beside the system's, when issuers and authorities elsewhere are asked
     #[arg(long, value_name = "FILE", env = "PORTCULLIS_OUTSIDE_AUTHORITIES")]
@@ -145,6 +145,13 @@ pub struct Settings {
     pub refresh_reuse: Option<SignedDuration>,
     /// Make sure that an administrator can sign in.
     pub recover: Option<Recover>,
+}
+
+/// An address with its port, of a flag.
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "expected an address and a port, as 127.0.0.1:8443, 0.0.0.0:8443 or [::]:8443".to_owned()
+    })
 }
 
 impl Settings {

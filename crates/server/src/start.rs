@@ -9,7 +9,7 @@ use axum::{Router, response::Response};
 use crypto::{random::System, seal::Sealer};
 use http::{HeaderValue, Request, StatusCode, header};
 use kubeapi::Webhook;
-use store::StoreConfig;
+use store::{Store, StoreConfig, StoreError};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use web::{
     page::plain,
@@ -74,7 +74,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     let sealer = Sealer::new(&directory.sealing_key(&*random)?)?;
     let (certificate, files, authority) = certificate(&settings, own).await?;
 
-    let store = store::open(&config).await.context("opening the store")?;
+    let store = open_store(&config).await?;
     let parts = Parts {
         store,
         clock,
@@ -267,6 +267,17 @@ impl Answers for Surfaces {
         }
         response
     }
+}
+
+/// Opens the store; of one that is damaged it says what helps.
+pub(crate) async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
+    store::open(config).await.map_err(|error| {
+        let what = match &error {
+            StoreError::Corrupt { .. } => "opening the store: it is not mended by itself, restore a copy",
+            _ => "opening the store",
+        };
+        anyhow::Error::from(error).context(what)
+    })
 }
 
 /// Every surface on one router.

@@ -2,14 +2,18 @@
 
 use std::io::IsTerminal;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::settings::LogFormat;
 
 /// Starts logging to standard error. `PORTCULLIS_LOG` chooses what is logged, `info` where it is not set.
 pub fn start(format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_env("PORTCULLIS_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var("PORTCULLIS_LOG").unwrap_or_default();
+    let wanted = if wanted.is_empty() { "info" } else { &wanted };
+    let filter = EnvFilter::try_new(wanted).with_context(|| {
+        format!("PORTCULLIS_LOG: \"{wanted}\": expected what to log, as info, debug or app=debug,info")
+    })?;
     // Colours are for a terminal; a file or a collector of logs gets plain text (https://no-color.org).
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());

@@ -151,7 +151,7 @@ pub(crate) async fn run(noun: InSubscription<AssignmentCommand>) -> anyhow::Resu
             let mut found = [found];
             name_them(&client, &scope, &mut found).await?;
             let [found] = found;
-            output.one(&LIST_COLUMNS, &found);
+            output.one(&SHOW_COLUMNS, &found);
         }
         AssignmentCommand::Update { id, condition, description, output } => {
             if condition.is_none() && description.is_none() {
@@ -275,9 +275,11 @@ async fn name_them(client: &Client, scope: &str, found: &mut [Value]) -> anyhow:
         let role = roles.iter().find(|known| known.get("name").and_then(Value::as_str) == role.as_deref());
         let role = role.and_then(|role| role.pointer("/properties/roleName")).cloned();
         let name = name.cloned().unwrap_or(principal);
+        let is_conditional = each.pointer("/properties/condition").is_some_and(Value::is_string);
         if let Some(members) = each.as_object_mut() {
             members.insert("principalName".into(), name);
             members.insert("roleName".into(), role.unwrap_or_default());
+            members.insert("hasCondition".into(), is_conditional.into());
         }
     }
     Ok(())
@@ -289,9 +291,18 @@ fn assignments(scope: &str) -> String {
 
 const COLUMNS: [Column; 3] =
     [("PRINCIPAL", "/properties/principalId"), ("SCOPE", "/properties/scope"), ("NAME", "/name")];
-const LIST_COLUMNS: [Column; 4] = [
+const SHOW_COLUMNS: [Column; 6] = [
     ("PRINCIPAL", "/principalName"),
     ("ROLE", "/roleName"),
     ("SCOPE", "/properties/scope"),
+    ("CONDITION", "/properties/condition"),
+    ("DESCRIPTION", "/properties/description"),
+    ("NAME", "/name"),
+];
+const LIST_COLUMNS: [Column; 5] = [
+    ("PRINCIPAL", "/principalName"),
+    ("ROLE", "/roleName"),
+    ("SCOPE", "/properties/scope"),
+    ("CONDITION", "/hasCondition"),
     ("NAME", "/name"),
 ];

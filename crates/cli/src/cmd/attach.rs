@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     client::{CLUSTERS, Client},
-    files::{self, Replacement},
+    files::{Directory, Replacement},
     output,
 };
 use configuration::{CLIENT, FILES, client_pem, host};
@@ -61,6 +61,7 @@ struct Files {
 
 pub(crate) async fn run(client: &Client, arguments: AttachArgs) -> anyhow::Result<()> {
     let ca = std::fs::read(&arguments.ca).with_context(|| format!("reading {}", arguments.ca.display()))?;
+    let _directory = Directory::prepare(&arguments.out)?;
     let files = Files::prepare(&arguments.out)?;
     let path = cluster_path(&client.subscription().await?, &arguments.resource_group, &arguments.name)?;
     let attached = json!({"server": arguments.server, "certificateAuthorityData": STANDARD.encode(&ca)});
@@ -121,7 +122,6 @@ fn attach(properties: &mut Value, attached: Value) {
 
 impl Files {
     fn prepare(directory: &Path) -> anyhow::Result<Self> {
-        files::private_directory(directory)?;
         let others = FILES.iter().map(|(name, _)| Ok((*name, Replacement::prepare(&directory.join(name))?)));
         Ok(Self {
             directory: directory.to_owned(),

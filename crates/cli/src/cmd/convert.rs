@@ -42,6 +42,9 @@ pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Re
     flags.read_environment(precedence, way)?;
     flags.check()?;
     let files = default_paths(arguments.kubeconfig.as_deref())?;
+    if let Some(named) = arguments.kubeconfig.as_ref().filter(|named| !named.exists()) {
+        bail!("--kubeconfig: there is no {}", named.display());
+    }
     let only = match &arguments.context {
         None => None,
         Some(wanted) => Some(user_of(wanted, &files)?),
@@ -81,7 +84,8 @@ fn user_of(context: &str, files: &[PathBuf]) -> anyhow::Result<String> {
         Some(user) => Ok(user.to_owned()),
         None => {
             let names: Vec<&str> = known.iter().map(|each| each.name.as_str()).collect();
-            bail!("--context: no context is named \"{context}\": there are {}", names.join(", "))
+            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            bail!("--context: no context is named \"{context}\": there are {there}")
         }
     }
 }

@@ -161,8 +161,21 @@ async fn respond(stream: &mut TcpStream, status: &str, text: &str) {
     let _ = stream.shutdown().await;
 }
 
+/// Whether a browser of this machine could show a page: somebody names one, or there is a screen.
+pub(crate) fn can_open() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let named = is_set("BROWSER") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // One that is named by its place is found there, whatever the path says.
+    named && std::env::split_paths(&path).any(|place| place.join(opener()).is_file())
+}
+
+fn opener() -> String {
+    std::env::var("BROWSER").ok().filter(|set| !set.is_empty()).unwrap_or_else(|| "xdg-open".to_owned())
+}
+
 fn open(address: &str) {
-    let program = std::env::var("BROWSER").unwrap_or_else(|_| "xdg-open".to_owned());
+    let program = opener();
     let quiet = std::process::Stdio::null;
     let started = std::process::Command::new(program)
         .arg(address)

@@ -276,11 +276,15 @@ fn a_person_signs_in_with_a_browser_or_a_device_code() {
     admin.az(&["aks", "create", "-g", "rg", "-n", "c1", "--no-ssh-key", "--enable-aad"]).ok();
     let config = journey.path("as-written");
     alice.az(&["aks", "get-credentials", "-g", "rg", "-n", "c1", "-f", config.to_str().unwrap()]).ok();
-    let said =
-        journey.talk("az-alice", alice.kubectl_command("as-written", &["auth", "whoami"]), ENTER, |rest| {
+    let said = journey.talk_at_terminal(
+        "az-alice",
+        alice.kubectl_command("as-written", &["auth", "whoami"]),
+        ENTER,
+        |rest| {
             approve(rest.split([' ', '.']).next().unwrap());
             String::new()
-        });
+        },
+    );
     assert!(said.ok().contains("alice@portcullis.local"));
     alice.kubectl("as-written", &["get", "pods"]).refused("cannot list resource \"pods\"");
     journey.portcullis("admin", &["user", "update", "alice@portcullis.local", "--disable"], None).ok();

@@ -400,7 +400,7 @@ fn roles_and_assignments() {
     give(&["Reader", "-g", "nowhere"]).refused("nowhere");
     give(&["Reader", "-g", "rg", "--condition", "@Resource[x"]).refused("condition");
     assert_eq!(give(&["Reader", "--namespace", "web"]).code, Some(2));
-    let headings = "PRINCIPAL ROLE SCOPE NAME";
+    let headings = "PRINCIPAL ROLE SCOPE CONDITION NAME";
     let at = ["assignment", "list", "--cluster", "c1", "--assignee", "alice@portcullis.local"];
     let listed = admin.table(headings, &at);
     assert!(listed.iter().all(|line| line.contains("alice@portcullis.local") && line.contains("Pod reader")));
@@ -415,7 +415,9 @@ fn roles_and_assignments() {
         .unwrap();
     let (id, name) = (text(id, "/id"), text(id, "/name"));
     for known in [id, name] {
-        assert!(admin.table(headings, &["assignment", "show", known])[0].contains("Pod reader"));
+        let shown =
+            admin.table("PRINCIPAL ROLE SCOPE CONDITION DESCRIPTION NAME", &["assignment", "show", known]);
+        assert!(shown[0].contains("Pod reader"), "{shown:?}");
     }
     let unknown = admin.0.first("subscriptionId");
     admin.refused(&["assignment", "show", &unknown], &unknown);

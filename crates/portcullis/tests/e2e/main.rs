@@ -25,6 +25,7 @@ mod pipes;
 mod plugin;
 mod resources;
 mod running;
+mod serving;
 mod session;
 mod subscriptions;
 mod ways;

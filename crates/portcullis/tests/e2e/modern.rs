@@ -1,6 +1,7 @@
 //! The files of `portcullis cluster attach` with an API server of the current release, as far as that reads them, asks the
-//! webhooks and takes up a new certificate. It is optional, for what it is built from moves: where it is not there, these
-//! tests are not run, and `make test` counts them so.
+//! webhooks and takes up a new certificate. It is optional, for what it is built from moves (`make tools-modern`): these
+//! tests are left out by the default filter of nextest, which counts them as skipped, and `make test` runs them where it
+//! is.
 
 use std::{
     path::Path,
@@ -11,15 +12,6 @@ use crate::{
     attach::{Asking, Running, attach, certificates, free_port, start},
     running::Journey,
 };
-
-/// Whether there is one; a run that was not told to leave these tests out says why nothing was tried.
-fn is_here() -> bool {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/bin/modern-apiserver");
-    if !path.exists() {
-        eprintln!("not run: there is no modern-apiserver: `make tools-modern` builds it");
-    }
-    path.exists()
-}
 
 /// Starts it with the flags of the README, and the configuration file of that name.
 fn start_modern(journey: &Journey, out: &Path, port: u16, configuration: &str) -> Running {
@@ -64,9 +56,6 @@ fn begin(configuration: &str) -> (Journey, Running, Asking) {
 
 #[test]
 fn the_configuration_of_current_releases_is_read_and_every_request_is_asked_about() {
-    if !is_here() {
-        return;
-    }
     let (journey, _running, asking) = begin("authorization-config.yaml");
     assert_eq!(asking.status(), 200);
     let before = journey.answered("webhook");
@@ -84,18 +73,12 @@ fn the_configuration_of_current_releases_is_read_and_every_request_is_asked_abou
 
 #[test]
 fn the_configuration_of_the_releases_before_is_still_read() {
-    if !is_here() {
-        return;
-    }
     let (_journey, _running, asking) = begin("authorization-config-1.30.yaml");
     assert_eq!(asking.status(), 200);
 }
 
 #[test]
 fn nobody_is_let_in_while_the_webhooks_are_away() {
-    if !is_here() {
-        return;
-    }
     let (mut journey, _running, asking) = begin("authorization-config.yaml");
     assert_eq!(asking.status(), 200);
     journey.stop();
@@ -104,9 +87,6 @@ fn nobody_is_let_in_while_the_webhooks_are_away() {
 
 #[test]
 fn a_certificate_is_taken_up_by_a_current_api_server() {
-    if !is_here() {
-        return;
-    }
     let (journey, _running, asking) = begin("authorization-config.yaml");
     let is_seen = || certificates(&journey)[0]["seenAt"].is_string();
     assert_eq!(asking.until(is_seen), 0);

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     libraries::{certificate, claims},
     person::Person,
-    running::{ENTER, Journey, PASSWORD, PROGRAM, kubectl},
+    running::{ENTER, Journey, PASSWORD, PROGRAM, kubectl, terminal},
 };
 
 const ALICE: &str = "alice@portcullis.local";
@@ -143,16 +143,17 @@ fn the_next_one_signs_in_when_the_first_is_ended() {
     journey.portcullis("admin", &["resource-group", "create", "rg"], None).ok();
     journey.person("alice");
     let begin = || {
+        let (screen, shown) = terminal();
         let mut command = Command::new(PROGRAM);
         command
             .args(["get-token", "--login", "devicecode", "--authority-host", &journey.url])
             .args(["--token-cache-dir", journey.path("cache").to_str().unwrap()])
             .env("SSL_CERT_FILE", journey.path("data/ca.crt"))
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+            .stderr(shown);
+        let child = command.spawn().unwrap();
         let (said, lines) = mpsc::channel();
-        let errors = BufReader::new(child.stderr.take().unwrap());
+        let errors = BufReader::new(screen);
         std::thread::spawn(move || errors.lines().map_while(Result::ok).try_for_each(|line| said.send(line)));
         (child, lines)
     };
@@ -235,7 +236,7 @@ fn kubectl_signs_in_by_each_way() {
         alice.approve(rest.split([' ', '.']).next().unwrap());
         String::new()
     };
-    let said = journey.talk("device", device.whoami(), ENTER, approve);
+    let said = journey.talk_at_terminal("device", device.whoami(), ENTER, approve);
     assert!(said.ok().contains(ALICE));
 
     let browser = Holder::new(&journey, "browser");

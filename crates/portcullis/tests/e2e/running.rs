@@ -2,6 +2,7 @@
 //! nothing of its own about the product.
 
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -124,6 +125,19 @@ impl Journey {
         Said { success: status.success(), code: status.code(), out, error }
     }
 
+    /// The same at a terminal, as far as standard error is one.
+    pub(crate) fn talk_at_terminal(
+        &self,
+        who: &str,
+        mut command: Command,
+        mark: &'static str,
+        answer: impl FnOnce(&str) -> String,
+    ) -> Said {
+        let (screen, terminal) = terminal();
+        command.stderr(terminal);
+        self.talk_by(who, command, Some(screen), mark, answer)
+    }
+
     /// Runs a command that asks its person for something: what follows `mark` on its standard error is handed to
     /// `answer` while the command waits, and what that gives goes to the command's standard input.
     pub(crate) fn talk(
@@ -133,15 +147,29 @@ impl Journey {
         mark: &'static str,
         answer: impl FnOnce(&str) -> String,
     ) -> Said {
-        let mut child = command
-            .env("HOME", self.path(who))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        command.stderr(Stdio::piped());
+        self.talk_by(who, command, None, mark, answer)
+    }
+
+    fn talk_by(
+        &self,
+        who: &str,
+        mut command: Command,
+        screen: Option<File>,
+        mark: &'static str,
+        answer: impl FnOnce(&str) -> String,
+    ) -> Said {
+        let mut child =
+            command.env("HOME", self.path(who)).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let shown = format!("{command:?}");
+        // It holds the terminal, which ends when nobody does.
+        drop(command);
         let (found, marks) = mpsc::channel();
-        let errors = BufReader::new(child.stderr.take().unwrap());
+        let errors: Box<dyn Read + Send> = match (screen, child.stderr.take()) {
+            (Some(screen), _) => Box::new(screen),
+            (None, pipe) => Box::new(pipe.unwrap()),
+        };
+        let errors = BufReader::new(errors);
         let reader = std::thread::spawn(move || {
             let mut all = String::new();
             for line in errors.lines().map_while(Result::ok) {
@@ -155,7 +183,7 @@ impl Journey {
         });
         let Ok(asked) = marks.recv_timeout(Duration::from_secs(60)) else {
             let _ = child.kill();
-            panic!("{command:?} did not ask: {}", reader.join().unwrap());
+            panic!("{shown} did not ask: {}", reader.join().unwrap());
         };
         let input = answer(&asked);
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
@@ -242,6 +270,17 @@ impl Said {
 
 pub(crate) fn kubectl() -> PathBuf {
     tool("bin/kubectl")
+}
+
+/// A terminal: what is written to the second is read from the first, until nobody holds it any more.
+pub(crate) fn terminal() -> (File, Stdio) {
+    use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let screen = openpt(flags).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let terminal = ioctl_tiocgptpeer(&screen, flags).unwrap();
+    (screen.into(), terminal.into())
 }
 
 /// An outside program, or a folder of them.

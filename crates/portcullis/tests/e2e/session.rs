@@ -1,8 +1,8 @@
 //! Where the session of the command line goes, and what is said to whoever has none.
 
-use std::{net::TcpListener, process::Command, time::Instant};
+use std::{net::TcpListener, os::unix::fs::PermissionsExt, process::Command};
 
-use crate::running::{Journey, PASSWORD, kubectl};
+use crate::running::{Journey, PASSWORD, PROGRAM, kubectl};
 
 #[test]
 fn a_token_goes_to_the_server_of_its_session_alone() {
@@ -85,18 +85,72 @@ fn login_alone_goes_to_the_last_server() {
 }
 
 #[test]
-fn kubectl_without_a_session_says_at_once_what_to_type() {
+fn kubectl_that_can_ask_nobody_says_what_to_type_and_asks_for_no_code() {
     let journey = Journey::begin();
     journey.portcullis("admin", &["cluster", "create", "c1", "-g", "rg"], None).ok();
     journey.person("alice");
     let kubeconfig = journey.credentials("alice", "c1", &[]);
+    let file = journey.path(&kubeconfig);
     journey.portcullis("alice", &["logout"], None).ok();
-    let began = Instant::now();
-    let mut command = Command::new(kubectl());
-    command.args(["get", "pods"]).env("KUBECONFIG", journey.path(&kubeconfig));
-    journey.run("alice", command, None).refused(&format!("portcullis login --url {}", journey.url));
-    // A device code would have been waited for: minutes.
-    assert!(began.elapsed().as_secs() < 60);
+    let asked = journey.answered("authority");
+    for way in ["portcullis", "devicecode", "interactive"] {
+        let convert = ["convert-kubeconfig", "--login", way, "--kubeconfig", file.to_str().unwrap()];
+        journey.portcullis("alice", &convert, None).ok();
+        let mut command = Command::new(kubectl());
+        command.args(["get", "pods"]).env("KUBECONFIG", &file);
+        for browser in ["BROWSER", "DISPLAY", "WAYLAND_DISPLAY"] {
+            command.env_remove(browser);
+        }
+        journey.run("alice", command, None).refused(&format!("portcullis login --url {}", journey.url));
+    }
+    assert_eq!(journey.answered("authority"), asked, "a code was asked for that nobody could read");
+}
+
+/// A subscription says the tenant of az, which takes one of the two.
+#[test]
+fn the_subscription_of_az_is_the_one_that_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let az = place.path().join("az");
+    std::fs::write(&az, "#!/bin/sh\necho \"asked for $*\" >&2\nexit 1\n").unwrap();
+    std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for flag in ["--subscription", "-s"] {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args([
+                "get-token",
+                "--login",
+                "azurecli",
+                "--server-id",
+                "id",
+                "--tenant-id",
+                "home",
+                flag,
+                "shop",
+            ])
+            .env("PATH", place.path());
+        let output = command.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        let asked = "asked for account get-access-token --resource id --output json --subscription shop\n";
+        assert!(!output.status.success() && error.contains(asked), "{error}");
+    }
+}
+
+/// What is asked for wrongly is told as that: a session that is good is not said to have ended.
+#[test]
+fn a_session_is_not_blamed_for_what_is_asked_of_it() {
+    let journey = Journey::begin();
+    let ask = ["get-token", "--login", "portcullis", "--server-id", "nosuch"];
+    let said = journey.portcullis("admin", &ask, None);
+    assert!(!said.error.contains("sign in again"), "{}", said.error);
+    said.refused("AADSTS500011");
+    // A file that holds no certificate is named before anything is asked.
+    let none = journey.path("none.pem");
+    std::fs::write(&none, "nothing").unwrap();
+    let login = ["login", "--url", &journey.url, "--ca-file", none.to_str().unwrap(), "--username", "a@b"];
+    let said = journey.portcullis("new", &[&login[..], &["--password-stdin"]].concat(), Some(PASSWORD));
+    said.refused("none.pem holds no certificate in PEM form");
+    let convert = ["convert-kubeconfig", "--login", "devicecode", "--kubeconfig", "/no/such/file"];
+    journey.portcullis("admin", &convert, None).refused("there is no /no/such/file");
 }
 
 #[test]

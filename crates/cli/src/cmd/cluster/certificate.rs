@@ -11,7 +11,7 @@ use crate::{
     client::{CLUSTERS, Client, encode},
     cmd::attach::configuration::{CLIENT, client_pem},
     confirm::ConfirmArgs,
-    files::{self, Replacement},
+    files::{Directory, Replacement},
     output::{self, Column, OutputArgs},
 };
 
@@ -57,7 +57,7 @@ An API server that has no other one is refused from then on.")]
 pub(super) async fn run(client: &Client, command: CertificateCommand) -> anyhow::Result<()> {
     match command {
         CertificateCommand::Rotate { cluster, out } => {
-            files::private_directory(&out)?;
+            let _directory = Directory::prepare(&out)?;
             let place = Replacement::prepare(&out.join(CLIENT))?;
             let path = cluster.path(client).await?;
             let issued = client.post(&format!("{path}/listWebhookCredential?{CLUSTERS}"), &json!({})).await?;

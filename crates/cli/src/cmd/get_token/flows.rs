@@ -22,10 +22,18 @@ pub(super) async fn sign_in(
     let scope = format!("{}/.default", arguments.server());
     let personal = personal(&scope);
     match arguments.mode() {
-        LoginMode::Portcullis if !somebody_reads() => bail!(
-            "you are not signed in, and nobody could enter a code here: run `portcullis login --url {}` first",
-            arguments.authority_host.as_deref().unwrap_or("URL").trim_end_matches('/')
-        ),
+        LoginMode::Portcullis if !somebody_reads() => {
+            bail!(
+                "you are not signed in, and nobody could enter a code here: run `{}` first",
+                login_at(arguments)
+            )
+        }
+        LoginMode::Devicecode if !somebody_reads() => {
+            bail!("nobody could read a device code here: {}", elsewhere(arguments))
+        }
+        LoginMode::Interactive if !somebody_reads() && !browser::can_open() => {
+            bail!("there is no browser here, and nobody could read an address: {}", elsewhere(arguments))
+        }
         LoginMode::Portcullis | LoginMode::Devicecode => authority.device_code(client, &personal).await,
         LoginMode::Interactive => {
             let place = browser::Place {
@@ -128,6 +136,19 @@ pub(super) async fn from_az(arguments: &SignInArgs) -> anyhow::Result<(String, T
 /// Whether a person may see what is said. A credential plugin's standard error is that of kubectl.
 fn somebody_reads() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// What whoever finds the error later can type.
+fn elsewhere(arguments: &SignInArgs) -> String {
+    format!(
+        "type the same command in a terminal, or run `{}` once, and `portcullis convert-kubeconfig --login portcullis`",
+        login_at(arguments)
+    )
+}
+
+fn login_at(arguments: &SignInArgs) -> String {
+    let host = arguments.authority_host.as_deref().unwrap_or("URL").trim_end_matches('/');
+    format!("portcullis login --url {host}")
 }
 
 fn personal(scope: &str) -> String {

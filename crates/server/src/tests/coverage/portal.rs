@@ -14,6 +14,7 @@ const OLD_FORM: &str = "400";
 const SIGN_IN: &str = "303 /portal/sign-in";
 
 const ROWS: &[Row] = &[
+    Row("GET", "/", "", "303 /portal/", "303 /portal/"),
     Row("GET", "/portal", "", "303 /portal/", "303 /portal/"),
     Row("GET", "/portal/", "", SIGN_IN, "200"),
     Row("GET", "/portal/sign-in", "", "200", "200"),
