@@ -12,7 +12,7 @@
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 run:
 	cargo run --release --package portcullis -- demo

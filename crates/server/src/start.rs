@@ -116,7 +116,10 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
             Ok(made)
         })
         .await
-        .context("making the installation")?;
+        .context(match &settings.first_password {
+            Some(_) => "making the installation, with the password of PORTCULLIS_ADMIN_PASSWORD",
+            None => "making the installation",
+        })?;
     if let (Some(first), true) = (&first, is_kept) {
         directory.write_first_admin(&url, Some(&installation), first)?;
     }

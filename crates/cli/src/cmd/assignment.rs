@@ -128,7 +128,15 @@ pub(crate) async fn run(noun: InSubscription<AssignmentCommand>) -> anyhow::Resu
                 members.insert("conditionVersion".into(), "2.0".into());
             }
             let path = format!("{}/{}?{ROLES}", assignments(&scope), Uuid::new_v4());
-            output.one(&COLUMNS, &client.put(&path, &json!({"properties": properties})).await?);
+            let mut made = client.put(&path, &json!({"properties": properties})).await?;
+            if let Some(members) = made.as_object_mut() {
+                members.insert("principalName".into(), assignee.into());
+                members.insert(
+                    "roleName".into(),
+                    role.pointer("/properties/roleName").cloned().unwrap_or_default(),
+                );
+            }
+            output.one(&SHOW_COLUMNS, &made);
         }
         AssignmentCommand::List { place, assignee, output } => {
             let scope = place.scope(&client).await?;

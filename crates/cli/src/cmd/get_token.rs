@@ -10,7 +10,7 @@ mod flows;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use jiff::Timestamp;
 
@@ -40,9 +40,20 @@ pub(crate) async fn run(arguments: GetTokenArgs, precedence: Precedence) -> anyh
 
 async fn token(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
     if arguments.mode() == LoginMode::Portcullis
-        && let Some(session) = Session::find()?.filter(|session| fits(arguments, session))
+        && let Some(session) = Session::find()?
     {
-        return session.cluster_token(arguments.server()).await;
+        if fits(arguments, &session) {
+            return session.cluster_token(arguments.server()).await;
+        }
+        if arguments.authority_host.is_none() {
+            bail!(
+                "you are signed in to the tenant {} of {}, not to {}: sign in there with `portcullis login --tenant {}`",
+                session.tenant,
+                session.url,
+                arguments.tenant(),
+                arguments.tenant()
+            );
+        }
     }
     if arguments.mode() == LoginMode::Azurecli {
         return flows::from_az(arguments).await;

@@ -392,7 +392,8 @@ fn roles_and_assignments() {
         let start = ["assignment", "create", "--assignee", "alice@portcullis.local", "--role"];
         admin.say(&[&start, more].concat())
     };
-    give(&["Pod reader", "--cluster", "c1", "--namespace", "web", "--description", "why"]).ok();
+    let said = give(&["Pod reader", "--cluster", "c1", "--namespace", "web", "--description", "why"]).ok();
+    assert!(["alice@portcullis.local", "Pod reader", "why"].iter().all(|part| said.contains(part)), "{said}");
     give(&["Pod reader", "--cluster", "c1", "--namespace", "web"]).refused("already exists");
     give(&["Pod reader", "-g", "rg"]).ok();
     give(&["Nothing", "-g", "rg"]).refused("no role is named \"Nothing\"");

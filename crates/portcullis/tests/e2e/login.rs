@@ -161,7 +161,7 @@ fn what_cannot_be_a_sign_in_is_told_before_anything_is_asked() {
     assert_eq!(said.code, Some(2));
     said.refused("--service-principal");
     // A server whose certificate nobody vouches for, and one that is not there.
-    say(&["login", "--url", &journey.url]).refused("is its certificate authority given?");
+    say(&["login", "--url", &journey.url]).refused("is its certificate authority given (by --ca-file");
     let url = journey.url.clone();
     journey.stop();
     let said = journey.portcullis("admin", &["user", "list"], None);

@@ -75,6 +75,8 @@ fn wrong_settings_say_what_is_expected() {
     }
     let said = refused(&["serve", "--listen", "127.0.0.1:0"], ("PORTCULLIS_LOG", "foo=bar=baz"));
     assert!(said.contains("PORTCULLIS_LOG: \"foo=bar=baz\"") && said.contains("app=debug"), "{said}");
+    let said = refused(&["serve", "--listen", "127.0.0.1:0"], ("PORTCULLIS_ADMIN_PASSWORD", "short"));
+    assert!(said.contains("PORTCULLIS_ADMIN_PASSWORD") && said.contains("expected 8 to 256"), "{said}");
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("none.pem");
     std::fs::write(&file, "{}").unwrap();

@@ -143,6 +143,10 @@ fn a_session_is_not_blamed_for_what_is_asked_of_it() {
     let said = journey.portcullis("admin", &ask, None);
     assert!(!said.error.contains("sign in again"), "{}", said.error);
     said.refused("AADSTS500011");
+    let ask = ["get-token", "--login", "portcullis", "--tenant-id", "nosuch"];
+    journey
+        .portcullis("admin", &ask, None)
+        .refused("not to nosuch: sign in there with `portcullis login --tenant");
     // A file that holds no certificate is named before anything is asked.
     let none = journey.path("none.pem");
     std::fs::write(&none, "nothing").unwrap();
