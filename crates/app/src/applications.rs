@@ -17,7 +17,10 @@ use uuid::Uuid;
 use crate::{
     App, Caller, Error, Tx,
     owners::{owned_application, owned_service_principal},
-    tokens::Audience,
+    tokens::{
+        Audience,
+        audience::{ServiceName, has_name},
+    },
     users::{delete_memberships_of, next_stamp},
 };
 
@@ -299,20 +302,18 @@ impl App {
     /// Each address is of one service: of one application, or of the installation itself.
     fn check_identifier_uris(&self, tx: &Tx, application: &Application) -> Result<(), Error> {
         let own = Audience::new(&self.settings().external_url);
-        let bare = |uri: &str| uri.trim_end_matches('/').to_owned();
         for uri in &application.identifier_uris {
-            let name = bare(uri);
-            let id = name.strip_prefix("api://").or_else(|| name.strip_prefix("spn:")).unwrap_or(&name);
-            let of_another = AppId::parse(id).is_ok_and(|id| id != application.app_id);
+            let name = ServiceName::parse(uri);
+            let of_another = matches!(name, ServiceName::Id(id) if id != application.app_id);
             // A list of scopes would read it as two.
-            let several = name.contains(char::is_whitespace);
-            if name.is_empty() || several || of_another || own.is_reserved(&name) {
+            let several = uri.contains(char::is_whitespace);
+            if name.is_empty() || several || of_another || own.is_reserved(uri) {
                 let problem = format!("\"{}\" is not for this application to have", uri.escape_debug());
                 return Err(Error::invalid("identifierUris", problem));
             }
             let mut others =
                 tx.snapshot().directory().applications().filter(|each| each.id != application.id);
-            if others.any(|each| each.identifier_uris.iter().any(|taken| bare(taken) == name)) {
+            if others.any(|each| has_name(each, name)) {
                 return Err(Error::already_exists("application with the identifier", uri));
             }
         }

@@ -129,12 +129,13 @@ impl App {
         Some(IdTokenHint { client, user: ObjectId::parse(claims.get("oid")?.as_str()?).ok()? })
     }
 
-    /// Whom a token stands for that was made out to one of these names.
-    pub(crate) fn verify_token_for(&self, token: &str, names: &[String]) -> Result<Caller, Rejection> {
+    /// Whom a token stands for that was made for this application, whatever names applications have had since.
+    pub(crate) fn verify_token_for(&self, token: &str, application: AppId) -> Result<Caller, Rejection> {
         let snapshot = self.snapshot();
-        let verified = self.verify(&snapshot, token, |_, aud| {
-            names.iter().any(|name| name.eq_ignore_ascii_case(aud.trim_end_matches('/')))
-        })?;
+        let verified = self.verify(&snapshot, token, |_, _| true)?;
+        if verified.application != Some(application) {
+            return Err(Rejection::Audience(verified.audience.clone()));
+        }
         live_caller(&snapshot, &verified)
     }
 

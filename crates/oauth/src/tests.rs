@@ -6,6 +6,8 @@ mod documents;
 mod federation;
 mod grants;
 mod input;
+mod names;
 mod on_behalf_of;
+mod shop;
 mod tokens;
 mod world;

@@ -2,10 +2,7 @@
 //! Entra uses it). The token must have been made out to that very application, and stand for a person.
 
 use super::{Client, GrantError, Granted};
-use crate::{
-    App, CallerKind,
-    tokens::{Rejection, audience::names_of},
-};
+use crate::{App, CallerKind, tokens::Rejection};
 
 impl App {
     /// What the person behind the token lets the client do: whatever they have agreed to before.
@@ -15,15 +12,12 @@ impl App {
         assertion: &str,
         scope: &str,
     ) -> Result<Granted, GrantError> {
-        let names: Vec<String> = match client {
-            Client::Registered(application) => names_of(application).collect(),
-            Client::WellKnown(_) | Client::Identity(_) => vec![client.app_id().to_string()],
-        };
-        let caller = self.verify_token_for(assertion, &names).map_err(|rejection| match rejection {
-            Rejection::Revoked(_) | Rejection::Disabled(_) | Rejection::Deleted(_) => GrantError::Revoked,
-            Rejection::Expired(_) => GrantError::Expired,
-            other => GrantError::Assertion(other.to_string()),
-        })?;
+        let caller =
+            self.verify_token_for(assertion, client.app_id()).map_err(|rejection| match rejection {
+                Rejection::Revoked(_) | Rejection::Disabled(_) | Rejection::Deleted(_) => GrantError::Revoked,
+                Rejection::Expired(_) => GrantError::Expired,
+                other => GrantError::Assertion(other.to_string()),
+            })?;
         if caller.kind != CallerKind::User {
             return Err(GrantError::Assertion("it stands for an application, not for a person".into()));
         }

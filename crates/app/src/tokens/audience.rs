@@ -1,6 +1,8 @@
 //! Whom a token is for. Resource Manager and Graph are one service here, under several names; clusters are
 //! another, and each registered application is one of its own. None opens another.
 
+mod name;
+
 use domain::{
     application::Application,
     id::{AppId, TenantId},
@@ -8,6 +10,7 @@ use domain::{
 };
 
 use crate::well_known::{CLUSTER_AUDIENCE, GRAPH_AUDIENCE};
+pub(crate) use name::ServiceName;
 
 /// The names of this installation's services.
 #[derive(Clone, Debug)]
@@ -46,13 +49,6 @@ impl Resource {
     }
 }
 
-/// The names under which clients ask for an application's tokens.
-pub fn names_of(application: &Application) -> impl Iterator<Item = String> {
-    let id = application.app_id;
-    let own = [id.to_string(), format!("api://{id}"), format!("spn:{id}")];
-    own.into_iter().chain(application.identifier_uris.iter().cloned())
-}
-
 impl<'a> Audience<'a> {
     pub fn new(external_url: &'a str) -> Self {
         Self { external_url, applications: None }
@@ -70,9 +66,9 @@ impl<'a> Audience<'a> {
     /// Whether `audience` names Resource Manager or Graph. SDKs ask for them by their public names, whatever
     /// they are told.
     pub fn is_management(&self, audience: &str) -> bool {
-        let bare = audience.trim_end_matches('/');
-        bare.eq_ignore_ascii_case(self.external_url)
-            || PUBLIC_NAMES.iter().any(|name| bare.eq_ignore_ascii_case(name))
+        let name = ServiceName::parse(audience);
+        name == ServiceName::parse(self.external_url)
+            || PUBLIC_NAMES.iter().any(|each| name == ServiceName::parse(each))
     }
 
     /// The `aud` of a token that opens nothing but its owner's own data.
@@ -85,7 +81,7 @@ impl<'a> Audience<'a> {
     }
 
     pub fn is_cluster(audience: &str) -> bool {
-        audience.eq_ignore_ascii_case(CLUSTER_AUDIENCE)
+        ServiceName::parse(audience) == ServiceName::parse(CLUSTER_AUDIENCE)
     }
 
     /// Whether the installation has this name for itself, or might have.
@@ -120,9 +116,7 @@ impl<'a> Audience<'a> {
         if self.is_management(resource) {
             return Some(Resource::Management(resource.to_owned()));
         }
-        let bare =
-            resource.strip_prefix("api://").or_else(|| resource.strip_prefix("spn:")).unwrap_or(resource);
-        if Self::is_cluster(bare.trim_end_matches('/')) {
+        if Self::is_cluster(resource) {
             return Some(Resource::Cluster);
         }
         let app_id = self.application(resource)?.app_id;
@@ -132,15 +126,14 @@ impl<'a> Audience<'a> {
     fn application(&self, resource: &str) -> Option<&Application> {
         let (snapshot, tenant) = self.applications?;
         let directory = snapshot.directory();
-        let bare = resource.trim_end_matches('/');
-        let id = bare.strip_prefix("api://").or_else(|| bare.strip_prefix("spn:")).unwrap_or(bare);
-        let by_id = AppId::parse(id).ok().and_then(|id| directory.application_by_app_id(id));
-        let by_uri = || {
-            directory
+        let found = match ServiceName::parse(resource) {
+            ServiceName::Id(id) => directory.application_by_app_id(id)?,
+            // Where an earlier release let several have it, the first who was there.
+            name => directory
                 .applications()
-                .find(|each| each.identifier_uris.iter().any(|uri| uri.trim_end_matches('/') == bare))
+                .filter(|each| has_name(each, name))
+                .min_by_key(|each| each.created)?,
         };
-        let found = by_id.or_else(by_uri)?;
         tenant.is_none_or(|tenant| tenant == found.tenant).then_some(&**found)
     }
 
@@ -155,6 +148,11 @@ impl<'a> Audience<'a> {
                 .then(|| Resource::Management(self.external_url.to_owned())),
         }
     }
+}
+
+/// Whether it is among the addresses of an application.
+pub(crate) fn has_name(application: &Application, name: ServiceName<'_>) -> bool {
+    application.identifier_uris.iter().any(|uri| ServiceName::parse(uri) == name)
 }
 
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];

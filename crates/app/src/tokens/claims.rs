@@ -72,6 +72,9 @@ pub(super) fn access(
         Resource::UserInfo => Audience::new(external_url).user_info(),
     };
     put(&mut claims, "aud", audience);
+    if let Resource::Application { app_id, .. } = &request.resource {
+        put(&mut claims, RESOURCE, app_id.to_string());
+    }
     put(&mut claims, "uti", uti);
     let (client, proof) = match request.version {
         Version::V1 => ("appid", "appidacr"),
@@ -188,4 +191,6 @@ pub const ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(1);
 const IMPERSONATION: &str = "user_impersonation";
 /// The session stamp: nanoseconds of the principal's `tokens_valid_after`.
 pub(super) const STAMP: &str = "xms_stamp";
+/// The application that the token is for. Version 1 writes a name as audience, which another may have later.
+const RESOURCE: &str = "xms_resource";
 const MOST_GROUPS: usize = 200;

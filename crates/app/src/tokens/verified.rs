@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    Rejection, is_issuer,
+    Rejection,
+    audience::ServiceName,
+    is_issuer,
     seen::{SeenTokens, TokenHasher},
 };
 
@@ -21,6 +23,8 @@ use super::{
 pub(super) struct Verified {
     pub(super) kid: String,
     pub(super) audience: String,
+    /// The application that it was made for, if for one.
+    pub(super) application: Option<AppId>,
     pub(super) tenant: TenantId,
     pub(super) object_id: ObjectId,
     pub(super) app_id: AppId,
@@ -43,11 +47,12 @@ pub(super) struct OwnClaims<'a> {
     nbf: Option<i64>,
     exp: Option<i64>,
     xms_stamp: Option<i64>,
+    xms_resource: Option<Cow<'a, str>>,
 }
 
 impl Verified {
     pub(super) fn read(kid: String, claims: OwnClaims<'_>, external_url: &str) -> Result<Self, Rejection> {
-        let OwnClaims { iss, aud, tid, oid, azp, appid, nbf, exp, xms_stamp } = claims;
+        let OwnClaims { iss, aud, tid, oid, azp, appid, nbf, exp, xms_stamp, xms_resource } = claims;
         let time = |name: &'static str, seconds: Option<i64>| {
             let seconds = seconds.ok_or(Rejection::Lacks(name))?;
             Timestamp::from_second(seconds).map_err(|_| Rejection::Lacks(name))
@@ -59,9 +64,16 @@ impl Verified {
         }
         // An id token has no client claim, and is not for calling anybody.
         let app_id = azp.or(appid).and_then(|app| AppId::parse(&app).ok());
+        let audience = aud.ok_or(Rejection::Lacks("aud"))?.into_owned();
+        let application = match (xms_resource, ServiceName::parse(&audience)) {
+            (Some(id), _) => AppId::parse(&id).ok(),
+            (None, ServiceName::Id(id)) => Some(id),
+            (None, ServiceName::Text(_)) => None,
+        };
         Ok(Self {
             kid,
-            audience: aud.ok_or(Rejection::Lacks("aud"))?.into_owned(),
+            audience,
+            application,
             tenant,
             object_id: oid.and_then(|oid| ObjectId::parse(&oid).ok()).ok_or(Rejection::Lacks("oid"))?,
             app_id: app_id.ok_or(Rejection::Lacks("azp"))?,

@@ -1,78 +1,16 @@
 //! Tokens for registered applications, trading them on behalf of people, and what people have agreed to.
 
-use app::{
-    applications::{ApplicationUpdate, NewSecret},
-    grants::authorization::{Authorization, ResponseMode},
-};
-use domain::{id::AppId, name::DisplayName};
 use serde_json::json;
 
-use super::world::{Answer, BASE, CLI, CLUSTER, PASSWORD, World, claims, text};
-
-const SCOPE: &str = "https://localhost:8443/.default offline_access";
-
-struct Shop {
-    world: World,
-    app_id: AppId,
-    secret: String,
-}
-
-impl Shop {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let update = ApplicationUpdate {
-            identifier_uris: Some(vec!["api://shop".into()]),
-            redirect_uris: Some(vec!["https://shop.example/answer".into()]),
-            ..Default::default()
-        };
-        let name = DisplayName::parse("shop").unwrap();
-        let made = world.app.create_application(&world.admin, name, update).await.unwrap();
-        world.app.create_service_principal(&world.admin, made.app_id).await.unwrap();
-        let new = NewSecret { display_name: None, start: None, end: None };
-        let secret = world.app.add_application_secret(&world.admin, made.id, new).await.unwrap();
-        Self { world, app_id: made.app_id, secret: secret.text.expose().clone() }
-    }
-
-    /// Alice agrees that the shop may do this for her.
-    async fn agree(&self, scope: &str) {
-        let app = &self.world.app;
-        let signed_in = self.world.signed_in("alice@example.org").await;
-        let session = app.begin_session(&signed_in).await.unwrap();
-        let session = app.find_session(&session).await.unwrap().unwrap();
-        let authorization = Authorization {
-            client: self.app_id,
-            tenant: None,
-            redirect_uri: "https://shop.example/answer".into(),
-            response_mode: ResponseMode::Query,
-            state: None,
-            scope: scope.into(),
-            nonce: None,
-            challenge: None,
-            fresh: false,
-            login_hint: None,
-        };
-        let browser = app.new_browser().unwrap();
-        let request = app.begin_authorization(authorization, &browser).unwrap();
-        app.allow_authorization(&request, &browser, &session).await.unwrap();
-    }
-
-    async fn trade(&self, assertion: &str, scope: &str) -> Answer {
-        let fields = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-            ("requested_token_use", "on_behalf_of"),
-            ("client_id", &self.app_id.to_string()),
-            ("client_secret", &self.secret),
-            ("assertion", assertion),
-            ("scope", scope),
-        ];
-        self.world.token(&fields).await
-    }
-}
+use super::{
+    shop::{SCOPE, Shop},
+    world::{BASE, CLI, CLUSTER, PASSWORD, claims, text},
+};
 
 #[tokio::test]
 async fn an_application_is_asked_for_by_any_of_its_names_and_opens_nothing_else() {
     let shop = Shop::new().await;
-    let id = shop.app_id;
+    let id = shop.own.app_id;
     for scope in ["api://shop/.default", &format!("api://{id}/orders.read"), &format!("{id}/.default")] {
         let tokens = shop.world.tokens(&format!("openid {scope}")).await;
         let token = text(&tokens, "access_token");
@@ -103,7 +41,7 @@ async fn a_persons_token_is_traded_for_what_the_person_has_agreed_to() {
     let traded = shop.trade(hers, SCOPE).await.ok();
     let token = text(&traded, "access_token");
     let caller = world.app.verify_management_token(token).unwrap();
-    assert_eq!((caller.object_id, caller.app_id), (world.alice, shop.app_id));
+    assert_eq!((caller.object_id, caller.app_id), (world.alice, shop.own.app_id));
     assert_eq!(claims(token)["azpacr"], "1");
     assert!(traded["refresh_token"].is_string());
     // Agreed to for one service is not agreed to for another.
@@ -121,8 +59,8 @@ async fn only_a_persons_token_for_the_very_application_is_traded() {
     shop.trade(text(&for_others, "access_token"), SCOPE).await.fails(400, "invalid_grant", 50_013);
     let own = [
         ("grant_type", "client_credentials"),
-        ("client_id", &shop.app_id.to_string()),
-        ("client_secret", &shop.secret),
+        ("client_id", &shop.own.app_id.to_string()),
+        ("client_secret", &shop.own.secret),
         ("scope", "api://shop/.default"),
     ];
     let own = world.token(&own).await.ok();
@@ -135,12 +73,12 @@ async fn only_a_persons_token_for_the_very_application_is_traded() {
     world.advance(2 * 3600);
     shop.trade(hers, SCOPE).await.fails(400, "invalid_grant", 70_008);
     let without = |leave: &'static str| {
-        let id = shop.app_id.to_string();
+        let id = shop.own.app_id.to_string();
         let fields = [
             ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
             ("requested_token_use", "on_behalf_of".to_owned()),
             ("client_id", id),
-            ("client_secret", shop.secret.clone()),
+            ("client_secret", shop.own.secret.clone()),
             ("assertion", hers.to_owned()),
             ("scope", SCOPE.to_owned()),
         ];
@@ -166,16 +104,7 @@ async fn a_refresh_token_of_a_foreign_client_stays_with_what_was_agreed() {
     shop.agree(SCOPE).await;
     let hers = world.tokens("api://shop/.default").await;
     let traded = shop.trade(text(&hers, "access_token"), SCOPE).await.ok();
-    let refresh = async |token: &str, scope: &str| {
-        let fields = [
-            ("grant_type", "refresh_token"),
-            ("client_id", &shop.app_id.to_string()),
-            ("client_secret", &shop.secret),
-            ("refresh_token", token),
-            ("scope", scope),
-        ];
-        world.token(&fields).await
-    };
+    let refresh = async |token: &str, scope: &str| world.refresh(&shop.own, token, scope).await;
     let token = text(&traded, "refresh_token");
     refresh(token, &format!("{CLUSTER}/.default")).await.fails(400, "invalid_grant", 65_001);
     // The token was not used up by that.

@@ -7,6 +7,7 @@ fn verified(kid: &str) -> Arc<Verified> {
     Arc::new(Verified {
         kid: kid.into(),
         audience: String::new(),
+        application: None,
         tenant: TenantId::parse(id).unwrap(),
         object_id: ObjectId::parse(id).unwrap(),
         app_id: AppId::parse(id).unwrap(),
