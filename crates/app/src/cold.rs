@@ -10,7 +10,7 @@ use crate::{
     grants::{
         authorization::{Allowed, Pending},
         code::Code,
-        consent::Consent,
+        consent::{Consent, EarlierConsent},
         device::{Device, UserCode},
         refresh::Family,
     },
@@ -129,6 +129,7 @@ pub(crate) fn problem(key: &[u8], bytes: &[u8]) -> Option<String> {
         .or_else(|| of::<Session>(kind, bytes))
         .or_else(|| of::<Code>(kind, bytes))
         .or_else(|| of::<Consent>(kind, bytes))
+        .or_else(|| of::<EarlierConsent>(kind, bytes))
         .or_else(|| of::<Device>(kind, bytes))
         .or_else(|| of::<UserCode>(kind, bytes))
         .or_else(|| of::<Family>(kind, bytes))

@@ -83,6 +83,7 @@ impl App {
         self.forget::<Allowed>().await?;
         self.forget::<KnownSources>().await?;
         self.forget::<Operation>().await?;
+        self.forget_consents().await?;
         self.compact(0).await
     }
 

@@ -247,7 +247,9 @@ fn live_caller(snapshot: &Snapshot, verified: &Verified) -> Result<Caller, Rejec
     if caller.session != verified.stamp {
         return Err(Rejection::Revoked(oid));
     }
-    if !is_client_live(snapshot, caller.tenant, verified.app_id) {
+    let client = snapshot.directory().service_principal_by_app_id(caller.tenant, verified.app_id);
+    let another = verified.client.is_some_and(|id| client.is_none_or(|client| client.id != id));
+    if another || !is_client_live(snapshot, caller.tenant, verified.app_id) {
         return Err(Rejection::Client(verified.app_id));
     }
     Ok(caller)
@@ -270,15 +272,13 @@ pub fn kube_user(snapshot: &Snapshot, caller: Caller) -> KubeUser {
     }
 }
 
-/// Whether tokens that a client holds still count: it is built in, or its application exists and its
-/// principal in the tenant, where it has one, is enabled. A managed identity is a principal alone.
+/// Whether a client may act in a tenant, and tokens that it holds there count: it is part of the installation, or has an
+/// enabled principal there. An application whose principal was deleted may do as little as one whose was disabled.
 pub(crate) fn is_client_live(snapshot: &Snapshot, tenant: TenantId, app_id: AppId) -> bool {
-    let directory = snapshot.directory();
-    let principal = directory.service_principal_by_app_id(tenant, app_id);
-    let exists = crate::well_known::find(app_id).is_some()
-        || directory.application_by_app_id(app_id).is_some()
-        || principal.is_some();
-    exists && principal.is_none_or(|principal| principal.enabled)
+    match snapshot.directory().service_principal_by_app_id(tenant, app_id) {
+        Some(principal) => principal.enabled,
+        None => crate::well_known::find(app_id).is_some(),
+    }
 }
 
 /// Whether a user or service principal exists and is enabled.

@@ -48,9 +48,7 @@ pub(crate) async fn create(
     if scopes.is_empty() {
         scopes.push(".default");
     }
-    for scope in scopes {
-        app.consent_for_all(&caller, client, &format!("{resource}/{scope}")).await?;
-    }
+    app.consent_for_all(&caller, client, &resource, &scopes).await?;
     let grant = render(&app, &caller, &form.client_id, client).await?;
     Ok((StatusCode::CREATED, Json(single(&app, "oauth2PermissionGrants", grant))).into_response())
 }

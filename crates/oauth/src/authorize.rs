@@ -32,7 +32,7 @@ use web::{
 use crate::{
     authority::Authority,
     error::{Failure, codes},
-    token::{client_id, find_client, read_scope},
+    token::{client_id, live_client, read_scope},
 };
 
 /// A request whose client and address are known, so that failures can be sent there.
@@ -106,7 +106,7 @@ async fn begin(app: &App, tenant: &str, headers: &HeaderMap, fields: &FormFields
 
 fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<Known, Failure> {
     let authority = Authority::parse(app, tenant)?;
-    let client = find_client(app, &authority, client_id(fields)?)?;
+    let client = live_client(app, &authority, client_id(fields)?)?;
     let redirect_uri = read_bounded(fields, "redirect_uri", LONGEST_ADDRESS)?;
     let redirect_uri = redirect_uri.ok_or_else(|| Failure::missing("redirect_uri"))?;
     if !client.may_redirect_to(&redirect_uri) {
@@ -140,7 +140,9 @@ async fn lead_on(
         redirect_uri: known.redirect_uri.clone(),
         response_mode: known.mode,
         state: known.state.clone(),
-        scope: read_scope(app, authority.tenant().or_else(|| known.client.tenant()), fields)?.text,
+        scope: read_scope(app, authority.tenant().or_else(|| known.client.tenant()), fields)
+            .map_err(as_asked)?
+            .text,
         nonce: read_bounded(fields, "nonce", LONGEST_NONCE)?,
         challenge: read_challenge(&known.client, fields)?,
         fresh: prompts.contains(&"login"),
@@ -188,6 +190,14 @@ async fn silently(
     let to =
         answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
     Ok(to.code(&code))
+}
+
+/// Entra tells a missing permission by another number here than at the token endpoint.
+fn as_asked(failure: Failure) -> Failure {
+    match failure.code == &codes::UNKNOWN_PERMISSION {
+        true => failure.with_code(&codes::UNKNOWN_PERMISSION_ASKED),
+        false => failure,
+    }
 }
 
 /// A public client must bind its code to itself; whoever brings a challenge is held to it (RFC 7636 §4.3).

@@ -37,7 +37,7 @@ pub(crate) async fn start(
     Form(fields, PhantomData): Form<Failure>,
 ) -> Result<Response, Failure> {
     let authority = Authority::parse(&app, &tenant)?;
-    let client = token::find_client(&app, &authority, client_id(&fields)?)?;
+    let client = token::live_client(&app, &authority, client_id(&fields)?)?;
     if !client.is_public() {
         return Err(Failure::new(&codes::NOT_PUBLIC, ""));
     }

@@ -57,6 +57,11 @@ impl Failure {
         Self { code, detail: detail.into(), status: None }
     }
 
+    /// The same, under another code.
+    pub(crate) fn with_code(self, code: &'static Code) -> Self {
+        Self { code, ..self }
+    }
+
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::new(&codes::MISSING_PARAMETER, format!("The request lacks the parameter \"{parameter}\"."))
     }
@@ -191,6 +196,7 @@ impl From<ClientError> for Failure {
                 Self::new(&codes::UNKNOWN_CLIENT, format!("\"{app_id}\" is none."))
             }
             ClientError::NoServicePrincipal => Self::new(&codes::NO_SERVICE_PRINCIPAL, ""),
+            ClientError::Disabled => Self::new(&codes::CLIENT_DISABLED, ""),
             ClientError::ProofRequired => Self::new(&codes::PROOF_REQUIRED, ""),
             ClientError::NoProofExpected => Self::new(&codes::NO_PROOF_EXPECTED, ""),
             ClientError::WrongSecret => Self::new(&codes::WRONG_SECRET, ""),

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod clients;
+mod consent;
 mod documents;
 mod federation;
 mod grants;

@@ -13,9 +13,13 @@ use std::{marker::PhantomData, net::IpAddr};
 
 use app::{
     App,
-    grants::client::{Client, ClientCredentials},
+    grants::client::{Client, ClientCredentials, ClientError},
     login::{Secret, failures},
-    tokens::{Version, audience::Resource, claims::ClientProof},
+    tokens::{
+        Version,
+        audience::{Resource, WrongScope},
+        claims::ClientProof,
+    },
 };
 use axum::{
     extract::{Path, State},
@@ -94,6 +98,7 @@ async fn answer(
     let home = authority.tenant().or_else(|| client.tenant());
     let proof =
         app.check_client(home, &client, &shown.credentials).await.inspect_err(|error| failed(error))?;
+    app.require_client_in(home, &client).inspect_err(|error| failed(error))?;
     let exchange = Exchange { app, authority, version, fields, client, proof, address };
     let answered = match grant {
         Grant::DeviceCode => device::exchange(&exchange).await,
@@ -225,8 +230,20 @@ pub(crate) fn parse_client_id(text: &str) -> Result<AppId, Failure> {
     AppId::parse(text).map_err(|_| Failure::new(&codes::UNKNOWN_CLIENT, format!("\"{shown}\" is none.")))
 }
 
-/// The client, if it may act in the tenant that the address names.
-pub(crate) fn find_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
+/// The client, if it may act for people in the tenant that the address names.
+pub(crate) fn live_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
+    let client = find_client(app, authority, id)?;
+    app.require_client_in(authority.tenant(), &client).map_err(|error| match error {
+        ClientError::NoServicePrincipal => {
+            Failure::new(&codes::UNKNOWN_CLIENT, format!("\"{id}\" has no service principal."))
+        }
+        other => other.into(),
+    })?;
+    Ok(client)
+}
+
+/// The client, if it is one of the tenant that the address names.
+fn find_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
     let client = app.find_client(id)?;
     match (client.tenant(), authority.tenant()) {
         (Some(home), Some(tenant)) if home != tenant => {
@@ -261,14 +278,10 @@ fn scope_of(app: &App, tenant: Option<TenantId>, text: &str) -> Result<Scope, Fa
         ));
     }
     let scopes: Vec<&str> = text.split_ascii_whitespace().collect();
-    let resource = app.resource_of_scopes(tenant, &scopes).map_err(|wrong| {
-        // A scope that is good by itself is wrong here because of the others.
-        let code = if app.resource_of_scopes(tenant, &[&wrong]).is_ok() {
-            &codes::SEVERAL_RESOURCES
-        } else {
-            &codes::UNKNOWN_RESOURCE
-        };
-        Failure::new(code, quoted(&wrong))
+    let resource = app.resource_of_scopes(tenant, &scopes).map_err(|wrong| match wrong {
+        WrongScope::Resource(scope) => Failure::new(&codes::UNKNOWN_RESOURCE, quoted(&scope)),
+        WrongScope::Permission(name) => Failure::new(&codes::UNKNOWN_PERMISSION, quoted(&name)),
+        WrongScope::Second(scope) => Failure::new(&codes::SEVERAL_RESOURCES, quoted(&scope)),
     })?;
     Ok(Scope { text: scopes.join(" "), resource })
 }

@@ -285,7 +285,9 @@ async fn programs_that_others_registered_need_consent_once() {
         ..ApplicationUpdate::default()
     };
     let name = DisplayName::parse("<i>Dashboard</i>").unwrap();
-    let client = world.app.create_application(&world.admin, name, update).await.unwrap().app_id.to_string();
+    let client = world.app.create_application(&world.admin, name, update).await.unwrap().app_id;
+    world.app.create_service_principal(&world.admin, client).await.unwrap();
+    let client = client.to_string();
     let mut browser = Browser::default();
     let page = begin(&world, &mut browser, &client, HTTPS, "").await;
     assert!(page.text.contains("&#60;i&#62;Dashboard") && !page.text.contains("<i>Dashboard"), "{page:?}");
@@ -314,7 +316,9 @@ async fn a_device_of_others_says_what_it_asks_for() {
     let make = async |name: &str, public: bool| {
         let update = ApplicationUpdate { public_client: Some(public), ..ApplicationUpdate::default() };
         let name = DisplayName::parse(name).unwrap();
-        world.app.create_application(&world.admin, name, update).await.unwrap().app_id.to_string()
+        let app_id = world.app.create_application(&world.admin, name, update).await.unwrap().app_id;
+        world.app.create_service_principal(&world.admin, app_id).await.unwrap();
+        app_id.to_string()
     };
     let (program, service) = (make("Television", true).await, make("Film store", false).await);
     let shown = async |client: &str, scope: &str| {

@@ -153,7 +153,8 @@ impl App {
             Err(Error::AlreadyExists { .. }) => return Err(LoginError::Refused),
             made => made?,
         }
-        self.remember_consent(&session.signed_in, &waiting.authorization).await?;
+        let Authorization { client, scope, .. } = &waiting.authorization;
+        self.remember_consent(&session.signed_in, *client, scope).await?;
         Ok(())
     }
 

@@ -49,6 +49,8 @@ pub enum ClientError {
     Unknown(AppId),
     #[error("the application has no service principal in this tenant")]
     NoServicePrincipal,
+    #[error("the application's service principal in this tenant is disabled")]
+    Disabled,
     #[error("the client must prove itself by a secret or an assertion")]
     ProofRequired,
     #[error("the client is a public one, and has nothing to prove itself with")]
@@ -205,6 +207,15 @@ impl App {
         }
     }
 
+    /// Refuses a client that may not act in the tenant: it has no principal there, or a disabled one.
+    pub fn require_client_in(&self, tenant: Option<TenantId>, client: &Client) -> Result<(), ClientError> {
+        match (client.is_first_party(), tenant.or_else(|| client.tenant())) {
+            (true, _) => Ok(()),
+            (false, Some(tenant)) => self.service_principal_of(tenant, client.app_id()).map(drop),
+            (false, None) => Err(ClientError::NoServicePrincipal),
+        }
+    }
+
     /// The principal that an application is in a tenant, if it may act.
     pub fn service_principal_of(
         &self,
@@ -213,8 +224,11 @@ impl App {
     ) -> Result<Arc<ServicePrincipal>, ClientError> {
         let snapshot = self.snapshot();
         let principal = snapshot.directory().service_principal_by_app_id(tenant, app_id);
-        let enabled = principal.filter(|principal| principal.enabled);
-        enabled.cloned().ok_or(ClientError::NoServicePrincipal)
+        match principal {
+            Some(principal) if principal.enabled => Ok(principal.clone()),
+            Some(_) => Err(ClientError::Disabled),
+            None => Err(ClientError::NoServicePrincipal),
+        }
     }
 
     async fn check_secret(

@@ -1,33 +1,45 @@
 //! What people have let clients of others do for them. Part of the installation is trusted without being asked;
 //! what was registered by somebody gets a person's tokens only for services that the person was shown.
+//!
+//! Consent is between principals: the person, the client's and the service's, each by its object id. It goes with any of
+//! them, and what is made again under a name is asked about again. Nothing else says what a client may reach: a grant
+//! that outlasts the consent that it was got under gives nothing.
+
+mod earlier;
+mod record;
 
 use std::collections::BTreeSet;
 
-use domain::id::{AppId, ObjectId, TenantId};
-use serde::{Deserialize, Serialize};
+use domain::{
+    id::{AppId, ObjectId, TenantId},
+    snapshot::Snapshot,
+};
+use tokio::sync::OnceCell;
 
 use super::{Client, GrantError, Granted, authorization::Authorization};
 use crate::{
     App, Caller, Cold, Error, Swap, authorize,
     login::SignedIn,
-    tokens::{Audience, audience::Resource},
+    tokens::{
+        Audience,
+        audience::{OPENID_SCOPES, Resource, WrongScope},
+    },
     well_known,
 };
+pub(crate) use earlier::EarlierConsent;
+pub(crate) use record::{Consent, Giver, Service};
 
-/// Kept so that a person is not asked again for the same.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Consent {
-    scopes: BTreeSet<String>,
-}
-
-impl Cold for Consent {
-    const KIND: &'static str = "consent";
-}
+/// Whether the records of earlier releases were taken over.
+#[derive(Debug, Default)]
+pub(crate) struct ConsentState(OnceCell<()>);
 
 impl App {
-    /// What a list of scopes asks to reach, in a tenant or in any. `Err` names the scope that no service here has, or
-    /// that asks for a second service.
-    pub fn resource_of_scopes(&self, tenant: Option<TenantId>, scopes: &[&str]) -> Result<Resource, String> {
+    /// What a list of scopes asks to reach, in a tenant or in any.
+    pub fn resource_of_scopes(
+        &self,
+        tenant: Option<TenantId>,
+        scopes: &[&str],
+    ) -> Result<Resource, WrongScope> {
         let snapshot = self.snapshot();
         Audience::with_applications(&self.settings().external_url, &snapshot, tenant).of_scopes(scopes)
     }
@@ -48,61 +60,85 @@ impl App {
         if well_known::find(authorization.client).is_some() {
             return Ok(false);
         }
-        let known = self.consent(signed_in.user, authorization.client).await?;
-        let of_all = self.consent_of_all(signed_in.tenant, authorization.client).await?;
-        let agreed = |scope: &str| known.scopes.contains(scope) || of_all.contains(scope);
-        Ok(!authorization.scope.split(' ').all(agreed))
+        let snapshot = self.snapshot();
+        let client = principal_of(&snapshot, signed_in.tenant, authorization.client);
+        let asked = self.services(&snapshot, signed_in.tenant, &authorization.scope);
+        let (Some(client), Some(asked)) = (client, asked) else { return Ok(true) };
+        let own = self.consent(Giver::Person(signed_in.user), client).await?;
+        let of_all = self.consent(Giver::Everybody(signed_in.tenant), client).await?;
+        Ok(!asked.iter().all(|service| own.covers(service) || of_all.covers(service)))
     }
 
-    pub(super) async fn remember_consent(
+    /// The person was shown what the client asks for, and has agreed.
+    pub async fn remember_consent(
         &self,
         signed_in: &SignedIn,
-        authorization: &Authorization,
+        client: AppId,
+        scope: &str,
     ) -> Result<(), Error> {
-        if well_known::find(authorization.client).is_some() {
+        if well_known::find(client).is_some() {
             return Ok(());
         }
-        self.swap(&id(signed_in.user, authorization.client), |known: Option<Consent>| {
+        let snapshot = self.snapshot();
+        let principal = principal_of(&snapshot, signed_in.tenant, client);
+        let principal = principal.ok_or_else(|| Error::not_found("application", client))?;
+        let asked = self.services(&snapshot, signed_in.tenant, scope).unwrap_or_default();
+        self.take_over_earlier_consents().await?;
+        self.swap(&Giver::Person(signed_in.user).key(principal), |known: Option<Consent>| {
             let mut consent = known.unwrap_or_default();
-            consent.scopes.extend(authorization.scope.split(' ').map(str::to_owned));
+            if asked.iter().all(|service| consent.covers(service)) {
+                return Ok((Swap::Keep, ()));
+            }
+            consent.add(&snapshot, asked.iter().map(|service| (*service, None)))?;
             Ok((Swap::Put(consent), ()))
         })
         .await
     }
 
-    /// Refuses a person's token for a service that they were not asked about: neither in this grant nor in an
-    /// earlier one. A client may always have tokens for itself.
+    /// Refuses a person's token for a service that neither they nor an administrator for everybody lets the client
+    /// reach. A client may always have tokens for itself.
     pub async fn require_consent(
         &self,
         client: &Client,
         granted: &Granted,
         resource: &Resource,
     ) -> Result<(), GrantError> {
-        let free = match resource {
-            Resource::UserInfo => true,
-            Resource::Application { app_id, .. } => *app_id == client.app_id(),
-            Resource::Management(_) | Resource::Cluster => false,
-        };
-        if free || client.is_first_party() || self.covers(granted.tenant, &granted.scope, resource) {
+        let service = Service::of(resource);
+        let snapshot = self.snapshot();
+        let principal = principal_of(&snapshot, granted.tenant, client.app_id());
+        let own = principal.is_some_and(|principal| service == Service::Principal(principal));
+        if own || client.is_first_party() || *resource == Resource::UserInfo {
             return Ok(());
         }
-        let own = self.consent(granted.user, client.app_id()).await?;
-        let of_all = self.consent_of_all(granted.tenant, client.app_id()).await?;
-        let mut scopes = own.scopes.iter().chain(&of_all);
-        let asked = scopes.any(|scope| self.covers(granted.tenant, scope, resource));
-        if asked { Ok(()) } else { Err(GrantError::ConsentRequired) }
+        let Some(principal) = principal else { return Err(GrantError::ConsentRequired) };
+        for giver in [Giver::Person(granted.user), Giver::Everybody(granted.tenant)] {
+            if self.consent(giver, principal).await?.covers(&service) {
+                return Ok(());
+            }
+        }
+        Err(GrantError::ConsentRequired)
     }
 
-    /// An administrator lets a client reach a service for everybody in the tenant.
-    pub async fn consent_for_all(&self, caller: &Caller, client: AppId, scope: &str) -> Result<(), Error> {
-        authorize::administrator(&self.snapshot(), caller, GRANT)?;
-        self.require_client_of(caller, client)?;
-        self.resource_of_scopes(Some(caller.tenant), &[scope]).map_err(|wrong| {
-            Error::invalid("scope", format!("\"{wrong}\" is of no service in this tenant"))
-        })?;
-        self.swap(&id_of_all(caller.tenant, client), |known: Option<Consent>| {
+    /// An administrator lets a client have these permissions of a service for everybody in the tenant.
+    pub async fn consent_for_all(
+        &self,
+        caller: &Caller,
+        client: AppId,
+        resource: &str,
+        permissions: &[&str],
+    ) -> Result<(), Error> {
+        let snapshot = self.snapshot();
+        authorize::administrator(&snapshot, caller, GRANT)?;
+        let principal = require_principal(&snapshot, caller, client)?;
+        let scopes: BTreeSet<String> = permissions.iter().map(|name| format!("{resource}/{name}")).collect();
+        let texts: Vec<&str> = scopes.iter().map(String::as_str).collect();
+        let found = self.resource_of_scopes(Some(caller.tenant), &texts);
+        let found = found.map_err(|wrong| Error::invalid("scope", wrong))?;
+        let service = Service::of(&found);
+        self.take_over_earlier_consents().await?;
+        self.swap(&Giver::Everybody(caller.tenant).key(principal), |known: Option<Consent>| {
             let mut consent = known.unwrap_or_default();
-            consent.scopes.insert(scope.to_owned());
+            consent.add(&snapshot, scopes.iter().map(|scope| (service, Some(scope.clone()))))?;
             Ok((Swap::Put(consent), ()))
         })
         .await
@@ -110,8 +146,11 @@ impl App {
 
     /// Takes back what an administrator let a client do for everybody. Whoever has agreed for themselves has still.
     pub async fn withdraw_consent_for_all(&self, caller: &Caller, client: AppId) -> Result<(), Error> {
-        authorize::administrator(&self.snapshot(), caller, GRANT)?;
-        self.swap(&id_of_all(caller.tenant, client), |known: Option<Consent>| match known {
+        let snapshot = self.snapshot();
+        authorize::administrator(&snapshot, caller, GRANT)?;
+        let principal = require_principal(&snapshot, caller, client)?;
+        self.take_over_earlier_consents().await?;
+        self.swap(&Giver::Everybody(caller.tenant).key(principal), |known: Option<Consent>| match known {
             Some(_) => Ok((Swap::Delete, ())),
             None => Err(Error::not_found("permission grant", client)),
         })
@@ -120,37 +159,66 @@ impl App {
 
     /// The scopes that an administrator has let a client have for everybody.
     pub async fn consented_for_all(&self, caller: &Caller, client: AppId) -> Result<Vec<String>, Error> {
-        self.require_client_of(caller, client)?;
-        Ok(self.consent_of_all(caller.tenant, client).await?.into_iter().collect())
-    }
-
-    fn require_client_of(&self, caller: &Caller, client: AppId) -> Result<(), Error> {
         let snapshot = self.snapshot();
-        let found = snapshot.directory().service_principal_by_app_id(caller.tenant, client);
-        found.map(drop).ok_or_else(|| Error::not_found("application", client))
+        let principal = require_principal(&snapshot, caller, client)?;
+        let consent = self.consent(Giver::Everybody(caller.tenant), principal).await?;
+        Ok(consent.scopes(&snapshot))
     }
 
-    async fn consent_of_all(&self, tenant: TenantId, client: AppId) -> Result<BTreeSet<String>, Error> {
-        let known = self.find_cold::<Consent>(&id_of_all(tenant, client)).await?;
-        Ok(known.unwrap_or_default().scopes)
+    /// Forgets the consents of people, clients and tenants that are gone. They have counted for nothing since.
+    pub(crate) async fn forget_consents(&self) -> Result<(), Error> {
+        self.take_over_earlier_consents().await?;
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.list_cold::<Consent>(after.as_deref(), PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.clone());
+            let snapshot = self.snapshot();
+            for (id, _) in page.iter().filter(|(id, _)| !record::is_between_those_there(&snapshot, id)) {
+                self.swap(id, |known: Option<Consent>| {
+                    Ok((if known.is_some() { Swap::Delete } else { Swap::Keep }, ()))
+                })
+                .await?;
+            }
+        }
     }
 
-    fn covers(&self, tenant: TenantId, scope: &str, resource: &Resource) -> bool {
-        let scopes: Vec<&str> = scope.split_ascii_whitespace().collect();
-        self.resource_of_scopes(Some(tenant), &scopes).is_ok_and(|found| found.is_same_service(resource))
+    async fn consent(&self, giver: Giver, client: ObjectId) -> Result<Consent, Error> {
+        self.take_over_earlier_consents().await?;
+        Ok(self.find_cold::<Consent>(&giver.key(client)).await?.unwrap_or_default())
     }
 
-    async fn consent(&self, user: ObjectId, client: AppId) -> Result<Consent, Error> {
-        Ok(self.find_cold::<Consent>(&id(user, client)).await?.unwrap_or_default())
+    /// What a list of scopes lets a client reach; nothing if one of them is of no service any more.
+    fn services(&self, snapshot: &Snapshot, tenant: TenantId, scope: &str) -> Option<BTreeSet<Service>> {
+        let audience = Audience::with_applications(&self.settings().external_url, snapshot, Some(tenant));
+        let mut found = BTreeSet::new();
+        for scope in scope.split_ascii_whitespace() {
+            let openid = OPENID_SCOPES.iter().find(|each| scope.eq_ignore_ascii_case(each));
+            found.insert(match openid {
+                Some(name) => Service::SignIn(name),
+                None => Service::of(&audience.of_scopes(&[scope]).ok()?),
+            });
+        }
+        // Whoever names nothing signs people in.
+        if found.is_empty() {
+            found.insert(Service::SignIn("openid"));
+        }
+        Some(found)
     }
 }
 
-fn id(user: ObjectId, client: AppId) -> String {
-    format!("{user}/{client}")
+fn principal_of(snapshot: &Snapshot, tenant: TenantId, client: AppId) -> Option<ObjectId> {
+    snapshot.directory().service_principal_by_app_id(tenant, client).map(|found| found.id)
 }
 
-fn id_of_all(tenant: TenantId, client: AppId) -> String {
-    format!("all-of-{tenant}/{client}")
+fn require_principal(snapshot: &Snapshot, caller: &Caller, client: AppId) -> Result<ObjectId, Error> {
+    let found = principal_of(snapshot, caller.tenant, client);
+    found.ok_or_else(|| Error::not_found("application", client))
+}
+
+impl Cold for Consent {
+    const KIND: &'static str = "permission-grant";
 }
 
 const GRANT: &str = "microsoft.directory/oAuth2PermissionGrants/allProperties/update";
+const PAGE: usize = 500;

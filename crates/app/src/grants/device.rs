@@ -161,7 +161,11 @@ impl App {
     ) -> Result<(), LoginError> {
         let subject = Subject::UserCode(signed_in.user.to_string());
         self.count_attempt(&subject).await?;
-        let Some((id, _)) = self.device_of(signed_in, typed).await? else { return Err(LoginError::Refused) };
+        let found = self.device_of(signed_in, typed).await?;
+        let Some((id, device)) = found else { return Err(LoginError::Refused) };
+        if answer == Answer::Approve {
+            self.remember_consent(signed_in, device.client, &device.scope).await?;
+        }
         let now = self.now();
         let answered = self
             .swap(&id, |device: Option<Device>| match device {

@@ -5,9 +5,10 @@ mod name;
 
 use domain::{
     application::Application,
-    id::{AppId, TenantId},
+    id::{AppId, ObjectId, TenantId},
     snapshot::Snapshot,
 };
+use serde_json::Value;
 
 use crate::well_known::{CLUSTER_AUDIENCE, GRAPH_AUDIENCE};
 pub(crate) use name::ServiceName;
@@ -29,6 +30,8 @@ pub enum Resource {
     /// A registered application: it takes tokens by itself, and may trade a person's for others.
     Application {
         app_id: AppId,
+        /// What it is in the tenant.
+        principal: ObjectId,
         /// As the client wrote the resource.
         name: String,
     },
@@ -36,17 +39,16 @@ pub enum Resource {
     UserInfo,
 }
 
-impl Resource {
-    /// Whether both are one service, by whichever of its names.
-    pub fn is_same_service(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Management(_), Self::Management(_))
-            | (Self::Cluster, Self::Cluster)
-            | (Self::UserInfo, Self::UserInfo) => true,
-            (Self::Application { app_id: one, .. }, Self::Application { app_id: other, .. }) => one == other,
-            _ => false,
-        }
-    }
+/// Why a list of scopes leads nowhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongScope {
+    #[error("\"{0}\" is of no service in this tenant")]
+    Resource(String),
+    /// The service has no such permission.
+    #[error("the service has no permission \"{0}\"")]
+    Permission(String),
+    #[error("\"{0}\" is of another service than the scopes before it")]
+    Second(String),
 }
 
 impl<'a> Audience<'a> {
@@ -95,16 +97,16 @@ impl<'a> Audience<'a> {
     }
 
     /// The resource of a list of scopes (`{resource}/.default`, `{resource}/{permission}` or a permission of
-    /// Graph). `Err` names the scope that no service here has, or that asks for a second resource.
-    pub fn of_scopes(&self, scopes: &[&str]) -> Result<Resource, String> {
+    /// Graph).
+    pub fn of_scopes(&self, scopes: &[&str]) -> Result<Resource, WrongScope> {
         let mut found: Option<Resource> = None;
         for scope in scopes {
             if OPENID_SCOPES.iter().any(|each| scope.eq_ignore_ascii_case(each)) {
                 continue;
             }
-            let resource = self.of_scope(scope).ok_or_else(|| (*scope).to_owned())?;
+            let resource = self.of_scope(scope)?;
             match &found {
-                Some(known) if *known != resource => return Err((*scope).to_owned()),
+                Some(known) if *known != resource => return Err(WrongScope::Second((*scope).to_owned())),
                 _ => found = Some(resource),
             }
         }
@@ -119,11 +121,12 @@ impl<'a> Audience<'a> {
         if Self::is_cluster(resource) {
             return Some(Resource::Cluster);
         }
-        let app_id = self.application(resource)?.app_id;
-        Some(Resource::Application { app_id, name: resource.to_owned() })
+        let (application, principal) = self.application(resource)?;
+        Some(Resource::Application { app_id: application.app_id, principal, name: resource.to_owned() })
     }
 
-    fn application(&self, resource: &str) -> Option<&Application> {
+    /// With what it is in the tenant: without an enabled principal there, there is nothing to reach.
+    fn application(&self, resource: &str) -> Option<(&Application, ObjectId)> {
         let (snapshot, tenant) = self.applications?;
         let directory = snapshot.directory();
         let found = match ServiceName::parse(resource) {
@@ -134,20 +137,54 @@ impl<'a> Audience<'a> {
                 .filter(|each| has_name(each, name))
                 .min_by_key(|each| each.created)?,
         };
-        tenant.is_none_or(|tenant| tenant == found.tenant).then_some(&**found)
+        let principal = directory.service_principal_by_app_id(found.tenant, found.app_id)?;
+        let reached = principal.enabled && tenant.is_none_or(|tenant| tenant == found.tenant);
+        reached.then_some((&**found, principal.id))
     }
 
-    fn of_scope(&self, scope: &str) -> Option<Resource> {
+    fn of_scope(&self, scope: &str) -> Result<Resource, WrongScope> {
         // Exactly one slash goes with the permission; one before it belongs to the resource.
-        match scope.rsplit_once('/') {
-            Some((resource, permission)) if !permission.is_empty() => self.of_resource(resource),
-            Some(_) => None,
-            None => GRAPH_PERMISSIONS
-                .iter()
-                .any(|each| scope.eq_ignore_ascii_case(each))
-                .then(|| Resource::Management(self.external_url.to_owned())),
+        let Some((name, permission)) = scope.rsplit_once('/') else {
+            return match is_one_of(&GRAPH_PERMISSIONS, scope) {
+                true => Ok(Resource::Management(self.external_url.to_owned())),
+                false => Err(WrongScope::Resource(scope.to_owned())),
+            };
+        };
+        let resource = self.of_resource(name).filter(|_| !permission.is_empty());
+        let resource = resource.ok_or_else(|| WrongScope::Resource(scope.to_owned()))?;
+        match is_one_of(&COMMON_PERMISSIONS, permission) || self.has_permission(&resource, permission) {
+            true => Ok(resource),
+            false => Err(WrongScope::Permission(permission.to_owned())),
         }
     }
+
+    /// Whether a service has a permission of its own by this name.
+    fn has_permission(&self, resource: &Resource, permission: &str) -> bool {
+        match resource {
+            Resource::Management(_) => is_one_of(&GRAPH_PERMISSIONS, permission),
+            // What Entra's application of that id has.
+            Resource::Cluster => permission.eq_ignore_ascii_case("user.read"),
+            Resource::UserInfo => false,
+            Resource::Application { app_id, .. } => self.applications.is_some_and(|(snapshot, _)| {
+                let application = snapshot.directory().application_by_app_id(*app_id);
+                application.is_some_and(|application| exposes(application, permission))
+            }),
+        }
+    }
+}
+
+/// Whether its owner has given the application this permission (`api.oauth2PermissionScopes`).
+fn exposes(application: &Application, permission: &str) -> bool {
+    let api = application.other.get("api");
+    let scopes = api.and_then(|api| api.get("oauth2PermissionScopes")).and_then(Value::as_array);
+    scopes.into_iter().flatten().any(|scope| {
+        let named = scope.get("value").and_then(Value::as_str).is_some_and(|name| name == permission);
+        named && scope.get("isEnabled").and_then(Value::as_bool) != Some(false)
+    })
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|each| name.eq_ignore_ascii_case(each))
 }
 
 /// Whether it is among the addresses of an application.
@@ -155,8 +192,32 @@ pub(crate) fn has_name(application: &Application, name: ServiceName<'_>) -> bool
     application.identifier_uris.iter().any(|uri| ServiceName::parse(uri) == name)
 }
 
-const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-const GRAPH_PERMISSIONS: [&str; 4] = ["User.Read", "Directory.Read.All", "Group.Read.All", "User.Read.All"];
+pub(crate) const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+/// Which every service has.
+const COMMON_PERMISSIONS: [&str; 2] = [".default", "user_impersonation"];
+/// Those of Graph that have to do with what is served here.
+const GRAPH_PERMISSIONS: [&str; 20] = [
+    "User.Read",
+    "User.Read.All",
+    "User.ReadBasic.All",
+    "User.ReadWrite",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+    "Directory.AccessAsUser.All",
+    "Group.Read.All",
+    "Group.ReadWrite.All",
+    "GroupMember.Read.All",
+    "GroupMember.ReadWrite.All",
+    "Application.Read.All",
+    "Application.ReadWrite.All",
+    "Application.ReadWrite.OwnedBy",
+    "AppRoleAssignment.ReadWrite.All",
+    "DelegatedPermissionGrant.ReadWrite.All",
+    "Organization.Read.All",
+    "RoleManagement.Read.Directory",
+    "RoleManagement.ReadWrite.Directory",
+];
 const PUBLIC_NAMES: [&str; 5] = [
     "https://management.azure.com",
     "https://management.core.windows.net",

@@ -65,7 +65,7 @@ pub(super) fn access(
     let audience = match &request.resource {
         Resource::Management(audience) => audience.clone(),
         Resource::Cluster => CLUSTER_AUDIENCE.to_owned(),
-        Resource::Application { app_id, name } => match request.version {
+        Resource::Application { app_id, name, .. } => match request.version {
             Version::V1 => name.clone(),
             Version::V2 => app_id.to_string(),
         },
@@ -82,6 +82,10 @@ pub(super) fn access(
     };
     put(&mut claims, client, request.client.to_string());
     put(&mut claims, proof, (request.client_proof as u8).to_string());
+    if let Some(principal) = snapshot.directory().service_principal_by_app_id(request.tenant, request.client)
+    {
+        put(&mut claims, CLIENT, principal.id.to_string());
+    }
     if let Some(tenant) = snapshot.directory().tenant(request.tenant) {
         put(&mut claims, "xms_tcdt", tenant.created.as_second());
     }
@@ -193,4 +197,6 @@ const IMPERSONATION: &str = "user_impersonation";
 pub(super) const STAMP: &str = "xms_stamp";
 /// The application that the token is for. Version 1 writes a name as audience, which another may have later.
 const RESOURCE: &str = "xms_resource";
+/// What the client is in the tenant. It may be deleted and made again; the token counts no more then.
+const CLIENT: &str = "xms_client";
 const MOST_GROUPS: usize = 200;

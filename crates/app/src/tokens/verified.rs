@@ -28,6 +28,8 @@ pub(super) struct Verified {
     pub(super) tenant: TenantId,
     pub(super) object_id: ObjectId,
     pub(super) app_id: AppId,
+    /// What the client was in the tenant, where it was something.
+    pub(super) client: Option<ObjectId>,
     pub(super) not_before: Timestamp,
     pub(super) expires: Timestamp,
     /// The session stamp of the principal when the token was issued.
@@ -48,11 +50,13 @@ pub(super) struct OwnClaims<'a> {
     exp: Option<i64>,
     xms_stamp: Option<i64>,
     xms_resource: Option<Cow<'a, str>>,
+    xms_client: Option<Cow<'a, str>>,
 }
 
 impl Verified {
     pub(super) fn read(kid: String, claims: OwnClaims<'_>, external_url: &str) -> Result<Self, Rejection> {
-        let OwnClaims { iss, aud, tid, oid, azp, appid, nbf, exp, xms_stamp, xms_resource } = claims;
+        let OwnClaims { iss, aud, tid, oid, azp, appid, nbf, exp, xms_stamp, xms_resource, xms_client } =
+            claims;
         let time = |name: &'static str, seconds: Option<i64>| {
             let seconds = seconds.ok_or(Rejection::Lacks(name))?;
             Timestamp::from_second(seconds).map_err(|_| Rejection::Lacks(name))
@@ -77,6 +81,10 @@ impl Verified {
             tenant,
             object_id: oid.and_then(|oid| ObjectId::parse(&oid).ok()).ok_or(Rejection::Lacks("oid"))?,
             app_id: app_id.ok_or(Rejection::Lacks("azp"))?,
+            client: match xms_client {
+                Some(id) => Some(ObjectId::parse(&id).map_err(|_| Rejection::Lacks("xms_client"))?),
+                None => None,
+            },
             not_before: time("nbf", nbf)?,
             expires: time("exp", exp)?,
             stamp: xms_stamp.ok_or(Rejection::Lacks("xms_stamp"))?,

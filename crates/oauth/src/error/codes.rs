@@ -95,12 +95,10 @@ pub(crate) const NO_FEDERATED_SUBJECT: Code = code(
 );
 pub(crate) const ISSUER_UNREACHABLE: Code =
     code(50_166, 401, "invalid_client", "The keys of the assertion's issuer could not be read.");
-pub(crate) const NO_SERVICE_PRINCIPAL: Code = code(
-    7_000_229,
-    401,
-    "unauthorized_client",
-    "The application has no enabled service principal in this tenant.",
-);
+pub(crate) const NO_SERVICE_PRINCIPAL: Code =
+    code(7_000_229, 401, "unauthorized_client", "The application has no service principal in this tenant.");
+pub(crate) const CLIENT_DISABLED: Code =
+    code(7_000_112, 401, "unauthorized_client", "The application is disabled in this tenant.");
 pub(crate) const UNKNOWN_TENANT: Code = code(
     90_002,
     400,
@@ -127,6 +125,15 @@ pub(crate) const MALFORMED: Code = code(9_002_313, 400, "invalid_request", "The 
 pub(crate) const UNSUPPORTED_GRANT: Code =
     code(70_003, 400, "unsupported_grant_type", "This kind of grant is not supported.");
 pub(crate) const INVALID_SCOPE: Code = code(70_011, 400, "invalid_scope", "The scope is not valid.");
+pub(crate) const UNKNOWN_PERMISSION: Code =
+    code(70_011, 400, "invalid_scope", "The scope does not exist at the resource.");
+/// The same where a person is at the browser.
+pub(crate) const UNKNOWN_PERMISSION_ASKED: Code = code(
+    650_053,
+    400,
+    "invalid_client",
+    "The application asks for a scope that does not exist at the resource.",
+);
 pub(crate) const SEVERAL_RESOURCES: Code =
     code(28_000, 400, "invalid_request", "The scopes belong to more than one resource.");
 pub(crate) const UNKNOWN_RESOURCE: Code =

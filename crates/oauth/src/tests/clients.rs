@@ -133,7 +133,7 @@ async fn a_disabled_principal_and_a_deleted_application_end_at_once() {
     let principal = snapshot.directory().service_principal_by_app_id(world.tenant, build.app_id).unwrap().id;
     world.app.set_service_principal_enabled(&world.admin, principal, false).await.unwrap();
     assert!(world.app.verify_management_token(token).is_err());
-    by_secret(&world, &client, &secret).await.fails(401, "unauthorized_client", 7_000_229);
+    by_secret(&world, &client, &secret).await.fails(401, "unauthorized_client", 7_000_112);
     // Once it may act again, what was ended stays so, though the clock has not moved.
     world.app.set_service_principal_enabled(&world.admin, principal, true).await.unwrap();
     assert!(world.app.verify_management_token(token).is_err());

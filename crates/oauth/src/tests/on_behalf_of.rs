@@ -11,7 +11,8 @@ use super::{
 async fn an_application_is_asked_for_by_any_of_its_names_and_opens_nothing_else() {
     let shop = Shop::new().await;
     let id = shop.own.app_id;
-    for scope in ["api://shop/.default", &format!("api://{id}/orders.read"), &format!("{id}/.default")] {
+    for scope in ["api://shop/.default", &format!("api://{id}/user_impersonation"), &format!("{id}/.default")]
+    {
         let tokens = shop.world.tokens(&format!("openid {scope}")).await;
         let token = text(&tokens, "access_token");
         assert_eq!(claims(token)["aud"], id.to_string(), "{scope}");

@@ -22,6 +22,8 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
     let scope = exchange.scope_or("")?;
     let signed_in =
         exchange.app.sign_in(exchange.tenant(), user_name, &password, Some(exchange.address)).await?;
+    // Whoever gives a program their password lets it do what it asks for.
+    exchange.app.remember_consent(&signed_in, exchange.client.app_id(), &scope.text).await?;
     let granted = Granted::new(&signed_in, exchange.client.app_id(), &scope.text, None);
     for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.new_family()?)).await
 }

@@ -10,17 +10,18 @@ use crate::error::Failure;
 
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
     let token = exchange.require("refresh_token")?;
+    let mut scope = exchange.scope_or("")?;
     // What cannot be given is refused before the token is used up.
-    let asked = exchange.scope_or("")?;
-    if !asked.text.is_empty()
-        && let Some(granted) = exchange.app.find_refresh(token).await?
-    {
-        exchange.app.require_consent(&exchange.client, &granted, &asked.resource).await?;
+    let found = exchange.app.find_refresh(token).await?;
+    if let Some(granted) = found.filter(|granted| granted.client == exchange.client.app_id()) {
+        if scope.text.is_empty() {
+            scope = exchange.scope_or(&granted.scope)?;
+        }
+        exchange.app.require_consent(&exchange.client, &granted, &scope.resource).await?;
     }
     let (mut granted, next) =
         exchange.app.redeem_refresh(exchange.client.app_id(), exchange.tenant(), token).await?;
     // The nonce belongs to the first id token alone (OpenID Connect Core 1.0 §12.2).
     granted.nonce = None;
-    let scope = if asked.text.is_empty() { exchange.scope_or(&granted.scope)? } else { asked };
     for_person(exchange, &granted, &scope, Refresh::Replaced(next)).await
 }

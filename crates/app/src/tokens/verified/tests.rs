@@ -11,6 +11,7 @@ fn verified(kid: &str) -> Arc<Verified> {
         tenant: TenantId::parse(id).unwrap(),
         object_id: ObjectId::parse(id).unwrap(),
         app_id: AppId::parse(id).unwrap(),
+        client: None,
         not_before: Timestamp::UNIX_EPOCH,
         expires: Timestamp::UNIX_EPOCH,
         stamp: 0,

@@ -95,7 +95,7 @@ const TOKEN_CASES: &[Case] = &[
     Case(
         "a disabled client",
         "grant_type=client_credentials&client_id={disabled}&client_secret={disabledsecret}&scope={url}/.default",
-        "401 unauthorized_client 7000229",
+        "401 unauthorized_client 7000112",
     ),
     Case(
         "a public client for itself",
