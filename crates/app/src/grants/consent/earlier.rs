@@ -23,6 +23,9 @@ pub(crate) struct EarlierConsent {
     scopes: BTreeSet<String>,
 }
 
+/// A service, and the scope that an administrator named it by.
+type Agreed = (Service, Option<String>);
+
 impl Cold for EarlierConsent {
     const KIND: &'static str = "consent";
 }
@@ -30,8 +33,7 @@ impl Cold for EarlierConsent {
 impl App {
     /// Before the first look at a consent.
     pub(super) async fn take_over_earlier_consents(&self) -> Result<(), Error> {
-        let taken = self.inner.consents.0.get_or_try_init(|| self.take_over()).await;
-        taken.map(|()| ())
+        self.inner.consents.0.get_or_try_init(|| self.take_over()).await.copied()
     }
 
     async fn take_over(&self) -> Result<(), Error> {
@@ -62,14 +64,14 @@ impl App {
         snapshot: &Snapshot,
         id: &str,
         earlier: &EarlierConsent,
-    ) -> Option<(String, Vec<(Service, Option<String>)>)> {
+    ) -> Option<(String, Vec<Agreed>)> {
         let (giver, client) = id.split_once('/')?;
         let giver = Giver::parse(giver)?;
         let tenant = giver.tenant(snapshot)?;
         let client: ObjectId = principal_of(snapshot, tenant, AppId::parse(client).ok()?)?;
         let audience = Audience::with_applications(&self.settings().external_url, snapshot, Some(tenant));
         let texts = earlier.scopes.iter().flat_map(|text| text.split_ascii_whitespace());
-        let mut services: Vec<(Service, Option<String>)> = texts
+        let mut services: Vec<Agreed> = texts
             .filter_map(|text| {
                 let kept = matches!(giver, Giver::Everybody(_)).then(|| text.to_owned());
                 Some((lasting(&audience, text)?, kept))
