@@ -281,3 +281,6 @@ const INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 const POLL_SLACK: SignedDuration = SignedDuration::from_secs(2);
 /// Records read at once.
 const PAGE: usize = 500;
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,8 @@ impl Refusals {
         }
         let last = told.entry((refused, vouched)).or_insert(Told { at: Timestamp::MIN, since: 0 });
         last.since += 1;
-        if now.duration_since(last.at) < PAUSE {
+        // A time to come is of before the clock was set back.
+        if last.at <= now && now.duration_since(last.at) < PAUSE {
             return None;
         }
         last.at = now;

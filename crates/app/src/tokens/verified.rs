@@ -132,7 +132,8 @@ impl VerifiedTokens {
     }
 
     fn shard(&self, token: &str) -> Option<&RwLock<Shard>> {
-        self.shards.get(self.hasher.hash_one(token) as usize % SHARDS)
+        // Other bits than those by which a map finds its places: by these all tokens of a shard would be alike.
+        self.shards.get((self.hasher.hash_one(token) >> 32) as usize % SHARDS)
     }
 }
 

@@ -192,24 +192,20 @@ async fn device_codes_of_ten_thousand_addresses_are_bounded_in_all() {
     for task in 0..64_u32 {
         let (app, scope) = (site.running.app.clone(), scope.clone());
         tasks.spawn(async move {
-            let mut refused = 0;
             for number in (task..10_000).step_by(64) {
                 let address: IpAddr = std::net::Ipv4Addr::from(0x0a00_0000 + number).into();
                 match app.start_device(client, None, &scope, Some(address)).await {
-                    Ok(_) => {}
-                    Err(app::Error::Throttled { .. }) => refused += 1,
+                    Ok(_) | Err(app::Error::Throttled { .. }) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
-            refused
         });
     }
-    let mut refused = 0;
     while let Some(done) = tasks.join_next().await {
-        refused += done.unwrap();
+        done.unwrap();
     }
     let grown = bytes_in(place.path()) - begin;
-    assert!(refused > 0 && grown < 64 * 1024 * 1024, "{grown} bytes, {refused} refused");
+    assert!(grown < 64 * 1024 * 1024, "{grown} bytes");
     tokio::time::timeout(Duration::from_secs(60), site.running.app.clean_up()).await.unwrap().unwrap();
     site.running.stop().await.unwrap();
 }

@@ -3,6 +3,7 @@
 //! outlast a restart; each replica counts its own.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap, VecDeque},
     net::IpAddr,
     sync::Mutex,
@@ -51,20 +52,23 @@ impl Waiting {
         waiting
     }
 
-    /// Refuses an address, or everybody, for the rest of a minute in which too many were started.
+    /// Refuses an address for the rest of a minute in which too many were started from it. The more were started in
+    /// all, the fewer one address may start, so that no few addresses use up what there is for everybody.
     pub(super) fn count_start(&mut self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Error> {
+        let next = now.checked_add(MINUTE).map_err(Error::internal)?;
+        // One that ends later than a minute from now is of before the clock was set back.
         let until = match self.minute_ends {
-            Some(until) if now < until => until,
+            Some(until) if now < until && until <= next => until,
             _ => {
-                let until = now.checked_add(SignedDuration::from_mins(1)).map_err(Error::internal)?;
-                self.minute_ends = Some(until);
+                self.minute_ends = Some(next);
                 self.started.clear();
                 self.started_in_all = 0;
-                until
+                next
             }
         };
+        let left = MOST.saturating_sub(self.started_in_all);
         let own = self.started.entry(address).or_default();
-        if *own >= MOST_PER_ADDRESS || self.started_in_all >= MOST {
+        if left == 0 || *own >= (left / SHARES).max(1) {
             return Err(Error::Throttled { until });
         }
         *own += 1;
@@ -73,7 +77,7 @@ impl Waiting {
     }
 
     /// Takes one in. Gives those that have to go for it: the oldest of an address that has too many, and then the
-    /// oldest of the address that has the most.
+    /// oldest of the address that has the most; of several such addresses the oldest of them all.
     pub(super) fn admit(&mut self, address: Option<IpAddr>, entry: Entry, now: Timestamp) -> Vec<Entry> {
         if self.count >= MOST {
             self.drop_ended(now);
@@ -87,7 +91,10 @@ impl Waiting {
         let mut gone: Vec<Entry> = own.drain(..own.len().saturating_sub(MOST_PER_ADDRESS)).collect();
         self.count -= gone.len();
         while self.count > MOST
-            && let Some(most) = self.by_address.values_mut().max_by_key(|queue| queue.len())
+            && let Some(most) = self
+                .by_address
+                .values_mut()
+                .max_by_key(|queue| (queue.len(), Reverse(queue.front().map(|oldest| oldest.expires))))
             && let Some(oldest) = most.pop_front()
         {
             self.count -= 1;
@@ -107,7 +114,8 @@ impl Waiting {
 
     /// Whether the client of a code that waits may ask now; if so, not again before `next`.
     pub(super) fn may_poll(&mut self, id: &str, now: Timestamp, next: Timestamp) -> bool {
-        if self.polls.get(id).is_some_and(|earliest| now < *earliest) {
+        // A time beyond `next` is of before the clock was set back.
+        if self.polls.get(id).is_some_and(|earliest| now < *earliest && *earliest <= next) {
             return false;
         }
         if self.polls.len() >= 2 * MOST {
@@ -127,6 +135,9 @@ impl Waiting {
     }
 }
 
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// One address may start this part of what is left of a minute's number, and one as long as there are any.
+const SHARES: usize = 32;
 /// Many people may share one address.
 pub(super) const MOST_PER_ADDRESS: usize = 256;
 /// Of all addresses together; with the longest scope that is a store of 20 MB.

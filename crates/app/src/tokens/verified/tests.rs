@@ -65,3 +65,20 @@ fn what_is_remembered_is_bounded_in_number_and_in_bytes() {
     assert_eq!(kid(&tokens, "again").as_deref(), Some("two"));
     held(&tokens);
 }
+
+/// Maps find their places by the lowest bits and tell neighbours apart by the highest: both differ within a shard.
+#[test]
+fn tokens_of_one_shard_differ_in_the_bits_that_its_map_looks_at() {
+    let tokens = VerifiedTokens::default();
+    let first = tokens.shard("0").unwrap();
+    let within = (0..4_000)
+        .map(|number| number.to_string())
+        .filter(|token| std::ptr::eq(tokens.shard(token).unwrap(), first));
+    let hashes: Vec<u64> = within.map(|token| tokens.hasher.hash_one(&token)).collect();
+    let distinct = |bits: fn(u64) -> u64| {
+        hashes.iter().map(|hash| bits(*hash)).collect::<std::collections::BTreeSet<_>>().len()
+    };
+    assert!(hashes.len() > 100, "{}", hashes.len());
+    assert_eq!(distinct(|hash| hash & 15), 16);
+    assert!(distinct(|hash| hash >> 57) > 16);
+}

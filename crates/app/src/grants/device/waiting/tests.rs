@@ -44,14 +44,55 @@ fn in_all_the_oldest_of_the_busiest_address_goes_first() {
 #[test]
 fn a_minute_takes_so_many_of_one_address() {
     let mut waiting = Waiting::default();
-    for _ in 0..MOST_PER_ADDRESS {
-        waiting.count_start(address(1), at(0)).unwrap();
-    }
+    let started = (0..MOST).filter(|_| waiting.count_start(address(1), at(0)).is_ok()).count();
+    assert_eq!(started, 124);
     assert!(
         matches!(waiting.count_start(address(1), at(59)), Err(Error::Throttled { until }) if until == at(60))
     );
     waiting.count_start(address(2), at(59)).unwrap();
     waiting.count_start(address(1), at(60)).unwrap();
+}
+
+/// However much a few start, there is something left for others; all of them together stay within the number.
+#[test]
+fn a_few_addresses_leave_a_minute_to_others() {
+    for few in [1, 16, 150] {
+        let mut waiting = Waiting::default();
+        for _ in 0..MOST_PER_ADDRESS {
+            for number in 0..few {
+                let _ = waiting.count_start(address(number), at(0));
+            }
+        }
+        waiting.count_start(address(9999), at(0)).unwrap();
+    }
+    let mut waiting = Waiting::default();
+    let started = (0..100_000).filter(|number| waiting.count_start(address(*number), at(0)).is_ok()).count();
+    assert_eq!(started, MOST);
+    assert!(waiting.count_start(address(100_001), at(59)).is_err());
+    waiting.count_start(address(100_001), at(60)).unwrap();
+}
+
+#[test]
+fn where_all_addresses_are_equal_the_oldest_code_goes() {
+    let mut waiting = Waiting::default();
+    for number in 0..MOST {
+        // The highest address came first.
+        let from = address((MOST - number) as u32);
+        assert_eq!(waiting.admit(from, entry(number, 900 + number as i64), at(0)), []);
+    }
+    for number in 0..3 {
+        let gone = waiting.admit(address(90_000 + number), entry(MOST, 9_000), at(0));
+        assert_eq!(gone, [entry(number as usize, 900 + i64::from(number))]);
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_refuses_nobody_for_long() {
+    let mut waiting = Waiting::default();
+    while waiting.count_start(address(1), at(10_000)).is_ok() {}
+    assert!(waiting.may_poll("a", at(10_000), at(10_003)));
+    waiting.count_start(address(1), at(0)).unwrap();
+    assert!(waiting.may_poll("a", at(0), at(3)));
 }
 
 #[test]
