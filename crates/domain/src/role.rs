@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_security::skeleton;
 
 use crate::{
@@ -242,10 +242,14 @@ fn seen(name: &str) -> String {
     seen.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// What a name looks like. Letters look alike in one case or in the other, and the letters `i` and `l` in either.
+/// What a name looks like at a glance. Letters look alike in one case or in the other, and the letters `i` and `l` in
+/// either; marks on letters and dots at the end are overlooked, and two `v` are read as a `w`.
 fn looks(name: &str) -> String {
-    let looks: String = skeleton(&seen(name)).collect();
-    skeleton(&looks.to_lowercase()).map(|letter| if letter == 'i' { 'l' } else { letter }).collect()
+    let bare: String = seen(name).nfd().filter(|character| !is_combining_mark(*character)).collect();
+    let looks: String = skeleton(bare.trim_end_matches(['.', ' '])).collect();
+    let looks: String =
+        skeleton(&looks.to_lowercase()).map(|letter| if letter == 'i' { 'l' } else { letter }).collect();
+    looks.replace("vv", "w")
 }
 
 fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), RoleError> {
@@ -345,6 +349,11 @@ mod tests {
             ("Owner", "Οwnеr", true),
             ("Owner", "𝐎wner", true),
             ("Owner", "0wner", true),
+            ("Owner", "O\u{301}wner", true),
+            ("Owner", "Ówner", true),
+            ("Owner", "Owner.", true),
+            ("Owner", "Owner ..", true),
+            ("Owner", "Ovvner", true),
             (operator, "Managed ldentity Operator", true),
             (operator, "managed іdentity operator", true),
             (operator, "Managed  ldentity Operatоr", true),
