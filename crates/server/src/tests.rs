@@ -20,6 +20,7 @@ mod outside;
 mod ownership;
 mod pages;
 mod providers;
+mod recover;
 mod rights;
 mod role_definitions;
 mod sign_in;
