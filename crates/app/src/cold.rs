@@ -99,14 +99,18 @@ impl App {
         Ok(page.entries.iter().map(record).collect())
     }
 
-    /// The ids of up to `limit` records of a kind that begin so.
+    /// The ids of up to `limit` records of a kind that begin so, after the id `after`.
     pub(crate) async fn list_cold_under<T: Cold>(
         &self,
         begin: &str,
+        after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<String>, Error> {
         let kind = tables::cold_key(T::KIND, "").len();
-        let range = Range::prefix(tables::cold_key(T::KIND, begin)).limit(limit);
+        let mut range = Range::prefix(tables::cold_key(T::KIND, begin)).limit(limit);
+        if let Some(after) = after {
+            range = range.after(tables::cold_key(T::KIND, after));
+        }
         let page = self.store().read(range, At::Latest).await?;
         let id = |key: &[u8]| String::from_utf8_lossy(key.get(kind..).unwrap_or_default()).into_owned();
         Ok(page.entries.iter().map(|entry| id(&entry.key)).collect())

@@ -107,7 +107,7 @@ struct Inner {
     random: Arc<dyn Random>,
     /// Of tokens that were seen before.
     tokens: tokens::TokenState,
-    login: login::LoginState,
+    login: login::Queues,
     refresh_reuse: std::sync::OnceLock<jiff::SignedDuration>,
     devices: grants::device::DeviceState,
     consents: grants::consent::ConsentState,
@@ -166,7 +166,7 @@ impl App {
             seal,
             random: parts.random,
             tokens: tokens::TokenState::default(),
-            login: login::LoginState::default(),
+            login: login::Queues::default(),
             refresh_reuse: std::sync::OnceLock::new(),
             devices: grants::device::DeviceState::default(),
             consents: grants::consent::ConsentState::default(),

@@ -1,6 +1,7 @@
 //! Signing in with a password, and the sessions of browsers that follow.
 //!
-//! Unknown accounts, wrong passwords and disabled accounts look alike from outside, in words and in time.
+//! Unknown accounts and wrong passwords look alike from outside, in words and in time; only who gives the right password
+//! learns that the account is disabled.
 //! An attempt is counted before its outcome is known, and only a few are under way at once, so many at the
 //! same time gain an attacker nothing. Strangers' failures shut nobody out who comes from where the account has
 //! been signed in before.
@@ -8,6 +9,7 @@
 pub mod attempts;
 pub mod failures;
 mod known;
+mod queue;
 mod recover;
 pub mod session;
 
@@ -19,26 +21,13 @@ use domain::{
     name::Upn,
     user::User,
 };
-use tokio::sync::Semaphore;
 
 use crate::{App, Error, users::end_sessions};
 use attempts::{Subject, network};
 pub use crypto::secret::Secret;
 pub(crate) use known::KnownSources;
+pub(crate) use queue::Queues;
 pub use recover::Recovered;
-
-/// Bounds the attempts to sign in that are under way at once.
-#[derive(Debug)]
-pub(crate) struct LoginState {
-    under_way: Semaphore,
-    waiting: Semaphore,
-}
-
-impl Default for LoginState {
-    fn default() -> Self {
-        Self { under_way: Semaphore::new(MOST_UNDER_WAY), waiting: Semaphore::new(MOST_WAITING) }
-    }
-}
 
 /// A person who has just proved who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +63,9 @@ impl From<Option<IpAddr>> for Source<'_> {
 pub enum LoginError {
     #[error("the user name or the password is not right")]
     Refused,
+    /// The password is right.
+    #[error("the account is disabled")]
+    Disabled,
     #[error("too many failed sign-ins: try again later")]
     Throttled,
     #[error("the password must be changed first")]
@@ -139,30 +131,34 @@ impl App {
         password: &Secret<String>,
         source: &Source<'_>,
     ) -> Result<User, LoginError> {
-        let state = &self.inner.login;
-        let busy = |_| Error::Unavailable("too many people sign in at this moment: try again".into());
-        let _place = state.waiting.try_acquire().map_err(busy)?;
-        let _turn = state.under_way.acquire().await.map_err(Error::internal)?;
         let upn = Upn::parse(user_name.trim());
-        let account = match &upn {
-            Ok(upn) => upn.folded().to_owned(),
-            Err(_) => crypto::digest::sha256_hex(user_name.as_bytes()),
+        let user = upn.as_ref().ok().and_then(|upn| self.snapshot().directory().user_by_upn(upn).cloned());
+        let user = user.filter(|user| tenant.is_none_or(|tenant| tenant == user.tenant));
+        let account = match (&user, &upn) {
+            (Some(user), _) => account_of(user.id),
+            (None, Ok(upn)) => upn.folded().to_owned(),
+            (None, Err(_)) => crypto::digest::sha256_hex(user_name.as_bytes()),
         };
         let failed = |reason: &str| {
             // What is no principal name may be a password in the wrong field.
             let shown = upn.as_ref().map_or("(no principal name)", Upn::as_str);
             failures::report(shown, source.address, &reason);
         };
-        let familiar = self.familiarity(&account, source).await?;
-        let subjects = Subject::of_sign_in(&account, source, familiar);
-        if let Err(error) = self.count_attempts(&subjects).await {
+        let throttled = |error: LoginError| {
             if matches!(error, LoginError::Throttled) {
                 failed("too many failed attempts");
             }
-            return Err(error);
-        }
-        let user = upn.as_ref().ok().and_then(|upn| self.snapshot().directory().user_by_upn(upn).cloned());
-        let user = user.filter(|user| tenant.is_none_or(|tenant| tenant == user.tenant));
+            error
+        };
+        let familiar = self.familiarity(&account, source).await?;
+        let subjects = Subject::of_sign_in(&account, source, familiar);
+        // Who has no attempts left takes no place of others.
+        self.check_attempts(&subjects).await.map_err(throttled)?;
+        let place = self.inner.login.of(familiar).enter(source.network())?;
+        let _turn = place.turn().await?;
+        self.count_attempts(&subjects).await.map_err(throttled)?;
+        // As they are now that it is their turn.
+        let user = user.and_then(|user| self.snapshot().directory().user(user.id).cloned());
         let hash = user.as_ref().and_then(|user| user.password.clone());
         let password = password.clone();
         let right = self
@@ -170,31 +166,34 @@ impl App {
                 crypto::password::verify(&password, hash.as_ref().map(|hash| hash.0.as_str()))
             })
             .await?;
-        let reason = match &user {
-            None => "there is no such account",
-            Some(_) if !right => "the password is not right",
-            Some(user) if !user.enabled => "the account is disabled",
-            Some(user) => {
-                for subject in &subjects {
-                    self.forgive_attempts(subject).await?;
-                }
-                self.remember_source(&account, source).await?;
-                return Ok(User::clone(user));
-            }
+        let Some(user) = user else {
+            failed("there is no such account");
+            return Err(LoginError::Refused);
         };
-        failed(reason);
-        Err(LoginError::Refused)
+        if !right {
+            failed("the password is not right");
+            return Err(LoginError::Refused);
+        }
+        for subject in &subjects {
+            self.forgive_attempts(subject).await?;
+        }
+        if !user.enabled {
+            failed("the account is disabled");
+            return Err(LoginError::Disabled);
+        }
+        self.remember_source(&account, source).await?;
+        Ok(User::clone(&user))
     }
+}
+
+/// What attempts and known sources of a person are kept under. Whoever has the name of a person who is gone has neither.
+pub(crate) fn account_of(user: ObjectId) -> String {
+    user.to_string()
 }
 
 pub(crate) fn signed_in(user: &User) -> SignedIn {
     SignedIn { tenant: user.tenant, user: user.id, stamp: crate::tokens::stamp_of(user.tokens_valid_after) }
 }
-
-/// Well under the attempts that an account has, so that people who sign in twenty times at once with the
-/// right password are not refused for attempts whose outcome is open.
-const MOST_UNDER_WAY: usize = 4;
-const MOST_WAITING: usize = 1024;
 
 #[cfg(test)]
 mod tests;

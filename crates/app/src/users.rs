@@ -17,7 +17,7 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{App, Caller, Error, Tx, authorize, unfinished};
+use crate::{App, Caller, Error, Tx, authorize, login::account_of, unfinished};
 
 /// A person to be made.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl App {
         authorize::administrator(&snapshot, caller, "microsoft.directory/users/unlock")?;
         let user = snapshot.directory().user(id).filter(|user| user.tenant == caller.tenant);
         let user = user.ok_or_else(|| Error::not_found("user", id))?;
-        self.forgive_account(user.upn.folded()).await
+        self.forgive_account(&account_of(user.id)).await
     }
 
     /// Deletes a person with all memberships. Role assignments stay on record; they grant nothing any more,

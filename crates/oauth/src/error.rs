@@ -182,6 +182,7 @@ impl From<LoginError> for Failure {
     fn from(error: LoginError) -> Self {
         match error {
             LoginError::Refused => Self::new(&codes::WRONG_PASSWORD, ""),
+            LoginError::Disabled => Self::new(&codes::ACCOUNT_DISABLED, ""),
             LoginError::Throttled => Self::new(&codes::THROTTLED, ""),
             LoginError::MustChangePassword => Self::new(&codes::PASSWORD_EXPIRED, ""),
             LoginError::App(error) => error.into(),

@@ -94,7 +94,7 @@ impl From<Error> for Problem {
 impl From<LoginError> for Problem {
     fn from(error: LoginError) -> Self {
         match error {
-            LoginError::Refused | LoginError::MustChangePassword => Self::RequestGone,
+            LoginError::Refused | LoginError::MustChangePassword | LoginError::Disabled => Self::RequestGone,
             LoginError::Throttled => Self::Throttled,
             LoginError::App(error) => error.into(),
         }

@@ -248,6 +248,12 @@ async fn a_password_that_must_be_changed_is_changed_on_the_way() {
     let page = sign_in(&world, &mut browser, &page, PASSWORD).await;
     assert_eq!(page.path, "/portal/password");
     assert!(!browser.has_session());
+    let fields: Vec<&str> = page.text.lines().filter(|line| line.contains("<input id=")).collect();
+    assert!(
+        fields[0].contains("value=\"alice@example.org\"") && !fields[0].contains("autofocus"),
+        "{fields:?}"
+    );
+    assert!(fields[1].contains("id=\"password\"") && fields[1].contains("autofocus"), "{fields:?}");
     let change = |old: &'static str, new: &'static str, again: &'static str| {
         [
             ("user_name", "alice@example.org"),
@@ -273,6 +279,20 @@ async fn a_password_that_must_be_changed_is_changed_on_the_way() {
     let page = again.go(&world, "/portal/sign-in").await;
     assert_eq!(sign_in(&world, &mut again, &page, PASSWORD).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(sign_in(&world, &mut again, &page, "a better password").await.path, "/portal/");
+}
+
+#[tokio::test]
+async fn who_knows_the_password_is_told_that_the_account_is_disabled() {
+    let world = World::new().await;
+    let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
+    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
+    let mut browser = Browser::default();
+    let page = browser.go(&world, "/portal/").await;
+    for (password, told) in [("wrong", "not right"), (PASSWORD, "disabled")] {
+        let refused = sign_in(&world, &mut browser, &page, password).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+        assert!(refused.alert().contains(told) && !browser.has_session(), "{}", refused.alert());
+    }
 }
 
 #[tokio::test]

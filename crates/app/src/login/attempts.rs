@@ -12,7 +12,7 @@ use crate::{App, Cold, Error, Swap};
 /// What attempts are counted for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A folded user principal name, known or not, wherever it is tried from, but for where it has been signed in.
+    /// A person by object id, or a folded user principal name that nobody has, wherever it is tried from, but for where it has been signed in.
     Account(String),
     /// The same, tried from one address. Its limit is the lower one: who tries passwords shuts themselves
     /// out, and seldom the person whose account it is.
@@ -41,34 +41,40 @@ impl Cold for Attempts {
 impl App {
     /// Counts an attempt for each, or refuses it for one and counts it for none: what is refused writes nothing.
     pub(super) async fn count_attempts(&self, subjects: &[Subject]) -> Result<(), LoginError> {
-        let now = self.now();
-        for subject in subjects {
-            let known = self.find_cold::<Attempts>(&subject.key()).await?;
-            if known.is_some_and(|known| now < known.until && known.count >= subject.most()) {
-                return Err(LoginError::Throttled);
-            }
-        }
+        self.check_attempts(subjects).await?;
         for subject in subjects {
             self.count_attempt(subject).await?;
         }
         Ok(())
     }
 
+    /// Refuses who has no attempts left, and counts nothing.
+    pub(super) async fn check_attempts(&self, subjects: &[Subject]) -> Result<(), LoginError> {
+        let now = self.now();
+        for subject in subjects {
+            let known = self.find_cold::<Attempts>(&subject.key()).await?;
+            if known.is_some_and(|known| known.counts(now) >= subject.most()) {
+                return Err(LoginError::Throttled);
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets the failures of one account, wherever they came from.
     pub(crate) async fn forgive_account(&self, account: &str) -> Result<(), Error> {
-        for prefix in [
-            format!("account/{account}"),
-            format!("account-from/{account}/"),
-            format!("account-by/{account}/"),
-        ] {
-            while let ids @ [_, ..] = &*self.list_cold_under::<Attempts>(&prefix, PAGE).await? {
-                for id in ids {
-                    self.swap(id, |known: Option<Attempts>| {
-                        Ok((known.map_or(Swap::Keep, |_| Swap::Delete), ()))
-                    })
-                    .await?;
-                }
+        let mut ids = vec![Subject::Account(account.to_owned()).key()];
+        for prefix in [format!("account-from/{account}/"), format!("account-by/{account}/")] {
+            let mut after = None;
+            while let found @ [.., last] =
+                &*self.list_cold_under::<Attempts>(&prefix, after.as_deref(), PAGE).await?
+            {
+                ids.extend_from_slice(found);
+                after = Some(last.clone());
             }
+        }
+        for id in &ids {
+            self.swap(id, |known: Option<Attempts>| Ok((known.map_or(Swap::Keep, |_| Swap::Delete), ())))
+                .await?;
         }
         Ok(())
     }
@@ -79,7 +85,7 @@ impl App {
         let most = subject.most();
         let allowed = self
             .swap(&subject.key(), |known: Option<Attempts>| {
-                let count = known.filter(|known| now < known.until).map_or(0, |known| known.count);
+                let count = known.map_or(0, |known| known.counts(now));
                 if count >= most {
                     return Ok((Swap::Keep, false));
                 }
@@ -106,6 +112,15 @@ impl App {
             Ok((swap, ()))
         })
         .await
+    }
+}
+
+impl Attempts {
+    /// How many there were within the window. One that ends later than a window from now is of before the clock was set
+    /// back.
+    fn counts(&self, now: Timestamp) -> u32 {
+        let left = self.until.duration_since(now);
+        if left > SignedDuration::ZERO && left <= WINDOW { self.count } else { 0 }
     }
 }
 

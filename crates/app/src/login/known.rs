@@ -67,6 +67,13 @@ impl App {
     }
 }
 
+impl KnownSource {
+    /// A time to come is of before the clock was set back: it is as good as none.
+    fn age(&self, now: Timestamp) -> SignedDuration {
+        if self.seen > now { SignedDuration::MAX } else { now.duration_since(self.seen) }
+    }
+}
+
 impl KnownSources {
     /// When the last of them counts no longer.
     pub(crate) fn expires(&self) -> Timestamp {
@@ -76,8 +83,7 @@ impl KnownSources {
 
     fn holds(&self, digest: &str, now: Timestamp) -> bool {
         self.sources.iter().any(|source| {
-            crypto::digest::equal(source.digest.as_bytes(), digest.as_bytes())
-                && now.duration_since(source.seen) < LIFE
+            crypto::digest::equal(source.digest.as_bytes(), digest.as_bytes()) && source.age(now) < LIFE
         })
     }
 
@@ -85,7 +91,7 @@ impl KnownSources {
     fn see(&mut self, digest: &str, now: Timestamp) -> bool {
         let known = self.sources.iter().position(|source| source.digest == digest);
         if let Some(place) = known {
-            let fresh = self.sources.get(place).is_some_and(|source| now.duration_since(source.seen) < DAY);
+            let fresh = self.sources.get(place).is_some_and(|source| source.age(now) < DAY);
             if fresh {
                 return false;
             }
@@ -123,5 +129,15 @@ mod tests {
         assert!(known.holds("1", at(1)) && !known.holds("2", at(1)));
         assert!(!known.holds("1", at(182)));
         assert_eq!(known.expires(), at(181));
+    }
+
+    #[test]
+    fn a_place_that_was_seen_in_a_time_to_come_is_seen_anew() {
+        let at = |days: i64| Timestamp::from_second(1_800_000_000 + days * 86_400).unwrap();
+        let mut known = KnownSources::default();
+        assert!(known.see("a", at(100)));
+        assert!(!known.holds("a", at(0)));
+        assert!(known.see("a", at(0)) && known.holds("a", at(0)));
+        assert_eq!(known.expires(), at(180));
     }
 }

@@ -11,7 +11,7 @@ use domain::{
     user::User,
 };
 
-use super::Secret;
+use super::{Secret, account_of};
 use crate::{App, Error, Installation, Tx, install::OWNER, users::end_sessions};
 
 /// Who can sign in again.
@@ -35,7 +35,7 @@ impl App {
         let hash = self.hash_new_password(Some(password)).await?;
         let (new_user, new_assignment) = (self.new_id()?, self.new_id()?);
         let role = RoleId::parse(OWNER).map_err(Error::internal)?;
-        let recovered = self
+        let (person, recovered) = self
             .transact(|tx| {
                 let tenant = tx.snapshot().directory().tenant(installation.tenant).cloned();
                 let tenant = tenant.ok_or_else(|| Error::not_found("tenant", installation.tenant))?;
@@ -82,10 +82,10 @@ impl App {
                         updated: stamp,
                     }))?;
                 }
-                Ok(Recovered { upn: upn.clone(), made: known.is_none() })
+                Ok((id, Recovered { upn: upn.clone(), made: known.is_none() }))
             })
             .await?;
-        self.forgive_account(upn.folded()).await?;
+        self.forgive_account(&account_of(person)).await?;
         Ok(recovered)
     }
 }

@@ -242,3 +242,122 @@ async fn a_new_password_ends_the_sessions_from_before() {
     assert!(try_once(&app, RIGHT, "192.0.2.1").await.is_err());
     assert!(try_once(&app, "a better password", "192.0.2.1").await.is_ok());
 }
+
+/// A second person, who administers nothing, with the caller who made them.
+async fn person(app: &App, upn: &str) -> (crate::Caller, ObjectId) {
+    let snapshot = app.snapshot();
+    let alice = snapshot.directory().user_by_upn(&Upn::parse("alice@example.org").unwrap()).unwrap();
+    let caller = crate::Caller::of_user(alice, domain::id::AppId::new(crate::well_known::PORTAL));
+    let new = crate::users::NewUser {
+        upn: Upn::parse(upn).unwrap(),
+        display_name: domain::name::DisplayName::parse("Bob").unwrap(),
+        enabled: true,
+        password: Some(Secret::new(RIGHT.to_owned())),
+        must_change_password: false,
+        mail_nickname: None,
+        mail: None,
+        given_name: None,
+        surname: None,
+        job_title: None,
+    };
+    let made = app.create_user(&caller, new).await.unwrap().id;
+    (caller, made)
+}
+
+const BOB: &str = "bob@example.org";
+
+async fn bob(app: &App, password: &str, address: &str) -> Result<SignedIn, LoginError> {
+    let address: IpAddr = address.parse().unwrap();
+    app.sign_in(None, BOB, &Secret::new(password.to_owned()), Some(address)).await
+}
+
+#[tokio::test]
+async fn who_is_made_again_under_a_name_has_neither_places_nor_failures_of_the_one_before() {
+    let (app, _) = world().await;
+    let (admin, first) = person(&app, BOB).await;
+    bob(&app, RIGHT, "198.51.100.7").await.unwrap();
+    for number in 0..100 {
+        assert!(matches!(bob(&app, "wrong", &format!("192.0.2.{number}")).await, Err(LoginError::Refused)));
+    }
+    bob(&app, RIGHT, "198.51.100.7").await.unwrap();
+    app.delete_user(&admin, first).await.unwrap();
+    person(&app, BOB).await;
+    // Not shut by what was tried before, and then shut for the place that only the first was known at.
+    for number in 0..100 {
+        assert!(matches!(bob(&app, "wrong", &format!("192.0.2.{number}")).await, Err(LoginError::Refused)));
+    }
+    assert!(matches!(bob(&app, RIGHT, "198.51.100.7").await, Err(LoginError::Throttled)));
+}
+
+#[tokio::test]
+async fn unlocking_one_account_unlocks_no_other() {
+    let (app, _) = world().await;
+    let (admin, bob_id) = person(&app, BOB).await;
+    strangers(&app).await;
+    // Two names that nobody has, of which one begins with the other.
+    app.forgive_account("alice@example.or").await.unwrap();
+    app.unlock_user(&admin, bob_id).await.unwrap();
+    assert!(matches!(try_once(&app, RIGHT, "203.0.113.9").await, Err(LoginError::Throttled)));
+    let wrong = Secret::new("wrong".to_owned());
+    for number in 0..100 {
+        let address: IpAddr = format!("192.0.2.{number}").parse().unwrap();
+        let _ = app.sign_in(None, "who@x.organization", &wrong, Some(address)).await;
+    }
+    app.forgive_account("who@x.org").await.unwrap();
+    let address: IpAddr = "203.0.113.9".parse().unwrap();
+    let again = app.sign_in(None, "who@x.organization", &wrong, Some(address)).await;
+    assert!(matches!(again, Err(LoginError::Throttled)));
+}
+
+#[tokio::test]
+async fn only_the_right_password_tells_that_an_account_is_disabled() {
+    let (app, _) = world().await;
+    let (admin, bob_id) = person(&app, BOB).await;
+    bob(&app, RIGHT, "198.51.100.7").await.unwrap();
+    let disable = crate::users::UserUpdate { enabled: Some(false), ..Default::default() };
+    app.update_user(&admin, bob_id, disable).await.unwrap();
+    assert!(matches!(bob(&app, "wrong", "198.51.100.7").await, Err(LoginError::Refused)));
+    assert!(matches!(bob(&app, RIGHT, "198.51.100.7").await, Err(LoginError::Disabled)));
+    // As many tries as anybody has.
+    for _ in 0..10 {
+        assert!(matches!(bob(&app, "wrong", "198.51.100.7").await, Err(LoginError::Refused)));
+    }
+    assert!(matches!(bob(&app, RIGHT, "198.51.100.7").await, Err(LoginError::Throttled)));
+}
+
+/// Whatever strangers there are: who is known is served, and who has no tries left takes no place.
+#[tokio::test]
+async fn strangers_in_every_place_keep_nobody_waiting_who_is_known() {
+    let (app, _) = world().await;
+    try_once(&app, RIGHT, "198.51.100.7").await.unwrap();
+    for _ in 0..10 {
+        assert!(matches!(try_once(&app, "wrong", "192.0.2.1").await, Err(LoginError::Refused)));
+    }
+    let queue = app.inner.login.of(known::Familiar::No);
+    let network = |number: u32| Some(IpAddr::from(std::net::Ipv4Addr::from(number)));
+    let held: Vec<_> = (0..5_000).filter_map(|number| queue.enter(network(number)).ok()).collect();
+    // Two of them are being checked, and do not end.
+    let mut turns = Vec::new();
+    for place in held.iter().take(2) {
+        turns.push(place.turn().await.unwrap());
+    }
+    let full = |outcome| matches!(outcome, Err(LoginError::App(Error::Unavailable(_))));
+    assert!(full(try_once(&app, RIGHT, "203.0.113.9").await));
+    try_once(&app, RIGHT, "198.51.100.7").await.unwrap();
+    assert!(matches!(try_once(&app, RIGHT, "192.0.2.1").await, Err(LoginError::Throttled)));
+    drop(turns);
+    drop(held);
+    try_once(&app, RIGHT, "203.0.113.9").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_shuts_nobody_out() {
+    let (app, clock) = world().await;
+    clock.advance(SignedDuration::from_hours(48));
+    for _ in 0..10 {
+        assert!(matches!(try_once(&app, "wrong", "192.0.2.1").await, Err(LoginError::Refused)));
+    }
+    assert!(matches!(try_once(&app, RIGHT, "192.0.2.1").await, Err(LoginError::Throttled)));
+    clock.advance(SignedDuration::from_hours(-48));
+    try_once(&app, RIGHT, "192.0.2.1").await.unwrap();
+}

@@ -12,6 +12,8 @@ pub(crate) struct Code {
 
 pub(crate) const WRONG_PASSWORD: Code =
     code(50_126, 400, "invalid_grant", "The user name or the password is not right.");
+/// Only for who has given the right password.
+pub(crate) const ACCOUNT_DISABLED: Code = code(50_057, 400, "invalid_grant", "The account is disabled.");
 pub(crate) const THROTTLED: Code =
     code(50_053, 400, "invalid_grant", "There were too many failed attempts. Try again in some minutes.");
 pub(crate) const PASSWORD_EXPIRED: Code = code(

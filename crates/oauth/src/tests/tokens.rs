@@ -225,3 +225,20 @@ async fn groups_are_those_of_this_moment() {
     world.app.remove_member(&world.admin, group, world.alice).await.unwrap();
     assert!(world.app.verify_cluster_token(token).unwrap().groups.is_empty());
 }
+
+#[tokio::test]
+async fn only_who_knows_the_password_is_told_that_the_account_is_disabled() {
+    let world = World::new().await;
+    let update = UserUpdate { enabled: Some(false), ..Default::default() };
+    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
+    for (password, number) in [("wrong", 50_126), (PASSWORD, 50_057)] {
+        let fields = [
+            ("grant_type", "password"),
+            ("client_id", CLI),
+            ("username", "alice@example.org"),
+            ("password", password),
+            ("scope", SCOPE),
+        ];
+        world.token(&fields).await.fails(400, "invalid_grant", number);
+    }
+}

@@ -113,7 +113,7 @@ pub(crate) async fn answer(
 
 fn wrong_code(browser: &Browser, name: &str, error: LoginError) -> Result<Response, Problem> {
     match &error {
-        LoginError::Refused | LoginError::MustChangePassword => {
+        LoginError::Refused | LoginError::MustChangePassword | LoginError::Disabled => {
             failures::report(name, Some(browser.address), &"the code of a device is not known");
         }
         LoginError::Throttled => {
@@ -122,7 +122,7 @@ fn wrong_code(browser: &Browser, name: &str, error: LoginError) -> Result<Respon
         LoginError::App(_) => {}
     }
     match error {
-        LoginError::Refused | LoginError::MustChangePassword => show(
+        LoginError::Refused | LoginError::MustChangePassword | LoginError::Disabled => show(
             browser,
             Some("That code is not known, or it has expired. Look again, or start anew on the device."),
         ),

@@ -35,7 +35,12 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
     let next = Next::read(&app, &browser, &fields).await?;
-    let user_name = browser.session(&app).await?.map(|session| session.caller.name).unwrap_or_default();
+    let named: Option<String> =
+        fields.find("user_name")?.map(|name| name.chars().take(LONGEST_NAME).collect());
+    let user_name = match named {
+        Some(name) => name,
+        None => browser.session(&app).await?.map(|session| session.caller.name).unwrap_or_default(),
+    };
     let expired = fields.find("expired")?.is_some();
     show(&browser, &next, &user_name, expired, None)
 }
@@ -60,6 +65,7 @@ pub(crate) async fn post(
         Err(LoginError::Refused | LoginError::MustChangePassword) => {
             refused("The user name or the old password is not right.")
         }
+        Err(LoginError::Disabled) => refused(sign_in::DISABLED),
         Err(LoginError::Throttled) => {
             refused("There were too many failed attempts. Wait some minutes and try again.")
         }
@@ -89,3 +95,6 @@ fn show(
     let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     Ok(browser.show(next.admit(page).with_status(status)))
 }
+
+/// As the field takes it.
+const LONGEST_NAME: usize = 113;

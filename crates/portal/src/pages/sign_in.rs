@@ -14,7 +14,10 @@ use axum::{
 use http::StatusCode;
 use web::body::{Form, FormFields};
 
-use super::{next::Next, render};
+use super::{
+    next::{Next, encode},
+    render,
+};
 use crate::{
     browser::{Browser, with_session},
     problem::Problem,
@@ -57,11 +60,13 @@ pub(crate) async fn post(
     match app.sign_in(tenant, user_name, &password, browser.source()).await {
         Ok(signed_in) => begin(&app, &browser, &next, &signed_in).await,
         Err(LoginError::MustChangePassword) => {
-            Ok(Redirect::to(&format!("/portal/password?expired=1&{}", next.query())).into_response())
+            let path = format!("/portal/password?expired=1&user_name={}&{}", encode(user_name), next.query());
+            Ok(Redirect::to(&path).into_response())
         }
         Err(LoginError::Refused) => {
             show(&app, &browser, &next, user_name, Some("The user name or the password is not right."))
         }
+        Err(LoginError::Disabled) => show(&app, &browser, &next, user_name, Some(DISABLED)),
         Err(LoginError::Throttled) => {
             let text = "There were too many failed attempts. Wait some minutes and try again.";
             show(&app, &browser, &next, user_name, Some(text))
@@ -101,3 +106,6 @@ fn show(
     let status = if error.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
     Ok(browser.show(next.admit(page).with_status(status)))
 }
+
+/// For who has given the right password.
+pub(super) const DISABLED: &str = "Your account is disabled. Ask an administrator.";

@@ -116,7 +116,7 @@ const TOKEN_CASES: &[Case] = &[
         "somebody disabled",
         "grant_type=password&client_id={cli}&username=disabled@portcullis.local&\
          password=correct horse battery&scope=openid",
-        "400 invalid_grant 50126",
+        "400 invalid_grant 50057",
     ),
     Case(
         "a client that may not send passwords",
