@@ -45,9 +45,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, GraphError> {
         let (mut parts, body) = request.into_parts();
         let Authenticated(caller) = Authenticated::from_request_parts(&mut parts, app).await?;
-        let context = parts.extensions.get::<RequestContext>().cloned();
-        let context =
-            context.ok_or_else(|| GraphError::App(app::Error::internal("a request without its peer")))?;
+        let Ok(context) = RequestContext::from_request_parts(&mut parts, app).await;
         let name = || caller.object_id.to_string();
         let read = web::body::read_in_room(body, USUAL_LIMIT, context.peer.room(), name).await;
         let (bytes, _place) = read.map_err(|error| match error {
