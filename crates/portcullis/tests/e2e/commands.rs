@@ -83,7 +83,7 @@ fn users_and_groups() {
     admin.0.portcullis("admin", &reset, Some(PASSWORD)).ok();
     sign_in(PASSWORD).ok();
     admin.say(&["user", "update", alice, "--disable", "--display-name", "Alice Beech"]).ok();
-    sign_in(PASSWORD).refused("AADSTS50126");
+    sign_in(PASSWORD).refused("AADSTS50057");
     let shown = admin.json(&["user", "show", alice]);
     assert_eq!((&shown["accountEnabled"], &shown["displayName"]), (&json!(false), &json!("Alice Beech")));
     admin.say(&["user", "update", alice, "--enable"]).ok();
