@@ -53,6 +53,11 @@ impl Repair {
         }
     }
 
+    /// What is stored at the place of a record that cannot be read: to be kept before it is changed.
+    pub async fn stored(&self, place: &str) -> Result<Bytes, Error> {
+        Ok(self.unreadable_entry(place).await?.value)
+    }
+
     /// Deletes a record that cannot be read, with the names that were its own, and gives what was stored. What can be
     /// read stays.
     pub async fn remove(&self, place: &str) -> Result<Bytes, Error> {

@@ -45,10 +45,15 @@ pub async fn repair(args: RepairArgs) -> anyhow::Result<()> {
     let store = open_store(&config).await?;
     let repair = Repair::new(store, sealer, random);
     match (&args.remove, &args.replace, &args.with) {
-        (Some(place), _, _) => say_all(&repair.remove(place).await?)?,
+        // What was there is told before it is gone: where nobody can take it, it stays.
+        (Some(place), _, _) => {
+            say_all(&repair.stored(place).await?)?;
+            repair.remove(place).await?;
+        }
         (None, Some(place), Some(file)) => {
             let text = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
-            say_all(&repair.replace(place, text.into()).await?)?;
+            say_all(&repair.stored(place).await?)?;
+            repair.replace(place, text.into()).await?;
         }
         _ => {
             let found = repair.find().await?;
