@@ -69,8 +69,9 @@ impl World {
         let role = "Azure Kubernetes Service RBAC Reader";
         let assign = ["assignment", "create", "--assignee", CAROL, "--role", role];
         say(&[&assign[..], &["--cluster", "real", "-g", "rg", "--namespace", "default"]].concat());
-        let kubeconfig = journey.path("webhooks/authentication-webhook.yaml");
-        let kubeconfig = fs::read_to_string(kubeconfig).expect("attach has written it");
+        let folder = journey.path("webhooks");
+        let kubeconfig = fs::read_to_string(folder.join("authentication-webhook.yaml"));
+        let kubeconfig = kubeconfig.expect("attach has written it");
         let kubeconfig: Value = serde_saphyr::from_str(&kubeconfig).expect("YAML");
         let text = |pointer: &str| {
             kubeconfig
@@ -79,11 +80,12 @@ impl World {
                 .unwrap_or_else(|| panic!("no {pointer}"))
                 .to_owned()
         };
-        let pem = |pointer: &str| STANDARD.decode(text(pointer)).expect("base64");
+        let beside = |pointer: &str| fs::read(folder.join(text(pointer))).expect("a file beside it");
+        let authority = text("/clusters/0/cluster/certificate-authority-data");
         let identity = Identity {
-            authority: pem("/clusters/0/cluster/certificate-authority-data"),
-            certificate: pem("/users/0/user/client-certificate-data"),
-            key: pem("/users/0/user/client-key-data"),
+            authority: STANDARD.decode(authority).expect("base64"),
+            certificate: beside("/users/0/user/client-certificate"),
+            key: beside("/users/0/user/client-key"),
         };
         let server = text("/clusters/0/cluster/server");
         let server = server.strip_prefix("https://localhost:").expect("a port of this machine");
