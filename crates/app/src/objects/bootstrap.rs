@@ -73,14 +73,17 @@ impl App {
     /// Puts back what is missing of the objects that every cluster has, takes away what only the default roles of an
     /// earlier release gave, and goes on with namespaces that were ending. For the start of the program.
     pub async fn restore_bootstrap_objects(&self) -> Result<(), Error> {
-        let clusters: Vec<_> = self
+        let clusters: Vec<(ClusterId, ObjectsForm)> = self
             .snapshot()
             .clusters()
             .filter(|cluster| cluster.is_embedded())
-            .map(|cluster| cluster.id)
+            .map(|cluster| (cluster.id, cluster.objects_form))
             .collect();
-        let (wanted, earlier) = (manifests(), earlier_bootstrap_objects());
-        for cluster in clusters {
+        // They are read for whoever needs them: an idle server stays small.
+        let wanted = if clusters.is_empty() { Vec::new() } else { manifests() };
+        let has_earlier = clusters.iter().any(|(_, form)| *form == ObjectsForm::First);
+        let earlier = if has_earlier { earlier_bootstrap_objects() } else { Vec::new() };
+        for (cluster, _) in clusters {
             let mut more = true;
             while more {
                 more = match self.transact(|tx| restore_some(tx, cluster, &wanted, &earlier)).await {
