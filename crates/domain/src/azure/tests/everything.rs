@@ -96,14 +96,21 @@ fn a_review_of_everything_is_allowed_to_whom_each_thing_is() {
         for group in ["good.io", "evil.io", "other.io"] {
             everything.extend(VERBS.map(|(verb, _)| (verb, group.to_owned(), "things".to_owned())));
         }
-        let each = |wanted: &str| {
-            let wanted = everything.iter().filter(|(verb, ..)| wanted == "*" || *verb == wanted);
-            wanted.into_iter().all(|(verb, group, resource)| ask(&policy, verb, group, resource))
+        let mut asked = 0;
+        let mut may = |verb: &str, group: &str, resource: &str| {
+            asked += 1;
+            ask(&policy, verb, group, resource)
         };
         for verb in ["get", "create", "delete", "*"] {
-            prop_assert!(!ask(&policy, verb, "*", "*") || each(verb), "{} by {:?}", verb, grants);
+            if !may(verb, "*", "*") {
+                continue;
+            }
+            for (each, group, resource) in everything.iter().filter(|(each, ..)| verb == "*" || *each == verb)
+            {
+                prop_assert!(may(each, group, resource), "{each} {group} {resource} in {verb} by {grants:?}");
+            }
         }
-        Ok(4)
+        Ok(asked)
     });
 }
 
