@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     call::Call,
     error::ArmError,
-    members::{Others, Shape},
+    members::{Others, Shape, known},
 };
 
 #[derive(Deserialize)]
@@ -108,9 +108,6 @@ fn render(call: &Call<'_>, pool: Map<String, Value>) -> Result<Value, ArmError> 
     }))
 }
 const SHAPE: Shape = Shape::Object(
-    &[(
-        "properties",
-        Shape::Object(&[("count", Shape::Any), ("mode", Shape::Any), ("eTag", Shape::Any)], Others::Kept),
-    )],
+    &[("properties", Shape::Object(known!["count", "mode", "eTag"], Others::Kept))],
     Others::Kept,
 );

@@ -30,7 +30,7 @@ use crate::{
     agent_pools,
     call::Call,
     error::ArmError,
-    members::{Others, Shape},
+    members::{Others, Shape, known},
     page, tags,
 };
 
@@ -357,10 +357,7 @@ const SHAPE: Shape = Shape::Object(
         ("kind", Shape::Any),
         ("systemData", Shape::Any),
         ("eTag", Shape::Any),
-        (
-            "identity",
-            Shape::Object(&[("type", Shape::Any), ("userAssignedIdentities", Shape::Any)], Others::Kept),
-        ),
+        ("identity", Shape::Object(known!["type", "userAssignedIdentities"], Others::Kept)),
         ("properties", PROPERTIES),
     ],
     Others::Kept,
@@ -371,30 +368,22 @@ const PROPERTIES: Shape = Shape::Object(
         ("addonProfiles", Shape::Any),
         ("agentPoolProfiles", Shape::Any),
         ("apiServerAccessProfile", Shape::Any),
-        (
-            "attached",
-            Shape::Object(&[("server", Shape::Any), ("certificateAuthorityData", Shape::Any)], Others::Kept),
-        ),
+        ("attached", Shape::Object(known!["server", "certificateAuthorityData"], Others::Kept)),
         ("disableLocalAccounts", Shape::Any),
         ("dnsPrefix", Shape::Any),
         ("enableRBAC", Shape::Any),
         ("identityProfile", Shape::Object(&[("kubeletidentity", KUBELET)], Others::Kept)),
         ("kubernetesVersion", Shape::Any),
         ("nodeResourceGroup", Shape::Any),
-        ("nodeResourceGroupProfile", Shape::Object(&[("restrictionLevel", Shape::Any)], Others::Kept)),
-        (
-            "oidcIssuerProfile",
-            Shape::Object(&[("enabled", Shape::Any), ("issuerURL", Shape::Any)], Others::Kept),
-        ),
+        ("nodeResourceGroupProfile", Shape::Object(known!["restrictionLevel"], Others::Kept)),
+        ("oidcIssuerProfile", Shape::Object(known!["enabled", "issuerURL"], Others::Kept)),
         ("securityProfile", Shape::Any),
     ],
     Others::Kept,
 );
-const AAD_PROFILE: Shape = Shape::Object(
-    &[("managed", Shape::Any), ("enableAzureRBAC", Shape::Any), ("adminGroupObjectIDs", Shape::Any)],
-    Others::Kept,
-);
-const KUBELET: Shape = Shape::Object(&[("resourceId", Shape::Any)], Others::Kept);
+const AAD_PROFILE: Shape =
+    Shape::Object(known!["managed", "enableAzureRBAC", "adminGroupObjectIDs"], Others::Kept);
+const KUBELET: Shape = Shape::Object(known!["resourceId"], Others::Kept);
 /// What says nothing is taken, as clients write it beside.
 const TAGS: Shape = Shape::Object(
     &[("tags", Shape::Any), ("location", Shape::Any), ("properties", Shape::Object(&[], Others::Refused))],

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     call::Call,
     error::ArmError,
-    members::{Others, Shape},
+    members::{Others, Shape, known, resource},
     page, tags,
 };
 
@@ -155,20 +155,5 @@ fn render_credential(identity: &Scope, credential: &FederatedCredential) -> Valu
     })
 }
 
-const SHAPE: Shape = Shape::Object(
-    &[
-        ("id", Shape::Any),
-        ("name", Shape::Any),
-        ("type", Shape::Any),
-        ("systemData", Shape::Any),
-        (
-            "properties",
-            Shape::Object(
-                &[("issuer", Shape::Any), ("subject", Shape::Any), ("audiences", Shape::Any)],
-                Others::Refused,
-            ),
-        ),
-    ],
-    Others::Kept,
-);
-const IDENTITY: Shape = Shape::Object(&[("location", Shape::Any), ("tags", Shape::Any)], Others::Kept);
+const SHAPE: Shape = resource!(known!["issuer", "subject", "audiences"]);
+const IDENTITY: Shape = Shape::Object(known!["location", "tags"], Others::Kept);

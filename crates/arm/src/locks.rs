@@ -17,7 +17,7 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
-    members::{Others, Shape},
+    members::{Shape, known, resource},
     page,
 };
 
@@ -86,19 +86,4 @@ fn render(lock: &Lock) -> Value {
 
 const FILTERS: &str = "\"atScope()\"";
 
-const SHAPE: Shape = Shape::Object(
-    &[
-        ("id", Shape::Any),
-        ("name", Shape::Any),
-        ("type", Shape::Any),
-        ("systemData", Shape::Any),
-        (
-            "properties",
-            Shape::Object(
-                &[("level", Shape::Any), ("notes", Shape::Any), ("owners", Shape::Any)],
-                Others::Refused,
-            ),
-        ),
-    ],
-    Others::Kept,
-);
+const SHAPE: Shape = resource!(known!["level", "notes", "owners"]);

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     call::Call,
     error::ArmError,
-    members::{Others, Shape},
+    members::{Others, Shape, known},
     page,
 };
 
@@ -366,7 +366,5 @@ const SHAPE: Shape = Shape::Object(
     ],
     Others::Kept,
 );
-const DETAILS: Shape =
-    Shape::Object(&[("parent", Shape::Object(&[("id", Shape::Any)], Others::Kept))], Others::Kept);
-const CHANGES: Shape =
-    Shape::Object(&[("displayName", Shape::Any), ("parentGroupId", Shape::Any)], Others::Kept);
+const DETAILS: Shape = Shape::Object(&[("parent", Shape::Object(known!["id"], Others::Kept))], Others::Kept);
+const CHANGES: Shape = Shape::Object(known!["displayName", "parentGroupId"], Others::Kept);

@@ -27,6 +27,29 @@ pub(crate) enum Others {
     Kept,
 }
 
+/// Members of these names, each taken as it is.
+macro_rules! known {
+    ($($name:literal),* $(,)?) => { &[$(($name, $crate::members::Shape::Any)),*] };
+}
+pub(crate) use known;
+
+/// A resource whose `properties` hold these members and no others.
+macro_rules! resource {
+    ($properties:expr) => {
+        $crate::members::Shape::Object(
+            &[
+                ("id", $crate::members::Shape::Any),
+                ("name", $crate::members::Shape::Any),
+                ("type", $crate::members::Shape::Any),
+                ("systemData", $crate::members::Shape::Any),
+                ("properties", $crate::members::Shape::Object($properties, $crate::members::Others::Refused)),
+            ],
+            $crate::members::Others::Kept,
+        )
+    };
+}
+pub(crate) use resource;
+
 /// Reads a value of a shape; `path` is where it stands.
 pub(crate) struct Reader {
     shape: &'static Shape,

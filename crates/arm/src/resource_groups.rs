@@ -16,7 +16,7 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
-    members::{Others, Shape},
+    members::{Others, Shape, known},
     page, tags,
 };
 
@@ -116,5 +116,4 @@ fn render(call: &Call<'_>, group: &ResourceGroup) -> Value {
 }
 
 const FILTERS: &str = "\"tagName eq 'NAME'\", with or without \" and tagValue eq 'VALUE'\"";
-const SHAPE: Shape =
-    Shape::Object(&[("location", Shape::Any), ("managedBy", Shape::Any), ("tags", Shape::Any)], Others::Kept);
+const SHAPE: Shape = Shape::Object(known!["location", "managedBy", "tags"], Others::Kept);

@@ -20,7 +20,7 @@ use crate::{
     call::Call,
     error::ArmError,
     identities,
-    members::{Others, Shape},
+    members::{Others, Shape, known},
     page, tags,
 };
 
@@ -239,7 +239,7 @@ const SHAPE: Shape = Shape::Object(
         ("type", Shape::Any),
         ("location", Shape::Any),
         ("tags", Shape::Any),
-        ("identity", Shape::Object(&[("type", Shape::Any)], Others::Kept)),
+        ("identity", Shape::Object(known!["type"], Others::Kept)),
         ("properties", Shape::Any),
     ],
     Others::Kept,

@@ -22,7 +22,7 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
-    members::{Others, Shape},
+    members::{Others, Shape, known},
     page,
 };
 
@@ -202,20 +202,20 @@ const SHAPE: Shape = Shape::Object(
         (
             "properties",
             Shape::Object(
-                &[
-                    ("roleDefinitionId", Shape::Any),
-                    ("principalId", Shape::Any),
-                    ("principalType", Shape::Any),
-                    ("condition", Shape::Any),
-                    ("conditionVersion", Shape::Any),
-                    ("description", Shape::Any),
-                    ("scope", Shape::Any),
-                    ("canDelegate", Shape::Any),
-                    ("delegatedManagedIdentityResourceId", Shape::Any),
-                    ("createdOn", Shape::Any),
-                    ("createdBy", Shape::Any),
-                    ("updatedOn", Shape::Any),
-                    ("updatedBy", Shape::Any),
+                known![
+                    "roleDefinitionId",
+                    "principalId",
+                    "principalType",
+                    "condition",
+                    "conditionVersion",
+                    "description",
+                    "scope",
+                    "canDelegate",
+                    "delegatedManagedIdentityResourceId",
+                    "createdOn",
+                    "createdBy",
+                    "updatedOn",
+                    "updatedBy"
                 ],
                 Others::Refused,
             ),

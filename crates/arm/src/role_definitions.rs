@@ -20,7 +20,7 @@ use crate::{
     call::Call,
     error::ArmError,
     filter::{self, Term},
-    members::{Others, Shape},
+    members::{Others, Shape, known, resource},
     page,
 };
 
@@ -144,40 +144,19 @@ fn render(role: &RoleDefinition, at: &Scope) -> Value {
 
 const FILTERS: &str = "\"roleName eq 'NAME'\", \"type eq 'CustomRole'\" or \"atScope()\", joined by \"and\"";
 
-const SHAPE: Shape = Shape::Object(
-    &[
-        ("id", Shape::Any),
-        ("name", Shape::Any),
-        ("type", Shape::Any),
-        (
-            "properties",
-            Shape::Object(
-                &[
-                    ("roleName", Shape::Any),
-                    ("description", Shape::Any),
-                    ("assignableScopes", Shape::Any),
-                    ("permissions", Shape::List(&PERMISSION)),
-                    ("type", Shape::Any),
-                    ("roleType", Shape::Any),
-                    ("createdOn", Shape::Any),
-                    ("createdBy", Shape::Any),
-                    ("updatedOn", Shape::Any),
-                    ("updatedBy", Shape::Any),
-                ],
-                Others::Refused,
-            ),
-        ),
-    ],
-    Others::Kept,
-);
+const SHAPE: Shape = resource!(&[
+    ("roleName", Shape::Any),
+    ("description", Shape::Any),
+    ("assignableScopes", Shape::Any),
+    ("permissions", Shape::List(&PERMISSION)),
+    ("type", Shape::Any),
+    ("roleType", Shape::Any),
+    ("createdOn", Shape::Any),
+    ("createdBy", Shape::Any),
+    ("updatedOn", Shape::Any),
+    ("updatedBy", Shape::Any),
+]);
 const PERMISSION: Shape = Shape::Object(
-    &[
-        ("actions", Shape::Any),
-        ("notActions", Shape::Any),
-        ("dataActions", Shape::Any),
-        ("notDataActions", Shape::Any),
-        ("condition", Shape::Any),
-        ("conditionVersion", Shape::Any),
-    ],
+    known!["actions", "notActions", "dataActions", "notDataActions", "condition", "conditionVersion"],
     Others::Refused,
 );

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     call::Call,
     error::ArmError,
-    members::{Others, Shape},
+    members::{Shape, known, resource},
 };
 
 #[derive(Deserialize)]
@@ -80,19 +80,4 @@ fn render(cluster: &Scope, binding: &TrustedAccess) -> Value {
     })
 }
 
-const SHAPE: Shape = Shape::Object(
-    &[
-        ("id", Shape::Any),
-        ("name", Shape::Any),
-        ("type", Shape::Any),
-        ("systemData", Shape::Any),
-        (
-            "properties",
-            Shape::Object(
-                &[("sourceResourceId", Shape::Any), ("roles", Shape::Any), ("provisioningState", Shape::Any)],
-                Others::Refused,
-            ),
-        ),
-    ],
-    Others::Kept,
-);
+const SHAPE: Shape = resource!(known!["sourceResourceId", "roles", "provisioningState"]);
