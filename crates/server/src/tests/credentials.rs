@@ -1,9 +1,12 @@
 //! Every credential that there is, and what ends it: one table. Each cell is asked of a whole server over TLS, right after
 //! the call that ends something has returned; and a watch that was open with the credential is closed, or goes on.
 
+mod application;
+mod kinds;
 mod scene;
 
-use scene::{Credential, End, Scene};
+use kinds::{Credential, End};
+use scene::Scene;
 
 /// `x`: refused from then on. A letter: goes on, for the reason under [`REASONS`].
 ///

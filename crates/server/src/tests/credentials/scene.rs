@@ -1,144 +1,16 @@
 //! A person, an application, two clusters and a service account, with every credential that they can have.
 
-use app::{Secret, grants::code::NewCode, login::SignedIn};
-use base64::{
-    Engine,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use app::{grants::code::NewCode, login::SignedIn};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::id::{AppId, ObjectId};
 use reqwest::{Client, Identity, Method, RequestBuilder, Response, redirect::Policy};
 use serde_json::{Value, json};
 
+use super::{
+    application::{Application, asked, by_assertion, by_secret, traded},
+    kinds::{Credential, End},
+};
 use crate::tests::site::{CLI, CLUSTER, Site};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Credential {
-    Session,
-    Refresh,
-    Code,
-    Device,
-    Token,
-    TokenEmbedded,
-    TokenAttached,
-    KeptAttached,
-    AdminCertificate,
-    AppRefresh,
-    AppKeptAttached,
-    ToBeTraded,
-    Traded,
-    AppSecret,
-    AppCertificate,
-    AppToken,
-    AppTokenEmbedded,
-    Federated,
-    AccountToken,
-    AccountSecret,
-    WebhookCertificate,
-}
-
-/// What ends things, in the order of the table's columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Disable,
-    Delete,
-    SignOut,
-    ResetPassword,
-    LoseRole,
-    LeaveGroup,
-    RemoveSecret,
-    DeleteApplication,
-    DisablePrincipal,
-    RemoveFederated,
-    DeleteClusters,
-    Rotate,
-    DisableLocalAccounts,
-    RevokeCertificate,
-    DeleteAccount,
-    DeleteNamespace,
-    RevokeKeys,
-}
-
-impl End {
-    pub(super) const ALL: [Self; 17] = [
-        Self::Disable,
-        Self::Delete,
-        Self::SignOut,
-        Self::ResetPassword,
-        Self::LoseRole,
-        Self::LeaveGroup,
-        Self::RemoveSecret,
-        Self::DeleteApplication,
-        Self::DisablePrincipal,
-        Self::RemoveFederated,
-        Self::DeleteClusters,
-        Self::Rotate,
-        Self::DisableLocalAccounts,
-        Self::RevokeCertificate,
-        Self::DeleteAccount,
-        Self::DeleteNamespace,
-        Self::RevokeKeys,
-    ];
-}
-
-impl Credential {
-    pub(super) const ALL: [Self; 21] = [
-        Self::Session,
-        Self::Refresh,
-        Self::Code,
-        Self::Device,
-        Self::Token,
-        Self::TokenEmbedded,
-        Self::TokenAttached,
-        Self::KeptAttached,
-        Self::AdminCertificate,
-        Self::AppRefresh,
-        Self::AppKeptAttached,
-        Self::ToBeTraded,
-        Self::Traded,
-        Self::AppSecret,
-        Self::AppCertificate,
-        Self::AppToken,
-        Self::AppTokenEmbedded,
-        Self::Federated,
-        Self::AccountToken,
-        Self::AccountSecret,
-        Self::WebhookCertificate,
-    ];
-    const WATCHING: [Self; 5] = [
-        Self::TokenEmbedded,
-        Self::AdminCertificate,
-        Self::AppTokenEmbedded,
-        Self::AccountToken,
-        Self::AccountSecret,
-    ];
-
-    /// As the table writes it, to the end of its column.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Session => "browser session ",
-            Self::Refresh => "refresh token ",
-            Self::Code => "authorization code ",
-            Self::Device => "device code ",
-            Self::Token => "token for Azure ",
-            Self::TokenEmbedded => "token, embedded ",
-            Self::TokenAttached => "token, attached ",
-            Self::KeptAttached => "kept, attached ",
-            Self::AdminCertificate => "admin certificate ",
-            Self::AppRefresh => "app's refresh token ",
-            Self::AppKeptAttached => "app's kept, attached ",
-            Self::ToBeTraded => "token to be traded ",
-            Self::Traded => "traded token ",
-            Self::AppSecret => "app's secret ",
-            Self::AppCertificate => "app's certificate ",
-            Self::AppToken => "app's token ",
-            Self::AppTokenEmbedded => "app's token, embedded ",
-            Self::Federated => "federated token ",
-            Self::AccountToken => "account's token ",
-            Self::AccountSecret => "account's Secret ",
-            Self::WebhookCertificate => "webhook certificate ",
-        }
-    }
-}
 
 /// Of those that are good for one use there are two.
 #[derive(Default)]
@@ -178,21 +50,6 @@ pub(super) struct Scene {
     webhooks: Client,
     browser: Client,
     watches: Vec<(Credential, Response)>,
-}
-
-struct Application {
-    object: String,
-    app_id: String,
-    principal: String,
-    key_id: String,
-    secret: String,
-    certificate: SelfSigned,
-}
-
-/// The certificate of an application with its key.
-struct SelfSigned {
-    key: crypto::keys::SigningKey,
-    der: Vec<u8>,
 }
 
 const UPN: &str = "ann@portcullis.local";
@@ -637,103 +494,6 @@ impl Scene {
     }
 }
 
-impl Application {
-    async fn register(site: &Site) -> Self {
-        let certificate = SelfSigned::new();
-        let made = site
-            .post(
-                "/v1.0/applications",
-                &json!({"displayName": "till",
-            "web": {"redirectUris": ["https://till.example/answer"]},
-            "keyCredentials": [{"type": "AsymmetricX509Cert", "usage": "Verify",
-                "key": STANDARD.encode(&certificate.der)}]}),
-            )
-            .await;
-        let app_id = text(&made, "/appId");
-        let principal = site.post("/v1.0/servicePrincipals", &json!({"appId": app_id})).await;
-        let object = text(&made, "/id");
-        let secret = site.post(&format!("/v1.0/applications/{object}/addPassword"), &json!({})).await;
-        let principal = text(&principal, "/id");
-        for resource in [site.running.url.as_str(), CLUSTER] {
-            let grant =
-                json!({"clientId": principal, "consentType": "AllPrincipals", "resourceId": resource});
-            site.post("/v1.0/oauth2PermissionGrants", &grant).await;
-        }
-        Self {
-            object,
-            app_id,
-            principal,
-            certificate,
-            key_id: text(&secret, "/keyId"),
-            secret: text(&secret, "/secretText"),
-        }
-    }
-}
-
-impl SelfSigned {
-    fn new() -> Self {
-        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
-        let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&pair).unwrap();
-        let key = crypto::keys::SigningKey::from_pkcs8(&Secret::new(pair.serialize_der())).unwrap();
-        Self { key, der: certificate.der().to_vec() }
-    }
-
-    fn assertion(&self, site: &Site, client: &str) -> String {
-        let now = site.running.app.now().as_second();
-        let audience = site.url(&format!("/{}/oauth2/v2.0/token", site.admin.tenant));
-        let claims = json!({"iss": client, "sub": client, "aud": audience, "iat": now, "nbf": now,
-            "exp": now + 600, "jti": uuid::Uuid::new_v4()});
-        let x5t = URL_SAFE_NO_PAD.encode(crypto::digest::sha256(&self.der));
-        let header = json!({"alg": "RS256", "typ": "JWT", "x5t#S256": x5t});
-        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", encode(&header), encode(&claims));
-        let signature = self.key.sign(message.as_bytes()).unwrap();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
-/// What the tenant's token endpoint gives, if anything.
-async fn asked(site: &Site, form: &[(&str, &str)]) -> Option<Value> {
-    let url = site.url(&format!("/{}/oauth2/v2.0/token", site.admin.tenant));
-    let (status, answer) = site.send(site.http.post(url).form(form)).await;
-    assert!(!status.is_server_error(), "{answer}");
-    status.is_success().then_some(answer)
-}
-
-async fn by_secret(site: &Site, till: &Application, scope: &str) -> Option<String> {
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", till.app_id.as_str()),
-        ("client_secret", &till.secret),
-        ("scope", scope),
-    ];
-    Some(text(&asked(site, &form).await?, "/access_token"))
-}
-
-async fn by_assertion(site: &Site, till: &Application, assertion: &str, scope: &str) -> bool {
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_id", till.app_id.as_str()),
-        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-        ("client_assertion", assertion),
-        ("scope", scope),
-    ];
-    asked(site, &form).await.is_some()
-}
-
-async fn traded(site: &Site, till: &Application, assertion: &str) -> Option<String> {
-    let scope = format!("{}/.default", site.running.url);
-    let form = [
-        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-        ("requested_token_use", "on_behalf_of"),
-        ("client_id", till.app_id.as_str()),
-        ("client_secret", &till.secret),
-        ("assertion", assertion),
-        ("scope", &scope),
-    ];
-    Some(text(&asked(site, &form).await?, "/access_token"))
-}
-
 async fn succeeds(request: RequestBuilder) -> bool {
     let status = request.send().await.unwrap().status();
     assert!(!status.is_server_error(), "{status}");
@@ -753,7 +513,7 @@ fn certified(site: &Site, pem: &str) -> Client {
     Client::builder().tls_certs_only(authority).identity(identity).build().unwrap()
 }
 
-fn text(value: &Value, place: &str) -> String {
+pub(super) fn text(value: &Value, place: &str) -> String {
     let found = value.pointer(place).and_then(Value::as_str);
     found.unwrap_or_else(|| panic!("no {place} in {value}")).to_owned()
 }
