@@ -15,7 +15,8 @@ use domain::{
     user::User,
 };
 
-use crate::{App, Error};
+use crate::App;
+use state::Error;
 
 /// Who administers a new installation.
 #[derive(Debug)]
@@ -41,21 +42,23 @@ impl App {
         &self,
         first: impl FnOnce() -> Result<FirstAdministrator, Error>,
     ) -> Result<Installation, Error> {
-        self.ensure_signing_key().await?;
+        self.sign_in().ensure_signing_key().await?;
         if let Some(known) = self.known_installation() {
             return Ok(known);
         }
-        if self.snapshot().unreadable().next().is_some() {
+        if self.state().snapshot().unreadable().next().is_some() {
             return Err(Error::Internal(
                 "stored records cannot be read, those of the tenant or subscription among them: see `portcullis repair`"
                     .into(),
             ));
         }
         let first = first()?;
-        let password = self.hash_new_password(Some(&first.password)).await?;
+        let password = self.directory().hash_new_password(Some(&first.password)).await?;
         let now = self.now();
-        let (tenant_id, subscription_id, user_id) = (self.new_id()?, self.new_id()?, self.new_id()?);
-        let (role, assignment_id) = (RoleId::parse(OWNER).map_err(Error::internal)?, self.new_id()?);
+        let (tenant_id, subscription_id, user_id) =
+            (self.state().new_id()?, self.state().new_id()?, self.state().new_id()?);
+        let (role, assignment_id) =
+            (RoleId::parse(state::well_known::OWNER).map_err(Error::internal)?, self.state().new_id()?);
         let display = |text: &str| DisplayName::parse(text).map_err(Error::internal);
         let stamp = Stamp { by: None, at: now };
         let records = [
@@ -102,19 +105,22 @@ impl App {
                 updated: stamp,
             }),
         ];
-        self.transact(|tx| {
-            if tx.snapshot().directory().tenants().next().is_some() {
-                return Err(Error::Conflict("the installation was made by another process meanwhile".into()));
-            }
-            tx.take_name("upn", first.upn.folded());
-            records.iter().try_for_each(|record| tx.create(record))
-        })
-        .await?;
+        self.state()
+            .transact(|tx| {
+                if tx.snapshot().directory().tenants().next().is_some() {
+                    return Err(Error::Conflict(
+                        "the installation was made by another process meanwhile".into(),
+                    ));
+                }
+                tx.take_name("upn", first.upn.folded());
+                records.iter().try_for_each(|record| tx.create(record))
+            })
+            .await?;
         Ok(Installation { tenant: tenant_id, subscription: subscription_id, is_new: true })
     }
 
     fn known_installation(&self) -> Option<Installation> {
-        let snapshot = self.snapshot();
+        let snapshot = self.state().snapshot();
         // What cannot be read is there all the same: its id is in its key.
         let unread: Vec<&RecordKey> = snapshot.unreadable().filter_map(|each| each.record.as_ref()).collect();
         let first = snapshot.directory().tenants().min_by_key(|tenant| (tenant.created, tenant.id));
@@ -135,6 +141,3 @@ impl App {
         Some(Installation { tenant, subscription, is_new: false })
     }
 }
-
-/// The built-in role Owner.
-pub(crate) const OWNER: &str = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635";

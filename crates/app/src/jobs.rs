@@ -3,25 +3,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use store::Revision;
 
-use crate::{
-    App, Cold, Error, Swap,
-    grants::{
-        authorization::{Allowed, Pending},
-        code::Code,
-        device::{Device, UserCode},
-        refresh::Family,
-    },
-    login::{KnownSources, attempts::Attempts, session::Session},
-    operations::Operation,
-};
-
-/// A record that counts no longer after some time.
-trait Expires: Cold {
-    fn expires(&self) -> Timestamp;
-}
+use crate::{App, Error};
 
 impl App {
     /// Runs until `stop` is ready.
@@ -40,11 +24,11 @@ impl App {
                 }
                 continue;
             }
-            if let Err(error) = self.tend_signing_keys().await {
+            if let Err(error) = self.sign_in().tend_signing_keys().await {
                 tracing::warn!(%error, "the signing keys could not be tended and are looked at again later");
             }
             // One whose deletion was broken off with its request.
-            if let Err(error) = self.finish_namespaces(None).await {
+            if let Err(error) = self.kubernetes().finish_namespaces(None).await {
                 tracing::warn!(?error, "some namespaces are still being deleted");
             }
             if let Err(error) = self.clean_up().await {
@@ -53,121 +37,23 @@ impl App {
         }
     }
 
-    /// Folds recent changes into the indexes, on a blocking thread, whenever enough have piled up.
-    pub async fn keep_folded(&self, stop: impl Future<Output = ()>) {
-        let mut revisions = self.revisions();
-        tokio::pin!(stop);
-        loop {
-            tokio::select! {
-                () = &mut stop => return,
-                changed = revisions.changed() => if changed.is_err() { return },
-            }
-            if self.snapshot().needs_fold() {
-                let app = self.clone();
-                if tokio::task::spawn_blocking(move || app.inner.live.fold()).await.is_err() {
-                    tracing::error!("folding the index failed: decisions stay right and get slower");
-                }
-            }
-        }
-    }
-
     /// Forgets ended records and old history, once.
     pub async fn clean_up(&self) -> Result<(), Error> {
-        self.forget::<Attempts>().await?;
-        self.forget::<Session>().await?;
-        self.forget::<Code>().await?;
-        self.forget::<Device>().await?;
-        self.forget::<UserCode>().await?;
-        self.forget::<Family>().await?;
-        self.forget::<Pending>().await?;
-        self.forget::<Allowed>().await?;
-        self.forget::<KnownSources>().await?;
-        self.forget::<Operation>().await?;
-        self.forget_consents().await?;
+        self.directory().forget_expired().await?;
+        self.sign_in().forget_expired().await?;
+        self.resource_manager().forget_expired().await?;
         self.compact(0).await
     }
 
     /// Forgets old history if there is more of it than what is kept and what is tolerated. Whoever writes much makes
     /// this happen the sooner, so that no file grows by how fast it is written to.
     async fn compact(&self, tolerated: u64) -> Result<(), Error> {
-        let status = self.store().status().await?;
+        let status = self.state().store().status().await?;
         let through = status.revision.0.saturating_sub(KEPT_REVISIONS);
         if through > status.compacted.0.saturating_add(tolerated) {
-            self.store().compact(Revision(through)).await?;
+            self.state().store().compact(Revision(through)).await?;
         }
         Ok(())
-    }
-
-    async fn forget<T: Expires>(&self) -> Result<(), Error> {
-        let now = self.now();
-        let mut after: Option<String> = None;
-        loop {
-            let page = self.list_cold::<T>(after.as_deref(), PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = Some(last.clone());
-            for (id, record) in &page {
-                if record.as_ref().is_none_or(|record| record.expires() > now) {
-                    continue;
-                }
-                // Looked at again within the swap: it may have been renewed meanwhile.
-                self.swap(id, |known: Option<T>| {
-                    let ended = known.is_some_and(|known| known.expires() <= now);
-                    Ok((if ended { Swap::Delete } else { Swap::Keep }, ()))
-                })
-                .await?;
-            }
-        }
-    }
-}
-
-impl Expires for Attempts {
-    fn expires(&self) -> Timestamp {
-        self.until
-    }
-}
-impl Expires for Session {
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-impl Expires for Code {
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-impl Expires for Device {
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-impl Expires for UserCode {
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-impl Expires for Family {
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-impl Expires for Operation {
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-impl Expires for Pending {
-    fn expires(&self) -> Timestamp {
-        self.expires
-    }
-}
-impl Expires for KnownSources {
-    fn expires(&self) -> Timestamp {
-        self.expires()
-    }
-}
-impl Expires for Allowed {
-    fn expires(&self) -> Timestamp {
-        self.expires
     }
 }
 
@@ -177,6 +63,5 @@ const PAUSE: Duration = Duration::from_secs(10);
 const LOOKS: u32 = 30;
 /// History beyond what is kept that waits for the next clean-up.
 const TOLERATED_REVISIONS: u64 = 10_000;
-const PAGE: usize = 500;
 /// History that watches may resume from.
 const KEPT_REVISIONS: u64 = 10_000;

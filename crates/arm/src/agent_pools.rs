@@ -1,7 +1,10 @@
 //! Agent pools of a cluster, and the releases that it could be brought to (`agentPools`, `upgradeProfiles`,
 //! `kubernetesVersions`).
 
-use app::{assignments::Written, clusters::KUBERNETES_VERSION, precondition::entity_tag};
+use app::{
+    resource_manager::{assignments::Written, clusters::KUBERNETES_VERSION},
+    state::precondition::entity_tag,
+};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -23,13 +26,14 @@ struct PoolForm {
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let pools = call.app.list_agent_pools(&call.caller, &call.cluster()?)?;
+    let pools = call.app.resource_manager().list_agent_pools(&call.caller, &call.cluster()?)?;
     let value: Vec<Value> = pools.into_iter().map(|pool| render(call, pool)).collect::<Result<_, _>>()?;
     Ok(Json(json!({"value": value})).into_response())
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    let pool = call.app.find_agent_pool(&call.caller, &call.cluster()?, call.name("pool"))?;
+    let pool =
+        call.app.resource_manager().find_agent_pool(&call.caller, &call.cluster()?, call.name("pool"))?;
     Ok(Json(render(call, pool)?).into_response())
 }
 
@@ -39,14 +43,23 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let mut properties = form.properties;
     properties.remove("eTag");
     let cluster = call.cluster()?;
-    let put = call.app.put_agent_pool(&call.caller, &cluster, name, &properties, call.precondition()).await?;
+    let put = call
+        .app
+        .resource_manager()
+        .put_agent_pool(&call.caller, &cluster, name, &properties, call.precondition())
+        .await?;
     let status = if put.1 == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, put.0)?)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     let (cluster, pool) = (call.cluster()?, call.name("pool"));
-    match call.app.delete_agent_pool(&call.caller, &cluster, pool, call.precondition()).await? {
+    match call
+        .app
+        .resource_manager()
+        .delete_agent_pool(&call.caller, &cluster, pool, call.precondition())
+        .await?
+    {
         true => call.accepted().await,
         false => Ok(StatusCode::NO_CONTENT.into_response()),
     }
@@ -54,9 +67,9 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// There is one release, so there is none to upgrade to.
 pub(crate) fn upgrades(call: &Call<'_>) -> Result<Response, ArmError> {
-    let cluster = call.app.find_cluster(&call.caller, &call.cluster()?)?;
+    let cluster = call.app.resource_manager().find_cluster(&call.caller, &call.cluster()?)?;
     let profile = |name: &str| json!({"name": name, "kubernetesVersion": KUBERNETES_VERSION, "osType": "Linux", "upgrades": []});
-    let pools = call.app.list_agent_pools(&call.caller, &call.cluster()?)?;
+    let pools = call.app.resource_manager().list_agent_pools(&call.caller, &call.cluster()?)?;
     let pools: Vec<Value> = pools.iter().filter_map(|pool| pool.get("name")?.as_str()).map(profile).collect();
     Ok(Json(json!({
         "id": format!("{}/upgradeProfiles/default", cluster.resource_id()),
@@ -68,7 +81,7 @@ pub(crate) fn upgrades(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) fn versions(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.find_subscription(&call.caller, call.subscription()?)?;
+    call.app.resource_manager().find_subscription(&call.caller, call.subscription()?)?;
     let minor = KUBERNETES_VERSION.rsplit_once('.').map_or("", |(minor, _)| minor);
     let patches = Map::from_iter([(KUBERNETES_VERSION.to_owned(), json!({"upgrades": []}))]);
     let version = json!({"version": minor, "isDefault": true, "isPreview": null,

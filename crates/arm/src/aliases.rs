@@ -1,6 +1,6 @@
 //! Subscriptions by alias (`Microsoft.Subscription/aliases`, 2021-10-01), and renaming them.
 
-use app::{aliases::NewSubscription, assignments::Written};
+use app::resource_manager::{aliases::NewSubscription, assignments::Written};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -61,20 +61,20 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         owner: additional.subscription_owner_id,
     };
     let alias = alias(call)?;
-    let (subscription, written) = call.app.put_alias(&call.caller, &alias, new).await?;
+    let (subscription, written) = call.app.resource_manager().put_alias(&call.caller, &alias, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&alias, &subscription))).into_response())
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let alias = alias(call)?;
-    let found = call.app.find_alias(&call.caller, alias.as_str())?;
+    let found = call.app.resource_manager().find_alias(&call.caller, alias.as_str())?;
     let written = found.aliases.iter().find(|each| **each == alias).unwrap_or(&alias);
     Ok(Json(render(written, &found)).into_response())
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.list_aliases(&call.caller);
+    let found = call.app.resource_manager().list_aliases(&call.caller);
     let aliases = found.iter().flat_map(|each| each.aliases.iter().map(move |alias| (alias, each)));
     page::respond(
         call,
@@ -85,14 +85,17 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.delete_alias(&call.caller, alias(call)?.as_str()).await?;
+    let found = call.app.resource_manager().delete_alias(&call.caller, alias(call)?.as_str()).await?;
     Ok(if found { StatusCode::OK } else { StatusCode::NO_CONTENT }.into_response())
 }
 
 pub(crate) async fn rename(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: RenameForm = call.json()?;
     let id = call.subscription()?;
-    call.app.rename_subscription(&call.caller, id, display_name(&form.subscription_name)?).await?;
+    call.app
+        .resource_manager()
+        .rename_subscription(&call.caller, id, display_name(&form.subscription_name)?)
+        .await?;
     Ok(Json(json!({"subscriptionId": id})).into_response())
 }
 

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
     App, Caller,
-    clusters::ClusterName,
-    precondition::{Precondition, Tags},
+    resource_manager::clusters::ClusterName,
+    state::precondition::{Precondition, Tags},
 };
 use axum::{
     body::{Body, Bytes},
@@ -79,8 +79,8 @@ impl<'a> Call<'a> {
                 ));
             }
         };
-        app.verify_management_token(token).map_err(|rejection| {
-            if rejection == app::tokens::Rejection::Stale {
+        app.sign_in().verify_management_token(token).map_err(|rejection| {
+            if rejection == app::sign_in::tokens::Rejection::Stale {
                 return ArmError::App(app::Error::Unavailable(rejection.to_string()));
             }
             tracing::info!(%rejection, "a token was not accepted");

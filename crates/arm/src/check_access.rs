@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use app::check_access::{Asked, Question, Verdict};
+use app::resource_manager::check_access::{Asked, Question, Verdict};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -83,7 +83,7 @@ pub(crate) fn check(call: &Call<'_>) -> Result<Response, ArmError> {
     }
     let (names, asked): (Vec<_>, Vec<_>) = form.actions.into_iter().map(ActionForm::read).unzip();
     let question = Question { subject: object_id, groups, actions: asked };
-    let verdicts = call.app.check_access(&call.caller, &scope, &question)?;
+    let verdicts = call.app.resource_manager().check_access(&call.caller, &scope, &question)?;
     let answer: Vec<Value> =
         names.iter().zip(&verdicts).map(|((id, data), verdict)| render(id, *data, verdict, &scope)).collect();
     Ok(Json(answer).into_response())

@@ -6,9 +6,11 @@
 use std::collections::BTreeMap;
 
 use app::{
-    assignments::Written,
-    clusters::{DirectoryAccess, IdentityWanted, KUBERNETES_VERSION, NewCluster},
-    precondition::entity_tag,
+    resource_manager::{
+        assignments::Written,
+        clusters::{DirectoryAccess, IdentityWanted, KUBERNETES_VERSION, NewCluster},
+    },
+    state::precondition::entity_tag,
 };
 use axum::{
     Json,
@@ -106,20 +108,21 @@ struct AttachedForm {
 
 /// Of a subscription, or of one resource group in it.
 pub(crate) fn list(call: &Call<'_>, group: Option<&str>) -> Result<Response, ArmError> {
-    let clusters = call.app.list_clusters(&call.caller, call.subscription()?, group)?;
+    let clusters = call.app.resource_manager().list_clusters(&call.caller, call.subscription()?, group)?;
     let key = |cluster: &std::sync::Arc<Cluster>| cluster.resource_id().to_lowercase();
     page::respond(call, clusters, key, |cluster| render(call, cluster))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    let cluster = call.app.find_cluster(&call.caller, &call.cluster()?)?;
+    let cluster = call.app.resource_manager().find_cluster(&call.caller, &call.cluster()?)?;
     Ok(Json(render(call, &cluster)).into_response())
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let new = call.json_of::<ClusterForm>(&SHAPE)?.read()?;
     let new = NewCluster { precondition: call.precondition().clone(), ..new };
-    let (cluster, written) = call.app.put_cluster(&call.caller, &call.cluster()?, new).await?;
+    let (cluster, written) =
+        call.app.resource_manager().put_cluster(&call.caller, &call.cluster()?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &cluster))).into_response())
 }
@@ -129,12 +132,18 @@ pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: TagsForm = call.json_of(&TAGS)?;
     let tags = form.tags.unwrap_or_default();
     let name = call.cluster()?;
-    let cluster = call.app.set_cluster_tags(&call.caller, &name, tags, call.precondition()).await?;
+    let cluster =
+        call.app.resource_manager().set_cluster_tags(&call.caller, &name, tags, call.precondition()).await?;
     Ok(Json(render(call, &cluster)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    match call.app.delete_cluster(&call.caller, &call.cluster()?, call.precondition()).await {
+    match call
+        .app
+        .resource_manager()
+        .delete_cluster(&call.caller, &call.cluster()?, call.precondition())
+        .await
+    {
         Ok(awaited) => call.accepted_until(awaited).await,
         Err(app::Error::NotFound { kind: "managed cluster", .. }) => {
             Ok(StatusCode::NO_CONTENT.into_response())
@@ -144,12 +153,12 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn start(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.start_cluster(&call.caller, &call.cluster()?).await?;
+    call.app.resource_manager().start_cluster(&call.caller, &call.cluster()?).await?;
     call.accepted().await
 }
 
 pub(crate) async fn stop(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.stop_cluster(&call.caller, &call.cluster()?).await?;
+    call.app.resource_manager().stop_cluster(&call.caller, &call.cluster()?).await?;
     call.accepted().await
 }
 
@@ -257,7 +266,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     // az takes any value for the directory being enabled.
     let profile = if cluster.directory { Value::Object(profile) } else { Value::Null };
     if cluster.publishes_issuer() {
-        let issuer = call.app.service_account_issuer(cluster.id);
+        let issuer = call.app.sign_in().service_account_issuer(cluster.id);
         let mut profile = member(&mut properties, "oidcIssuerProfile");
         profile.insert("issuerURL".into(), issuer.into());
         properties.insert("oidcIssuerProfile".into(), profile.into());
@@ -290,7 +299,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
         "identityProfile": identities,
         "disableLocalAccounts": cluster.local_accounts_disabled,
         "enableRBAC": true,
-        "provisioningState": call.app.snapshot().provisioning_state(cluster).as_str(),
+        "provisioningState": call.app.state().snapshot().provisioning_state(cluster).as_str(),
         "powerState": {"code": power},
         "kubernetesVersion": KUBERNETES_VERSION,
         "currentKubernetesVersion": KUBERNETES_VERSION,

@@ -1,6 +1,6 @@
 //! What opens a cluster: kubeconfigs for people and administrators, and administrator certificates on record.
 
-use app::credentials::Credential;
+use app::resource_manager::credentials::Credential;
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -23,7 +23,7 @@ pub(crate) fn monitoring_user(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// `accessProfiles/{profile}/listCredential`: the older form. It asks for the right to the credential itself too.
 pub(crate) async fn access_profile(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.require_access_profile(&call.caller, &call.cluster()?)?;
+    call.app.resource_manager().require_access_profile(&call.caller, &call.cluster()?)?;
     let profile = call.name("profile");
     let (name, text) = match profile.to_ascii_lowercase().as_str() {
         "clusteruser" => ("clusterUser", user_kubeconfig(call, Credential::User)?),
@@ -31,7 +31,7 @@ pub(crate) async fn access_profile(call: &Call<'_>) -> Result<Response, ArmError
         _ => return Err(app::Error::not_found("access profile", profile).into()),
     };
     let cluster = call.cluster()?;
-    let found = call.app.snapshot();
+    let found = call.app.state().snapshot();
     let found =
         found.cluster_by_name(cluster.subscription, cluster.resource_group.as_str(), cluster.name.as_str());
     Ok(Json(json!({
@@ -45,13 +45,14 @@ pub(crate) async fn access_profile(call: &Call<'_>) -> Result<Response, ArmError
 }
 
 fn user_kubeconfig(call: &Call<'_>, credential: Credential) -> Result<String, ArmError> {
-    let (cluster, endpoint) = call.app.user_endpoint(&call.caller, &call.cluster()?, credential)?;
+    let (cluster, endpoint) =
+        call.app.resource_manager().user_endpoint(&call.caller, &call.cluster()?, credential)?;
     Ok(kubeconfig::for_person(call.app, &cluster, &endpoint))
 }
 
 async fn admin_kubeconfig(call: &Call<'_>) -> Result<String, ArmError> {
     let (cluster, endpoint, issued) =
-        call.app.issue_admin_certificate(&call.caller, &call.cluster()?).await?;
+        call.app.resource_manager().issue_admin_certificate(&call.caller, &call.cluster()?).await?;
     Ok(kubeconfig::for_administrator(&cluster, &endpoint, &issued))
 }
 
@@ -61,19 +62,20 @@ pub(crate) async fn admin(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) async fn rotate(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.rotate_cluster_certificates(&call.caller, &call.cluster()?).await?;
+    call.app.resource_manager().rotate_cluster_certificates(&call.caller, &call.cluster()?).await?;
     call.accepted().await
 }
 
 pub(crate) fn list_certificates(call: &Call<'_>) -> Result<Response, ArmError> {
-    let certificates = call.app.list_admin_certificates(&call.caller, &call.cluster()?)?;
+    let certificates = call.app.resource_manager().list_admin_certificates(&call.caller, &call.cluster()?)?;
     let value: Vec<Value> = certificates.iter().map(|certificate| render(certificate)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
 pub(crate) async fn revoke(call: &Call<'_>) -> Result<Response, ArmError> {
     let (cluster, serial) = (call.cluster()?, call.name("serial"));
-    let certificate = call.app.revoke_admin_certificate(&call.caller, &cluster, serial).await?;
+    let certificate =
+        call.app.resource_manager().revoke_admin_certificate(&call.caller, &cluster, serial).await?;
     Ok(Json(render(&certificate)).into_response())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::assignments::Listed;
+use app::resource_manager::assignments::Listed;
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -34,7 +34,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             }
             Term::Call(function, Some(value)) if function == "assignedto" && principals.is_none() => {
                 let id = filter::object_id(call, &value, FILTERS)?;
-                let groups = call.app.snapshot().directory().transitive_groups(id);
+                let groups = call.app.state().snapshot().directory().transitive_groups(id);
                 principals = Some(groups.iter().copied().chain([id]).collect());
             }
             Term::Equals(field, value) if field == "denyassignmentname" && name.is_none() => {
@@ -43,7 +43,8 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             _ => return Err(filter::refused(call, FILTERS)),
         }
     }
-    let mut found = call.app.list_deny_assignments(&call.caller, &call.scope()?, listed)?;
+    let mut found =
+        call.app.resource_manager().list_deny_assignments(&call.caller, &call.scope()?, listed)?;
     if let Some(principals) = principals {
         found.retain(|deny: &Arc<DenyAssignment>| {
             let named = |ids: &[ObjectId]| ids.iter().any(|id| principals.contains(id));
@@ -58,13 +59,13 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let id: AssignmentId = call.id("deny", "InvalidDenyAssignmentId")?;
-    let found = call.app.find_deny_assignment(&call.caller, &call.scope()?, id)?;
+    let found = call.app.resource_manager().find_deny_assignment(&call.caller, &call.scope()?, id)?;
     Ok(Json(render(call, &found)).into_response())
 }
 
 /// No client writes one. Whoever may read it is told so.
 pub(crate) fn refuse(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.list_deny_assignments(&call.caller, &call.scope()?, Listed::AtScope)?;
+    call.app.resource_manager().list_deny_assignments(&call.caller, &call.scope()?, Listed::AtScope)?;
     Err(ArmError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "DenyAssignmentsNotSupported",
@@ -73,7 +74,7 @@ pub(crate) fn refuse(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 fn render(call: &Call<'_>, deny: &DenyAssignment) -> Value {
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.state().snapshot();
     let principal = |id: &ObjectId| {
         let kind = match snapshot.directory().principal(*id) {
             Some(Principal::User(_)) => "User",

@@ -1,6 +1,6 @@
 //! Errors as `{"error":{"code","message"}}`, with the codes that az knows.
 
-use app::{Error, Rule, tokens::Rejection};
+use app::{Error, Rule, sign_in::tokens::Rejection};
 use axum::{
     Json,
     response::{IntoResponse, Response},

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::{assignments::Written, federated::NewFederatedCredential};
+use app::{directory::federated::NewFederatedCredential, resource_manager::assignments::Written};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -50,19 +50,21 @@ struct CredentialProperties {
 }
 
 pub(crate) fn list(call: &Call<'_>, below: &Scope) -> Result<Response, ArmError> {
-    let found = call.app.list_identities(&call.caller, below)?;
+    let found = call.app.resource_manager().list_identities(&call.caller, below)?;
     let key = |identity: &Arc<Resource>| identity.id.to_string().to_ascii_lowercase();
     page::respond(call, found, key, |identity| render(call, identity))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(Json(render(call, &*call.app.find_identity(&call.caller, &id(call)?)?)).into_response())
+    Ok(Json(render(call, &*call.app.resource_manager().find_identity(&call.caller, &id(call)?)?))
+        .into_response())
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: IdentityForm = call.json_of(&IDENTITY)?;
     let tags = form.tags.unwrap_or_default();
-    let (identity, written) = call.app.put_identity(&call.caller, &id(call)?, form.location, tags).await?;
+    let (identity, written) =
+        call.app.resource_manager().put_identity(&call.caller, &id(call)?, form.location, tags).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &identity))).into_response())
 }
@@ -71,28 +73,28 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: TagsForm = call.json_of(&IDENTITY)?;
     let id = id(call)?;
-    let known = call.app.find_identity(&call.caller, &id)?;
+    let known = call.app.resource_manager().find_identity(&call.caller, &id)?;
     let tags = form.tags.unwrap_or_else(|| known.tags.clone());
     let location = known.location.clone().unwrap_or_default();
-    let (identity, _) = call.app.put_identity(&call.caller, &id, location, tags).await?;
+    let (identity, _) = call.app.resource_manager().put_identity(&call.caller, &id, location, tags).await?;
     Ok(Json(render(call, &identity)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    let deleted = call.app.delete_identity(&call.caller, &id(call)?).await?;
+    let deleted = call.app.resource_manager().delete_identity(&call.caller, &id(call)?).await?;
     Ok((if deleted { StatusCode::OK } else { StatusCode::NO_CONTENT }).into_response())
 }
 
 pub(crate) fn list_credentials(call: &Call<'_>) -> Result<Response, ArmError> {
     let id = id(call)?;
-    let found = call.app.identity_credentials(&call.caller, &id)?;
+    let found = call.app.resource_manager().identity_credentials(&call.caller, &id)?;
     let value: Vec<Value> = found.iter().map(|each| render_credential(&id, each)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
 pub(crate) fn show_credential(call: &Call<'_>) -> Result<Response, ArmError> {
     let (id, name) = (id(call)?, call.name("credential"));
-    let found = call.app.identity_credentials(&call.caller, &id)?;
+    let found = call.app.resource_manager().identity_credentials(&call.caller, &id)?;
     let found = found.iter().find(|each| each.name.eq_ignore_ascii_case(name));
     let found = found.ok_or_else(|| app::Error::not_found("federated identity credential", name))?;
     Ok(Json(render_credential(&id, found)).into_response())
@@ -108,14 +110,18 @@ pub(crate) async fn put_credential(call: &Call<'_>) -> Result<Response, ArmError
         audiences: properties.audiences,
         description: None,
     };
-    let (credential, written) = call.app.put_identity_credential(&call.caller, &id, new).await?;
+    let (credential, written) =
+        call.app.resource_manager().put_identity_credential(&call.caller, &id, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render_credential(&id, &credential))).into_response())
 }
 
 pub(crate) async fn delete_credential(call: &Call<'_>) -> Result<Response, ArmError> {
-    let deleted =
-        call.app.delete_identity_credential(&call.caller, &id(call)?, call.name("credential")).await?;
+    let deleted = call
+        .app
+        .resource_manager()
+        .delete_identity_credential(&call.caller, &id(call)?, call.name("credential"))
+        .await?;
     Ok((if deleted { StatusCode::OK } else { StatusCode::NO_CONTENT }).into_response())
 }
 

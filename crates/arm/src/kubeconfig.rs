@@ -3,8 +3,8 @@
 
 use app::{
     App,
-    credentials::{Endpoint, IssuedCertificate},
-    well_known::CLUSTER_AUDIENCE,
+    resource_manager::credentials::{Endpoint, IssuedCertificate},
+    state::well_known::CLUSTER_AUDIENCE,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::cluster::Cluster;

@@ -1,6 +1,6 @@
 //! Locks (`Microsoft.Authorization/locks`, 2016-09-01 and later).
 
-use app::{
+use app::resource_manager::{
     assignments::{Listed, Written},
     locks::NewLock,
 };
@@ -39,12 +39,12 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
         [Term::Call(name, None)] if name == "atscope" => Listed::AtScope,
         _ => return Err(filter::refused(call, FILTERS)),
     };
-    let locks = call.app.list_locks(&call.caller, &call.scope()?, listed)?;
+    let locks = call.app.resource_manager().list_locks(&call.caller, &call.scope()?, listed)?;
     page::respond(call, locks, |lock| Lock::key(&lock.scope, lock.name.as_str()), |lock| render(lock))
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    let lock = call.app.find_lock(&call.caller, &call.scope()?, call.name("lock"))?;
+    let lock = call.app.resource_manager().find_lock(&call.caller, &call.scope()?, call.name("lock"))?;
     Ok(Json(render(&lock)).into_response())
 }
 
@@ -58,14 +58,19 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         ArmError::bad("InvalidLockLevel", text)
     })?;
     let new = NewLock { level, notes: properties.notes };
-    let put = call.app.put_lock(&call.caller, &call.scope()?, &call.resource_name("lock")?, new).await?;
+    let put = call
+        .app
+        .resource_manager()
+        .put_lock(&call.caller, &call.scope()?, &call.resource_name("lock")?, new)
+        .await?;
     let (lock, written) = put;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&lock))).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.delete_lock(&call.caller, &call.scope()?, call.name("lock")).await?;
+    let found =
+        call.app.resource_manager().delete_lock(&call.caller, &call.scope()?, call.name("lock")).await?;
     Ok(if found { StatusCode::OK } else { StatusCode::NO_CONTENT }.into_response())
 }
 

@@ -1,7 +1,7 @@
 //! Management groups (`Microsoft.Management`, 2020-05-01 and later), and what is in them. Everything is done when it
 //! is answered, so there is no operation to wait for; az takes neither 201 for a group nor 200 for a deletion.
 
-use app::management_groups::{Group, NewGroup, home};
+use app::resource_manager::management_groups::{Group, NewGroup, home};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -74,7 +74,7 @@ struct Expanded {
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let groups = call.app.list_management_groups(&call.caller);
+    let groups = call.app.resource_manager().list_management_groups(&call.caller);
     let render = |group: &Group| {
         json!({
             "id": group.scope(),
@@ -87,8 +87,8 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.find_management_group(&call.caller, &group(call)?)?;
-    let snapshot = call.app.snapshot();
+    let found = call.app.resource_manager().find_management_group(&call.caller, &group(call)?)?;
+    let snapshot = call.app.state().snapshot();
     let mut expanded = Expanded::default();
     match call.parameter("$expand").unwrap_or_default() {
         "" => {}
@@ -135,8 +135,8 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         display_name: display_name(properties.display_name)?,
         parent: reference(parent.as_deref())?,
     };
-    let (group, _) = call.app.put_management_group(&call.caller, &name, new).await?;
-    Ok(Json(render(&call.app.snapshot(), &group, Expanded::default())).into_response())
+    let (group, _) = call.app.resource_manager().put_management_group(&call.caller, &name, new).await?;
+    Ok(Json(render(&call.app.state().snapshot(), &group, Expanded::default())).into_response())
 }
 
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -145,32 +145,33 @@ pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
         display_name: display_name(form.display_name)?,
         parent: reference(form.parent_group_id.as_deref())?,
     };
-    let group = call.app.update_management_group(&call.caller, &group(call)?, new).await?;
-    Ok(Json(render(&call.app.snapshot(), &group, Expanded::default())).into_response())
+    let group = call.app.resource_manager().update_management_group(&call.caller, &group(call)?, new).await?;
+    Ok(Json(render(&call.app.state().snapshot(), &group, Expanded::default())).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.delete_management_group(&call.caller, &group(call)?).await?;
+    call.app.resource_manager().delete_management_group(&call.caller, &group(call)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 pub(crate) fn list_subscriptions(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.find_management_group(&call.caller, &group(call)?)?;
-    let placed = found.subscriptions_below(&call.app.snapshot());
+    let found = call.app.resource_manager().find_management_group(&call.caller, &group(call)?)?;
+    let placed = found.subscriptions_below(&call.app.state().snapshot());
     page::respond(call, placed, |each| each.id.to_string(), |each| render_placed(&found, each))
 }
 
 pub(crate) fn show_subscription(call: &Call<'_>) -> Result<Response, ArmError> {
     let name = group(call)?;
-    let subscription = call.app.find_subscription(&call.caller, call.subscription()?)?;
-    let found = call.app.find_placed_subscription(&call.caller, &name, &subscription)?;
+    let subscription = call.app.resource_manager().find_subscription(&call.caller, call.subscription()?)?;
+    let found = call.app.resource_manager().find_placed_subscription(&call.caller, &name, &subscription)?;
     Ok(Json(render_placed(&found, &subscription)).into_response())
 }
 
 pub(crate) async fn add_subscription(call: &Call<'_>) -> Result<Response, ArmError> {
     let name = group(call)?;
-    let placed = call.app.place_subscription(&call.caller, &name, call.subscription()?).await?;
-    let snapshot = call.app.snapshot();
+    let placed =
+        call.app.resource_manager().place_subscription(&call.caller, &name, call.subscription()?).await?;
+    let snapshot = call.app.state().snapshot();
     let found = Group::find(&snapshot, placed.tenant, name.as_str());
     Ok(match found {
         Some(found) => Json(render_placed(&found, &placed)).into_response(),
@@ -179,7 +180,11 @@ pub(crate) async fn add_subscription(call: &Call<'_>) -> Result<Response, ArmErr
 }
 
 pub(crate) async fn remove_subscription(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.unplace_subscription(&call.caller, &group(call)?, call.subscription()?).await?;
+    let found = call
+        .app
+        .resource_manager()
+        .unplace_subscription(&call.caller, &group(call)?, call.subscription()?)
+        .await?;
     Ok(if found { StatusCode::OK } else { StatusCode::NO_CONTENT }.into_response())
 }
 
@@ -190,7 +195,7 @@ pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, ArmError> {
     }
     let answer = match ResourceName::parse(&form.name) {
         Err(error) => json!({"nameAvailable": false, "reason": "Invalid", "message": error.to_string()}),
-        Ok(name) if call.app.is_management_group_name_free(&call.caller, &name) => {
+        Ok(name) if call.app.resource_manager().is_management_group_name_free(&call.caller, &name) => {
             json!({"nameAvailable": true})
         }
         Ok(name) => json!({
@@ -204,7 +209,7 @@ pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// Everything of the tree that the caller sees, in one list.
 pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.state().snapshot();
     let entity =
         |id: String, kind: &str, name: String, display_name: &str, above: Vec<Group>, below: usize| {
             let names: Vec<&ResourceName> = above.iter().map(|group| &group.name).collect();
@@ -226,23 +231,24 @@ pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
                 },
             })
         };
-    let groups = call.app.list_management_groups(&call.caller).into_iter().map(|group| {
+    let groups = call.app.resource_manager().list_management_groups(&call.caller).into_iter().map(|group| {
         let below = group.groups_below(&snapshot).len() + group.subscriptions_below(&snapshot).len();
         let (id, above) = (group.scope().to_string(), ancestors(&snapshot, &group));
         entity(id, TYPE, group.name.to_string(), &group.display_name, above, below)
     });
-    let subscriptions = call.app.list_subscriptions(&call.caller).into_iter().map(|subscription| {
-        let place = home(&snapshot, &subscription);
-        let place = Group::find(&snapshot, subscription.tenant, place.as_str());
-        let above = place.map_or_else(Vec::new, |place| {
-            let mut above = ancestors(&snapshot, &place);
-            above.push(place);
-            above
+    let subscriptions =
+        call.app.resource_manager().list_subscriptions(&call.caller).into_iter().map(|subscription| {
+            let place = home(&snapshot, &subscription);
+            let place = Group::find(&snapshot, subscription.tenant, place.as_str());
+            let above = place.map_or_else(Vec::new, |place| {
+                let mut above = ancestors(&snapshot, &place);
+                above.push(place);
+                above
+            });
+            let id = format!("/subscriptions/{}", subscription.id);
+            let name = subscription.id.to_string();
+            entity(id, "/subscriptions", name, subscription.display_name.as_str(), above, 0)
         });
-        let id = format!("/subscriptions/{}", subscription.id);
-        let name = subscription.id.to_string();
-        entity(id, "/subscriptions", name, subscription.display_name.as_str(), above, 0)
-    });
     let all: Vec<Value> = groups.chain(subscriptions).collect();
     let key = |entity: &Value| {
         let id = entity.get("id").and_then(Value::as_str).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Long-running operations: where clients ask whether what they were promised is done.
 
-use app::{operations::Operation, unfinished::Awaited};
+use app::{resource_manager::operations::Operation, state::unfinished::Awaited};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -19,7 +19,7 @@ impl Call<'_> {
     /// The same for what succeeds when something has ended.
     pub(crate) async fn accepted_until(&self, awaited: Option<Awaited>) -> Result<Response, ArmError> {
         let subscription = self.subscription()?;
-        let id = self.app.record_operation(&self.caller, subscription, awaited).await?;
+        let id = self.app.resource_manager().record_operation(&self.caller, subscription, awaited).await?;
         let base = &self.app.settings().external_url;
         let version = self.parameter("api-version").unwrap_or_default();
         let address = |kind: &str| {
@@ -40,7 +40,8 @@ impl Call<'_> {
 
 pub(crate) async fn status(call: &Call<'_>) -> Result<Response, ArmError> {
     let id = call.name("operation");
-    let operation = call.app.find_operation(&call.caller, call.subscription()?, id).await?;
+    let operation =
+        call.app.resource_manager().find_operation(&call.caller, call.subscription()?, id).await?;
     let body = match is_under_way(call, &operation) {
         true => json!({"name": id, "status": "InProgress", "startTime": operation.ended}),
         false => {
@@ -52,7 +53,8 @@ pub(crate) async fn status(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn result(call: &Call<'_>) -> Result<Response, ArmError> {
     let id = call.name("operation");
-    let operation = call.app.find_operation(&call.caller, call.subscription()?, id).await?;
+    let operation =
+        call.app.resource_manager().find_operation(&call.caller, call.subscription()?, id).await?;
     if !is_under_way(call, &operation) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -1,7 +1,7 @@
 //! What the identities around a cluster need and hold, as a report. Not of Azure: there people find out one failed
 //! call after the other.
 
-use app::clusters::preflight::{Question, Report};
+use app::resource_manager::clusters::preflight::{Question, Report};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -50,7 +50,8 @@ pub(crate) fn report(call: &Call<'_>) -> Result<Response, ArmError> {
         features: form.features.into_iter().map(feature).collect::<Result<_, _>>()?,
         all_features: form.all_features,
     };
-    let Report { exists, rows, proposals } = call.app.preflight(&call.caller, &call.cluster()?, &question)?;
+    let Report { exists, rows, proposals } =
+        call.app.resource_manager().preflight(&call.caller, &call.cluster()?, &question)?;
     let rows: Vec<Value> = rows.iter().map(render_row).collect();
     let proposals: Vec<Value> = proposals.iter().map(render_proposal).collect();
     Ok(Json(json!({"exists": exists, "needs": rows, "proposals": proposals})).into_response())

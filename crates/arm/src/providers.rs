@@ -21,21 +21,21 @@ struct Provider {
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let subscription = call.subscription()?;
-    call.app.find_subscription(&call.caller, subscription)?;
+    call.app.resource_manager().find_subscription(&call.caller, subscription)?;
     let value: Vec<Value> = PROVIDERS.iter().map(|each| each.render(subscription)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let subscription = call.subscription()?;
-    call.app.find_subscription(&call.caller, subscription)?;
+    call.app.resource_manager().find_subscription(&call.caller, subscription)?;
     Ok(Json(find(call)?.render(subscription)).into_response())
 }
 
 pub(crate) fn register(call: &Call<'_>) -> Result<Response, ArmError> {
     let subscription = call.subscription()?;
     let provider = find(call)?;
-    call.app.register_provider(&call.caller, subscription, provider.namespace)?;
+    call.app.resource_manager().register_provider(&call.caller, subscription, provider.namespace)?;
     Ok(Json(provider.render(subscription)).into_response())
 }
 

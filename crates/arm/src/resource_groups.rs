@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::{assignments::Written, subscriptions::GroupChange};
+use app::resource_manager::{assignments::Written, subscriptions::GroupChange};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -50,7 +50,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     if name.is_none() && value.is_some() {
         return Err(filter::refused(call, FILTERS));
     }
-    let mut groups = call.app.list_resource_groups(&call.caller, call.subscription()?)?;
+    let mut groups = call.app.resource_manager().list_resource_groups(&call.caller, call.subscription()?)?;
     if let Some(name) = name {
         // Tags are named without regard to case; their values have one.
         groups.retain(|group| {
@@ -63,12 +63,20 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    let found = call.app.find_resource_group(&call.caller, call.subscription()?, call.name("group"))?;
+    let found = call.app.resource_manager().find_resource_group(
+        &call.caller,
+        call.subscription()?,
+        call.name("group"),
+    )?;
     Ok(Json(render(call, &found)).into_response())
 }
 
 pub(crate) fn exists(call: &Call<'_>) -> Result<Response, ArmError> {
-    match call.app.find_resource_group(&call.caller, call.subscription()?, call.name("group")) {
+    match call.app.resource_manager().find_resource_group(
+        &call.caller,
+        call.subscription()?,
+        call.name("group"),
+    ) {
         Ok(_) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(app::Error::NotFound { .. }) => Ok(StatusCode::NOT_FOUND.into_response()),
         Err(error) => Err(error.into()),
@@ -80,7 +88,13 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let name = ResourceName::parse(call.name("group"))
         .map_err(|error| ArmError::bad("InvalidResourceGroup", error.to_string()))?;
     let tags = form.tags.unwrap_or_default();
-    let put = call.app.put_resource_group(&call.caller, call.subscription()?, &name, &form.location, tags);
+    let put = call.app.resource_manager().put_resource_group(
+        &call.caller,
+        call.subscription()?,
+        &name,
+        &form.location,
+        tags,
+    );
     let (group, written) = put.await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &group))).into_response())
@@ -91,18 +105,22 @@ pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: ChangeForm = call.json_of(&SHAPE)?;
     let name = call.resource_name("group")?;
     let changes = GroupChange { location: form.location, managed_by: form.managed_by, tags: form.tags };
-    let changed = call.app.update_resource_group(&call.caller, call.subscription()?, &name, changes);
+    let changed =
+        call.app.resource_manager().update_resource_group(&call.caller, call.subscription()?, &name, changes);
     Ok(Json(render(call, &*changed.await?)).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    let awaited =
-        call.app.delete_resource_group(&call.caller, call.subscription()?, call.name("group")).await?;
+    let awaited = call
+        .app
+        .resource_manager()
+        .delete_resource_group(&call.caller, call.subscription()?, call.name("group"))
+        .await?;
     call.accepted_until(awaited).await
 }
 
 fn render(call: &Call<'_>, group: &ResourceGroup) -> Value {
-    let ending = call.app.snapshot().is_ending_group(group.subscription, group.name.as_str());
+    let ending = call.app.state().snapshot().is_ending_group(group.subscription, group.name.as_str());
     let state = if ending { ProvisioningState::Deleting } else { ProvisioningState::Succeeded };
     json!({
         "id": format!("/subscriptions/{}/resourceGroups/{}", group.subscription, group.name),

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use app::{assignments::Written, precondition::entity_tag, resources::NewResource};
+use app::{
+    resource_manager::{assignments::Written, resources::NewResource},
+    state::precondition::entity_tag,
+};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -59,9 +62,9 @@ enum Listed<'a> {
 /// Everything below a subscription or resource group, clusters included.
 pub(crate) fn list(call: &Call<'_>, below: &Scope) -> Result<Response, ArmError> {
     let filter = Filter::parse(call.parameter("$filter").unwrap_or_default())?;
-    let found = call.app.list_resources(&call.caller, below)?;
+    let found = call.app.resource_manager().list_resources(&call.caller, below)?;
     let group = below.resource_group_name();
-    let clusters = call.app.list_clusters(&call.caller, call.subscription()?, group)?;
+    let clusters = call.app.resource_manager().list_clusters(&call.caller, call.subscription()?, group)?;
     let clusters = clusters.iter().map(|cluster| Listed::Cluster(cluster));
     let others = found.iter().map(|resource| Listed::Other(resource));
     let all: Vec<Listed<'_>> = clusters.chain(others).filter(|each| filter.takes(each)).collect();
@@ -126,7 +129,8 @@ impl Listed<'_> {
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(Json(render(call, &*call.app.find_resource(&call.caller, &id(call)?)?)).into_response())
+    Ok(Json(render(call, &*call.app.resource_manager().find_resource(&call.caller, &id(call)?)?))
+        .into_response())
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -144,13 +148,14 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     }
     let precondition = call.precondition().clone();
     let new = NewResource { location, tags: tags.unwrap_or_default(), system_identity, other, precondition };
-    let (resource, written) = call.app.put_resource(&call.caller, &id(call)?, new).await?;
+    let (resource, written) = call.app.resource_manager().put_resource(&call.caller, &id(call)?, new).await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &resource))).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
-    let deleted = call.app.delete_resource(&call.caller, &id(call)?, call.precondition()).await?;
+    let deleted =
+        call.app.resource_manager().delete_resource(&call.caller, &id(call)?, call.precondition()).await?;
     Ok((if deleted { StatusCode::OK } else { StatusCode::NO_CONTENT }).into_response())
 }
 

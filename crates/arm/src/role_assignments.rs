@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::assignments::{Listed, NewAssignment, Written};
+use app::resource_manager::assignments::{Listed, NewAssignment, Written};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -59,14 +59,14 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             // Of this principal, through groups too.
             Term::Call(name, Some(id)) if name == "assignedto" && principals.is_none() => {
                 let id = filter::object_id(call, &id, FILTERS)?;
-                let groups = call.app.snapshot().directory().transitive_groups(id);
+                let groups = call.app.state().snapshot().directory().transitive_groups(id);
                 principals = Some(groups.iter().copied().chain([id]).collect());
             }
             _ => return Err(filter::refused(call, FILTERS)),
         }
     }
     let scope = call.scope()?;
-    let mut found = call.app.list_assignments(&call.caller, &scope, listed)?;
+    let mut found = call.app.resource_manager().list_assignments(&call.caller, &scope, listed)?;
     if let Some(principals) = principals {
         found.retain(|each: &Arc<RoleAssignment>| principals.contains(&each.principal));
     }
@@ -75,7 +75,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let scope = call.scope()?;
-    let found = call.app.find_assignment(&call.caller, &scope, assignment(call)?)?;
+    let found = call.app.resource_manager().find_assignment(&call.caller, &scope, assignment(call)?)?;
     Ok(Json(render(&found, &scope)).into_response())
 }
 
@@ -83,7 +83,8 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let AssignmentForm { properties } = call.json_of(&SHAPE)?;
     let new = properties.read()?;
     let scope = call.scope()?;
-    let put = call.app.put_assignment(&call.caller, assignment(call)?, &scope, new).await?;
+    let put =
+        call.app.resource_manager().put_assignment(&call.caller, assignment(call)?, &scope, new).await?;
     let (assignment, written) = put;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&assignment, &scope))).into_response())
@@ -91,7 +92,8 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     let scope = call.scope()?;
-    let deleted = call.app.delete_assignment(&call.caller, &scope, assignment(call)?).await?;
+    let deleted =
+        call.app.resource_manager().delete_assignment(&call.caller, &scope, assignment(call)?).await?;
     Ok(match deleted {
         Some(assignment) => Json(render(&assignment, &scope)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -100,7 +102,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// What the caller's roles permit at a scope.
 pub(crate) fn permissions(call: &Call<'_>) -> Result<Response, ArmError> {
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.state().snapshot();
     let permissions = snapshot.azure().permissions(&call.caller.in_azure(&snapshot), &call.scope()?);
     Ok(Json(json!({"value": permissions})).into_response())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::roles::NewRole;
+use app::resource_manager::roles::NewRole;
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -63,7 +63,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
         }
     }
     let scope = call.scope()?;
-    let mut roles = call.app.list_roles(&call.caller, &scope)?;
+    let mut roles = call.app.resource_manager().list_roles(&call.caller, &scope)?;
     roles.retain(|role| {
         name.as_deref().is_none_or(|name| role.is_named(name)) && kind.is_none_or(|kind| role.kind == kind)
     });
@@ -75,7 +75,8 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let scope = call.scope()?;
-    Ok(Json(render(&*call.app.find_role(&call.caller, &scope, role(call)?)?, &scope)).into_response())
+    Ok(Json(render(&*call.app.resource_manager().find_role(&call.caller, &scope, role(call)?)?, &scope))
+        .into_response())
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -99,13 +100,13 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         permissions: properties.permissions.into_iter().map(|each| each.permission).collect(),
     };
     // Azure answers so to a change too, and az takes nothing else.
-    let (role, _) = call.app.put_role(&call.caller, &scope, role(call)?, new).await?;
+    let (role, _) = call.app.resource_manager().put_role(&call.caller, &scope, role(call)?, new).await?;
     Ok((StatusCode::CREATED, Json(render(&role, &scope))).into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     let scope = call.scope()?;
-    Ok(match call.app.delete_role(&call.caller, &scope, role(call)?).await? {
+    Ok(match call.app.resource_manager().delete_role(&call.caller, &scope, role(call)?).await? {
         Some(role) => Json(render(&role, &scope)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
     })

@@ -94,7 +94,7 @@ async fn handle(
 
 /// Where to sign in, as Azure says it: some clients learn the tenant from it. Where there are several, all of them.
 fn challenge(app: &App) -> Option<HeaderValue> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let mut tenants = snapshot.directory().tenants();
     let tenant = match (tenants.next(), tenants.next()) {
         (Some(only), None) => only.id.to_string(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{call::Call, error::ArmError};
 
 pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, ArmError> {
-    let snapshot = call.app.snapshot();
+    let snapshot = call.app.state().snapshot();
     let own = snapshot.directory().tenant(call.caller.tenant);
     let tenants: Vec<Value> = own
         .map(|tenant| {
@@ -30,19 +30,20 @@ pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let subscriptions = call.app.list_subscriptions(&call.caller);
+    let subscriptions = call.app.resource_manager().list_subscriptions(&call.caller);
     let value: Vec<Value> = subscriptions.iter().map(|each| render(each)).collect();
     Ok(Json(json!({"count": {"type": "Total", "value": value.len()}, "value": value})).into_response())
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(Json(render(&*call.app.find_subscription(&call.caller, call.subscription()?)?)).into_response())
+    Ok(Json(render(&*call.app.resource_manager().find_subscription(&call.caller, call.subscription()?)?))
+        .into_response())
 }
 
 /// There is one place: where this program runs.
 pub(crate) fn locations(call: &Call<'_>) -> Result<Response, ArmError> {
     let id = call.subscription()?;
-    call.app.find_subscription(&call.caller, id)?;
+    call.app.resource_manager().find_subscription(&call.caller, id)?;
     let local = json!({
         "id": format!("/subscriptions/{id}/locations/local"),
         "name": "local",

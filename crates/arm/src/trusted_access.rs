@@ -1,6 +1,6 @@
 //! Trusted access: `trustedAccessRoles` of a place, `trustedAccessRoleBindings` of a cluster.
 
-use app::{assignments::Written, clusters::trusted_access};
+use app::resource_manager::{assignments::Written, clusters::trusted_access};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -29,20 +29,20 @@ struct Properties {
 }
 
 pub(crate) fn roles(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.find_subscription(&call.caller, call.subscription()?)?;
+    call.app.resource_manager().find_subscription(&call.caller, call.subscription()?)?;
     Ok(Json(json!({"value": trusted_access::roles()?})).into_response())
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let cluster = call.cluster()?.scope()?;
-    let found = call.app.list_trusted_access(&call.caller, &call.cluster()?)?;
+    let found = call.app.resource_manager().list_trusted_access(&call.caller, &call.cluster()?)?;
     let value: Vec<Value> = found.iter().map(|each| render(&cluster, each)).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let name = call.resource_name("binding")?;
-    let found = call.app.find_trusted_access(&call.caller, &call.cluster()?, &name)?;
+    let found = call.app.resource_manager().find_trusted_access(&call.caller, &call.cluster()?, &name)?;
     Ok(Json(render(&call.cluster()?.scope()?, &found)).into_response())
 }
 
@@ -53,7 +53,13 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         ArmError::bad("InvalidParameter", format!("properties.sourceResourceId: {error}."))
     })?;
     let cluster = call.cluster()?;
-    let put = call.app.put_trusted_access(&call.caller, &cluster, &name, &source, &properties.roles);
+    let put = call.app.resource_manager().put_trusted_access(
+        &call.caller,
+        &cluster,
+        &name,
+        &source,
+        &properties.roles,
+    );
     let (binding, written) = put.await?;
     let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&cluster.scope()?, &binding))).into_response())
@@ -61,7 +67,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     let name = call.resource_name("binding")?;
-    match call.app.delete_trusted_access(&call.caller, &call.cluster()?, &name).await? {
+    match call.app.resource_manager().delete_trusted_access(&call.caller, &call.cluster()?, &name).await? {
         true => call.accepted().await,
         false => Ok(StatusCode::NO_CONTENT.into_response()),
     }

@@ -12,7 +12,8 @@ use crate::{call::Call, error::ArmError};
 
 /// `listWebhookCredential`: a further certificate, with its key, which is shown once. It ends none that there is.
 pub(crate) async fn issue(call: &Call<'_>) -> Result<Response, ArmError> {
-    let issued = call.app.issue_webhook_certificate(&call.caller, &call.cluster()?).await?;
+    let issued =
+        call.app.resource_manager().issue_webhook_certificate(&call.caller, &call.cluster()?).await?;
     let mut body = places(call, &issued.cluster);
     body.insert("clientCertificateData".into(), STANDARD.encode(&issued.certificate_pem).into());
     body.insert("clientKeyData".into(), STANDARD.encode(issued.key_pem.expose()).into());
@@ -22,7 +23,7 @@ pub(crate) async fn issue(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// `webhookCertificates`: those that count and the last ones that have ended, beside where the webhooks are.
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let cluster = call.app.webhook_cluster_of(&call.caller, &call.cluster()?)?;
+    let cluster = call.app.resource_manager().webhook_cluster_of(&call.caller, &call.cluster()?)?;
     let mut body = places(call, &cluster);
     let newest_first = cluster.webhook_certificates.iter().rev();
     let value: Vec<Value> = newest_first.map(|certificate| render(call, certificate)).collect();
@@ -33,7 +34,8 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 /// `webhookCertificates/{thumbprint}/end`: it counts no longer, at once.
 pub(crate) async fn end(call: &Call<'_>) -> Result<Response, ArmError> {
     let (cluster, thumbprint) = (call.cluster()?, call.name("thumbprint"));
-    let ended = call.app.end_webhook_certificate(&call.caller, &cluster, thumbprint).await?;
+    let ended =
+        call.app.resource_manager().end_webhook_certificate(&call.caller, &cluster, thumbprint).await?;
     Ok(Json(render(call, &ended)).into_response())
 }
 

@@ -4,8 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
     App,
-    applications::{ApplicationUpdate, CertificateForm, IssuedSecret, NewSecret},
-    owners::Owned,
+    directory::{
+        applications::{ApplicationUpdate, CertificateForm, IssuedSecret, NewSecret},
+        owners::Owned,
+    },
 };
 use axum::{
     Json,
@@ -97,7 +99,7 @@ pub(crate) async fn create(
     Body(form): Body<ApplicationForm>,
 ) -> Result<Response, GraphError> {
     let name = parse_display_name(form.display_name.as_deref().ok_or_else(|| required("displayName"))?)?;
-    let application = app.create_application(&caller, name, form.read()?).await?;
+    let application = app.directory().create_application(&caller, name, form.read()?).await?;
     Ok((StatusCode::CREATED, Json(single(&app, "applications", render(&application)))).into_response())
 }
 
@@ -107,7 +109,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
     let found = found.ok_or_else(|| GraphError::not_found(&id))?;
     Ok(Json(single(&app, "applications", query.one(render(found))?)).into_response())
@@ -119,7 +121,7 @@ pub(crate) async fn update(
     Path(id): Path<String>,
     Body(form): Body<ApplicationForm>,
 ) -> Result<Response, GraphError> {
-    app.update_application(&caller, parse(&id)?, form.read()?).await?;
+    app.directory().update_application(&caller, parse(&id)?, form.read()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -128,7 +130,7 @@ pub(crate) async fn delete(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Response, GraphError> {
-    app.delete_application(&caller, parse(&id)?).await?;
+    app.directory().delete_application(&caller, parse(&id)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -138,7 +140,7 @@ pub(crate) async fn owners(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
     let found = found.ok_or_else(|| GraphError::not_found(&id))?;
     let path = format!("applications/{}/owners", found.id);
@@ -151,7 +153,7 @@ pub(crate) async fn add_owner(
     Path(id): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_owner(&caller, Owned::Application(parse(&id)?), reference.target()?).await?;
+    app.directory().add_owner(&caller, Owned::Application(parse(&id)?), reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -160,7 +162,7 @@ pub(crate) async fn remove_owner(
     Authenticated(caller): Authenticated,
     Path((id, owner)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_owner(&caller, Owned::Application(parse(&id)?), parse(&owner)?).await?;
+    app.directory().remove_owner(&caller, Owned::Application(parse(&id)?), parse(&owner)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -170,7 +172,7 @@ pub(crate) async fn add_password(
     Path(id): Path<String>,
     Body(form): Body<AddPassword>,
 ) -> Result<Response, GraphError> {
-    let issued = app.add_application_secret(&caller, parse(&id)?, form.read()).await?;
+    let issued = app.directory().add_application_secret(&caller, parse(&id)?, form.read()).await?;
     Ok(Json(render_issued(&issued)).into_response())
 }
 
@@ -180,7 +182,7 @@ pub(crate) async fn remove_password(
     Path(id): Path<String>,
     Body(form): Body<RemovePassword>,
 ) -> Result<Response, GraphError> {
-    app.remove_application_secret(&caller, parse(&id)?, form.key_id).await?;
+    app.directory().remove_application_secret(&caller, parse(&id)?, form.key_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

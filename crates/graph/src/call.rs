@@ -23,8 +23,8 @@ impl FromRequestParts<App> for Authenticated {
         let Credentials::Bearer(token) = credentials(&parts.headers) else {
             return Err(GraphError::unauthenticated("Access token is empty."));
         };
-        app.verify_management_token(token).map(Self).map_err(|rejection| {
-            if rejection == app::tokens::Rejection::Stale {
+        app.sign_in().verify_management_token(token).map(Self).map_err(|rejection| {
+            if rejection == app::sign_in::tokens::Rejection::Stale {
                 return GraphError::App(app::Error::Unavailable(rejection.to_string()));
             }
             tracing::info!(%rejection, "a token was not accepted");

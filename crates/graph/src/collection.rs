@@ -54,7 +54,7 @@ pub(crate) async fn list<K: Kind>(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     let wanted = Wanted::<K>::read(&query)?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let records = |after| wanted.records(snapshot.directory(), caller.tenant, after);
     let total = query.is_counted().then(|| records(None).count());
     let objects = records(query.after()?).map(|record| (K::key(record).1, K::render(record)));
@@ -68,7 +68,7 @@ pub(crate) async fn count<K: Kind>(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     let wanted = Wanted::<K>::read(&query)?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     Ok(wanted.records(snapshot.directory(), caller.tenant, None).count().to_string().into_response())
 }
 

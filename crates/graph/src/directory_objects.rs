@@ -41,7 +41,7 @@ pub(crate) async fn get_by_ids(
     if form.ids.len() > MOST_IDS {
         return Err(GraphError::bad(format!("{} ids, expected at most {MOST_IDS}.", form.ids.len())));
     }
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let ids = form.ids.iter().filter_map(|id| ObjectId::parse(id).ok());
     let own = ids.filter(|id| belongs(&snapshot, *id, caller.tenant));
     let objects = own.filter_map(|id| render(&snapshot, id));
@@ -56,7 +56,7 @@ pub(crate) async fn show(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     let id = parse(&object)?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let found = render(&snapshot, id).filter(|_| belongs(&snapshot, id, caller.tenant));
     Ok(Json(query.one(found.ok_or_else(|| GraphError::not_found(&object))?)?).into_response())
 }

@@ -29,7 +29,7 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let roles = app.directory_roles(&caller)?.iter().map(|role| (role.object_id(), render(role)));
+    let roles = app.directory().directory_roles(&caller)?.iter().map(|role| (role.object_id(), render(role)));
     Ok(Json(page(&app, &query, "directoryRoles", roles)?).into_response())
 }
 
@@ -38,7 +38,11 @@ pub(crate) async fn list_templates(
     Authenticated(caller): Authenticated,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let roles = app.directory_roles(&caller)?.iter().map(|role| (role.object_id(), render_template(role)));
+    let roles = app
+        .directory()
+        .directory_roles(&caller)?
+        .iter()
+        .map(|role| (role.object_id(), render_template(role)));
     Ok(Json(page(&app, &query, "directoryRoleTemplates", roles)?).into_response())
 }
 
@@ -68,8 +72,8 @@ pub(crate) async fn members(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     let role = find(&role)?;
-    let holders = app.role_holders(&caller, role)?;
-    let snapshot = app.snapshot();
+    let holders = app.directory().role_holders(&caller, role)?;
+    let snapshot = app.state().snapshot();
     let path = format!("directoryRoles/{}/members", role.template_id);
     Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &holders)?).into_response())
 }
@@ -80,7 +84,7 @@ pub(crate) async fn add_member(
     Path(role): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_role_holder(&caller, find(&role)?, reference.target()?).await?;
+    app.directory().add_role_holder(&caller, find(&role)?, reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -89,7 +93,7 @@ pub(crate) async fn remove_member(
     Authenticated(caller): Authenticated,
     Path((role, member)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_role_holder(&caller, find(&role)?, parse(&member)?).await?;
+    app.directory().remove_role_holder(&caller, find(&role)?, parse(&member)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

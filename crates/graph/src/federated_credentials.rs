@@ -2,7 +2,7 @@
 
 use app::{
     App, Caller,
-    federated::{NewFederatedCredential, Write, is_named},
+    directory::federated::{NewFederatedCredential, Write, is_named},
 };
 use axum::{
     Json,
@@ -37,7 +37,7 @@ pub(crate) async fn list(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     query.refuse_conditions()?;
-    let credentials = app.federated_credentials(&caller, object_id(&app, &id)?)?;
+    let credentials = app.directory().federated_credentials(&caller, object_id(&app, &id)?)?;
     let values: Vec<Value> = credentials.iter().map(render).collect();
     let context = format!("{}/v1.0/$metadata#{PATH}", app.settings().external_url);
     Ok(Json(json!({"@odata.context": context, "value": values})).into_response())
@@ -56,7 +56,8 @@ pub(crate) async fn create(
         audiences: form.audiences.unwrap_or_default(),
         description: form.description,
     };
-    let made = app.put_federated_credential(&caller, object_id(&app, &id)?, new, Write::Create).await?;
+    let made =
+        app.directory().put_federated_credential(&caller, object_id(&app, &id)?, new, Write::Create).await?;
     Ok((StatusCode::CREATED, Json(single(&app, PATH, render(&made)))).into_response())
 }
 
@@ -90,7 +91,7 @@ pub(crate) async fn update(
         audiences: form.audiences.unwrap_or(known.audiences),
         description: form.description.or(known.description),
     };
-    app.put_federated_credential(&caller, object_id(&app, &id)?, new, Write::Update).await?;
+    app.directory().put_federated_credential(&caller, object_id(&app, &id)?, new, Write::Update).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -99,16 +100,16 @@ pub(crate) async fn delete(
     Authenticated(caller): Authenticated,
     Path((id, named)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.delete_federated_credential(&caller, object_id(&app, &id)?, &named).await?;
+    app.directory().delete_federated_credential(&caller, object_id(&app, &id)?, &named).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn object_id(app: &App, id: &str) -> Result<ObjectId, GraphError> {
-    app.application_named(id).map(|each| each.id).ok_or_else(|| GraphError::not_found(id))
+    app.directory().application_named(id).map(|each| each.id).ok_or_else(|| GraphError::not_found(id))
 }
 
 fn find(app: &App, caller: &Caller, id: &str, named: &str) -> Result<FederatedCredential, GraphError> {
-    let credentials = app.federated_credentials(caller, object_id(app, id)?)?;
+    let credentials = app.directory().federated_credentials(caller, object_id(app, id)?)?;
     credentials.into_iter().find(|each| is_named(each, named)).ok_or_else(|| GraphError::not_found(named))
 }
 

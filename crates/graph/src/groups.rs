@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use app::{
     App,
-    groups::{GroupUpdate, NewGroup},
-    owners::Owned,
+    directory::{
+        groups::{GroupUpdate, NewGroup},
+        owners::Owned,
+    },
 };
 use axum::{
     Json,
@@ -59,7 +61,7 @@ pub(crate) async fn create(
     let mail_nickname =
         form.mail_nickname.unwrap_or_else(|| name.chars().filter(char::is_ascii_alphanumeric).collect());
     let new = NewGroup { display_name, mail_nickname, description: form.description };
-    let group = app.create_group(&caller, new).await?;
+    let group = app.directory().create_group(&caller, new).await?;
     Ok((StatusCode::CREATED, Json(single(&app, "groups", render(&group)))).into_response())
 }
 
@@ -69,7 +71,7 @@ pub(crate) async fn show(
     Path(group): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let group = app.find_group(&caller, parse(&group)?)?;
+    let group = app.directory().find_group(&caller, parse(&group)?)?;
     Ok(Json(single(&app, "groups", query.one(render(&group))?)).into_response())
 }
 
@@ -84,7 +86,7 @@ pub(crate) async fn update(
         mail_nickname: form.mail_nickname,
         description: form.description.map(Some),
     };
-    app.update_group(&caller, parse(&group)?, update).await?;
+    app.directory().update_group(&caller, parse(&group)?, update).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -93,7 +95,7 @@ pub(crate) async fn delete(
     Authenticated(caller): Authenticated,
     Path(group): Path<String>,
 ) -> Result<Response, GraphError> {
-    app.delete_group(&caller, parse(&group)?).await?;
+    app.directory().delete_group(&caller, parse(&group)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -103,9 +105,9 @@ pub(crate) async fn members(
     Path(group): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let group = app.find_group(&caller, parse(&group)?)?;
+    let group = app.directory().find_group(&caller, parse(&group)?)?;
     query.refuse_conditions()?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let members = snapshot.directory().members_after(group.id, query.after()?);
     let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
     Ok(Json(query.page(&app, &format!("groups/{}/members", group.id), None, objects)?).into_response())
@@ -117,9 +119,9 @@ pub(crate) async fn transitive_members(
     Path(group): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let group = app.find_group(&caller, parse(&group)?)?;
+    let group = app.directory().find_group(&caller, parse(&group)?)?;
     query.refuse_conditions()?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let directory = snapshot.directory();
     let mut found = std::collections::BTreeSet::new();
     let mut open = vec![group.id];
@@ -139,7 +141,7 @@ pub(crate) async fn add_member(
     Path(group): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_member(&caller, parse(&group)?, reference.target()?).await?;
+    app.directory().add_member(&caller, parse(&group)?, reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -148,7 +150,7 @@ pub(crate) async fn remove_member(
     Authenticated(caller): Authenticated,
     Path((group, member)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_member(&caller, parse(&group)?, parse(&member)?).await?;
+    app.directory().remove_member(&caller, parse(&group)?, parse(&member)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -158,8 +160,8 @@ pub(crate) async fn owners(
     Path(group): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let group = app.find_group(&caller, parse(&group)?)?;
-    let snapshot = app.snapshot();
+    let group = app.directory().find_group(&caller, parse(&group)?)?;
+    let snapshot = app.state().snapshot();
     let path = format!("groups/{}/owners", group.id);
     Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &group.owners)?).into_response())
 }
@@ -170,7 +172,7 @@ pub(crate) async fn add_owner(
     Path(group): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_owner(&caller, Owned::Group(parse(&group)?), reference.target()?).await?;
+    app.directory().add_owner(&caller, Owned::Group(parse(&group)?), reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -179,7 +181,7 @@ pub(crate) async fn remove_owner(
     Authenticated(caller): Authenticated,
     Path((group, owner)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_owner(&caller, Owned::Group(parse(&group)?), parse(&owner)?).await?;
+    app.directory().remove_owner(&caller, Owned::Group(parse(&group)?), parse(&owner)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

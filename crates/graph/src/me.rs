@@ -20,7 +20,7 @@ pub(crate) async fn show(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     require_person(&caller)?;
-    let user = app.find_user(&caller, &caller.object_id.to_string())?;
+    let user = app.directory().find_user(&caller, &caller.object_id.to_string())?;
     Ok(Json(single(&app, "users", query.one(users::render(&user))?)).into_response())
 }
 
@@ -31,7 +31,7 @@ pub(crate) async fn owned_objects(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     require_person(&caller)?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let directory = snapshot.directory();
     let id = caller.object_id;
     let groups = directory.groups().filter(|each| each.owners.contains(&id)).map(|each| each.id);

@@ -49,14 +49,15 @@ impl FromRequestParts<App> for Subject {
                 me::require_person(&caller)?;
                 Ok(Self { id: caller.object_id, place: "me".into() })
             }
-            Some(("user", name)) => Ok(at("users", app.find_user(&caller, name)?.id)),
-            Some(("group", name)) => Ok(at("groups", app.find_group(&caller, parse(name)?)?.id)),
-            Some(("principal", name)) => {
-                Ok(at("servicePrincipals", service_principals::find(&app.snapshot(), &caller, name)?.id))
-            }
+            Some(("user", name)) => Ok(at("users", app.directory().find_user(&caller, name)?.id)),
+            Some(("group", name)) => Ok(at("groups", app.directory().find_group(&caller, parse(name)?)?.id)),
+            Some(("principal", name)) => Ok(at(
+                "servicePrincipals",
+                service_principals::find(&app.state().snapshot(), &caller, name)?.id,
+            )),
             Some((_, name)) => {
                 let id = parse(name)?;
-                match directory_objects::belongs(&app.snapshot(), id, caller.tenant) {
+                match directory_objects::belongs(&app.state().snapshot(), id, caller.tenant) {
                     true => Ok(at("directoryObjects", id)),
                     false => Err(GraphError::not_found(name)),
                 }
@@ -72,7 +73,7 @@ pub(crate) async fn direct(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     query.refuse_conditions()?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let after = query.after()?;
     let groups = snapshot.directory().direct_groups_after(subject.id, after);
     let groups = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
@@ -87,7 +88,7 @@ pub(crate) async fn transitive(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     query.refuse_conditions()?;
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let groups = snapshot.directory().transitive_groups(subject.id);
     let after = query.after()?;
     let start = groups.partition_point(|id| after.is_some_and(|after| *id <= after));
@@ -119,7 +120,7 @@ fn with_roles(
 
 /// The ids of all groups, nested ones too.
 pub(crate) async fn list(State(app): State<App>, subject: Subject) -> Result<Response, GraphError> {
-    let groups = app.snapshot().directory().transitive_groups(subject.id);
+    let groups = app.state().snapshot().directory().transitive_groups(subject.id);
     Ok(Json(json!({"value": &*groups})).into_response())
 }
 
@@ -133,7 +134,7 @@ pub(crate) async fn check(
     if asked.len() > MOST_IDS {
         return Err(GraphError::bad(format!("{} groupIds, expected at most {MOST_IDS}.", asked.len())));
     }
-    let groups = app.snapshot().directory().transitive_groups(subject.id);
+    let groups = app.state().snapshot().directory().transitive_groups(subject.id);
     let held: Vec<ObjectId> = asked.into_iter().filter(|group| groups.binary_search(group).is_ok()).collect();
     Ok(Json(json!({"value": held})).into_response())
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::{App, Caller, tenants::TenantUpdate};
+use app::{App, Caller, directory::tenants::TenantUpdate};
 use axum::{
     Json,
     extract::{Path, State},
@@ -58,12 +58,14 @@ pub(crate) async fn update(
         return Err(GraphError::bad(format!("The property '{name}' cannot be changed here.")));
     }
     let id = own(&app, &caller, &tenant)?.id;
-    app.update_tenant(&caller, id, TenantUpdate { password_grant: form.allow_password_grant }).await?;
+    app.directory()
+        .update_tenant(&caller, id, TenantUpdate { password_grant: form.allow_password_grant })
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 fn own(app: &App, caller: &Caller, tenant: &str) -> Result<Arc<Tenant>, GraphError> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let found = snapshot.directory().tenant(caller.tenant);
     found
         .filter(|_| tenant.eq_ignore_ascii_case(&caller.tenant.to_string()))
@@ -94,7 +96,7 @@ pub(crate) async fn rotate_signing_keys(
     Authenticated(caller): Authenticated,
     Path(tenant): Path<String>,
 ) -> Result<Response, GraphError> {
-    let kid = app.rotate_signing_keys(check_own(&caller, &tenant)?).await?;
+    let kid = app.sign_in().rotate_signing_keys(check_own(&caller, &tenant)?).await?;
     Ok(Json(json!({"keyId": kid})).into_response())
 }
 
@@ -104,7 +106,7 @@ pub(crate) async fn revoke_signing_keys(
     Authenticated(caller): Authenticated,
     Path(tenant): Path<String>,
 ) -> Result<Response, GraphError> {
-    let kid = app.revoke_signing_keys(check_own(&caller, &tenant)?).await?;
+    let kid = app.sign_in().revoke_signing_keys(check_own(&caller, &tenant)?).await?;
     Ok(Json(json!({"keyId": kid})).into_response())
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn create(
     if scopes.is_empty() {
         scopes.push(".default");
     }
-    app.consent_for_all(&caller, client, &resource, &scopes).await?;
+    app.sign_in().consent_for_all(&caller, client, &resource, &scopes).await?;
     let grant = render(&app, &caller, &form.client_id, client).await?;
     Ok((StatusCode::CREATED, Json(single(&app, "oauth2PermissionGrants", grant))).into_response())
 }
@@ -72,7 +72,7 @@ pub(crate) async fn delete(
     Path(grant): Path<String>,
 ) -> Result<Response, GraphError> {
     let client = client_of(&app, &caller, &grant)?;
-    app.withdraw_consent_for_all(&caller, client).await?;
+    app.sign_in().withdraw_consent_for_all(&caller, client).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -87,13 +87,13 @@ fn resource_of(app: &App, caller: &Caller, id: &str) -> String {
 }
 
 fn app_id_of(app: &App, caller: &Caller, id: &str) -> Option<AppId> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let principal = snapshot.directory().service_principal(ObjectId::parse(id).ok()?)?;
     (principal.tenant == caller.tenant).then_some(principal.app_id)
 }
 
 async fn render(app: &App, caller: &Caller, id: &str, client: AppId) -> Result<Value, GraphError> {
-    let scopes = app.consented_for_all(caller, client).await?;
+    let scopes = app.sign_in().consented_for_all(caller, client).await?;
     Ok(
         json!({"id": id, "clientId": id, "consentType": "AllPrincipals", "principalId": null, "scope": scopes.join(" ")}),
     )

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::{App, Caller, owners::Owned};
+use app::{App, Caller, directory::owners::Owned};
 use axum::{
     Json,
     extract::{Path, State},
@@ -49,7 +49,7 @@ pub(crate) async fn create(
     Authenticated(caller): Authenticated,
     Body(form): Body<NewPrincipal>,
 ) -> Result<Response, GraphError> {
-    let principal = app.create_service_principal(&caller, form.app_id).await?;
+    let principal = app.directory().create_service_principal(&caller, form.app_id).await?;
     Ok((StatusCode::CREATED, Json(single(&app, "servicePrincipals", render(&principal)))).into_response())
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let found = find(&snapshot, &caller, &id)?;
     Ok(Json(single(&app, "servicePrincipals", query.one(render(found))?)).into_response())
 }
@@ -71,7 +71,7 @@ pub(crate) async fn update(
     Body(form): Body<PrincipalForm>,
 ) -> Result<Response, GraphError> {
     if let Some(enabled) = form.account_enabled {
-        app.set_service_principal_enabled(&caller, parse(&id)?, enabled).await?;
+        app.directory().set_service_principal_enabled(&caller, parse(&id)?, enabled).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -81,7 +81,7 @@ pub(crate) async fn delete(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Response, GraphError> {
-    app.delete_service_principal(&caller, parse(&id)?).await?;
+    app.directory().delete_service_principal(&caller, parse(&id)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn owners(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let found = find(&snapshot, &caller, &id)?;
     let path = format!("servicePrincipals/{}/owners", found.id);
     Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &found.owners)?).into_response())
@@ -103,7 +103,7 @@ pub(crate) async fn add_owner(
     Path(id): Path<String>,
     Body(reference): Body<Reference>,
 ) -> Result<Response, GraphError> {
-    app.add_owner(&caller, Owned::ServicePrincipal(parse(&id)?), reference.target()?).await?;
+    app.directory().add_owner(&caller, Owned::ServicePrincipal(parse(&id)?), reference.target()?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -112,7 +112,7 @@ pub(crate) async fn remove_owner(
     Authenticated(caller): Authenticated,
     Path((id, owner)): Path<(String, String)>,
 ) -> Result<Response, GraphError> {
-    app.remove_owner(&caller, Owned::ServicePrincipal(parse(&id)?), parse(&owner)?).await?;
+    app.directory().remove_owner(&caller, Owned::ServicePrincipal(parse(&id)?), parse(&owner)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn add_password(
     Path(id): Path<String>,
     Body(form): Body<AddPassword>,
 ) -> Result<Response, GraphError> {
-    let issued = app.add_service_principal_secret(&caller, parse(&id)?, form.read()).await?;
+    let issued = app.directory().add_service_principal_secret(&caller, parse(&id)?, form.read()).await?;
     Ok(Json(render_issued(&issued)).into_response())
 }
 
@@ -132,7 +132,7 @@ pub(crate) async fn remove_password(
     Path(id): Path<String>,
     Body(form): Body<RemovePassword>,
 ) -> Result<Response, GraphError> {
-    app.remove_service_principal_secret(&caller, parse(&id)?, form.key_id).await?;
+    app.directory().remove_service_principal_secret(&caller, parse(&id)?, form.key_id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::{
     App, Secret,
-    users::{NewUser, UserUpdate},
+    directory::users::{NewUser, UserUpdate},
 };
 use axum::{
     Json,
@@ -81,7 +81,7 @@ pub(crate) async fn create(
         surname: form.surname.flatten(),
         job_title: form.job_title.flatten(),
     };
-    let user = app.create_user(&caller, new).await?;
+    let user = app.directory().create_user(&caller, new).await?;
     Ok((StatusCode::CREATED, Json(single(&app, "users", render(&user)))).into_response())
 }
 
@@ -91,7 +91,7 @@ pub(crate) async fn show(
     Path(user): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let user = app.find_user(&caller, &user)?;
+    let user = app.directory().find_user(&caller, &user)?;
     Ok(Json(single(&app, "users", query.one(render(&user))?)).into_response())
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn update(
     Path(user): Path<String>,
     Body(form): Body<UserForm>,
 ) -> Result<Response, GraphError> {
-    let user = app.find_user(&caller, &user)?;
+    let user = app.directory().find_user(&caller, &user)?;
     let profile = form.password_profile;
     let update = UserUpdate {
         upn: form.user_principal_name.as_deref().map(parse_upn).transpose()?,
@@ -115,7 +115,7 @@ pub(crate) async fn update(
         surname: form.surname,
         job_title: form.job_title,
     };
-    app.update_user(&caller, user.id, update).await?;
+    app.directory().update_user(&caller, user.id, update).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -124,8 +124,8 @@ pub(crate) async fn delete(
     Authenticated(caller): Authenticated,
     Path(user): Path<String>,
 ) -> Result<Response, GraphError> {
-    let user = app.find_user(&caller, &user)?;
-    app.delete_user(&caller, user.id).await?;
+    let user = app.directory().find_user(&caller, &user)?;
+    app.directory().delete_user(&caller, user.id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -134,8 +134,8 @@ pub(crate) async fn revoke_sign_in_sessions(
     Authenticated(caller): Authenticated,
     Path(user): Path<String>,
 ) -> Result<Response, GraphError> {
-    let user = app.find_user(&caller, &user)?;
-    app.revoke_sessions(&caller, user.id).await?;
+    let user = app.directory().find_user(&caller, &user)?;
+    app.directory().revoke_sessions(&caller, user.id).await?;
     Ok(Json(json!({"value": true})).into_response())
 }
 
@@ -145,8 +145,8 @@ pub(crate) async fn unlock(
     Authenticated(caller): Authenticated,
     Path(user): Path<String>,
 ) -> Result<Response, GraphError> {
-    let user = app.find_user(&caller, &user)?;
-    app.unlock_user(&caller, user.id).await?;
+    let user = app.directory().find_user(&caller, &user)?;
+    app.directory().unlock_user(&caller, user.id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

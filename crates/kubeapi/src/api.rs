@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::{
     App,
-    login::failures,
-    objects::{Asked, Impersonation, KubeCaller, ObjectError, Presented, Target, Token},
+    kubernetes::objects::{Asked, Impersonation, KubeCaller, ObjectError, Presented, Target, Token},
+    sign_in::login::failures,
 };
 use axum::{
     body::Body,
@@ -74,7 +74,7 @@ pub(crate) async fn handle(
     request: Request,
 ) -> Response {
     let named = parameters.into_iter().find(|(name, _)| name == "cluster").map(|(_, value)| value);
-    let Some(cluster) = named.and_then(|name| find_cluster(&app.snapshot(), &name)) else {
+    let Some(cluster) = named.and_then(|name| find_cluster(&app.state().snapshot(), &name)) else {
         return not_found();
     };
     match answer(app, &cluster, request).await {
@@ -92,12 +92,12 @@ async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Re
     let info = RequestInfo::parse(&parts.method, path, &query)
         .ok_or_else(|| Status::bad_request("the path of the request cannot be read"))?;
     if let Some(token) = presented.bearer()
-        && let Err(reason) = app.recognize_foreign(token).await
+        && let Err(reason) = app.sign_in().recognize_external(token).await
     {
         tracing::info!(%reason, "a token of a foreign authority was refused");
     }
     // Bad credentials are refused before anything is said of the request, on open paths too.
-    app.identify(&app.snapshot(), cluster.id, &presented).map_err(|because| {
+    app.kubernetes().identify(&app.state().snapshot(), cluster.id, &presented).map_err(|because| {
         let source = parts.extensions.get::<RequestContext>().map(|context| context.peer.address.ip());
         failures::report(&format!("credentials for cluster {}", cluster.id), source, &because);
         Status::from(ObjectError::Unauthenticated)
@@ -106,7 +106,7 @@ async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Re
         Ok(impersonation) => impersonation,
         Err(text) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, text).into_response()),
     };
-    let caller = app.kube_caller(cluster.id, presented, impersonation).map_err(Status::from)?;
+    let caller = app.kubernetes().kube_caller(cluster.id, presented, impersonation).map_err(Status::from)?;
     let asked = Asked { verb: info.verb.to_owned(), target: target(&info.place) };
     let context = parts.extensions.get::<RequestContext>();
     let peer = context.map_or_else(|| Arc::new(Peer::in_process()), |context| context.peer.clone());
@@ -169,7 +169,7 @@ async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) ->
 impl Call {
     /// For what no use case answers.
     fn allow(&self) -> Result<(), Status> {
-        self.app.allow(&self.caller, &self.asked).map_err(Status::from)
+        self.app.kubernetes().allow(&self.caller, &self.asked).map_err(Status::from)
     }
 
     /// Whether the path, and not a selector, names an object.
@@ -202,7 +202,7 @@ impl Call {
 
     /// Whom the room counts this request for.
     fn account(&self) -> String {
-        self.app.account_of(&self.caller)
+        self.app.kubernetes().account_of(&self.caller)
     }
 
     fn held(&self) -> MutexGuard<'_, Option<Place>> {
@@ -217,7 +217,7 @@ impl Call {
 
     /// As [`Call::hold`], where the object that is written is a large one. The caller may write it.
     fn hold_for(&self, named: &Named) -> Result<(), Status> {
-        let snapshot = self.app.snapshot();
+        let snapshot = self.app.state().snapshot();
         match snapshot.object(&named.place().key(self.caller.cluster)) {
             Some(object) if is_large(&object.value) => self.hold(stream::WINDOW),
             _ => Ok(()),
@@ -240,8 +240,12 @@ impl Call {
 }
 
 impl Named {
-    fn place(&self) -> app::objects::Place<'_> {
-        app::objects::Place { resource: self.kind.resource(), namespace: &self.namespace, name: &self.name }
+    fn place(&self) -> app::kubernetes::objects::Place<'_> {
+        app::kubernetes::objects::Place {
+            resource: self.kind.resource(),
+            namespace: &self.namespace,
+            name: &self.name,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::kinds::{self, Kind, Subresource, group_version};
 /// `GET /version`: the release whose API this is, and that it is ours.
 pub fn version() -> Value {
     json!({
-        "major": "1", "minor": "36", "gitVersion": app::clusters::KUBERNETES_GIT_VERSION, "gitCommit": "", "gitTreeState": "clean",
+        "major": "1", "minor": "36", "gitVersion": app::resource_manager::clusters::KUBERNETES_GIT_VERSION, "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc", "platform": "linux/amd64",
     })
 }

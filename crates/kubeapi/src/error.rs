@@ -2,7 +2,7 @@
 
 use app::{
     Error,
-    objects::{Denied, ObjectError, Target},
+    kubernetes::objects::{Denied, ObjectError, Target},
 };
 use domain::decision::Reason;
 use http::StatusCode;

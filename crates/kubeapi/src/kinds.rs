@@ -155,8 +155,8 @@ impl Kind {
     }
 
     /// What the use cases need to know of it.
-    pub fn resource(&self) -> app::objects::Resource {
-        app::objects::Resource {
+    pub fn resource(&self) -> app::kubernetes::objects::Resource {
+        app::kubernetes::objects::Resource {
             group: self.group,
             plural: self.plural,
             kind: self.kind,

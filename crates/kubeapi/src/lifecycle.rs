@@ -6,7 +6,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
-use app::objects::Run;
+use app::Run;
 use domain::object::Object;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

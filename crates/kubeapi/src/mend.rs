@@ -13,11 +13,12 @@ use crate::{
 
 /// Mends the objects of every cluster whose objects are older than the check, once. For the start of the program.
 pub async fn mend_stored_objects(app: &App) -> Result<(), Error> {
-    app.mend_objects(|key, value| {
-        let message = kinds::find_stored(&key.group, &key.resource)?.schema()?;
-        mend(value, message)
-    })
-    .await
+    app.kubernetes()
+        .mend_objects(|key, value| {
+            let message = kinds::find_stored(&key.group, &key.resource)?.schema()?;
+            mend(value, message)
+        })
+        .await
 }
 
 /// The object in a form that can be decoded; `None` where it is that already.

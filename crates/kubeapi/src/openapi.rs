@@ -213,7 +213,7 @@ fn public_name(message: &Message) -> String {
 
 /// Changes whenever the documents do, so that clients' caches notice.
 const TITLE: &str = "Kubernetes";
-const VERSION: &str = app::clusters::KUBERNETES_GIT_VERSION;
+const VERSION: &str = app::resource_manager::clusters::KUBERNETES_GIT_VERSION;
 const REVISION: &str = concat!("portcullis-", env!("CARGO_PKG_VERSION"), "-1");
 
 #[cfg(test)]

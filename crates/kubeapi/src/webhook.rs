@@ -9,7 +9,7 @@ mod token_review;
 
 use app::{
     App,
-    reviews::{AskingCluster, Shown, WebhookRefused},
+    kubernetes::reviews::{AskingCluster, Shown, WebhookRefused},
 };
 use axum::{
     BoxError,
@@ -115,7 +115,7 @@ fn cluster(app: &App, named: Option<ClusterId>, peer: &Peer) -> Result<AskingClu
         ClientIdentity::Unverified => Shown::Unverified,
         ClientIdentity::None => Shown::Nothing,
     };
-    app.webhook_cluster(named, shown, peer.address.ip())
+    app.kubernetes().webhook_cluster(named, shown, peer.address.ip())
 }
 
 fn refuse(refused: WebhookRefused) -> Response {

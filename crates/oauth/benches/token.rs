@@ -5,8 +5,8 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use app::{
     App, Caller, FirstAdministrator, Parts, Secret, Settings,
-    applications::{ApplicationUpdate, NewSecret},
-    clock::ManualClock,
+    directory::applications::{ApplicationUpdate, NewSecret},
+    state::clock::ManualClock,
 };
 use axum::{Router, body::Body};
 use crypto::{jwt, keys::SigningKey};
@@ -34,12 +34,18 @@ async fn main() {
         let (cost, tokens) = world.issue().await;
         endpoint.push(cost);
         let mut left = tokens.iter();
-        let mut verify =
-            || assert!(left.next().is_none_or(|token| world.app.verify_management_token(token).is_ok()));
+        let mut verify = || {
+            assert!(
+                left.next().is_none_or(|token| world.app.sign_in().verify_management_token(token).is_ok())
+            )
+        };
         first.push(per_operation(&mut verify));
         let mut left = tokens.iter();
-        let mut verify =
-            || assert!(left.next().is_none_or(|token| world.app.verify_management_token(token).is_ok()));
+        let mut verify = || {
+            assert!(
+                left.next().is_none_or(|token| world.app.sign_in().verify_management_token(token).is_ok())
+            )
+        };
         again.push(per_operation(&mut verify));
     }
     let [raw, jwts, endpoint, first, again] = [raw, jwts, endpoint, first, again].map(median);
@@ -79,16 +85,20 @@ impl World {
         let password = Secret::new("correct horse battery".to_owned());
         let installation = app.install(|| Ok(FirstAdministrator { upn: upn.clone(), password })).await;
         let tenant = installation.expect("an empty store is installed on").tenant;
-        let snapshot = app.snapshot();
+        let snapshot = app.state().snapshot();
         let admin = snapshot.directory().user_by_upn(&upn).expect("just made").clone();
         let app_id = AppId::parse("b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31").expect("a good id");
         let caller = Caller::of_user(&admin, app_id);
         let name = DisplayName::parse("build").expect("a good name");
-        let made = app.create_application(&caller, name, ApplicationUpdate::default()).await;
+        let made = app.directory().create_application(&caller, name, ApplicationUpdate::default()).await;
         let made = made.expect("administrators make applications");
-        app.create_service_principal(&caller, made.app_id).await.expect("administrators make principals");
+        app.directory()
+            .create_service_principal(&caller, made.app_id)
+            .await
+            .expect("administrators make principals");
         let new = NewSecret { display_name: None, start: None, end: None };
-        let secret = app.add_application_secret(&caller, made.id, new).await.expect("owners add secrets");
+        let secret =
+            app.directory().add_application_secret(&caller, made.id, new).await.expect("owners add secrets");
         let form = format!(
             "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Flocalhost%2F.default",
             made.app_id,

@@ -20,7 +20,7 @@ impl Authority {
         if let Some(alias) = ALIASES.iter().find(|alias| segment.eq_ignore_ascii_case(alias)) {
             return Ok(Self::Any(alias));
         }
-        let snapshot = app.snapshot();
+        let snapshot = app.state().snapshot();
         let directory = snapshot.directory();
         let tenant = match TenantId::parse(segment) {
             Ok(id) => directory.tenant(id),

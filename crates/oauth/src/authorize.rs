@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 use app::{
     App, Error,
-    grants::{
+    sign_in::grants::{
         authorization::{Authorization, Outcome, ResponseMode},
         client::Client,
     },
@@ -77,7 +77,7 @@ pub(crate) async fn finish(
         let gone =
             || Failure::new(&codes::GRANT_EXPIRED, "This sign-in has ended, or it was begun elsewhere.");
         let browser = cookie::find(&headers, cookie::BROWSER).ok_or_else(gone)?;
-        app.finish_authorization(id, browser).await?.ok_or_else(gone)
+        app.sign_in().finish_authorization(id, browser).await?.ok_or_else(gone)
     };
     match ended.await {
         Ok((Authorization { redirect_uri, response_mode, state, .. }, outcome)) => {
@@ -153,9 +153,9 @@ async fn lead_on(
     }
     let (browser, new) = match cookie::find(headers, cookie::BROWSER) {
         Some(browser) => (browser.to_owned(), false),
-        None => (app.new_browser()?, true),
+        None => (app.sign_in().new_browser()?, true),
     };
-    let id = app.begin_authorization(authorization, &browser).map_err(|error| match error {
+    let id = app.sign_in().begin_authorization(authorization, &browser).map_err(|error| match error {
         Error::Invalid(_) => Failure::new(&codes::QUERY_TOO_LONG, ""),
         other => other.into(),
     })?;
@@ -177,16 +177,16 @@ async fn silently(
 ) -> Result<Response, Failure> {
     let needs_sign_in = || Failure::new(&codes::LOGIN_REQUIRED, "");
     let session = cookie::find(headers, cookie::SESSION).ok_or_else(needs_sign_in)?;
-    let signed_in = app.find_session(session).await?.ok_or_else(needs_sign_in)?.signed_in;
+    let signed_in = app.sign_in().find_session(session).await?.ok_or_else(needs_sign_in)?.signed_in;
     if authorization.fresh || authorization.tenant.is_some_and(|expected| expected != signed_in.tenant) {
         return Err(needs_sign_in());
     }
     // Any program on the person's machine can listen on a loopback address: without a page nobody would know.
     let unsafe_address = known.redirect_uri.starts_with("http://");
-    if unsafe_address || app.needs_consent(&signed_in, authorization).await? {
+    if unsafe_address || app.sign_in().needs_consent(&signed_in, authorization).await? {
         return Err(Failure::new(&codes::CONSENT_REQUIRED, ""));
     }
-    let code = app.issue_code_for(&signed_in, authorization).await?;
+    let code = app.sign_in().issue_code_for(&signed_in, authorization).await?;
     let to =
         answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
     Ok(to.code(&code))

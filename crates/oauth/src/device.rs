@@ -44,7 +44,7 @@ pub(crate) async fn start(
     let tenant = authority.tenant().or_else(|| client.tenant());
     let scope = read_scope(&app, tenant, &fields)?;
     let address = context.peer.address.ip();
-    let started = app.start_device(client.app_id(), tenant, &scope.text, Some(address)).await?;
+    let started = app.sign_in().start_device(client.app_id(), tenant, &scope.text, Some(address)).await?;
     let address = format!("{}/devicelogin", app.settings().external_url);
     let message =
         format!("To sign in, open the page {address} in a browser and enter the code {}.", started.user_code);

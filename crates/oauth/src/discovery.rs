@@ -77,7 +77,7 @@ pub(crate) async fn version_1(
 pub(crate) async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> Result<Response, Failure> {
     Authority::parse(&app, &tenant)?;
     let now = app.now();
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let keys: Vec<Value> = snapshot
         .signing_keys()
         .filter(|key| key.is_accepted(now))

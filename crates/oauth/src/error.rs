@@ -8,11 +8,13 @@ pub(crate) mod codes;
 
 use app::{
     Error,
-    grants::{
-        GrantError,
-        client::{ClientError, Mismatch},
+    sign_in::{
+        grants::{
+            GrantError,
+            client::{ClientError, Mismatch},
+        },
+        login::LoginError,
     },
-    login::LoginError,
 };
 use axum::{
     Json,

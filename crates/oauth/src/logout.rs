@@ -8,8 +8,10 @@ use std::marker::PhantomData;
 
 use app::{
     App,
-    login::session::{LiveSession, form_token, is_form_token},
-    tokens::IdTokenHint,
+    sign_in::{
+        login::session::{LiveSession, form_token, is_form_token},
+        tokens::IdTokenHint,
+    },
 };
 use axum::{
     extract::{RawQuery, State},
@@ -77,13 +79,13 @@ pub(crate) async fn post(
 
 impl<'a> Leaving<'a> {
     fn new(app: &App, headers: &'a HeaderMap, fields: &'a FormFields) -> Result<Self, Failure> {
-        let hint = fields.find("id_token_hint")?.and_then(|token| app.read_id_token_hint(token));
+        let hint = fields.find("id_token_hint")?.and_then(|token| app.sign_in().read_id_token_hint(token));
         Ok(Self { headers, fields, hint })
     }
 
     async fn session(&self, app: &App) -> Result<Option<LiveSession>, Failure> {
         match cookie::find(self.headers, cookie::SESSION) {
-            Some(session) => Ok(app.find_session(session).await?),
+            Some(session) => Ok(app.sign_in().find_session(session).await?),
             None => Ok(None),
         }
     }
@@ -102,7 +104,7 @@ impl<'a> Leaving<'a> {
     fn ask(&self, app: &App, here: &str, session: &LiveSession) -> Result<Response, Failure> {
         let known = cookie::find(self.headers, cookie::BROWSER).map(str::to_owned);
         let is_new = known.is_none();
-        let browser = known.map_or_else(|| app.new_browser(), Ok)?;
+        let browser = known.map_or_else(|| app.sign_in().new_browser(), Ok)?;
         let kept = self.parameters().map(|(name, value)| {
             format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value))
         });
@@ -133,7 +135,7 @@ impl<'a> Leaving<'a> {
 
     async fn end(&self, app: &App) -> Result<Response, Failure> {
         if let Some(session) = cookie::find(self.headers, cookie::SESSION) {
-            app.end_session(session).await?;
+            app.sign_in().end_session(session).await?;
         }
         let mut response = self.lead_on(app)?;
         response
@@ -157,7 +159,7 @@ impl<'a> Leaving<'a> {
             (Some(named), Some(hinted)) => (named == hinted).then_some(named),
             (named, hinted) => named.or(hinted),
         };
-        let found = client.and_then(|id| app.find_client(id).ok());
+        let found = client.and_then(|id| app.sign_in().find_client(id).ok());
         if !found.is_some_and(|client| client.may_redirect_to(address)) {
             return Ok(None);
         }

@@ -13,12 +13,11 @@ use std::{marker::PhantomData, net::IpAddr};
 
 use app::{
     App,
-    grants::client::{Client, ClientCredentials, ClientError},
-    login::{Secret, failures},
-    tokens::{
-        Version,
-        audience::{Resource, WrongScope},
-        claims::ClientProof,
+    directory::audience::{Resource, WrongScope},
+    sign_in::{
+        grants::client::{Client, ClientCredentials, ClientError},
+        login::{Secret, failures},
+        tokens::{Version, claims::ClientProof},
     },
 };
 use axum::{
@@ -96,9 +95,12 @@ async fn answer(
     let client = find_client(app, &authority, shown.client)
         .inspect_err(|_| failed(&"no such application exists in this tenant"))?;
     let home = authority.tenant().or_else(|| client.tenant());
-    let proof =
-        app.check_client(home, &client, &shown.credentials).await.inspect_err(|error| failed(error))?;
-    app.require_client_in(home, &client).inspect_err(|error| failed(error))?;
+    let proof = app
+        .sign_in()
+        .check_client(home, &client, &shown.credentials)
+        .await
+        .inspect_err(|error| failed(error))?;
+    app.sign_in().require_client_in(home, &client).inspect_err(|error| failed(error))?;
     let exchange = Exchange { app, authority, version, fields, client, proof, address };
     let answered = match grant {
         Grant::DeviceCode => device::exchange(&exchange).await,
@@ -233,7 +235,7 @@ pub(crate) fn parse_client_id(text: &str) -> Result<AppId, Failure> {
 /// The client, if it may act for people in the tenant that the address names.
 pub(crate) fn live_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
     let client = find_client(app, authority, id)?;
-    app.require_client_in(authority.tenant(), &client).map_err(|error| match error {
+    app.sign_in().require_client_in(authority.tenant(), &client).map_err(|error| match error {
         ClientError::NoServicePrincipal => {
             Failure::new(&codes::UNKNOWN_CLIENT, format!("\"{id}\" has no service principal."))
         }
@@ -244,7 +246,7 @@ pub(crate) fn live_client(app: &App, authority: &Authority, id: AppId) -> Result
 
 /// The client, if it is one of the tenant that the address names.
 fn find_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
-    let client = app.find_client(id)?;
+    let client = app.sign_in().find_client(id)?;
     match (client.tenant(), authority.tenant()) {
         (Some(home), Some(tenant)) if home != tenant => {
             Err(Failure::new(&codes::UNKNOWN_CLIENT, format!("\"{id}\" is none.")))
@@ -260,7 +262,7 @@ pub(crate) fn read_scope(app: &App, tenant: Option<TenantId>, fields: &FormField
             Err(Failure::new(&codes::UNKNOWN_RESOURCE, quoted(resource)))
         }
         (_, Some(resource)) => {
-            let found = app.resource_of_name(tenant, resource);
+            let found = app.sign_in().resource_of_name(tenant, resource);
             let found = found.ok_or_else(|| Failure::new(&codes::UNKNOWN_RESOURCE, quoted(resource)))?;
             // From here on it is a scope like any other, so that a refresh finds the resource again.
             Ok(Scope { text: format!("{resource}/.default openid offline_access"), resource: found })
@@ -278,7 +280,7 @@ fn scope_of(app: &App, tenant: Option<TenantId>, text: &str) -> Result<Scope, Fa
         ));
     }
     let scopes: Vec<&str> = text.split_ascii_whitespace().collect();
-    let resource = app.resource_of_scopes(tenant, &scopes).map_err(|wrong| match wrong {
+    let resource = app.sign_in().resource_of_scopes(tenant, &scopes).map_err(|wrong| match wrong {
         WrongScope::Resource(scope) => Failure::new(&codes::UNKNOWN_RESOURCE, quoted(&scope)),
         WrongScope::Permission(name) => Failure::new(&codes::UNKNOWN_PERMISSION, quoted(&name)),
         WrongScope::Second(scope) => Failure::new(&codes::SEVERAL_RESOURCES, quoted(&scope)),

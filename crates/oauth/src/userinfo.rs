@@ -12,14 +12,14 @@ use web::bearer::{Credentials, credentials};
 
 pub(crate) async fn get(State(app): State<App>, headers: HeaderMap) -> Response {
     let Credentials::Bearer(token) = credentials(&headers) else { return refused("invalid_request") };
-    let caller = match app.verify_user_info_token(token) {
+    let caller = match app.sign_in().verify_user_info_token(token) {
         Ok(caller) => caller,
         Err(rejection) => {
             tracing::info!(reason = %rejection, "a token was refused at userinfo");
             return refused("invalid_token");
         }
     };
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let Some(user) = snapshot.directory().user(caller.object_id) else { return refused("invalid_token") };
     let body = json!({
         "sub": user.id,

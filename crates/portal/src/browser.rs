@@ -5,10 +5,12 @@ use std::net::IpAddr;
 
 use app::{
     App,
-    grants::authorization::Waiting,
-    login::{
-        Source,
-        session::{LiveSession, form_token, is_form_token},
+    sign_in::{
+        grants::authorization::Waiting,
+        login::{
+            Source,
+            session::{LiveSession, form_token, is_form_token},
+        },
     },
 };
 use axum::{
@@ -41,7 +43,7 @@ impl FromRequestParts<App> for Browser {
             is_new: known.is_none(),
             id: match known {
                 Some(known) => known,
-                None => app.new_browser()?,
+                None => app.sign_in().new_browser()?,
             },
             session: cookie::find(&parts.headers, cookie::SESSION).map(str::to_owned),
             from_elsewhere: is_from_elsewhere(&parts.headers),
@@ -71,14 +73,14 @@ impl Browser {
 
     pub(crate) async fn session(&self, app: &App) -> Result<Option<LiveSession>, Problem> {
         match &self.session {
-            Some(session) => Ok(app.find_session(session).await?),
+            Some(session) => Ok(app.sign_in().find_session(session).await?),
             None => Ok(None),
         }
     }
 
     /// The request of a client that waits for this browser's person.
     pub(crate) async fn waiting(&self, app: &App, id: &str) -> Result<Waiting, Problem> {
-        app.find_authorization(id, &self.id).await?.ok_or(Problem::RequestGone)
+        app.sign_in().find_authorization(id, &self.id).await?.ok_or(Problem::RequestGone)
     }
 
     /// The person lets the client act.
@@ -88,18 +90,18 @@ impl Browser {
         id: &str,
         session: &LiveSession,
     ) -> Result<Response, Problem> {
-        app.allow_authorization(id, &self.id, session).await?;
+        app.sign_in().allow_authorization(id, &self.id, session).await?;
         Ok(finish(id))
     }
 
     pub(crate) async fn decline(&self, app: &App, id: &str) -> Result<Response, Problem> {
-        Ok(finish(&app.decline_authorization(id, &self.id).await?))
+        Ok(finish(&app.sign_in().decline_authorization(id, &self.id).await?))
     }
 
     /// Ends the session that there was.
     pub(crate) async fn end_session(&self, app: &App) -> Result<(), Problem> {
         match &self.session {
-            Some(session) => Ok(app.end_session(session).await?),
+            Some(session) => Ok(app.sign_in().end_session(session).await?),
             None => Ok(()),
         }
     }

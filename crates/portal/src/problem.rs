@@ -1,6 +1,6 @@
 //! What a person is told when a page cannot do what they asked.
 
-use app::{Error, login::LoginError};
+use app::{Error, sign_in::login::LoginError};
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use app::{
-    App, Caller, FirstAdministrator, Installation, Parts, Secret, Settings, assignments::Listed,
-    clock::ManualClock,
+    App, Caller, FirstAdministrator, Installation, Parts, Secret, Settings,
+    resource_manager::assignments::Listed, state::clock::ManualClock,
 };
 use axum::{
     Router,
@@ -95,8 +95,10 @@ impl World {
     async fn fill(&self, count: u32, record: impl Fn(u32) -> Record + Sync) {
         for start in (0..count).step_by(BATCH as usize) {
             let numbers = start..(start + BATCH).min(count);
-            let written =
-                self.app.transact(|tx| numbers.clone().try_for_each(|number| tx.put(&record(number))));
+            let written = self
+                .app
+                .state()
+                .transact(|tx| numbers.clone().try_for_each(|number| tx.put(&record(number))));
             written.await.expect("records that are new are written");
         }
     }
@@ -122,7 +124,7 @@ impl World {
             first.push(one);
             whole.push(all);
             let start = cpu();
-            let list = self.app.list_assignments(&caller, &scope, Listed::AtScope);
+            let list = self.app.resource_manager().list_assignments(&caller, &scope, Listed::AtScope);
             assert!(list.expect("the administrator may read them").len() >= ASSIGNMENTS as usize);
             found.push(cpu() - start);
             peer.push(first_and_last_byte(&bare, self.request("/")).await.0);
@@ -167,7 +169,7 @@ impl World {
     }
 
     fn caller(&self) -> Caller {
-        let snapshot = self.app.snapshot();
+        let snapshot = self.app.state().snapshot();
         let upn = Upn::parse("admin@example.org").expect("a good name");
         let user = snapshot.directory().user_by_upn(&upn).expect("the first administrator");
         let app_id = AppId::parse(CLI).expect("a good id");

@@ -30,9 +30,9 @@ async fn live() -> Response {
 
 /// The store answers, and the snapshot has what it has.
 async fn ready(State(app): State<App>) -> Response {
-    match app.store_status().await {
-        Ok(_) if app.is_stale() => plain(StatusCode::SERVICE_UNAVAILABLE, "the state is stale"),
-        Ok(_) => plain(StatusCode::OK, set_aside(&app.snapshot())),
+    match app.state().store().status().await {
+        Ok(_) if app.state().is_stale() => plain(StatusCode::SERVICE_UNAVAILABLE, "the state is stale"),
+        Ok(_) => plain(StatusCode::OK, set_aside(&app.state().snapshot())),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the store is unavailable")

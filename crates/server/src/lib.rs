@@ -7,7 +7,7 @@ mod demo;
 pub mod first_start;
 mod health;
 pub mod metrics;
-mod outside;
+mod outbound;
 mod recover;
 mod repair;
 mod say;

@@ -49,7 +49,7 @@ async fn render(State((app, counts)): State<(App, Arc<Counts>)>) -> String {
 }
 
 fn write_all(text: &mut String, app: &App, counts: &Counts) -> std::fmt::Result {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     writeln!(text, "# HELP portcullis_revision Revision of the state that decisions are taken on.")?;
     writeln!(text, "# TYPE portcullis_revision gauge\nportcullis_revision {}", snapshot.revision())?;
     let sizes = [
@@ -122,7 +122,7 @@ fn write_webhooks(text: &mut String, app: &App) -> std::fmt::Result {
         "# HELP portcullis_webhook_refusals_total Requests of webhooks without a certificate that counts.\n\
          # TYPE portcullis_webhook_refusals_total counter"
     )?;
-    for (refused, count) in app.webhook_refusals() {
+    for (refused, count) in app.kubernetes().webhook_refusals() {
         writeln!(text, "portcullis_webhook_refusals_total{{reason=\"{}\"}} {count}", refused.word())?;
     }
     writeln!(
@@ -131,7 +131,7 @@ fn write_webhooks(text: &mut String, app: &App) -> std::fmt::Result {
          # TYPE portcullis_webhook_certificate_expiry_seconds gauge"
     )?;
     let now = app.now();
-    for cluster in app.snapshot().clusters() {
+    for cluster in app.state().snapshot().clusters() {
         let mut newest = cluster.webhook_certificates.iter().rev();
         let in_use = newest.find(|each| each.seen.is_some() && each.counts(now));
         if let Some(until) = in_use.and_then(domain::webhook_certificate::WebhookCertificate::until) {

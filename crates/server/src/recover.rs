@@ -27,7 +27,7 @@ pub(crate) async fn recover(
     let upn = match asked {
         Recover::Named(upn) => upn.clone(),
         Recover::First => {
-            let snapshot = app.snapshot();
+            let snapshot = app.state().snapshot();
             let tenant = snapshot.directory().tenant(installation.tenant);
             let domain = tenant.and_then(|tenant| tenant.domains.first().cloned());
             Upn::parse(&format!("admin@{}", domain.context("the directory has no domain")?))?

@@ -4,7 +4,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail};
-use app::repair::{Damage, Repair};
+use app::state::repair::Damage;
 use clap::Args;
 use crypto::{random::System, seal::Sealer};
 use store::StoreConfig;
@@ -43,7 +43,7 @@ pub async fn repair(args: RepairArgs) -> anyhow::Result<()> {
     let sealer = Sealer::new(&directory.sealing_key(&*random)?)?;
     let config = StoreConfig::Embedded { path: directory.path().to_owned() };
     let store = open_store(&config).await?;
-    let repair = Repair::new(store, sealer, random);
+    let repair = app::repair(store, sealer, random);
     match (&args.remove, &args.replace, &args.with) {
         // What was there is told before it is gone: where nobody can take it, it stays.
         (Some(place), _, _) => {

@@ -138,7 +138,7 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// PEM file; trusted beside the system's authorities when other hosts are asked.
     pub outside_authorities: Option<PathBuf>,
-    pub foreign: Vec<app::foreign::ForeignAuthority>,
+    pub external_issuers: Vec<app::sign_in::external_issuers::ExternalIssuer>,
     /// Of the first administrator, or the one that is recovered; absent: a random one.
     pub first_password: Option<app::Secret<String>>,
     /// For how long a replaced refresh token gives its successor again; absent: what the application thinks right.
@@ -197,7 +197,11 @@ impl Settings {
             metrics_listen,
             log_format: args.log_format.or(written.log_format).unwrap_or_default(),
             outside_authorities: args.outside_authorities.or(written.outside_authorities),
-            foreign: written.authority.into_iter().map(foreign).collect::<anyhow::Result<_>>()?,
+            external_issuers: written
+                .authority
+                .into_iter()
+                .map(external_issuer)
+                .collect::<anyhow::Result<_>>()?,
             first_password: first_password.map(app::Secret::new),
         })
     }
@@ -212,7 +216,7 @@ impl Settings {
             metrics_listen: ANY_LOOPBACK_PORT,
             log_format: LogFormat::Text,
             outside_authorities: None,
-            foreign: Vec::new(),
+            external_issuers: Vec::new(),
             first_password: None,
             refresh_reuse: None,
             recover: None,
@@ -220,7 +224,9 @@ impl Settings {
     }
 }
 
-fn foreign(written: WrittenAuthority) -> anyhow::Result<app::foreign::ForeignAuthority> {
+fn external_issuer(
+    written: WrittenAuthority,
+) -> anyhow::Result<app::sign_in::external_issuers::ExternalIssuer> {
     let WrittenAuthority { name, issuer, client_id, client_secret_file, graph } = written;
     for (key, address) in [("issuer", Some(&issuer)), ("graph", graph.as_ref())] {
         if let Some(address) = address.filter(|address| !address.starts_with("https://")) {
@@ -232,7 +238,7 @@ fn foreign(written: WrittenAuthority) -> anyhow::Result<app::foreign::ForeignAut
         text.with_context(|| format!("authority \"{name}\": client_secret_file: {}", path.display()))
     });
     let client_secret = secret.transpose()?.map(|text| app::Secret::new(text.trim().to_owned()));
-    Ok(app::foreign::ForeignAuthority { name, issuer, client_id, client_secret, graph })
+    Ok(app::sign_in::external_issuers::ExternalIssuer { name, issuer, client_id, client_secret, graph })
 }
 
 fn reuse(seconds: u32) -> anyhow::Result<SignedDuration> {

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use app::{App, FirstAdministrator, Installation, Parts, clock::SystemClock};
+use app::{App, FirstAdministrator, Installation, Parts, state::clock::SystemClock};
 use axum::{Router, response::Response};
 use crypto::{random::System, seal::Sealer};
 use http::{HeaderValue, Request, StatusCode, header};
@@ -21,7 +21,7 @@ use crate::{
     first_start::{DataDirectory, OwnTls, first_administrator},
     health,
     metrics::{self, SURFACES, surface_of},
-    outside::Https,
+    outbound::Https,
     recover,
     say::say,
     settings::{Settings, Storage},
@@ -83,13 +83,15 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         settings: app::Settings { external_url: url.clone(), authority_certificate: authority.clone() },
     };
     let (app, follow) = App::open(parts).await.context("reading the state")?;
-    app.connect_outside(Arc::new(Https::new(settings.outside_authorities.as_deref())?));
-    if let Some(own) = settings.foreign.iter().find(|each| each.issuer.starts_with(&format!("{url}/"))) {
+    app.state().connect_outbound(Arc::new(Https::new(settings.outside_authorities.as_deref())?));
+    if let Some(own) =
+        settings.external_issuers.iter().find(|each| each.issuer.starts_with(&format!("{url}/")))
+    {
         bail!("authority \"{}\": its issuer is this installation itself", own.name);
     }
-    app.trust_authorities(settings.foreign.clone());
+    app.sign_in().trust_authorities(settings.external_issuers.clone());
     if let Some(reuse) = settings.refresh_reuse {
-        app.let_refresh_tokens_be_reused_for(reuse);
+        app.sign_in().let_refresh_tokens_be_reused_for(reuse);
     }
     let (stop, stopping) = watch::channel(false);
     let mut tasks: Vec<(&'static str, JoinHandle<()>)> = Vec::new();
@@ -98,7 +100,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         if let Err(error) = follow.await {
             tracing::error!(%error, "changes are not followed any more: the state grows stale and nothing is allowed");
         }
-        follower.mark_stale();
+        follower.state().mark_stale();
     })));
 
     let mut first = None;
@@ -124,9 +126,12 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         directory.write_first_admin(&url, Some(&installation), first)?;
     }
     recover::recover(&app, &settings, &directory, (&url, &installation), &*random).await?;
-    app.restore_bootstrap_objects().await.context("putting back the default objects of clusters")?;
+    app.kubernetes()
+        .restore_bootstrap_objects()
+        .await
+        .context("putting back the default objects of clusters")?;
     kubeapi::mend::mend_stored_objects(&app).await.context("mending objects that cannot be decoded")?;
-    if let Err(error) = app.finish_namespaces(None).await {
+    if let Err(error) = app.kubernetes().finish_namespaces(None).await {
         tracing::warn!(?error, "some namespaces are still being deleted");
     }
 
@@ -141,14 +146,19 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     tasks.push(("metrics", tokio::spawn(metrics)));
     tasks.push(("trust", tokio::spawn(keep_trust(app.clone(), tls.clone(), stopping.clone()))));
     let (finishing, finishing_stop) = (app.clone(), stopped(stopping.clone()));
-    tasks.push(("finish", tokio::spawn(async move { finishing.keep_finishing(finishing_stop).await })));
+    tasks.push((
+        "finish",
+        tokio::spawn(async move { finishing.state().keep_finishing(finishing_stop).await }),
+    ));
     let (jobs, folding) = (app.clone(), app.clone());
     let (jobs_stop, folding_stop) = (stopped(stopping.clone()), stopped(stopping.clone()));
     tasks.push(("jobs", tokio::spawn(async move { jobs.run_jobs(jobs_stop).await })));
-    tasks.push(("fold", tokio::spawn(async move { folding.keep_folded(folding_stop).await })));
+    tasks.push(("fold", tokio::spawn(async move { folding.state().keep_folded(folding_stop).await })));
     let (uses, uses_stop) = (app.clone(), stopped(stopping.clone()));
-    tasks
-        .push(("webhook certificates", tokio::spawn(async move { uses.keep_webhook_uses(uses_stop).await })));
+    tasks.push((
+        "webhook certificates",
+        tokio::spawn(async move { uses.kubernetes().keep_webhook_uses(uses_stop).await }),
+    ));
     if let Some(files) = files {
         let (followed, follow_stop) = (tls.clone(), stopped(stopping.clone()));
         tasks.push(("certificate", tokio::spawn(follow_certificate(files, followed, follow_stop))));
@@ -330,7 +340,7 @@ async fn certificate(settings: &Settings, own: OwnTls) -> anyhow::Result<Certifi
 
 /// The authorities of all clusters, by the cluster's id.
 fn client_authorities(app: &App) -> Vec<ClientAuthority> {
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     // One that cannot be read vouches for nobody, and is no reason not to serve the others.
     let authority = |cluster: &Arc<domain::cluster::Cluster>| match crypto::cert::Certificate::from_pem(
         &cluster.authority.certificate_pem,
@@ -348,15 +358,19 @@ fn client_authorities(app: &App) -> Vec<ClientAuthority> {
 
 /// Keeps the hints and the trust of the TLS handshake in step with the clusters that exist.
 async fn keep_trust(app: App, tls: Tls, mut stopping: watch::Receiver<bool>) {
-    let mut revisions = app.revisions();
+    let mut revisions = app.state().revisions();
     let mut known = Vec::new();
     loop {
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,
             changed = revisions.changed() => if changed.is_err() { return },
         }
-        let mut current: Vec<String> =
-            app.snapshot().clusters().map(|cluster| cluster.authority.certificate_pem.clone()).collect();
+        let mut current: Vec<String> = app
+            .state()
+            .snapshot()
+            .clusters()
+            .map(|cluster| cluster.authority.certificate_pem.clone())
+            .collect();
         current.sort();
         if current == known {
             continue;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::objects::{Listing, ObjectError};
+use app::kubernetes::objects::{Listing, ObjectError};
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::object::{Object, ObjectKey};
@@ -38,12 +38,12 @@ struct Continue {
 }
 
 pub(super) fn get(call: &Call, named: &Named) -> Result<Response, Status> {
-    let object = call.app.get_object(&call.caller, &call.asked, &named.place())?;
+    let object = call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
     show(call, named.kind, &object, StatusCode::OK, &[])
 }
 
 pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status> {
-    let mut listing = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
+    let mut listing = call.app.kubernetes().list_objects(&call.caller, &call.asked, &in_all_places(named))?;
     let view = call.view(named.kind)?;
     let options = ListOptions::parse(&call.query)?;
     let selection = Selection::parse(named.kind, &options)?;
@@ -90,7 +90,7 @@ async fn past(call: &Call, named: &Named, revision: u64, newest: u64) -> Result<
         return Err(Status::too_large_version(revision, newest));
     }
     let place = in_all_places(named);
-    match call.app.list_objects_at(&call.caller, &call.asked, &place, revision).await {
+    match call.app.kubernetes().list_objects_at(&call.caller, &call.asked, &place, revision).await {
         Err(ObjectError::Expired { .. }) => Ok(None),
         past => Ok(Some(past?)),
     }
@@ -175,8 +175,8 @@ impl Page {
 }
 
 /// The place of a list: what a selector names is not its name.
-pub(super) fn in_all_places(named: &Named) -> app::objects::Place<'_> {
-    app::objects::Place { name: "", ..named.place() }
+pub(super) fn in_all_places(named: &Named) -> app::kubernetes::objects::Place<'_> {
+    app::kubernetes::objects::Place { name: "", ..named.place() }
 }
 
 impl Selection {

@@ -15,7 +15,7 @@ pub(super) fn answer(call: &Call, method: &Method, path: &str) -> Result<Respons
     let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     let of_issuer =
         matches!(segments.as_slice(), [".well-known", "openid-configuration"] | ["openid", "v1", "jwks"]);
-    if !(of_issuer && call.app.publishes_issuer(call.caller.cluster)) {
+    if !(of_issuer && call.app.sign_in().publishes_issuer(call.caller.cluster)) {
         call.allow()?;
     }
     if !matches!(*method, Method::GET | Method::HEAD) {
@@ -55,7 +55,7 @@ pub(super) fn answer(call: &Call, method: &Method, path: &str) -> Result<Respons
             None => return Ok(not_found()),
         },
         [".well-known", "openid-configuration"] => issuer(call),
-        ["openid", "v1", "jwks"] => match call.app.service_account_keys(call.caller.cluster) {
+        ["openid", "v1", "jwks"] => match call.app.sign_in().service_account_keys(call.caller.cluster) {
             Some(found) => found,
             None => return Ok(not_found()),
         },
@@ -109,7 +109,7 @@ fn address(call: &Call) -> String {
 
 /// OpenID Connect Discovery 1.0, as much of it as Kubernetes publishes.
 fn issuer(call: &Call) -> Value {
-    let issuer = call.app.service_account_issuer(call.caller.cluster);
+    let issuer = call.app.sign_in().service_account_issuer(call.caller.cluster);
     json!({
         "issuer": issuer, "jwks_uri": format!("{issuer}/openid/v1/jwks"),
         "response_types_supported": ["id_token"], "subject_types_supported": ["public"],

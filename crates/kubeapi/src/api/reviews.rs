@@ -2,7 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
-use app::objects::{Asked, Target};
+use app::kubernetes::objects::{Asked, Target};
 use axum::{body::Body, response::Response};
 use domain::{
     decision::{Decision, Reason},
@@ -29,11 +29,13 @@ pub(super) async fn answer(
     let decoded = read_object(call, named.kind, body, options.field_validation).await?;
     let mut value = decoded.value;
     let status = match review {
-        Review::SelfSubject => json!({"userInfo": user_info(&call.app.current_user(&call.caller)?)}),
+        Review::SelfSubject => {
+            json!({"userInfo": user_info(&call.app.kubernetes().current_user(&call.caller)?)})
+        }
         Review::Token => token_status(call, &value)?,
         Review::SelfSubjectRules => rules_status(call, &value)?,
         Review::SelfSubjectAccess => {
-            let user = call.app.current_user(&call.caller)?;
+            let user = call.app.kubernetes().current_user(&call.caller)?;
             access_status(call, named, &value, &user, None)?
         }
         Review::SubjectAccess => access_status(call, named, &value, &reviewed_user(named, &value)?, None)?,
@@ -67,7 +69,7 @@ fn access_status(
             Problem::invalid("spec.nonResourceAttributes", "", "disallowed on this kind of request");
         return Err(invalid(named, problem));
     }
-    let decision = call.app.decide_kube(call.caller.cluster, user, &asked);
+    let decision = call.app.kubernetes().decide_kube(call.caller.cluster, user, &asked);
     Ok(decision_status(&decision))
 }
 
@@ -147,7 +149,7 @@ fn rules_status(call: &Call, review: &Value) -> Result<Value, Status> {
     if namespace.is_empty() {
         return Err(Status::bad_request("no namespace on request"));
     }
-    let held = call.app.held_rules(&call.caller, &call.asked, namespace)?;
+    let held = call.app.kubernetes().held_rules(&call.caller, &call.asked, namespace)?;
     let (paths, resources): (Vec<&PolicyRule>, Vec<&PolicyRule>) =
         held.rules.iter().partition(|rule| !rule.non_resource_urls.is_empty());
     let resources: Vec<_> = resources
@@ -180,7 +182,7 @@ fn token_status(call: &Call, review: &Value) -> Result<Value, Status> {
         return Err(Status::bad_request("token is required for TokenReview in authentication"));
     }
     let wanted = strings(review.pointer("/spec/audiences"));
-    let reviewed = call.app.review_presented_token(&call.caller, &call.asked, token, &wanted)?;
+    let reviewed = call.app.kubernetes().review_presented_token(&call.caller, &call.asked, token, &wanted)?;
     Ok(match reviewed {
         Ok(reviewed) => json!({
             "authenticated": true, "user": user_info(&reviewed.user), "audiences": reviewed.audiences,

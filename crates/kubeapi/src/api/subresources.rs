@@ -2,7 +2,10 @@
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
-use app::objects::{BoundTo, Run, TokenAsked};
+use app::{
+    Run,
+    kubernetes::objects::{BoundTo, TokenAsked},
+};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -45,12 +48,12 @@ pub(super) async fn answer(call: &Call, named: &Named, body: Body) -> Result<Res
         ("scale", _) => scale(call, named, subresource, body).await,
         ("token", _) => token(call, named, body).await,
         ("log", _) => {
-            call.app.get_object(&call.caller, &call.asked, &named.place())?;
+            call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
             // A pod that no node has taken has said nothing yet.
             Ok((StatusCode::OK, "").into_response())
         }
         _ => {
-            call.app.get_object(&call.caller, &call.asked, &named.place())?;
+            call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
             Err(without_node(named))
         }
     }
@@ -74,7 +77,7 @@ async fn scale(
     call.allow()?;
     let kind = named.kind;
     if call.asked.verb == "get" {
-        let object = call.app.get_object(&call.caller, &call.asked, &named.place())?;
+        let object = call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
         return Ok(respond(StatusCode::OK, &scale_of(&object), &[]));
     }
     let expected = scale_type(subresource)?;
@@ -96,6 +99,7 @@ async fn scale(
     let writing = Writing { manager: &manager, now: call.app.now(), part: Part::Whole, run };
     let outcome = call
         .app
+        .kubernetes()
         .update_object(&call.caller, &call.asked, &named.place(), run, |old| {
             let old = old.ok_or_else(|| kind.not_found(&named.name))?;
             let scale = match &wanted {
@@ -202,7 +206,8 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
         }),
     };
     let run = if options.dry_run { Run::Dry } else { Run::Real };
-    let issued = call.app.request_token(&call.caller, &call.asked, &named.place(), &wanted, run).await?;
+    let issued =
+        call.app.kubernetes().request_token(&call.caller, &call.asked, &named.place(), &wanted, run).await?;
     let mut answer = json!({
         "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
         "metadata": {

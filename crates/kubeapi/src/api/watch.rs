@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use app::{
     App,
-    objects::{Event, EventKind, Listing, ObjectError, ObjectWatch},
+    kubernetes::objects::{Event, EventKind, Listing, ObjectError, ObjectWatch},
 };
 use axum::{
     body::{Body, Bytes},
@@ -74,7 +74,7 @@ struct Initial {
 }
 
 pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
-    let listing = call.app.list_objects(&call.caller, &call.asked, &in_all_places(named))?;
+    let listing = call.app.kubernetes().list_objects(&call.caller, &call.asked, &in_all_places(named))?;
     let options = ListOptions::parse(&call.query)?;
     let view = call.view(named.kind)?;
     let selection = Selection::parse(named.kind, &options)?;
@@ -84,13 +84,14 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     let newest = listing.revision();
     let starts_with_list = is_marked || asked.is_none();
     let from = if starts_with_list { newest } else { asked.unwrap_or(newest) };
-    let watch = match call.app.watch_objects(&call.caller, &call.asked, &in_all_places(named), from) {
-        // Whoever may watch hears of this as the watch's end, as from kube-apiserver: clients look for it there.
-        Err(error @ ObjectError::Expired { .. }) => {
-            return Ok(response(line("ERROR", &Status::from(error).to_json()).into()));
-        }
-        watch => watch?,
-    };
+    let watch =
+        match call.app.kubernetes().watch_objects(&call.caller, &call.asked, &in_all_places(named), from) {
+            // Whoever may watch hears of this as the watch's end, as from kube-apiserver: clients look for it there.
+            Err(error @ ObjectError::Expired { .. }) => {
+                return Ok(response(line("ERROR", &Status::from(error).to_json()).into()));
+            }
+            watch => watch?,
+        };
     let lasts = options.timeout_seconds.map_or(LONGEST, |seconds| Duration::from_secs(seconds).min(LONGEST));
     let mut stream = Stream {
         app: call.app.clone(),

@@ -2,7 +2,10 @@
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
-use app::objects::{ObjectChange, Outcome, Preconditions, Run};
+use app::{
+    Run,
+    kubernetes::objects::{ObjectChange, Outcome, Preconditions},
+};
 use axum::{body::Body, response::Response};
 use domain::object::Object;
 use http::StatusCode;
@@ -37,12 +40,13 @@ pub(super) async fn create(call: &Call, named: &Named, body: Body) -> Result<Res
     let decoded = read_object(call, kind, body, options.field_validation).await?;
     let manager = request::manager(&options, &call.headers);
     let writing = writing(call, &manager, &options, Part::Whole);
-    let uid = call.app.new_object_uid().map_err(Status::from)?;
+    let uid = call.app.kubernetes().new_object_uid().map_err(Status::from)?;
     let value = prepare_create(kind, decoded.value, &named.namespace, &uid, &writing)?;
     let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
     // The name is in the body: the decision was about any name, and the write is about this one.
-    let place = app::objects::Place { name: &name, ..named.place() };
-    let outcome = call.app.create_object(&call.caller, &call.asked, &place, value, writing.run).await?;
+    let place = app::kubernetes::objects::Place { name: &name, ..named.place() };
+    let outcome =
+        call.app.kubernetes().create_object(&call.caller, &call.asked, &place, value, writing.run).await?;
     show(call, kind, &outcome.object, StatusCode::CREATED, &decoded.warnings)
 }
 
@@ -64,9 +68,10 @@ pub(super) async fn update_part(
     let decoded = read_object(call, kind, body, options.field_validation).await?;
     let manager = request::manager(&options, &call.headers);
     let writing = writing(call, &manager, &options, part);
-    let uid = call.app.new_object_uid().map_err(Status::from)?;
+    let uid = call.app.kubernetes().new_object_uid().map_err(Status::from)?;
     let outcome = call
         .app
+        .kubernetes()
         .update_object(&call.caller, &call.asked, &named.place(), writing.run, |old| match old {
             Some(old) => prepare_update(kind, old, decoded.value.clone(), &writing),
             None => create_by_update(named, decoded.value.clone(), &uid, &writing),
@@ -107,6 +112,7 @@ pub(super) async fn patch_part(
     let mut warnings = Vec::new();
     let outcome = call
         .app
+        .kubernetes()
         .update_object(&call.caller, &call.asked, &named.place(), writing.run, |old| {
             let old = old.ok_or_else(|| kind.not_found(&named.name))?;
             let patched = patch.apply(&shown(old), kind.schema()).map_err(|error| patch_status(&error))?;
@@ -139,9 +145,10 @@ async fn apply(
         return Err(Status::bad_request("metadata.managedFields must be nil"));
     }
     let writing = writing(call, &options.field_manager, options, part);
-    let uid = call.app.new_object_uid().map_err(Status::from)?;
+    let uid = call.app.kubernetes().new_object_uid().map_err(Status::from)?;
     let outcome = call
         .app
+        .kubernetes()
         .update_object(&call.caller, &call.asked, &named.place(), writing.run, |old| {
             let live = old.map_or(Value::Null, |old| Value::clone(&old.value));
             let applied = join(kind, &live, &decoded.value, options, &writing)?;
@@ -168,8 +175,11 @@ pub(super) async fn delete(call: &Call, named: &Named, body: Body) -> Result<Res
     call.hold_for(named)?;
     let (preconditions, run) = delete_options(call, body).await?;
     let kind = named.kind;
-    let outcome =
-        call.app.delete_object(&call.caller, &call.asked, &named.place(), &preconditions, run).await?;
+    let outcome = call
+        .app
+        .kubernetes()
+        .delete_object(&call.caller, &call.asked, &named.place(), &preconditions, run)
+        .await?;
     if outcome.change == ObjectChange::Terminating {
         return show(call, kind, &outcome.object, StatusCode::OK, &[]);
     }
@@ -194,6 +204,7 @@ pub(super) async fn delete_collection(call: &Call, named: &Named, body: Body) ->
     let place = in_all_places(named);
     let listed = call
         .app
+        .kubernetes()
         .delete_objects(&call.caller, &call.asked, &place, run, |object| selection.matches(object))
         .await?;
     let metadata = json!({"resourceVersion": listed.revision.to_string()});

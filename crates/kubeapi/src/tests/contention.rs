@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::objects::{Asked, Event, Place, Presented, Resource, Target, Token};
+use app::kubernetes::objects::{Asked, Event, Place, Presented, Resource, Target, Token};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
@@ -23,7 +23,7 @@ fn revision(object: &Value) -> u64 {
 
 /// Opens a watch from the state of the moment, and follows it on a task of its own until it has told of `last`.
 async fn watcher(world: &Arc<World>, who: &Who, last: &'static str) -> tokio::task::JoinHandle<Vec<Told>> {
-    let newest = world.app.snapshot().revision();
+    let newest = world.app.state().snapshot().revision();
     let path = format!(
         "/clusters/{}{CONFIG_MAPS}?watch=true&allowWatchBookmarks=true&resourceVersion={newest}",
         world.cluster.id
@@ -56,7 +56,7 @@ fn make_noise(world: &Arc<World>, task: usize) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         for number in 0..NOISE {
             let name = format!("{task}-{number}");
-            let taken = world.app.transact(|tx| {
+            let taken = world.app.state().transact(|tx| -> Result<_, app::Error> {
                 tx.take_name("noise", &name);
                 Ok(())
             });
@@ -122,7 +122,7 @@ fn follower(world: &Arc<World>, who: &Who) -> tokio::task::JoinHandle<Vec<Told>>
     let app = world.app.clone();
     let Who::Certificate(certificate) = who else { panic!("the administrator has a certificate") };
     let presented = Presented { certificate: Some(certificate.as_slice().into()), token: Token::None };
-    let caller = app.kube_caller(world.cluster.id, presented, None).unwrap();
+    let caller = app.kubernetes().kube_caller(world.cluster.id, presented, None).unwrap();
     let resource = Resource { group: "", plural: "configmaps", kind: "ConfigMap", namespaced: true };
     let target = Target::Resource {
         group: String::new(),
@@ -134,7 +134,8 @@ fn follower(world: &Arc<World>, who: &Who) -> tokio::task::JoinHandle<Vec<Told>>
     };
     let asked = Asked { verb: "watch".into(), target };
     let place = Place { resource, namespace: "default", name: "" };
-    let mut watch = app.watch_objects(&caller, &asked, &place, app.snapshot().revision()).unwrap();
+    let mut watch =
+        app.kubernetes().watch_objects(&caller, &asked, &place, app.state().snapshot().revision()).unwrap();
     tokio::spawn(async move {
         let mut told = Vec::new();
         loop {
@@ -198,7 +199,7 @@ async fn a_watch_misses_nothing_however_fast_changes_come() {
     let entry = entries.iter().find(|entry| entry.key.ends_with(b"/one")).unwrap();
     let followers: Vec<_> = (0..WATCHERS).map(|_| follower(&world, &who)).collect();
     let mut written = BTreeMap::new();
-    let mut seen = world.app.revisions();
+    let mut seen = world.app.state().revisions();
     for number in 0..FAST {
         let noise = Write::Put("/live/unique/noise/name".into(), Bytes::new());
         world.store.commit(Txn { guards: vec![], writes: vec![noise] }).await.unwrap();

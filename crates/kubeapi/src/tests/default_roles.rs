@@ -21,7 +21,7 @@ fn key(world: &World, kind: &str, name: &str) -> ObjectKey {
 }
 
 fn stored(world: &World, name: &str) -> Value {
-    Value::clone(&world.app.snapshot().object(&key(world, "ClusterRole", name)).unwrap().value)
+    Value::clone(&world.app.state().snapshot().object(&key(world, "ClusterRole", name)).unwrap().value)
 }
 
 /// Makes the cluster what an earlier program has left, changed by `change`.
@@ -38,6 +38,7 @@ async fn make_earlier(world: &World, change: impl Fn(&mut Value) + Sync) {
         let key = key(world, kind, name.as_str().unwrap());
         world
             .app
+            .state()
             .transact(|tx| {
                 let old = tx.snapshot().object(&key).unwrap().value["metadata"]["uid"].clone();
                 let found =
@@ -55,7 +56,7 @@ async fn make_earlier(world: &World, change: impl Fn(&mut Value) + Sync) {
             .unwrap();
     }
     assert!(is_earlier(&"edit".into()));
-    world.app.transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
+    world.app.state().transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
 }
 
 async fn may(world: &World, who: &Who, verb: &str, resource: &str) -> bool {
@@ -88,7 +89,7 @@ async fn a_cluster_of_an_earlier_program_gets_what_is_missing_and_loses_what_was
     assert!(!may(&world, &editor, "create", "events").await);
     let (before, left_alone) = (stored(&world, "edit"), stored(&world, alone));
 
-    world.app.restore_bootstrap_objects().await.unwrap();
+    world.app.kubernetes().restore_bootstrap_objects().await.unwrap();
     assert!(!may(&world, &editor, "create", "endpoints").await);
     assert!(may(&world, &editor, "get", "endpoints").await);
     assert!(may(&world, &editor, "create", "events").await);
@@ -122,7 +123,7 @@ async fn what_people_give_after_the_change_is_theirs() {
     let editor = world.person("ed@example.org").await;
     world.bind("ed@example.org", "edit", "default").await;
     make_earlier(&world, |_| {}).await;
-    world.app.restore_bootstrap_objects().await.unwrap();
+    world.app.kubernetes().restore_bootstrap_objects().await.unwrap();
     assert!(!may(&world, &editor, "create", "endpoints").await);
     let earlier = earlier_bootstrap_objects();
     let earlier = earlier.iter().find(|role| role["metadata"]["name"] == "system:aggregate-to-edit").unwrap();
@@ -136,7 +137,7 @@ async fn what_people_give_after_the_change_is_theirs() {
     let path = format!("{ROLES}/system:aggregate-to-edit");
     world.patch(&administrator, &path, "json-patch+json", &patch).await.expect(StatusCode::OK);
     assert!(may(&world, &editor, "create", "endpoints").await);
-    world.app.restore_bootstrap_objects().await.unwrap();
+    world.app.kubernetes().restore_bootstrap_objects().await.unwrap();
     assert!(may(&world, &editor, "create", "endpoints").await);
 }
 
@@ -151,7 +152,7 @@ async fn what_is_deleted_of_the_defaults_is_put_back_with_its_rules_and_labels()
     let path = format!("{ROLES}/system:aggregate-to-admin");
     let patch = json!({"metadata": {"labels": {"rbac.authorization.k8s.io/aggregate-to-admin": null}}});
     world.patch(&administrator, &path, "merge-patch+json", &patch).await.expect(StatusCode::OK);
-    world.app.restore_bootstrap_objects().await.unwrap();
+    world.app.kubernetes().restore_bootstrap_objects().await.unwrap();
     for wanted in bootstrap_objects().iter().filter(|object| object["kind"] == "ClusterRole") {
         let name = wanted["metadata"]["name"].as_str().unwrap();
         let kept = stored(&world, name);

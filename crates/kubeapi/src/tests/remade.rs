@@ -1,6 +1,6 @@
 //! What is made again under a name is another thing: nothing that was given out before counts for it.
 
-use app::clusters::NewCluster;
+use app::resource_manager::clusters::NewCluster;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::{
     cluster::{Cluster, ObjectsForm, Serving},
@@ -137,7 +137,7 @@ async fn what_is_made_again_has_none_of_the_credentials_that_were_given_out_befo
 
 fn uid(world: &World, cluster: &Cluster, resource: &str, namespace: &str, name: &str) -> String {
     let group = if resource.starts_with("cluster") { "rbac.authorization.k8s.io" } else { "" };
-    let snapshot = world.app.snapshot();
+    let snapshot = world.app.state().snapshot();
     let object = snapshot.object(&ObjectKey::new(cluster.id, group, resource, namespace, name)).unwrap();
     object.value["metadata"]["uid"].as_str().unwrap().to_owned()
 }
@@ -149,18 +149,18 @@ async fn every_object_that_the_server_makes_has_an_id_of_its_own() {
     let role = |world: &World| uid(world, &world.cluster, "clusterroles", "", "view");
     let before = role(&world);
     deleted(&world, &administrator, "/apis/rbac.authorization.k8s.io/v1/clusterroles/view").await;
-    world.app.restore_bootstrap_objects().await.unwrap();
+    world.app.kubernetes().restore_bootstrap_objects().await.unwrap();
     let after = role(&world);
     assert_ne!(after, before);
     // What is there keeps its own, whatever form it has.
-    world.app.restore_bootstrap_objects().await.unwrap();
+    world.app.kubernetes().restore_bootstrap_objects().await.unwrap();
     assert_eq!(role(&world), after);
     assert_eq!(
         after.split('-').nth(2).unwrap().chars().next(),
         Some('4'),
         "{after}: a random one is of version 4"
     );
-    let snapshot = world.app.snapshot();
+    let snapshot = world.app.state().snapshot();
     let all: Vec<_> = snapshot.cluster_objects(world.cluster.id).collect();
     let ids: std::collections::BTreeSet<_> =
         all.iter().map(|object| object.value["metadata"]["uid"].as_str().unwrap()).collect();
@@ -177,15 +177,19 @@ async fn a_cluster_that_is_made_again_is_another_one() {
         made(&world, &administrator, "/api/v1/namespaces/default/serviceaccounts/default/token", asked);
     let account = Who::Token(account.await["status"]["token"].as_str().unwrap().to_owned());
     let old = world.cluster.clone();
-    let whatever = app::precondition::Precondition::default();
-    world.app.delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
+    let whatever = app::state::precondition::Precondition::default();
+    world.app.resource_manager().delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
     let (new, _) = world
         .app
+        .resource_manager()
         .put_cluster(&world.admin, &world.name(), NewCluster::new(Serving::Embedded, "local"))
         .await
         .unwrap();
     assert_eq!(new.name, old.name);
-    assert_ne!(world.app.service_account_issuer(new.id), world.app.service_account_issuer(old.id));
+    assert_ne!(
+        world.app.sign_in().service_account_issuer(new.id),
+        world.app.sign_in().service_account_issuer(old.id)
+    );
     let world = World { cluster: new, ..world };
     for who in [&administrator, &account] {
         world.post(who, WHOAMI, &json!({})).await.expect(StatusCode::UNAUTHORIZED);

@@ -157,7 +157,12 @@ async fn a_watch_ends_with_its_certificate_and_with_its_session() {
     let world = World::new().await;
     let (administrator, serial) = world.administrator().await;
     let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
-    world.app.revoke_admin_certificate(&world.admin, &world.name(), &serial).await.unwrap();
+    world
+        .app
+        .resource_manager()
+        .revoke_admin_certificate(&world.admin, &world.name(), &serial)
+        .await
+        .unwrap();
     let last = lines.next().await.unwrap();
     assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(401)));
     assert_eq!(lines.next().await, None);
@@ -166,7 +171,7 @@ async fn a_watch_ends_with_its_certificate_and_with_its_session() {
     world.bind("dan@example.org", "view", "default").await;
     let who = world.token(dan).await;
     let mut lines = Lines::open(&world, &who, "", "application/json").await;
-    world.app.revoke_sessions(&world.admin, dan).await.unwrap();
+    world.app.directory().revoke_sessions(&world.admin, dan).await.unwrap();
     assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
     assert_eq!(lines.next().await, None);
 }
@@ -198,7 +203,7 @@ async fn a_watch_ends_when_the_server_stops() {
 async fn a_watch_from_a_version_that_is_yet_to_come_tells_what_comes_after_it() {
     let world = World::new().await;
     let (who, _) = world.administrator().await;
-    let newest = world.app.snapshot().revision();
+    let newest = world.app.state().snapshot().revision();
     let version = newest + 2;
     let refused = world.get(&who, &format!("{CONFIG_MAPS}?resourceVersion={version}")).await;
     let text = format!("504 Timeout: Too large resource version: {version}, current: {newest}");
@@ -208,7 +213,7 @@ async fn a_watch_from_a_version_that_is_yet_to_come_tells_what_comes_after_it() 
     for name in ["a", "b", "c"] {
         world.post(&who, CONFIG_MAPS, &config_map(name, "1")).await.expect(StatusCode::CREATED);
     }
-    assert_eq!(world.app.snapshot().revision(), newest + 3);
+    assert_eq!(world.app.state().snapshot().revision(), newest + 3);
     assert_eq!(lines.brief().await, "ADDED c 1");
 
     // What is there is told at once, but that it is not older than asked for only when that is so.
@@ -236,7 +241,7 @@ async fn a_watch_from_a_version_that_is_forgotten_says_so_as_its_only_event() {
     let (who, _) = world.administrator().await;
     // Whoever starts anew remembers no changes from before.
     let world = world.reopened().await;
-    let newest = world.app.snapshot().revision();
+    let newest = world.app.state().snapshot().revision();
     let mut lines = Lines::open(&world, &who, "&resourceVersion=1", "application/json").await;
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": format!("too old resource version: 1 ({newest})"), "reason": "Expired", "code": 410});
@@ -312,7 +317,7 @@ async fn a_watch_ends_when_its_cluster_is_stopped() {
     let world = World::new().await;
     let (administrator, _) = world.administrator().await;
     let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
-    world.app.stop_cluster(&world.admin, &world.name()).await.unwrap();
+    world.app.resource_manager().stop_cluster(&world.admin, &world.name()).await.unwrap();
     let last = lines.next().await.unwrap();
     assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(503)));
     assert_eq!(lines.next().await, None);
@@ -333,7 +338,7 @@ async fn a_watch_that_ends_tells_no_more_of_what_was_there() {
     let mut lines = Lines::open(&world, &who, "", "application/json").await;
     // So much was written before the answer began.
     assert_eq!(lines.next().await.unwrap()["object"]["metadata"]["name"], "a");
-    world.app.revoke_sessions(&world.admin, dan).await.unwrap();
+    world.app.directory().revoke_sessions(&world.admin, dan).await.unwrap();
     assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
     assert_eq!(lines.next().await, None);
 }

@@ -1,6 +1,6 @@
 //! The webhooks of an attached cluster: whom they know, what they allow, what they deny, and who may ask.
 
-use app::assignments::NewAssignment;
+use app::resource_manager::assignments::NewAssignment;
 use axum::body::Body;
 use domain::{
     cluster::Serving,
@@ -31,7 +31,8 @@ impl Attached {
                 server: "https://elsewhere.example:6443".into(),
                 certificate_authority: authority.certificate_pem().to_owned(),
             };
-            new.directory = Some(app::clusters::DirectoryAccess { azure_rbac, admin_groups: groups });
+            new.directory =
+                Some(app::resource_manager::clusters::DirectoryAccess { azure_rbac, admin_groups: groups });
         })
         .await;
         let server = issue(&world).await;
@@ -67,7 +68,8 @@ impl Attached {
 
 /// A further certificate of the cluster.
 async fn issue(world: &World) -> Who {
-    let issued = world.app.issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();
+    let issued =
+        world.app.resource_manager().issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();
     Who::Vouched(der(&issued.certificate_pem))
 }
 
@@ -131,15 +133,15 @@ async fn what_the_directory_has_taken_away_is_denied() {
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
     assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
-    world.app.remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.directory().remove_member(&world.admin, group, ann).await.unwrap();
     let stale = attached.authorize(&user).await;
     assert_eq!(stale["denied"], true);
     assert!(stale["reason"].as_str().unwrap().contains(&group.to_string()));
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.revoke_sessions(&world.admin, ann).await.unwrap();
+    world.app.directory().revoke_sessions(&world.admin, ann).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true);
-    let disabled = app::users::UserUpdate { enabled: Some(false), ..Default::default() };
-    world.app.update_user(&world.admin, ann, disabled).await.unwrap();
+    let disabled = app::directory::users::UserUpdate { enabled: Some(false), ..Default::default() };
+    world.app.directory().update_user(&world.admin, ann, disabled).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true);
     let mut unknown = user.clone();
     unknown["extra"]["oid"] = json!(["00000000-0000-4000-8000-000000000000"]);
@@ -159,14 +161,15 @@ async fn leaving_a_group_ends_what_it_gave_and_nothing_else() {
     let group = world.group("g", &[ann]).await;
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.directory().remove_member(&world.admin, group, ann).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true, "a role may be bound to the group");
-    let role = world.app.snapshot().azure().role_named("Azure Kubernetes Service RBAC Reader").unwrap().id;
+    let role =
+        world.app.state().snapshot().azure().role_named("Azure Kubernetes Service RBAC Reader").unwrap().id;
     let reader =
         NewAssignment { principal: ann, principal_kind: None, role, condition: None, description: None };
     let id = AssignmentId::parse("6f1e2b7a-0000-4000-8000-0000000000aa").unwrap();
     let scope = Scope::parse(&world.cluster.resource_id()).unwrap();
-    world.app.put_assignment(&world.admin, id, &scope, reader).await.unwrap();
+    world.app.resource_manager().put_assignment(&world.admin, id, &scope, reader).await.unwrap();
     let own = attached.authorize(&user).await;
     assert_eq!((&own["allowed"], own.get("denied")), (&json!(true), None), "{own}");
 }
@@ -180,8 +183,8 @@ async fn a_name_that_is_gone_opens_nothing_more() {
     let user = attached.authenticate(&who).await["user"].clone();
     assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
     let beth = domain::name::Upn::parse("beth@example.org").unwrap();
-    let renamed = app::users::UserUpdate { upn: Some(beth), ..Default::default() };
-    world.app.update_user(&world.admin, ann, renamed).await.unwrap();
+    let renamed = app::directory::users::UserUpdate { upn: Some(beth), ..Default::default() };
+    world.app.directory().update_user(&world.admin, ann, renamed).await.unwrap();
     let old = attached.authorize(&user).await;
     assert_eq!(old["denied"], true, "a role may be bound to the name");
     assert!(old["reason"].as_str().unwrap().contains("no longer ann@example.org"), "{old}");
@@ -198,7 +201,7 @@ async fn the_older_version_is_read_by_its_own_field() {
     let group = world.group("g", &[ann]).await;
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.directory().remove_member(&world.admin, group, ann).await.unwrap();
     let answer =
         attached.ask(&attached.server, "authorize", review(&user, "v1beta1", "group").to_string()).await;
     let answer = answer.expect(StatusCode::OK);
@@ -235,12 +238,12 @@ async fn rotation_lets_old_and_new_count_until_a_day_after_the_new_one_was_seen(
     let world = &attached.world;
     let ask = async |who: &Who| attached.ask(who, "authenticate", token_review()).await.status;
     assert_eq!(ask(&attached.server).await, StatusCode::OK);
-    world.app.note_webhook_uses().await.unwrap();
+    world.app.kubernetes().note_webhook_uses().await.unwrap();
     let new = issue(world).await;
     world.clock.advance(jiff::SignedDuration::from_hours(24 * 30));
     assert_eq!(ask(&attached.server).await, StatusCode::OK, "the new one has not been seen");
     assert_eq!(ask(&new).await, StatusCode::OK);
-    world.app.note_webhook_uses().await.unwrap();
+    world.app.kubernetes().note_webhook_uses().await.unwrap();
     world.clock.advance(jiff::SignedDuration::from_hours(23));
     assert_eq!(ask(&attached.server).await, StatusCode::OK, "another API server may have it yet");
     world.clock.advance(jiff::SignedDuration::from_hours(1));
@@ -258,16 +261,21 @@ async fn an_operator_ends_a_certificate_at_once() {
     let attached = Attached::new(false, &[]).await;
     let world = &attached.world;
     let new = issue(world).await;
-    let cluster = world.app.webhook_cluster_of(&world.admin, &world.name()).unwrap();
+    let cluster = world.app.resource_manager().webhook_cluster_of(&world.admin, &world.name()).unwrap();
     let old = cluster.webhook_certificates.iter().next().unwrap().thumbprint.clone();
     let colons: Vec<String> =
         old.to_uppercase().as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two).into()).collect();
     let name = world.name();
-    world.app.end_webhook_certificate(&world.admin, &name, &colons.join(":")).await.unwrap();
+    world
+        .app
+        .resource_manager()
+        .end_webhook_certificate(&world.admin, &name, &colons.join(":"))
+        .await
+        .unwrap();
     let ask = async |who: &Who| attached.ask(who, "authorize", token_review()).await.status;
     assert_eq!(ask(&attached.server).await, StatusCode::FORBIDDEN);
     assert_eq!(ask(&new).await, StatusCode::BAD_REQUEST, "it was let in, with the wrong kind of review");
-    let unknown = world.app.end_webhook_certificate(&world.admin, &name, "ab").await;
+    let unknown = world.app.resource_manager().end_webhook_certificate(&world.admin, &name, "ab").await;
     assert!(matches!(unknown, Err(app::Error::NotFound { .. })), "{unknown:?}");
 }
 
@@ -286,9 +294,11 @@ async fn only_who_holds_a_clusters_certificate_hears_that_the_cluster_is_gone() 
     };
     let before = heard().await;
     assert!(before[1].contains("the cluster was deleted, or its certificates were made anew"), "{before:?}");
-    let counted = |word: &str| world.app.webhook_refusals().find(|(each, _)| each.word() == word).unwrap().1;
-    let whatever = app::precondition::Precondition::default();
-    world.app.delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
+    let counted = |word: &str| {
+        world.app.kubernetes().webhook_refusals().find(|(each, _)| each.word() == word).unwrap().1
+    };
+    let whatever = app::state::precondition::Precondition::default();
+    world.app.resource_manager().delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
     assert_eq!(
         heard().await,
         [
@@ -318,13 +328,13 @@ async fn what_ends_while_a_body_is_on_its_way_opens_nothing() {
             // It ends when the body is asked for, which is when the caller has been let in.
             let body = Body::from_stream(futures_util::stream::once(async move {
                 if deletes {
-                    let whatever = app::precondition::Precondition::default();
-                    app.delete_cluster(&admin, &name, &whatever).await.unwrap();
+                    let whatever = app::state::precondition::Precondition::default();
+                    app.resource_manager().delete_cluster(&admin, &name, &whatever).await.unwrap();
                 } else {
-                    let cluster = app.webhook_cluster_of(&admin, &name).unwrap();
+                    let cluster = app.resource_manager().webhook_cluster_of(&admin, &name).unwrap();
                     let thumbprint = cluster.webhook_certificates.iter().next().unwrap().thumbprint.clone();
-                    app.issue_webhook_certificate(&admin, &name).await.unwrap();
-                    app.end_webhook_certificate(&admin, &name, &thumbprint).await.unwrap();
+                    app.resource_manager().issue_webhook_certificate(&admin, &name).await.unwrap();
+                    app.resource_manager().end_webhook_certificate(&admin, &name, &thumbprint).await.unwrap();
                 }
                 Ok::<_, std::io::Error>(text)
             }));

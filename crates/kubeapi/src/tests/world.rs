@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
     App, Caller, FirstAdministrator, Parts, Secret, Settings,
-    clock::ManualClock,
-    clusters::{ClusterName, NewCluster},
-    groups::NewGroup,
-    tokens::{TokenRequest, Version, audience::Resource, claims::ClientProof},
-    users::NewUser,
+    directory::{audience::Resource, groups::NewGroup, users::NewUser},
+    resource_manager::clusters::{ClusterName, NewCluster},
+    sign_in::tokens::{TokenRequest, Version, claims::ClientProof},
+    state::clock::ManualClock,
 };
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -81,19 +80,20 @@ impl World {
             })
         };
         let installed = app.install(first).await.unwrap();
-        let snapshot = app.snapshot();
+        let snapshot = app.state().snapshot();
         let user =
             snapshot.directory().user_by_upn(&Upn::parse("admin@example.org").unwrap()).unwrap().clone();
         let admin = Caller::of_user(&user, AppId::parse(CLI).unwrap());
         let group = ResourceName::parse("rg").unwrap();
-        app.put_resource_group(&admin, installed.subscription, &group, "local", BTreeMap::new())
+        app.resource_manager()
+            .put_resource_group(&admin, installed.subscription, &group, "local", BTreeMap::new())
             .await
             .unwrap();
         let mut new = NewCluster::new(Serving::Embedded, "local");
         change(&mut new);
         let router = crate::routes().with_state(app.clone());
         let name = cluster_name(installed.subscription, "c1");
-        let (cluster, _) = app.put_cluster(&admin, &name, new).await.unwrap();
+        let (cluster, _) = app.resource_manager().put_cluster(&admin, &name, new).await.unwrap();
         Self {
             app,
             store,
@@ -152,7 +152,7 @@ impl World {
             surname: None,
             job_title: None,
         };
-        self.app.create_user(&self.admin, new).await.unwrap().id
+        self.app.directory().create_user(&self.admin, new).await.unwrap().id
     }
 
     pub(super) async fn group(&self, name: &str, members: &[ObjectId]) -> ObjectId {
@@ -161,16 +161,16 @@ impl World {
             mail_nickname: name.to_owned(),
             description: None,
         };
-        let group = self.app.create_group(&self.admin, new).await.unwrap().id;
+        let group = self.app.directory().create_group(&self.admin, new).await.unwrap().id;
         for member in members {
-            self.app.add_member(&self.admin, group, *member).await.unwrap();
+            self.app.directory().add_member(&self.admin, group, *member).await.unwrap();
         }
         group
     }
 
     /// A token for clusters, as sign-in gives it.
     pub(super) async fn token(&self, subject: ObjectId) -> Who {
-        let snapshot = self.app.snapshot();
+        let snapshot = self.app.state().snapshot();
         let user = snapshot.directory().user(subject);
         let session = Caller::of_user(user.unwrap(), AppId::parse(CLI).unwrap()).session;
         let request = TokenRequest {
@@ -183,7 +183,7 @@ impl World {
             session,
             methods: vec!["pwd".into()],
         };
-        Who::Token(self.app.issue_access_token(&request).await.unwrap().token)
+        Who::Token(self.app.sign_in().issue_access_token(&request).await.unwrap().token)
     }
 
     /// A person who signs in.
@@ -194,7 +194,8 @@ impl World {
 
     /// The holder of an administrator certificate, with its serial number.
     pub(super) async fn administrator(&self) -> (Who, String) {
-        let issued = self.app.issue_admin_certificate(&self.admin, &self.name()).await.unwrap().2;
+        let issued =
+            self.app.resource_manager().issue_admin_certificate(&self.admin, &self.name()).await.unwrap().2;
         (Who::Certificate(der(&issued.certificate_pem)), issued.record.serial)
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::{App, reviews::AskingCluster};
+use app::{App, kubernetes::reviews::AskingCluster};
 use axum::response::Response;
 use domain::kube::{Attributes, Target, User};
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,7 @@ pub(super) fn answer(app: &App, cluster: AskingCluster, body: &[u8]) -> Result<R
     let review: AccessReview = parse(body)?;
     let version =
         check_type(&review.api_version, &review.kind, "authorization.k8s.io", "SubjectAccessReview")?;
-    let answer = app.review_access(cluster, &attributes(review.spec, version)?);
+    let answer = app.kubernetes().review_access(cluster, &attributes(review.spec, version)?);
     let status = AnswerStatus { allowed: answer.allowed, denied: answer.denied, reason: answer.reason };
     respond(&Answer { api_version: &review.api_version, kind: "SubjectAccessReview", status })
 }

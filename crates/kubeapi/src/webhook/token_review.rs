@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use app::{App, reviews::AskingCluster};
+use app::{App, kubernetes::reviews::AskingCluster};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,7 @@ pub(super) async fn answer(app: &App, cluster: AskingCluster, body: &[u8]) -> Re
     let review: TokenReview<'_> = parse(body)?;
     check_type(&review.api_version, &review.kind, "authentication.k8s.io", "TokenReview")?;
     let Spec { token, audiences } = review.spec;
-    let status = match app.review_token(cluster, &token, &audiences.unwrap_or_default()).await {
+    let status = match app.kubernetes().review_token(cluster, &token, &audiences.unwrap_or_default()).await {
         Ok(reviewed) => AnswerStatus {
             authenticated: true,
             user: Some(User {

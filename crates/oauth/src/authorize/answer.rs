@@ -1,7 +1,7 @@
 //! How an authorization is answered: by a redirect with a query, by a page that posts a form, or, where there
 //! is no address to trust, by a page for the person.
 
-use app::grants::authorization::ResponseMode;
+use app::sign_in::grants::authorization::ResponseMode;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

@@ -1,6 +1,6 @@
 //! The authorization endpoint up to where the person is led away, and logout. The pages are the portal's.
 
-use app::{Secret, grants::authorization::ResponseMode};
+use app::{Secret, sign_in::grants::authorization::ResponseMode};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 
@@ -42,10 +42,10 @@ async fn a_request_is_kept_and_the_person_led_to_the_portal() {
             && cookie.contains("Secure")
     );
     let browser = cookie.split(['=', ';']).nth(1).unwrap();
-    let waiting = world.app.find_authorization(&id, browser).await.unwrap().unwrap().authorization;
+    let waiting = world.app.sign_in().find_authorization(&id, browser).await.unwrap().unwrap().authorization;
     assert_eq!(waiting.response_mode, ResponseMode::FormPost);
     assert_eq!((waiting.state.as_deref(), waiting.nonce.as_deref()), (Some("s t&ate"), Some("n")));
-    assert!(world.app.find_authorization(&id, "another-browser").await.unwrap().is_none());
+    assert!(world.app.sign_in().find_authorization(&id, "another-browser").await.unwrap().is_none());
     // Nobody has answered.
     let finish = Request::get(format!("/oauth2/finish?request={id}")).header(header::COOKIE, cookie);
     assert_eq!(world.send(finish.body(Body::empty()).unwrap()).await.status, StatusCode::BAD_REQUEST);
@@ -54,7 +54,7 @@ async fn a_request_is_kept_and_the_person_led_to_the_portal() {
 #[tokio::test]
 async fn a_request_of_a_stranger_is_bounded_and_stores_nothing() {
     let world = World::new().await;
-    let revision = async || world.app.store_status().await.unwrap().revision;
+    let revision = async || world.app.state().store().status().await.unwrap().revision;
     let before = revision().await;
     let (state, nonce) = ("s".repeat(4096), "n".repeat(1024));
     let scope = format!("{SCOPE} {}", "openid ".repeat(570));
@@ -87,7 +87,7 @@ async fn a_request_of_a_stranger_is_bounded_and_stores_nothing() {
 async fn a_sealed_request_that_is_brought_again_gives_neither_a_second_answer_nor_a_second_code() {
     let world = World::new().await;
     let (session, _) = session(&world).await;
-    let session = world.app.find_session(&session).await.unwrap().unwrap();
+    let session = world.app.sign_in().find_session(&session).await.unwrap().unwrap();
     let begin = async || {
         let answer = ask(&world, &[]).await;
         let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
@@ -96,38 +96,41 @@ async fn a_sealed_request_that_is_brought_again_gives_neither_a_second_answer_no
     };
     let app = &world.app;
     let (request, browser) = begin().await;
-    assert!(app.finish_authorization(&request, &browser).await.unwrap().is_none(), "nobody has answered");
-    assert!(app.allow_authorization(&request, "another", &session).await.is_err());
-    app.allow_authorization(&request, &browser, &session).await.unwrap();
-    assert!(app.find_authorization(&request, &browser).await.unwrap().is_none());
-    assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
-    assert!(app.decline_authorization(&request, &browser).await.is_err());
-    assert!(app.finish_authorization(&request, "another").await.unwrap().is_none());
-    let (_, outcome) = app.finish_authorization(&request, &browser).await.unwrap().unwrap();
-    assert!(matches!(outcome, app::grants::authorization::Outcome::Code(_)));
+    assert!(
+        app.sign_in().finish_authorization(&request, &browser).await.unwrap().is_none(),
+        "nobody has answered"
+    );
+    assert!(app.sign_in().allow_authorization(&request, "another", &session).await.is_err());
+    app.sign_in().allow_authorization(&request, &browser, &session).await.unwrap();
+    assert!(app.sign_in().find_authorization(&request, &browser).await.unwrap().is_none());
+    assert!(app.sign_in().allow_authorization(&request, &browser, &session).await.is_err());
+    assert!(app.sign_in().decline_authorization(&request, &browser).await.is_err());
+    assert!(app.sign_in().finish_authorization(&request, "another").await.unwrap().is_none());
+    let (_, outcome) = app.sign_in().finish_authorization(&request, &browser).await.unwrap().unwrap();
+    assert!(matches!(outcome, app::sign_in::grants::authorization::Outcome::Code(_)));
     for _ in 0..2 {
-        assert!(app.finish_authorization(&request, &browser).await.unwrap().is_none());
-        assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
+        assert!(app.sign_in().finish_authorization(&request, &browser).await.unwrap().is_none());
+        assert!(app.sign_in().allow_authorization(&request, &browser, &session).await.is_err());
     }
     // Not even when what has ended is forgotten.
     world.advance(1799);
     app.clean_up().await.unwrap();
-    assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
+    assert!(app.sign_in().allow_authorization(&request, &browser, &session).await.is_err());
     world.advance(1);
     app.clean_up().await.unwrap();
-    assert!(app.allow_authorization(&request, &browser, &session).await.is_err());
+    assert!(app.sign_in().allow_authorization(&request, &browser, &session).await.is_err());
 
     let (request, browser) = begin().await;
-    let declined = app.decline_authorization(&request, &browser).await.unwrap();
-    assert!(app.allow_authorization(&declined, &browser, &session).await.is_err());
+    let declined = app.sign_in().decline_authorization(&request, &browser).await.unwrap();
+    assert!(app.sign_in().allow_authorization(&declined, &browser, &session).await.is_err());
     for _ in 0..2 {
-        let (_, outcome) = app.finish_authorization(&declined, &browser).await.unwrap().unwrap();
-        assert_eq!(outcome, app::grants::authorization::Outcome::Declined);
+        let (_, outcome) = app.sign_in().finish_authorization(&declined, &browser).await.unwrap().unwrap();
+        assert_eq!(outcome, app::sign_in::grants::authorization::Outcome::Declined);
     }
     for damaged in
         ["", "x", &request[1..], &format!("{request}A"), &request.replace(&request[60..64], "AAAA")]
     {
-        assert!(app.find_authorization(damaged, &browser).await.unwrap().is_none(), "{damaged}");
+        assert!(app.sign_in().find_authorization(damaged, &browser).await.unwrap().is_none(), "{damaged}");
     }
 }
 
@@ -192,9 +195,13 @@ async fn a_parameter_that_stands_twice_is_refused() {
 #[tokio::test]
 async fn no_code_goes_silently_to_a_program_on_this_machine() {
     let world = World::new().await;
-    let alice =
-        world.app.sign_in(None, "alice@example.org", &Secret::new(PASSWORD.into()), None).await.unwrap();
-    let session = world.app.begin_session(&alice).await.unwrap();
+    let alice = world
+        .app
+        .sign_in()
+        .sign_in_with_password(None, "alice@example.org", &Secret::new(PASSWORD.into()), None)
+        .await
+        .unwrap();
+    let session = world.app.sign_in().begin_session(&alice).await.unwrap();
     let request = Request::get(format!("/common/oauth2/v2.0/authorize?{}", query(&[("prompt", "none")])))
         .header(header::COOKIE, format!("__Host-portcullis-session={session}"));
     let answer = world.send(request.body(Body::empty()).unwrap()).await;
@@ -218,7 +225,7 @@ const BROWSER: &str = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq";
 /// A session of Alice, and the cookies of her browser.
 async fn session(world: &World) -> (String, String) {
     let alice = world.signed_in("alice@example.org").await;
-    let session = world.app.begin_session(&alice).await.unwrap();
+    let session = world.app.sign_in().begin_session(&alice).await.unwrap();
     let cookies = format!("__Host-portcullis-session={session}; __Host-portcullis-browser={BROWSER}");
     (session, cookies)
 }
@@ -243,20 +250,20 @@ async fn a_link_to_logout_asks_before_it_ends_a_session() {
     let bob = world.user("bob@example.org").await;
     let access = text(&world.tokens(SCOPE).await, "access_token").to_owned();
     // Nothing, an access token, and somebody else's id token: none of them is the person's wish.
-    let of_bob = app::tokens::IdTokenRequest {
+    let of_bob = app::sign_in::tokens::IdTokenRequest {
         tenant: world.tenant,
         user: bob,
         client: domain::id::AppId::parse(AZ).unwrap(),
-        version: app::tokens::Version::V2,
+        version: app::sign_in::tokens::Version::V2,
         nonce: None,
     };
-    let of_bob = world.app.issue_id_token(&of_bob).await.unwrap();
+    let of_bob = world.app.sign_in().issue_id_token(&of_bob).await.unwrap();
     for query in [String::new(), format!("id_token_hint={access}"), format!("id_token_hint={of_bob}")] {
         let asked = logout(&world, &cookies, &query).await;
         assert_eq!(asked.status, StatusCode::OK, "{query}");
         assert!(asked.text.contains("alice@example.org") && asked.text.contains("method=\"post\""));
         assert!(asked.headers.get(header::SET_COOKIE).is_none());
-        assert!(world.app.find_session(&session).await.unwrap().is_some(), "{query}");
+        assert!(world.app.sign_in().find_session(&session).await.unwrap().is_some(), "{query}");
     }
     // A foreign page's form brings no cookies, and must not take any away.
     let posted = logout_by_form(&world, "", "cross-site", "client_id=x&state=a%26b&other=1".into()).await;
@@ -265,14 +272,14 @@ async fn a_link_to_logout_asks_before_it_ends_a_session() {
     for form in ["", "form=wrong"] {
         let posted = logout_by_form(&world, &cookies, "same-site", form.into()).await;
         assert_eq!(posted.status, StatusCode::OK);
-        assert!(world.app.find_session(&session).await.unwrap().is_some(), "{form}");
+        assert!(world.app.sign_in().find_session(&session).await.unwrap().is_some(), "{form}");
     }
 }
 
 #[tokio::test]
 async fn whoever_confirms_is_signed_out_and_led_to_registered_places_only() {
     let world = World::new().await;
-    let form = app::login::session::form_token(BROWSER);
+    let form = app::sign_in::login::session::form_token(BROWSER);
     for (query, target) in [
         ("", "/portal/signed-out"),
         ("post_logout_redirect_uri=https%3A%2F%2Fevil.example", "/portal/signed-out"),
@@ -291,7 +298,7 @@ async fn whoever_confirms_is_signed_out_and_led_to_registered_places_only() {
         let answer = logout_by_form(&world, &cookies, "same-origin", format!("form={form}&{query}")).await;
         assert_eq!(answer.headers[header::LOCATION], target);
         assert!(answer.headers[header::SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
-        assert!(world.app.find_session(&session).await.unwrap().is_none());
+        assert!(world.app.sign_in().find_session(&session).await.unwrap().is_none());
     }
 }
 
@@ -302,7 +309,7 @@ async fn a_client_ends_the_session_of_its_own_person_at_once() {
     let hint = text(&world.tokens(SCOPE).await, "id_token").to_owned();
     let answer = logout(&world, &cookies, &format!("id_token_hint={hint}")).await;
     assert_eq!(answer.headers[header::LOCATION], "/portal/signed-out");
-    assert!(world.app.find_session(&session).await.unwrap().is_none());
+    assert!(world.app.sign_in().find_session(&session).await.unwrap().is_none());
 }
 
 /// The client is known by its id token as well, and gets its state back.

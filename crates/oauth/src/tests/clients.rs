@@ -1,6 +1,6 @@
 //! Clients that prove themselves by secret and by certificate, and those that cannot.
 
-use app::applications::{ApplicationUpdate, CertificateForm, NewSecret};
+use app::directory::applications::{ApplicationUpdate, CertificateForm, NewSecret};
 use axum::body::Body;
 use base64::{
     Engine,
@@ -22,10 +22,10 @@ pub(super) async fn application(
     update: ApplicationUpdate,
 ) -> (std::sync::Arc<Application>, String) {
     let name = DisplayName::parse("build").unwrap();
-    let made = world.app.create_application(&world.admin, name, update).await.unwrap();
-    world.app.create_service_principal(&world.admin, made.app_id).await.unwrap();
+    let made = world.app.directory().create_application(&world.admin, name, update).await.unwrap();
+    world.app.directory().create_service_principal(&world.admin, made.app_id).await.unwrap();
     let new = NewSecret { display_name: None, start: None, end: None };
-    let secret = world.app.add_application_secret(&world.admin, made.id, new).await.unwrap();
+    let secret = world.app.directory().add_application_secret(&world.admin, made.id, new).await.unwrap();
     (made, secret.text.expose().clone())
 }
 
@@ -46,7 +46,7 @@ async fn an_application_gets_a_token_for_its_secret() {
     let client = build.app_id.to_string();
     let tokens = by_secret(&world, &client, &secret).await.ok();
     assert!(tokens.get("refresh_token").is_none() && tokens.get("id_token").is_none());
-    let snapshot = world.app.snapshot();
+    let snapshot = world.app.state().snapshot();
     let principal = snapshot.directory().service_principal_by_app_id(world.tenant, build.app_id).unwrap();
     let access = claims(text(&tokens, "access_token"));
     assert_eq!(access["oid"], principal.id.to_string());
@@ -54,7 +54,7 @@ async fn an_application_gets_a_token_for_its_secret() {
         (&access["idtyp"], &access["azp"], &access["azpacr"]),
         (&json!("app"), &json!(client), &json!("1"))
     );
-    let caller = world.app.verify_management_token(text(&tokens, "access_token")).unwrap();
+    let caller = world.app.sign_in().verify_management_token(text(&tokens, "access_token")).unwrap();
     assert_eq!((caller.object_id, caller.kind), (principal.id, app::CallerKind::ServicePrincipal));
 
     let basic = STANDARD.encode(format!("{client}:{secret}"));
@@ -129,17 +129,17 @@ async fn a_disabled_principal_and_a_deleted_application_end_at_once() {
     let client = build.app_id.to_string();
     let tokens = by_secret(&world, &client, &secret).await.ok();
     let token = text(&tokens, "access_token");
-    let snapshot = world.app.snapshot();
+    let snapshot = world.app.state().snapshot();
     let principal = snapshot.directory().service_principal_by_app_id(world.tenant, build.app_id).unwrap().id;
-    world.app.set_service_principal_enabled(&world.admin, principal, false).await.unwrap();
-    assert!(world.app.verify_management_token(token).is_err());
+    world.app.directory().set_service_principal_enabled(&world.admin, principal, false).await.unwrap();
+    assert!(world.app.sign_in().verify_management_token(token).is_err());
     by_secret(&world, &client, &secret).await.fails(401, "unauthorized_client", 7_000_112);
     // Once it may act again, what was ended stays so, though the clock has not moved.
-    world.app.set_service_principal_enabled(&world.admin, principal, true).await.unwrap();
-    assert!(world.app.verify_management_token(token).is_err());
+    world.app.directory().set_service_principal_enabled(&world.admin, principal, true).await.unwrap();
+    assert!(world.app.sign_in().verify_management_token(token).is_err());
     let tokens = by_secret(&world, &client, &secret).await.ok();
-    assert!(world.app.verify_management_token(text(&tokens, "access_token")).is_ok());
-    world.app.delete_application(&world.admin, build.id).await.unwrap();
+    assert!(world.app.sign_in().verify_management_token(text(&tokens, "access_token")).is_ok());
+    world.app.directory().delete_application(&world.admin, build.id).await.unwrap();
     by_secret(&world, &client, &secret).await.fails(400, "unauthorized_client", 700_016);
 }
 
@@ -159,9 +159,9 @@ async fn a_person_s_token_ends_with_the_client_that_holds_it() {
     ];
     let tokens = world.token(&fields).await.ok();
     let token = text(&tokens, "access_token");
-    assert!(world.app.verify_management_token(token).is_ok());
-    world.app.delete_application(&world.admin, tool.id).await.unwrap();
-    assert!(world.app.verify_management_token(token).is_err());
+    assert!(world.app.sign_in().verify_management_token(token).is_ok());
+    world.app.directory().delete_application(&world.admin, tool.id).await.unwrap();
+    assert!(world.app.sign_in().verify_management_token(token).is_err());
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn only_clients_that_an_administrator_allows_send_passwords() {
     ];
     world.token(&fields).await.fails(400, "unauthorized_client", 70001);
     let update = ApplicationUpdate { password_grant: Some(true), ..Default::default() };
-    world.app.update_application(&world.admin, tool.id, update).await.unwrap();
+    world.app.directory().update_application(&world.admin, tool.id, update).await.unwrap();
     world.token(&fields).await.ok();
 }
 
@@ -220,8 +220,8 @@ async fn a_tenant_lets_az_send_passwords_or_not() {
         world.post(&format!("/{segment}/oauth2/v2.0/token"), &fields).await
     };
     let allow = async |caller: &app::Caller, allowed: bool| {
-        let update = app::tenants::TenantUpdate { password_grant: Some(allowed) };
-        world.app.update_tenant(caller, world.tenant, update).await
+        let update = app::directory::tenants::TenantUpdate { password_grant: Some(allowed) };
+        world.app.directory().update_tenant(caller, world.tenant, update).await
     };
     let tenant = world.tenant.to_string();
     ask(&tenant, AZ, "alice@example.org").await.fails(400, "unauthorized_client", 70_001);
@@ -332,8 +332,11 @@ async fn a_stale_server_issues_and_accepts_no_token() {
     let client = build.app_id.to_string();
     let tokens = by_secret(&world, &client, &secret).await.ok();
     let token = text(&tokens, "access_token").to_owned();
-    assert!(world.app.verify_management_token(&token).is_ok());
-    world.app.mark_stale();
-    assert_eq!(world.app.verify_management_token(&token), Err(app::tokens::Rejection::Stale));
+    assert!(world.app.sign_in().verify_management_token(&token).is_ok());
+    world.app.state().mark_stale();
+    assert_eq!(
+        world.app.sign_in().verify_management_token(&token),
+        Err(app::sign_in::tokens::Rejection::Stale)
+    );
     assert_eq!(by_secret(&world, &client, &secret).await.status, http::StatusCode::SERVICE_UNAVAILABLE);
 }

@@ -97,7 +97,7 @@ async fn keys_rotate_without_refusing_tokens_that_are_valid() {
     let before = kids(&world.get(&path).await.ok());
     assert_eq!(before.len(), 1);
     let old = world.tokens(super::world::SCOPE).await;
-    let new_kid = world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    let new_kid = world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
     let during = world.get(&path).await;
     assert!(!during.text.contains("sealed"), "{}", during.text);
     let during = kids(&during.ok());
@@ -105,14 +105,14 @@ async fn keys_rotate_without_refusing_tokens_that_are_valid() {
     assert!(during.contains(&new_kid) && during.contains(&before[0]) && during.len() == 3, "{during:?}");
     let new = world.tokens(super::world::SCOPE).await;
     for tokens in [&old, &new] {
-        assert!(world.app.verify_management_token(text(tokens, "access_token")).is_ok());
+        assert!(world.app.sign_in().verify_management_token(text(tokens, "access_token")).is_ok());
     }
     // After the last token of the old key has ended, the key goes.
     world.advance(26 * 3600);
     let after = kids(&world.get(&path).await.ok());
     assert!(after.contains(&new_kid) && !after.contains(&before[0]) && after.len() == 2, "{after:?}");
     // The next rotation takes the key that was published ahead.
-    let next = world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    let next = world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
     assert!(after.contains(&next) && next != new_kid);
 }
 
@@ -121,7 +121,7 @@ async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
     let world = World::new().await;
     let signs = || {
         let now = world.app.now();
-        let snapshot = world.app.snapshot();
+        let snapshot = world.app.state().snapshot();
         snapshot
             .signing_keys()
             .filter(|key| key.may_sign(now))
@@ -129,40 +129,40 @@ async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
             .collect::<Vec<_>>()
     };
     let first = signs();
-    world.app.tend_signing_keys().await.unwrap();
-    assert_eq!((signs(), world.app.snapshot().signing_keys().count()), (first.clone(), 2));
-    world.app.tend_signing_keys().await.unwrap();
-    assert_eq!(world.app.snapshot().signing_keys().count(), 2);
+    world.app.sign_in().tend_signing_keys().await.unwrap();
+    assert_eq!((signs(), world.app.state().snapshot().signing_keys().count()), (first.clone(), 2));
+    world.app.sign_in().tend_signing_keys().await.unwrap();
+    assert_eq!(world.app.state().snapshot().signing_keys().count(), 2);
     world.advance(91 * 24 * 3600);
-    world.app.tend_signing_keys().await.unwrap();
+    world.app.sign_in().tend_signing_keys().await.unwrap();
     let second = signs();
     assert!(second.len() == 1 && second != first, "{second:?}");
     world.advance(26 * 3600);
-    world.app.tend_signing_keys().await.unwrap();
-    assert!(world.app.snapshot().signing_key(&first[0]).is_none());
+    world.app.sign_in().tend_signing_keys().await.unwrap();
+    assert!(world.app.state().snapshot().signing_key(&first[0]).is_none());
 }
 
 /// A grant is looked at before its tokens are made; in between, its person may be signed out.
 #[tokio::test]
 async fn no_token_is_issued_in_a_session_that_was_ended_meanwhile() {
     let world = World::new().await;
-    let request = |session| app::tokens::TokenRequest {
+    let request = |session| app::sign_in::tokens::TokenRequest {
         tenant: world.tenant,
         subject: world.alice,
         client: domain::id::AppId::parse(super::world::CLI).unwrap(),
-        client_proof: app::tokens::claims::ClientProof::None,
-        resource: app::tokens::audience::Resource::Cluster,
-        version: app::tokens::Version::V2,
+        client_proof: app::sign_in::tokens::claims::ClientProof::None,
+        resource: app::directory::audience::Resource::Cluster,
+        version: app::sign_in::tokens::Version::V2,
         session,
         methods: vec![],
     };
     let before = world.signed_in("alice@example.org").await.stamp;
-    world.app.issue_access_token(&request(before)).await.unwrap();
-    world.app.revoke_sessions(&world.admin, world.alice).await.unwrap();
-    let late = world.app.issue_access_token(&request(before)).await;
+    world.app.sign_in().issue_access_token(&request(before)).await.unwrap();
+    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
+    let late = world.app.sign_in().issue_access_token(&request(before)).await;
     assert!(matches!(late, Err(app::Error::Unauthenticated(_))), "{late:?}");
     let after = world.signed_in("alice@example.org").await.stamp;
-    world.app.issue_access_token(&request(after)).await.unwrap();
+    world.app.sign_in().issue_access_token(&request(after)).await.unwrap();
 }
 
 #[tokio::test]
@@ -172,22 +172,22 @@ async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
     let kids = |document: &serde_json::Value| -> Vec<String> {
         document["keys"].as_array().unwrap().iter().map(|key| text(key, "kid").to_owned()).collect()
     };
-    world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
     let scope = format!("{} openid offline_access", super::world::SCOPE);
     let old = world.tokens(&scope).await;
     let id_token = text(&old, "id_token");
-    assert!(world.app.read_id_token_hint(id_token).is_some());
+    assert!(world.app.sign_in().read_id_token_hint(id_token).is_some());
     let before = kids(&world.get(&path).await.ok());
-    let kid = world.app.revoke_signing_keys(&world.admin).await.unwrap();
+    let kid = world.app.sign_in().revoke_signing_keys(&world.admin).await.unwrap();
     let after = kids(&world.get(&path).await.ok());
     // The new one and the one after it: what was published ahead lay beside the others.
     assert!(after.len() == 2 && after.contains(&kid), "{after:?}");
     assert!(after.iter().all(|kid| !before.contains(kid)), "{before:?} {after:?}");
     assert_eq!(
-        world.app.verify_management_token(text(&old, "access_token")),
-        Err(app::tokens::Rejection::UnknownKey)
+        world.app.sign_in().verify_management_token(text(&old, "access_token")),
+        Err(app::sign_in::tokens::Rejection::UnknownKey)
     );
-    assert!(world.app.read_id_token_hint(id_token).is_none());
+    assert!(world.app.sign_in().read_id_token_hint(id_token).is_none());
     // People need not sign in again.
     let form = [
         ("grant_type", "refresh_token"),
@@ -196,17 +196,17 @@ async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
         ("scope", super::world::SCOPE),
     ];
     let new = world.token(&form).await.ok();
-    assert!(world.app.verify_management_token(text(&new, "access_token")).is_ok());
+    assert!(world.app.sign_in().verify_management_token(text(&new, "access_token")).is_ok());
     // The next rotation is a usual one.
-    let next = world.app.rotate_signing_keys(&world.admin).await.unwrap();
+    let next = world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
     assert!(after.contains(&next) && next != kid);
-    assert!(world.app.verify_management_token(text(&new, "access_token")).is_ok());
+    assert!(world.app.sign_in().verify_management_token(text(&new, "access_token")).is_ok());
 }
 
 #[tokio::test]
 async fn only_administrators_rotate_keys() {
     let world = World::new().await;
     let alice = app::Caller { object_id: world.alice, ..world.admin.clone() };
-    assert!(matches!(world.app.revoke_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
-    assert!(matches!(world.app.rotate_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
+    assert!(matches!(world.app.sign_in().revoke_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
+    assert!(matches!(world.app.sign_in().rotate_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use app::{
-    applications::ApplicationUpdate,
-    outside::{Answer as OutsideAnswer, Outside, OutsideRequest},
+    directory::applications::ApplicationUpdate, state::outbound::Answer as OutboundAnswer,
+    state::outbound::Outbound, state::outbound::OutboundRequest,
 };
 use crypto::{jwt, keys::SigningKey};
 use domain::{
@@ -33,8 +33,8 @@ struct Documents {
     asked: Mutex<Vec<String>>,
 }
 
-impl Outside for Documents {
-    fn send(&self, request: OutsideRequest) -> OutsideAnswer<'_> {
+impl Outbound for Documents {
+    fn send(&self, request: OutboundRequest) -> OutboundAnswer<'_> {
         self.asked.lock().unwrap().push(request.url.clone());
         let found =
             self.served.lock().unwrap().get(&request.url).map(|document| document.to_string().into_bytes());
@@ -64,14 +64,18 @@ impl Scene {
     async fn new() -> Self {
         let world = World::new().await;
         let name = DisplayName::parse("till").unwrap();
-        let made =
-            world.app.create_application(&world.admin, name, ApplicationUpdate::default()).await.unwrap();
-        world.app.create_service_principal(&world.admin, made.app_id).await.unwrap();
+        let made = world
+            .app
+            .directory()
+            .create_application(&world.admin, name, ApplicationUpdate::default())
+            .await
+            .unwrap();
+        world.app.directory().create_service_principal(&world.admin, made.app_id).await.unwrap();
         let mut changed = (*made).clone();
         changed.federated.push(credential());
-        world.app.transact(|tx| tx.put(&Record::Application(changed.clone()))).await.unwrap();
+        world.app.state().transact(|tx| tx.put(&Record::Application(changed.clone()))).await.unwrap();
         let documents = Arc::new(Documents::default());
-        world.app.connect_outside(documents.clone());
+        world.app.state().connect_outbound(documents.clone());
         let scene = Self { world, client: made.app_id, documents, key: SigningKey::generate().unwrap() };
         scene.serve(
             "/.well-known/openid-configuration",
@@ -133,14 +137,14 @@ async fn a_workload_may_be_a_managed_identity() {
     let world = &scene.world;
     let resource =
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/till";
-    let snapshot = world.app.snapshot();
+    let snapshot = world.app.state().snapshot();
     let like = snapshot.directory().service_principal_by_app_id(world.tenant, scene.client).unwrap();
     let mut identity = (**like).clone();
     identity.id = ObjectId::new(uuid::Uuid::from_u128(1));
     identity.app_id = AppId::new(uuid::Uuid::from_u128(2));
     identity.kind = ServicePrincipalKind::ManagedIdentity(resource.into());
     identity.federated = vec![credential()];
-    world.app.transact(|tx| tx.create(&Record::ServicePrincipal(identity.clone()))).await.unwrap();
+    world.app.state().transact(|tx| tx.create(&Record::ServicePrincipal(identity.clone()))).await.unwrap();
     let ask = async |proof: [(&str, &str); 2]| {
         let client = identity.app_id.to_string();
         let fixed = [

@@ -1,8 +1,8 @@
 //! Each grant of a person: used, used twice, late, stolen, declined, revoked.
 
 use app::{
-    grants::{code::NewCode, device::Answer as DeviceAnswer},
-    users::UserUpdate,
+    directory::users::UserUpdate, sign_in::grants::code::NewCode,
+    sign_in::grants::device::Answer as DeviceAnswer,
 };
 use domain::id::AppId;
 
@@ -29,7 +29,12 @@ async fn poll(world: &World, device_code: &str) -> super::world::Answer {
 
 async fn approve(world: &World, started: &serde_json::Value) {
     let alice = world.signed_in("alice@example.org").await;
-    world.app.answer_device(&alice, text(started, "user_code"), DeviceAnswer::Approve).await.unwrap();
+    world
+        .app
+        .sign_in()
+        .answer_device(&alice, text(started, "user_code"), DeviceAnswer::Approve)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -66,7 +71,7 @@ async fn a_code_is_redeemed_once_by_many_who_ask_at_the_same_time() {
     let client = AppId::parse(AZ).unwrap();
     let asks = (0..8).map(|_| {
         let (app, device_code) = (world.app.clone(), device_code.to_owned());
-        tokio::spawn(async move { app.redeem_device(client, None, &device_code).await.is_ok() })
+        tokio::spawn(async move { app.sign_in().redeem_device(client, None, &device_code).await.is_ok() })
     });
     let mut redeemed = 0;
     for ask in asks.collect::<Vec<_>>() {
@@ -95,7 +100,12 @@ async fn devices_that_are_declined_late_or_of_another_client_get_nothing() {
     let world = World::new().await;
     let declined = start_device(&world, "organizations").await;
     let alice = world.signed_in("alice@example.org").await;
-    world.app.answer_device(&alice, text(&declined, "user_code"), DeviceAnswer::Decline).await.unwrap();
+    world
+        .app
+        .sign_in()
+        .answer_device(&alice, text(&declined, "user_code"), DeviceAnswer::Decline)
+        .await
+        .unwrap();
     poll(&world, text(&declined, "device_code")).await.fails(400, "authorization_declined", 65004);
 
     let late = start_device(&world, "organizations").await;
@@ -116,7 +126,7 @@ async fn an_approval_of_somebody_who_was_disabled_since_gives_nothing() {
     let started = start_device(&world, "organizations").await;
     approve(&world, &started).await;
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
     poll(&world, text(&started, "device_code")).await.fails(400, "invalid_grant", 50173);
 }
 
@@ -128,13 +138,13 @@ async fn user_codes_cannot_be_found_by_trying() {
     let own = start_device(&world, "organizations").await;
     for _ in 0..4 {
         for _ in 0..3 {
-            assert!(world.app.find_device(&mallory, "BBBBBBBB").await.is_err());
+            assert!(world.app.sign_in().find_device(&mallory, "BBBBBBBB").await.is_err());
         }
         // A code of one's own in between does not wash the wrong ones off.
-        let _ = world.app.find_device(&mallory, text(&own, "user_code")).await;
+        let _ = world.app.sign_in().find_device(&mallory, text(&own, "user_code")).await;
     }
-    let found = world.app.find_device(&mallory, text(&started, "user_code")).await;
-    assert!(matches!(found, Err(app::login::LoginError::Throttled)));
+    let found = world.app.sign_in().find_device(&mallory, text(&started, "user_code")).await;
+    assert!(matches!(found, Err(app::sign_in::login::LoginError::Throttled)));
 }
 
 #[tokio::test]
@@ -143,8 +153,11 @@ async fn only_people_of_the_tenant_approve_what_names_it() {
     let started = start_device(&world, &world.tenant.to_string()).await;
     let mut stranger = world.signed_in("alice@example.org").await;
     stranger.tenant = domain::id::TenantId::parse("8f0c8bcd-3b0c-4d0e-a5b5-6cf3b1f0f4ab").unwrap();
-    let answered =
-        world.app.answer_device(&stranger, text(&started, "user_code"), DeviceAnswer::Approve).await;
+    let answered = world
+        .app
+        .sign_in()
+        .answer_device(&stranger, text(&started, "user_code"), DeviceAnswer::Approve)
+        .await;
     assert!(answered.is_err());
 }
 
@@ -157,7 +170,7 @@ async fn new_code(world: &World) -> String {
         nonce: Some("n-0S6_WzA2Mj"),
         challenge: Some(CHALLENGE),
     };
-    world.app.issue_code(&alice, &new).await.unwrap()
+    world.app.sign_in().issue_code(&alice, &new).await.unwrap()
 }
 
 fn code_fields<'a>(code: &'a str, redirect: &'a str, verifier: &'a str) -> [(&'a str, &'a str); 6] {
@@ -336,7 +349,7 @@ async fn revoked_sessions_and_disuse_end_refresh_tokens() {
     let world = World::new().await;
     let first = az_tokens(&world).await;
     world.advance(1);
-    world.app.revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
     refresh(&world, text(&first, "refresh_token")).await.fails(400, "invalid_grant", 50173);
     let second = az_tokens(&world).await;
     world.advance(91 * 24 * 3600);
@@ -359,7 +372,7 @@ async fn failed_sign_ins_look_alike() {
     let world = World::new().await;
     let bob = world.user("bob@example.org").await;
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.update_user(&world.admin, bob, update).await.unwrap();
+    world.app.directory().update_user(&world.admin, bob, update).await.unwrap();
     let mut bodies = Vec::new();
     for (user, secret) in [
         ("alice@example.org", "wrong"),
@@ -401,7 +414,7 @@ async fn passwords_cannot_be_found_by_trying() {
 async fn a_password_that_must_be_changed_opens_nothing() {
     let world = World::new().await;
     let update = UserUpdate { must_change_password: Some(true), ..UserUpdate::default() };
-    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
     password(&world, "alice@example.org", PASSWORD).await.fails(400, "invalid_grant", 50055);
     password(&world, "alice@example.org", "wrong").await.fails(400, "invalid_grant", 50126);
 }

@@ -155,7 +155,7 @@ async fn tokens_that_are_traps_are_refused() {
         ];
         let answer = world.token(&traded).await;
         assert_eq!(answer.status.as_u16(), 400, "{token}: {}", answer.text);
-        assert!(world.app.verify_management_token(token).is_err());
-        assert!(world.app.read_id_token_hint(token).is_none());
+        assert!(world.app.sign_in().verify_management_token(token).is_err());
+        assert!(world.app.sign_in().read_id_token_hint(token).is_none());
     }
 }

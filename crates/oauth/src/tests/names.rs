@@ -1,6 +1,6 @@
 //! The names of services: what an application may claim, and whose token it is that was made for a name.
 
-use app::applications::ApplicationUpdate;
+use app::directory::applications::ApplicationUpdate;
 use serde_json::Value;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 
 async fn claim(world: &World, application: &Registered, uri: &str) -> Result<(), app::Error> {
     let update = ApplicationUpdate { identifier_uris: Some(vec![uri.to_owned()]), ..Default::default() };
-    world.app.update_application(&world.admin, application.id, update).await
+    world.app.directory().update_application(&world.admin, application.id, update).await
 }
 
 /// Alice's token of version 1, whose audience is the name as the client wrote it.
@@ -70,7 +70,7 @@ async fn a_token_is_traded_by_the_application_that_it_was_made_for_and_not_by_wh
     assert_eq!(claims(hers)["aud"], "api://shop");
     shop.agree(SCOPE).await;
     shop.trade(hers, SCOPE).await.ok();
-    world.app.delete_application(&world.admin, shop.own.id).await.unwrap();
+    world.app.directory().delete_application(&world.admin, shop.own.id).await.unwrap();
     let next = world.register("shop", &["api://shop"]).await;
     world.agree(&next, SCOPE).await;
     world.trade(&next, hers, SCOPE).await.fails(400, "invalid_grant", 50_013);

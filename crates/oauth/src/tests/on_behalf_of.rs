@@ -16,8 +16,8 @@ async fn an_application_is_asked_for_by_any_of_its_names_and_opens_nothing_else(
         let tokens = shop.world.tokens(&format!("openid {scope}")).await;
         let token = text(&tokens, "access_token");
         assert_eq!(claims(token)["aud"], id.to_string(), "{scope}");
-        assert!(shop.world.app.verify_management_token(token).is_err());
-        assert!(shop.world.app.verify_cluster_token(token).is_err());
+        assert!(shop.world.app.sign_in().verify_management_token(token).is_err());
+        assert!(shop.world.app.sign_in().verify_cluster_token(token).is_err());
     }
     let fields = [
         ("grant_type", "password"),
@@ -41,13 +41,13 @@ async fn a_persons_token_is_traded_for_what_the_person_has_agreed_to() {
     shop.agree(SCOPE).await;
     let traded = shop.trade(hers, SCOPE).await.ok();
     let token = text(&traded, "access_token");
-    let caller = world.app.verify_management_token(token).unwrap();
+    let caller = world.app.sign_in().verify_management_token(token).unwrap();
     assert_eq!((caller.object_id, caller.app_id), (world.alice, shop.own.app_id));
     assert_eq!(claims(token)["azpacr"], "1");
     assert!(traded["refresh_token"].is_string());
     // Agreed to for one service is not agreed to for another.
     shop.trade(hers, &format!("{CLUSTER}/.default")).await.fails(400, "invalid_grant", 65_001);
-    world.app.revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
     shop.trade(hers, SCOPE).await.fails(400, "invalid_grant", 50_173);
 }
 

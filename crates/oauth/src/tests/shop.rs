@@ -1,8 +1,8 @@
 //! An application that takes people's tokens and trades them for others on their behalf.
 
 use app::{
-    applications::{ApplicationUpdate, NewSecret},
-    grants::authorization::{Authorization, ResponseMode},
+    directory::applications::{ApplicationUpdate, NewSecret},
+    sign_in::grants::authorization::{Authorization, ResponseMode},
 };
 use domain::{
     id::{AppId, ObjectId},
@@ -34,10 +34,11 @@ impl World {
             ..Default::default()
         };
         let name = DisplayName::parse(name).unwrap();
-        let made = self.app.create_application(&self.admin, name, update).await.unwrap();
-        let principal = self.app.create_service_principal(&self.admin, made.app_id).await.unwrap().id;
+        let made = self.app.directory().create_application(&self.admin, name, update).await.unwrap();
+        let principal =
+            self.app.directory().create_service_principal(&self.admin, made.app_id).await.unwrap().id;
         let new = NewSecret { display_name: None, start: None, end: None };
-        let secret = self.app.add_application_secret(&self.admin, made.id, new).await.unwrap();
+        let secret = self.app.directory().add_application_secret(&self.admin, made.id, new).await.unwrap();
         Registered { id: made.id, app_id: made.app_id, principal, secret: secret.text.expose().clone() }
     }
 
@@ -45,17 +46,17 @@ impl World {
     pub(super) async fn agree(&self, client: &Registered, scope: &str) {
         let app = &self.app;
         let signed_in = self.signed_in("alice@example.org").await;
-        let session = app.begin_session(&signed_in).await.unwrap();
-        let session = app.find_session(&session).await.unwrap().unwrap();
-        let browser = app.new_browser().unwrap();
-        let request = app.begin_authorization(asked(client, scope), &browser).unwrap();
-        app.allow_authorization(&request, &browser, &session).await.unwrap();
+        let session = app.sign_in().begin_session(&signed_in).await.unwrap();
+        let session = app.sign_in().find_session(&session).await.unwrap().unwrap();
+        let browser = app.sign_in().new_browser().unwrap();
+        let request = app.sign_in().begin_authorization(asked(client, scope), &browser).unwrap();
+        app.sign_in().allow_authorization(&request, &browser, &session).await.unwrap();
     }
 
     /// Whether Alice would be asked.
     pub(super) async fn asks(&self, client: &Registered, scope: &str) -> bool {
         let signed_in = self.signed_in("alice@example.org").await;
-        self.app.needs_consent(&signed_in, &asked(client, scope)).await.unwrap()
+        self.app.sign_in().needs_consent(&signed_in, &asked(client, scope)).await.unwrap()
     }
 
     /// The client trades a person's token.

@@ -1,6 +1,9 @@
 //! What tokens say, whom they open for, and when they stop to.
 
-use app::{groups::NewGroup, tokens::Rejection, users::UserUpdate};
+use app::{
+    directory::{groups::NewGroup, users::UserUpdate},
+    sign_in::tokens::Rejection,
+};
 use domain::name::DisplayName;
 use http::{Request, header};
 use serde_json::json;
@@ -53,7 +56,7 @@ async fn version_1_names_its_resource_and_writes_numbers_as_texts() {
     assert_eq!(access["iss"], format!("{BASE}/{}/", world.tenant));
     assert_eq!((&access["ver"], &access["appid"]), (&json!("1.0"), &json!(CLI)));
     assert_eq!(access["unique_name"], "alice@example.org");
-    assert!(world.app.verify_management_token(text(&tokens, "access_token")).is_ok());
+    assert!(world.app.sign_in().verify_management_token(text(&tokens, "access_token")).is_ok());
 }
 
 #[tokio::test]
@@ -69,15 +72,22 @@ async fn audiences_of_management_are_one_and_clusters_are_their_own() {
     ] {
         let tokens = world.tokens(scope).await;
         let token = text(&tokens, "access_token");
-        assert_eq!(world.app.verify_management_token(token).unwrap().object_id, world.alice, "{scope}");
-        assert!(matches!(world.app.verify_cluster_token(token), Err(Rejection::Audience(_))), "{scope}");
+        assert_eq!(
+            world.app.sign_in().verify_management_token(token).unwrap().object_id,
+            world.alice,
+            "{scope}"
+        );
+        assert!(
+            matches!(world.app.sign_in().verify_cluster_token(token), Err(Rejection::Audience(_))),
+            "{scope}"
+        );
     }
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let token = text(&tokens, "access_token");
     assert_eq!(claims(token)["aud"], CLUSTER);
-    assert_eq!(world.app.verify_cluster_token(token).unwrap().name, "alice@example.org");
-    assert!(matches!(world.app.verify_management_token(token), Err(Rejection::Audience(_))));
-    assert!(matches!(world.app.verify_user_info_token(token), Err(Rejection::Audience(_))));
+    assert_eq!(world.app.sign_in().verify_cluster_token(token).unwrap().name, "alice@example.org");
+    assert!(matches!(world.app.sign_in().verify_management_token(token), Err(Rejection::Audience(_))));
+    assert!(matches!(world.app.sign_in().verify_user_info_token(token), Err(Rejection::Audience(_))));
 }
 
 #[tokio::test]
@@ -85,9 +95,9 @@ async fn an_id_token_opens_nothing() {
     let world = World::new().await;
     let tokens = world.tokens(SCOPE).await;
     let id = text(&tokens, "id_token");
-    assert!(world.app.verify_management_token(id).is_err());
-    assert!(world.app.verify_cluster_token(id).is_err());
-    assert!(world.app.verify_user_info_token(id).is_err());
+    assert!(world.app.sign_in().verify_management_token(id).is_err());
+    assert!(world.app.sign_in().verify_cluster_token(id).is_err());
+    assert!(world.app.sign_in().verify_user_info_token(id).is_err());
 }
 
 #[tokio::test]
@@ -95,7 +105,7 @@ async fn a_token_for_oneself_opens_userinfo_alone() {
     let world = World::new().await;
     let tokens = world.tokens("openid profile").await;
     let token = text(&tokens, "access_token");
-    assert!(world.app.verify_management_token(token).is_err());
+    assert!(world.app.sign_in().verify_management_token(token).is_err());
     let request = Request::get("/oidc/userinfo").header(header::AUTHORIZATION, format!("Bearer {token}"));
     let info = world.send(request.body(axum::body::Body::empty()).unwrap()).await.ok();
     assert_eq!((&info["sub"], &info["given_name"]), (&json!(world.alice.to_string()), &json!("Alice")));
@@ -109,18 +119,18 @@ async fn a_token_ends_with_the_right_of_its_person_at_once() {
     let world = World::new().await;
     let tokens = world.tokens(SCOPE).await;
     let token = text(&tokens, "access_token");
-    assert!(world.app.verify_management_token(token).is_ok());
+    assert!(world.app.sign_in().verify_management_token(token).is_ok());
     world.advance(1);
-    world.app.revoke_sessions(&world.admin, world.alice).await.unwrap();
-    assert_eq!(world.app.verify_management_token(token), Err(Rejection::Revoked(world.alice)));
+    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
+    assert_eq!(world.app.sign_in().verify_management_token(token), Err(Rejection::Revoked(world.alice)));
 
     let tokens = world.tokens(SCOPE).await;
     let token = text(&tokens, "access_token");
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
-    assert_eq!(world.app.verify_management_token(token), Err(Rejection::Disabled(world.alice)));
-    world.app.delete_user(&world.admin, world.alice).await.unwrap();
-    assert_eq!(world.app.verify_management_token(token), Err(Rejection::Deleted(world.alice)));
+    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
+    assert_eq!(world.app.sign_in().verify_management_token(token), Err(Rejection::Disabled(world.alice)));
+    world.app.directory().delete_user(&world.admin, world.alice).await.unwrap();
+    assert_eq!(world.app.sign_in().verify_management_token(token), Err(Rejection::Deleted(world.alice)));
 }
 
 #[tokio::test]
@@ -129,9 +139,9 @@ async fn a_token_ends_with_its_time() {
     let tokens = world.tokens(SCOPE).await;
     let token = text(&tokens, "access_token");
     world.advance(3599);
-    assert!(world.app.verify_management_token(token).is_ok());
+    assert!(world.app.sign_in().verify_management_token(token).is_ok());
     world.advance(120);
-    assert!(matches!(world.app.verify_management_token(token), Err(Rejection::Expired(_))));
+    assert!(matches!(world.app.sign_in().verify_management_token(token), Err(Rejection::Expired(_))));
 }
 
 /// Issued by a replica whose clock goes ahead of this one's.
@@ -141,9 +151,9 @@ async fn a_token_may_be_a_minute_from_the_future_and_no_more() {
     let tokens = world.tokens(SCOPE).await;
     let token = text(&tokens, "access_token");
     world.advance(-59);
-    assert!(world.app.verify_management_token(token).is_ok());
+    assert!(world.app.sign_in().verify_management_token(token).is_ok());
     world.advance(-10);
-    assert!(matches!(world.app.verify_management_token(token), Err(Rejection::NotYet(_))));
+    assert!(matches!(world.app.sign_in().verify_management_token(token), Err(Rejection::NotYet(_))));
 }
 
 #[tokio::test]
@@ -162,7 +172,7 @@ async fn tokens_that_are_not_ours_are_refused() {
     let kid = "unknown";
     let foreign = crypto::keys::SigningKey::generate().unwrap();
     let by_foreign_key = crypto::jwt::sign(&foreign, kid, &claims(token)).unwrap();
-    let our_kid = world.app.snapshot().signing_keys().next().unwrap().key.kid.clone();
+    let our_kid = world.app.state().snapshot().signing_keys().next().unwrap().key.kid.clone();
     let under_our_name = crypto::jwt::sign(&foreign, &our_kid, &claims(token)).unwrap();
     for wrong in [
         "",
@@ -175,7 +185,11 @@ async fn tokens_that_are_not_ours_are_refused() {
         &under_our_name,
         &"x".repeat(100_000),
     ] {
-        assert!(world.app.verify_management_token(wrong).is_err(), "{}", &wrong[..wrong.len().min(80)]);
+        assert!(
+            world.app.sign_in().verify_management_token(wrong).is_err(),
+            "{}",
+            &wrong[..wrong.len().min(80)]
+        );
     }
 }
 
@@ -188,16 +202,17 @@ async fn above_two_hundred_groups_the_token_says_where_to_ask() {
         description: None,
     };
     for number in 0..200 {
-        let group = world.app.create_group(&world.admin, new(format!("g{number}"))).await.unwrap();
-        world.app.add_member(&world.admin, group.id, world.alice).await.unwrap();
+        let group =
+            world.app.directory().create_group(&world.admin, new(format!("g{number}"))).await.unwrap();
+        world.app.directory().add_member(&world.admin, group.id, world.alice).await.unwrap();
     }
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let access = claims(text(&tokens, "access_token"));
     assert_eq!(access["groups"].as_array().unwrap().len(), 200);
     assert!(access.get("_claim_names").is_none());
 
-    let group = world.app.create_group(&world.admin, new("one-more".into())).await.unwrap();
-    world.app.add_member(&world.admin, group.id, world.alice).await.unwrap();
+    let group = world.app.directory().create_group(&world.admin, new("one-more".into())).await.unwrap();
+    world.app.directory().add_member(&world.admin, group.id, world.alice).await.unwrap();
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let token = text(&tokens, "access_token");
     let access = claims(token);
@@ -206,7 +221,7 @@ async fn above_two_hundred_groups_the_token_says_where_to_ask() {
     let endpoint = text(&access["_claim_sources"][&source], "endpoint");
     assert_eq!(endpoint, format!("{BASE}/v1.0/users/{}/getMemberObjects", world.alice));
     // The cluster is told all of them all the same.
-    assert_eq!(world.app.verify_cluster_token(token).unwrap().groups.len(), 201);
+    assert_eq!(world.app.sign_in().verify_cluster_token(token).unwrap().groups.len(), 201);
 }
 
 #[tokio::test]
@@ -217,20 +232,20 @@ async fn groups_are_those_of_this_moment() {
         mail_nickname: "ops".into(),
         description: None,
     };
-    let group = world.app.create_group(&world.admin, new).await.unwrap().id;
+    let group = world.app.directory().create_group(&world.admin, new).await.unwrap().id;
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let token = text(&tokens, "access_token");
-    world.app.add_member(&world.admin, group, world.alice).await.unwrap();
-    assert_eq!(world.app.verify_cluster_token(token).unwrap().groups.to_vec(), [group.to_string()]);
-    world.app.remove_member(&world.admin, group, world.alice).await.unwrap();
-    assert!(world.app.verify_cluster_token(token).unwrap().groups.is_empty());
+    world.app.directory().add_member(&world.admin, group, world.alice).await.unwrap();
+    assert_eq!(world.app.sign_in().verify_cluster_token(token).unwrap().groups.to_vec(), [group.to_string()]);
+    world.app.directory().remove_member(&world.admin, group, world.alice).await.unwrap();
+    assert!(world.app.sign_in().verify_cluster_token(token).unwrap().groups.is_empty());
 }
 
 #[tokio::test]
 async fn only_who_knows_the_password_is_told_that_the_account_is_disabled() {
     let world = World::new().await;
     let update = UserUpdate { enabled: Some(false), ..Default::default() };
-    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
     for (password, number) in [("wrong", 50_126), (PASSWORD, 50_057)] {
         let fields = [
             ("grant_type", "password"),

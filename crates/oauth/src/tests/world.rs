@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use app::{
-    App, Caller, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock, login::SignedIn,
-    users::NewUser,
+    App, Caller, FirstAdministrator, Parts, Secret, Settings, directory::users::NewUser,
+    sign_in::login::SignedIn, state::clock::ManualClock,
 };
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -61,7 +61,7 @@ impl World {
             })
         };
         let tenant = app.install(first).await.unwrap().tenant;
-        let snapshot = app.snapshot();
+        let snapshot = app.state().snapshot();
         let user =
             snapshot.directory().user_by_upn(&Upn::parse("admin@example.org").unwrap()).unwrap().clone();
         let admin = Caller::of_user(&user, AppId::parse(CLI).unwrap());
@@ -84,7 +84,7 @@ impl World {
             surname: Some("Liddell".into()),
             job_title: None,
         };
-        self.app.create_user(&self.admin, new).await.unwrap().id
+        self.app.directory().create_user(&self.admin, new).await.unwrap().id
     }
 
     pub(super) fn advance(&self, seconds: i64) {
@@ -92,7 +92,11 @@ impl World {
     }
 
     pub(super) async fn signed_in(&self, upn: &str) -> SignedIn {
-        self.app.sign_in(None, upn, &Secret::new(PASSWORD.to_owned()), None).await.unwrap()
+        self.app
+            .sign_in()
+            .sign_in_with_password(None, upn, &Secret::new(PASSWORD.to_owned()), None)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn get(&self, path: &str) -> Answer {

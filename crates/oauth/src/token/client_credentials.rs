@@ -1,9 +1,6 @@
 //! An application that acts for itself (RFC 6749 §4.4).
 
-use app::{
-    Caller,
-    tokens::{TokenRequest, audience::Resource},
-};
+use app::{Caller, directory::audience::Resource, sign_in::tokens::TokenRequest};
 use axum::response::Response;
 
 use super::{Exchange, response::for_application};
@@ -11,7 +8,7 @@ use crate::error::{Failure, codes};
 
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
     // A public client has nothing to prove itself with, so anybody could be it.
-    if exchange.proof == app::tokens::claims::ClientProof::None {
+    if exchange.proof == app::sign_in::tokens::claims::ClientProof::None {
         return Err(Failure::new(&codes::PROOF_REQUIRED, ""));
     }
     let tenant = exchange.tenant().ok_or_else(|| Failure::new(&codes::TENANT_REQUIRED, ""))?;
@@ -25,7 +22,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
             "An application asks for one resource: {resource}/.default.",
         ));
     }
-    let principal = exchange.app.service_principal_of(tenant, exchange.client.app_id())?;
+    let principal = exchange.app.sign_in().service_principal_of(tenant, exchange.client.app_id())?;
     let request = TokenRequest {
         tenant,
         subject: principal.id,
@@ -36,6 +33,6 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
         session: Caller::of_service_principal(&principal, principal.app_id).session,
         methods: Vec::new(),
     };
-    let issued = exchange.app.issue_access_token(&request).await?;
+    let issued = exchange.app.sign_in().issue_access_token(&request).await?;
     Ok(for_application(exchange, &scope, issued.token, issued.expires_in))
 }

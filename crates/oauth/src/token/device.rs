@@ -1,6 +1,6 @@
 //! A device asks whether its person has approved (RFC 8628 §3.4).
 
-use app::grants::GrantError;
+use app::sign_in::grants::GrantError;
 use axum::response::Response;
 
 use super::{
@@ -16,12 +16,13 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
         None => exchange.fields.find("code")?.ok_or_else(|| Failure::missing("device_code"))?,
     };
     let asked = exchange.scope_or("")?;
-    let redeemed = exchange.app.redeem_device(exchange.client.app_id(), exchange.tenant(), device_code).await;
+    let redeemed =
+        exchange.app.sign_in().redeem_device(exchange.client.app_id(), exchange.tenant(), device_code).await;
     let granted = redeemed.map_err(|error| match error {
         GrantError::Expired => Failure::new(&codes::DEVICE_EXPIRED, ""),
         other => other.into(),
     })?;
     let scope = if asked.text.is_empty() { exchange.scope_or(&granted.scope)? } else { asked };
-    let family = exchange.app.new_family()?;
+    let family = exchange.app.sign_in().new_family()?;
     for_person(exchange, &granted, &scope, Refresh::Begin(family)).await
 }

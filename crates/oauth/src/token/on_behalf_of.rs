@@ -1,7 +1,7 @@
 //! A person's token, made out to the application that shows it, for one to call the next service with (RFC 7523 §2.1;
 //! Entra's on-behalf-of).
 
-use app::tokens::claims::ClientProof;
+use app::sign_in::tokens::claims::ClientProof;
 use axum::response::Response;
 
 use super::{
@@ -24,11 +24,11 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
         return Err(Failure::missing("scope"));
     }
     // What the person has agreed to earlier counts, not what the client asks for now.
-    let mut granted = exchange.app.granted_on_behalf(&exchange.client, assertion, "")?;
+    let mut granted = exchange.app.sign_in().granted_on_behalf(&exchange.client, assertion, "")?;
     if exchange.tenant().is_some_and(|tenant| tenant != granted.tenant) {
         return Err(Failure::new(&codes::WRONG_GRANT_ASSERTION, "Cause: it is of another tenant."));
     }
-    exchange.app.require_consent(&exchange.client, &granted, &scope.resource).await?;
+    exchange.app.sign_in().require_consent(&exchange.client, &granted, &scope.resource).await?;
     granted.scope.clone_from(&scope.text);
-    for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.new_family()?)).await
+    for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.sign_in().new_family()?)).await
 }

@@ -1,6 +1,6 @@
 //! A person's name and password, sent by a client that an administrator trusts with them (RFC 6749 §4.3).
 
-use app::{grants::Granted, login::Secret};
+use app::sign_in::{grants::Granted, login::Secret};
 use axum::response::Response;
 
 use super::{
@@ -14,16 +14,19 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
     let client = &exchange.client;
     let of_installation = client.is_first_party() && client.is_public();
     let taken = client.may_send_passwords()
-        || (of_installation && exchange.app.takes_passwords(exchange.tenant(), user_name));
+        || (of_installation && exchange.app.directory().takes_passwords(exchange.tenant(), user_name));
     if !taken {
         return Err(Failure::new(&codes::PASSWORD_GRANT_OFF, ""));
     }
     let password = Secret::new(exchange.require("password")?.to_owned());
     let scope = exchange.scope_or("")?;
-    let signed_in =
-        exchange.app.sign_in(exchange.tenant(), user_name, &password, Some(exchange.address)).await?;
+    let signed_in = exchange
+        .app
+        .sign_in()
+        .sign_in_with_password(exchange.tenant(), user_name, &password, Some(exchange.address))
+        .await?;
     // Whoever gives a program their password lets it do what it asks for.
-    exchange.app.remember_consent(&signed_in, exchange.client.app_id(), &scope.text).await?;
+    exchange.app.sign_in().remember_consent(&signed_in, exchange.client.app_id(), &scope.text).await?;
     let granted = Granted::new(&signed_in, exchange.client.app_id(), &scope.text, None);
-    for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.new_family()?)).await
+    for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.sign_in().new_family()?)).await
 }

@@ -12,15 +12,15 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
     let token = exchange.require("refresh_token")?;
     let mut scope = exchange.scope_or("")?;
     // What cannot be given is refused before the token is used up.
-    let found = exchange.app.find_refresh(token).await?;
+    let found = exchange.app.sign_in().find_refresh(token).await?;
     if let Some(granted) = found.filter(|granted| granted.client == exchange.client.app_id()) {
         if scope.text.is_empty() {
             scope = exchange.scope_or(&granted.scope)?;
         }
-        exchange.app.require_consent(&exchange.client, &granted, &scope.resource).await?;
+        exchange.app.sign_in().require_consent(&exchange.client, &granted, &scope.resource).await?;
     }
     let (mut granted, next) =
-        exchange.app.redeem_refresh(exchange.client.app_id(), exchange.tenant(), token).await?;
+        exchange.app.sign_in().redeem_refresh(exchange.client.app_id(), exchange.tenant(), token).await?;
     // The nonce belongs to the first id token alone (OpenID Connect Core 1.0 §12.2).
     granted.nonce = None;
     for_person(exchange, &granted, &scope, Refresh::Replaced(next)).await

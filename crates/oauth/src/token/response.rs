@@ -2,8 +2,11 @@
 //! additions. Version 1 writes numbers as texts and names the resource.
 
 use app::{
-    grants::Granted,
-    tokens::{IdTokenRequest, TokenRequest, Version, audience::Resource},
+    directory::audience::Resource,
+    sign_in::{
+        grants::Granted,
+        tokens::{IdTokenRequest, TokenRequest, Version},
+    },
 };
 use axum::{
     Json,
@@ -50,9 +53,10 @@ pub(super) async fn for_person(
     scope: &Scope,
     refresh_token: Refresh,
 ) -> Result<Response, Failure> {
-    exchange.app.require_consent(&exchange.client, granted, &scope.resource).await?;
+    exchange.app.sign_in().require_consent(&exchange.client, granted, &scope.resource).await?;
     let access = exchange
         .app
+        .sign_in()
         .issue_access_token(&TokenRequest {
             tenant: granted.tenant,
             subject: granted.user,
@@ -74,7 +78,7 @@ pub(super) async fn for_person(
                 version: exchange.version,
                 nonce: granted.nonce.clone(),
             };
-            Some(exchange.app.issue_id_token(&request).await?)
+            Some(exchange.app.sign_in().issue_id_token(&request).await?)
         }
     };
     let refresh_token = match refresh_token {
@@ -82,7 +86,7 @@ pub(super) async fn for_person(
         Refresh::Begin(family)
             if has(scope, "offline_access") || has_in(&granted.scope, "offline_access") =>
         {
-            Some(exchange.app.begin_family(&family, granted).await?)
+            Some(exchange.app.sign_in().begin_family(&family, granted).await?)
         }
         Refresh::Begin(_) => None,
     };
@@ -180,4 +184,4 @@ fn has_in(scope: &str, name: &str) -> bool {
     scope.split(' ').any(|each| each == name)
 }
 
-const CLUSTER: &str = app::well_known::CLUSTER_AUDIENCE;
+const CLUSTER: &str = app::state::well_known::CLUSTER_AUDIENCE;

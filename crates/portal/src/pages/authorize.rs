@@ -40,8 +40,8 @@ pub(crate) async fn get(
         return Ok(Redirect::to(&format!("/portal/sign-in?request={id}")).into_response());
     };
     let authorization = &waiting.authorization;
-    let client = app.find_client(authorization.client).map_err(|_| Problem::RequestGone)?;
-    let permissions = match app.needs_consent(&session.signed_in, authorization).await? {
+    let client = app.sign_in().find_client(authorization.client).map_err(|_| Problem::RequestGone)?;
+    let permissions = match app.sign_in().needs_consent(&session.signed_in, authorization).await? {
         true => permissions(&app, &session.signed_in, &authorization.scope),
         false => Vec::new(),
     };

@@ -5,8 +5,10 @@ use std::marker::PhantomData;
 
 use app::{
     App,
-    grants::device::Answer,
-    login::{LoginError, failures},
+    sign_in::{
+        grants::device::Answer,
+        login::{LoginError, failures},
+    },
 };
 use askama::Template;
 use axum::{
@@ -72,11 +74,11 @@ pub(crate) async fn confirm(
     let Some(session) = browser.session(&app).await? else {
         return Ok(Redirect::to(&sign_in).into_response());
     };
-    let device = match app.find_device(&session.signed_in, &code).await {
+    let device = match app.sign_in().find_device(&session.signed_in, &code).await {
         Ok(device) => device,
         Err(error) => return wrong_code(&browser, &session.caller.name, error),
     };
-    let client = app.find_client(device.client).map_err(|_| Problem::RequestGone)?;
+    let client = app.sign_in().find_client(device.client).map_err(|_| Problem::RequestGone)?;
     let permissions = match client.is_first_party() {
         true => Vec::new(),
         false => permissions(&app, &session.signed_in, &device.scope),
@@ -105,7 +107,7 @@ pub(crate) async fn answer(
         _ => return Err(Problem::Malformed("the answer is neither allow nor decline".into())),
     };
     let session = browser.session(&app).await?.ok_or(Problem::OldForm)?;
-    match app.answer_device(&session.signed_in, &code, answer).await {
+    match app.sign_in().answer_device(&session.signed_in, &code, answer).await {
         Ok(()) => Ok(browser.show(render(&DonePage { allowed: answer == Answer::Approve })?)),
         Err(error) => wrong_code(&browser, &session.caller.name, error),
     }

@@ -33,7 +33,7 @@ pub(crate) async fn get(State(app): State<App>, browser: Browser) -> Result<Resp
     let Some(session) = browser.session(&app).await? else {
         return Ok(Redirect::to("/portal/sign-in").into_response());
     };
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     let directory = snapshot.directory();
     let Some(user) = directory.user(session.signed_in.user) else {
         return Ok(Redirect::to("/portal/sign-in").into_response());

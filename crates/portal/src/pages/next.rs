@@ -1,7 +1,10 @@
 //! What comes after a sign-in: a client's request that waits, or a page of ours. Nothing else: an address from
 //! elsewhere would make our sign-in page a springboard for others.
 
-use app::{App, grants::authorization::Waiting, login::session::LiveSession};
+use app::{
+    App,
+    sign_in::{grants::authorization::Waiting, login::session::LiveSession},
+};
 use axum::response::{IntoResponse, Redirect, Response};
 use web::{body::FormFields, page::Page};
 
@@ -52,7 +55,7 @@ impl Next {
     pub(super) fn client_name(&self, app: &App) -> Option<String> {
         match self {
             Self::Request(_, waiting) => {
-                app.find_client(waiting.authorization.client).ok().map(|c| c.name().to_owned())
+                app.sign_in().find_client(waiting.authorization.client).ok().map(|c| c.name().to_owned())
             }
             Self::Path(_) => None,
         }
@@ -86,7 +89,7 @@ impl Next {
                 if !waiting.accepts(session) {
                     return Ok(Redirect::to(&format!("/portal/authorize?request={id}")).into_response());
                 }
-                if app.needs_consent(&session.signed_in, &waiting.authorization).await? {
+                if app.sign_in().needs_consent(&session.signed_in, &waiting.authorization).await? {
                     return Ok(Redirect::to(&format!("/portal/authorize?request={id}")).into_response());
                 }
                 browser.allow(app, id, session).await

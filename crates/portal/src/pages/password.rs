@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use app::{
     App, Error,
-    login::{LoginError, Secret},
+    sign_in::login::{LoginError, Secret},
 };
 use askama::Template;
 use axum::{
@@ -60,7 +60,7 @@ pub(crate) async fn post(
     if new.expose() != field("repeated_password")? {
         return refused("The two new passwords differ.");
     }
-    match app.change_password(user_name, &old, &new, browser.source()).await {
+    match app.sign_in().change_password(user_name, &old, &new, browser.source()).await {
         Ok(signed_in) => sign_in::begin(&app, &browser, &next, &signed_in).await,
         Err(LoginError::Refused | LoginError::MustChangePassword) => {
             refused("The user name or the old password is not right.")

@@ -2,8 +2,8 @@
 
 use app::{
     App,
-    login::SignedIn,
-    tokens::{audience::Resource, client_name},
+    directory::audience::Resource,
+    sign_in::{login::SignedIn, tokens::client_name},
 };
 
 /// One text for each thing that the scopes let a client do; services by the name that their owners gave them.
@@ -23,9 +23,9 @@ pub(super) fn permissions(app: &App, person: &SignedIn, scope: &str) -> Vec<Stri
 
 fn service(app: &App, person: &SignedIn, scope: &str) -> String {
     let plain = || scope.trim_end_matches("/.default").to_owned();
-    match app.resource_of_scopes(Some(person.tenant), &[scope]) {
+    match app.sign_in().resource_of_scopes(Some(person.tenant), &[scope]) {
         Ok(Resource::Application { app_id, .. }) => {
-            client_name(&app.snapshot(), app_id).unwrap_or_else(plain)
+            client_name(&app.state().snapshot(), app_id).unwrap_or_else(plain)
         }
         Ok(Resource::Cluster) => "your clusters".to_owned(),
         Ok(Resource::Management(_) | Resource::UserInfo) | Err(_) => plain(),

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use app::{
     App,
-    login::{LoginError, Secret, SignedIn},
+    sign_in::login::{LoginError, Secret, SignedIn},
 };
 use askama::Template;
 use axum::{
@@ -57,7 +57,7 @@ pub(crate) async fn post(
         Next::Request(_, waiting) => waiting.authorization.tenant,
         Next::Path(_) => None,
     };
-    match app.sign_in(tenant, user_name, &password, browser.source()).await {
+    match app.sign_in().sign_in_with_password(tenant, user_name, &password, browser.source()).await {
         Ok(signed_in) => begin(&app, &browser, &next, &signed_in).await,
         Err(LoginError::MustChangePassword) => {
             let path = format!("/portal/password?expired=1&user_name={}&{}", encode(user_name), next.query());
@@ -83,8 +83,8 @@ pub(super) async fn begin(
     signed_in: &SignedIn,
 ) -> Result<Response, Problem> {
     browser.end_session(app).await?;
-    let cookie = app.begin_session(signed_in).await?;
-    let session = app.find_session(&cookie).await?.ok_or(Problem::RequestGone)?;
+    let cookie = app.sign_in().begin_session(signed_in).await?;
+    let session = app.sign_in().find_session(&cookie).await?.ok_or(Problem::RequestGone)?;
     Ok(with_session(next.go_on(app, browser, &session).await?, &cookie))
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::{App, Caller, FirstAdministrator, Parts, Secret, Settings, clock::ManualClock, users::NewUser};
+use app::{
+    App, Caller, FirstAdministrator, Parts, Secret, Settings, directory::users::NewUser,
+    state::clock::ManualClock,
+};
 use axum::{Router, body::Body};
 use domain::{
     id::{AppId, ObjectId},
@@ -65,7 +68,7 @@ impl World {
             })
         };
         app.install(first).await.unwrap();
-        let snapshot = app.snapshot();
+        let snapshot = app.state().snapshot();
         let user = snapshot.directory().user_by_upn(&upn("admin@example.org")).unwrap().clone();
         let admin = Caller::of_user(&user, AppId::parse(AZ).unwrap());
         let new = NewUser {
@@ -80,7 +83,7 @@ impl World {
             surname: None,
             job_title: None,
         };
-        let alice = app.create_user(&admin, new).await.unwrap().id;
+        let alice = app.directory().create_user(&admin, new).await.unwrap().id;
         let router = crate::routes().merge(oauth::routes()).with_state(app.clone());
         Self { app, admin, alice, clock, router }
     }

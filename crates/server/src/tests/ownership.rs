@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use app::{
     App, Caller, CallerKind,
-    clusters::{ClusterName, IdentityWanted, NewCluster},
-    federated::NewFederatedCredential,
-    precondition::Precondition,
-    resources::NewResource,
+    directory::federated::NewFederatedCredential,
+    resource_manager::{
+        clusters::{ClusterName, IdentityWanted, NewCluster},
+        resources::NewResource,
+    },
+    state::precondition::Precondition,
 };
 use domain::{
     change::Record,
@@ -100,11 +102,14 @@ async fn what_the_identity_of_a_cluster_makes_in_its_group_goes_with_the_cluster
         "{}/resourceGroups/nodes/providers/Microsoft.Network/publicIPAddresses/ip",
         arm.subscription
     ));
-    let (address, _) = app.put_resource(&acting, &id, NewResource::default()).await.unwrap();
+    let (address, _) =
+        app.resource_manager().put_resource(&acting, &id, NewResource::default()).await.unwrap();
     assert_eq!(address.managed_by.as_deref(), Some(path.as_str()));
     arm.ok(Method::DELETE, &path, Value::Null).await;
-    assert!(app.snapshot().resource(&id).is_none());
-    assert!(app.snapshot().resource_group(arm.site.running.installation.subscription, "nodes").is_none());
+    assert!(app.state().snapshot().resource(&id).is_none());
+    assert!(
+        app.state().snapshot().resource_group(arm.site.running.installation.subscription, "nodes").is_none()
+    );
 }
 
 #[tokio::test]
@@ -119,7 +124,7 @@ async fn things_of_others_in_the_group_of_a_cluster_stay_when_it_goes() {
     let subscription = arm.site.running.installation.subscription;
     let group = ResourceGroup {
         managed_by: None,
-        ..ResourceGroup::clone(app.snapshot().resource_group(subscription, "prod").unwrap())
+        ..ResourceGroup::clone(app.state().snapshot().resource_group(subscription, "prod").unwrap())
     };
     let network = scope(&format!(
         "{}/resourceGroups/prod/providers/Microsoft.Network/virtualNetworks/v",
@@ -135,23 +140,24 @@ async fn things_of_others_in_the_group_of_a_cluster_stay_when_it_goes() {
         created: group.created,
         updated: group.created,
     };
-    app.transact(|tx| {
-        tx.put(&Record::ResourceGroup(group.clone()))?;
-        tx.put(&Record::Resource(foreign.clone()))
-    })
-    .await
-    .unwrap();
+    app.state()
+        .transact(|tx| {
+            tx.put(&Record::ResourceGroup(group.clone()))?;
+            tx.put(&Record::Resource(foreign.clone()))
+        })
+        .await
+        .unwrap();
     let prod = format!("{}/resourceGroups/prod", arm.subscription);
     assert_eq!(arm.get(&prod).await["managedBy"], path);
     // They are their owners' to change, and not the cluster's.
     arm.ok(Method::PUT, network.as_str(), json!({"location": "local", "tags": {"a": "b"}})).await;
     let acting = caller(&arm, &principal.to_string());
-    let put = app.put_resource(&acting, &network, NewResource::default()).await;
+    let put = app.resource_manager().put_resource(&acting, &network, NewResource::default()).await;
     assert!(matches!(put, Err(app::Error::Rule(app::Rule::ManagedContents, _))), "{put:?}");
     arm.ok(Method::DELETE, &path, Value::Null).await;
     assert_eq!(arm.get(&prod).await["managedBy"], Value::Null);
     assert_eq!(arm.get(network.as_str()).await["tags"]["a"], "b");
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     assert_eq!(snapshot.azure().assignments_of(principal).len(), 0);
     assert_eq!(snapshot.directory().service_principals().count(), 0);
     arm.ok(Method::PUT, &prod, json!({"location": "local"})).await;
@@ -240,7 +246,7 @@ impl World<'_> {
 
     async fn give(&mut self, to: ObjectId, group: &str) {
         let role = RoleId::parse(CONTRIBUTOR).unwrap();
-        let new = app::assignments::NewAssignment {
+        let new = app::resource_manager::assignments::NewAssignment {
             principal: to,
             principal_kind: None,
             role,
@@ -249,7 +255,7 @@ impl World<'_> {
         };
         let at = scope(&format!("{}/resourceGroups/{group}", self.arm.subscription));
         let id = AssignmentId::new(Uuid::new_v5(&to.uuid(), group.as_bytes()));
-        if self.app.put_assignment(&self.administrator, id, &at, new).await.is_ok() {
+        if self.app.resource_manager().put_assignment(&self.administrator, id, &at, new).await.is_ok() {
             self.given.insert((to, group.to_owned()));
         }
     }
@@ -258,7 +264,7 @@ impl World<'_> {
     async fn step(&mut self) -> bool {
         let mut everybody = self.people.clone();
         everybody.push(self.administrator.clone());
-        let snapshot = self.app.snapshot();
+        let snapshot = self.app.state().snapshot();
         // Whoever holds a federated credential of an identity acts as it.
         for principal in snapshot.directory().service_principals() {
             everybody.push(caller(self.arm, &principal.id.to_string()));
@@ -268,23 +274,33 @@ impl World<'_> {
         let group = name(self.any_name());
         let none = BTreeMap::new;
         match *self.pick(&[0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 6, 7, 8, 9, 10]) {
-            0 => app.put_resource_group(&who, self.subscription, &group, "local", none()).await.is_ok(),
+            0 => app
+                .resource_manager()
+                .put_resource_group(&who, self.subscription, &group, "local", none())
+                .await
+                .is_ok(),
             1 => app
+                .resource_manager()
                 .put_resource_group(&self.administrator, self.subscription, &group, "local", none())
                 .await
                 .is_ok(),
-            2 => app.put_identity(&who, &self.identity(), "local".into(), none()).await.is_ok(),
-            3 => app.delete_identity(&who, &self.identity()).await.is_ok(),
+            2 => app
+                .resource_manager()
+                .put_identity(&who, &self.identity(), "local".into(), none())
+                .await
+                .is_ok(),
+            3 => app.resource_manager().delete_identity(&who, &self.identity()).await.is_ok(),
             4 => {
                 let id = scope(&format!("{}/providers/Microsoft.Network/virtualNetworks/v", self.place()));
                 let system_identity = *self.pick(&[true, false]);
-                app.put_resource(&who, &id, NewResource { system_identity, ..NewResource::default() })
+                app.resource_manager()
+                    .put_resource(&who, &id, NewResource { system_identity, ..NewResource::default() })
                     .await
                     .is_ok()
             }
             5 => {
                 let id = scope(&format!("{}/providers/Microsoft.Network/virtualNetworks/v", self.place()));
-                app.delete_resource(&who, &id, &Precondition::default()).await.is_ok()
+                app.resource_manager().delete_resource(&who, &id, &Precondition::default()).await.is_ok()
             }
             6 => {
                 let mut new = NewCluster::new(
@@ -301,11 +317,19 @@ impl World<'_> {
                     .clone();
                 new.kubelet_identity = self.pick(&[None, None, Some(user)]).clone();
                 let cluster = self.cluster();
-                app.put_cluster(&who, &cluster, new).await.is_ok()
+                app.resource_manager().put_cluster(&who, &cluster, new).await.is_ok()
             }
-            7 => app.delete_cluster(&who, &self.cluster(), &Precondition::default()).await.is_ok(),
+            7 => app
+                .resource_manager()
+                .delete_cluster(&who, &self.cluster(), &Precondition::default())
+                .await
+                .is_ok(),
             8 => {
-                let done = app.delete_resource_group(&who, self.subscription, group.as_str()).await.is_ok();
+                let done = app
+                    .resource_manager()
+                    .delete_resource_group(&who, self.subscription, group.as_str())
+                    .await
+                    .is_ok();
                 if done {
                     self.given.retain(|(_, given)| given != group.as_str());
                 }
@@ -319,7 +343,7 @@ impl World<'_> {
                     audiences: vec!["a".into()],
                     description: None,
                 };
-                app.put_identity_credential(&who, &self.identity(), new).await.is_ok()
+                app.resource_manager().put_identity_credential(&who, &self.identity(), new).await.is_ok()
             }
             _ => {
                 let to = self.pick(&self.people.clone()).object_id;
@@ -331,11 +355,15 @@ impl World<'_> {
 
     /// Whether somebody may do this there, all rules counted.
     async fn may(&self, who: &Caller, action: &str, at: &Scope) -> bool {
-        self.app.transact(|tx| Ok(tx.authorize(who, action, at).is_ok())).await.unwrap()
+        self.app
+            .state()
+            .transact(|tx| -> Result<_, app::Error> { Ok(tx.authorize(who, action, at).is_ok()) })
+            .await
+            .unwrap()
     }
 
     async fn check(&self, history: &[String]) {
-        let snapshot = self.app.snapshot();
+        let snapshot = self.app.state().snapshot();
         let group_of = |id: &Scope| id.resource_group_name().unwrap().to_owned();
         let all = scope(&self.arm.subscription);
         let resources: Vec<_> = snapshot.resources_below(&all).cloned().collect();
@@ -422,7 +450,7 @@ async fn nobody_comes_to_a_right_in_a_group_where_they_were_given_none() {
         // The group of each; what the seed before has left goes.
         for group in NAMES {
             let at = arm.subscription.clone();
-            for cluster in world.app.snapshot().clusters().cloned().collect::<Vec<_>>() {
+            for cluster in world.app.state().snapshot().clusters().cloned().collect::<Vec<_>>() {
                 let name = ClusterName {
                     subscription: world.subscription,
                     resource_group: cluster.resource_group.clone(),
@@ -430,6 +458,7 @@ async fn nobody_comes_to_a_right_in_a_group_where_they_were_given_none() {
                 };
                 world
                     .app
+                    .resource_manager()
                     .delete_cluster(&world.administrator, &name, &Precondition::default())
                     .await
                     .unwrap();
@@ -438,7 +467,7 @@ async fn nobody_comes_to_a_right_in_a_group_where_they_were_given_none() {
                 .ask(&arm.admin, Method::DELETE, &format!("{at}/resourceGroups/{group}"), Value::Null)
                 .await;
         }
-        assert_eq!(world.app.snapshot().resource_groups(world.subscription).count(), 0);
+        assert_eq!(world.app.state().snapshot().resource_groups(world.subscription).count(), 0);
         for (person, group) in people.iter().zip(["a", "b", "c"]) {
             arm.resource_group(group).await;
             world.give(person.object_id, group).await;
@@ -468,7 +497,7 @@ fn name(text: &str) -> ResourceName {
 
 fn caller(arm: &Arm, id: &str) -> Caller {
     let object_id = ObjectId::parse(id).unwrap();
-    let snapshot = arm.site.running.app.snapshot();
+    let snapshot = arm.site.running.app.state().snapshot();
     let app_id = arm.site.admin.app_id;
     match snapshot.directory().user(object_id) {
         Some(user) => Caller::of_user(user, app_id),

@@ -1,6 +1,6 @@
 //! Lists of Resource Manager in pages, and filtered.
 
-use app::assignments::Listed;
+use app::resource_manager::assignments::Listed;
 use domain::{
     change::Record, id::SubscriptionId, name::ResourceName, scope::Scope, subscription::ResourceGroup,
 };
@@ -64,7 +64,7 @@ async fn pages_of_large_items_are_short_and_lose_and_repeat_nothing() {
     let name = |number: usize| format!("g{number:04}");
     let large = "x".repeat(300_000);
     for number in 0..20 {
-        let put = arm.site.running.app.transact(|tx| {
+        let put = arm.site.running.app.state().transact(|tx| {
             tx.put(&Record::ResourceGroup(ResourceGroup {
                 subscription,
                 name: ResourceName::parse(&name(number)).unwrap(),
@@ -105,7 +105,8 @@ async fn pages_and_filters_that_make_no_sense_are_refused() {
 async fn a_thousand_and_one_assignments_are_two_pages() {
     let arm = Arm::start().await;
     let app = &arm.site.running.app;
-    let root = app.list_assignments(&arm.site.admin, &Scope::root(), Listed::AtScope).unwrap();
+    let root =
+        app.resource_manager().list_assignments(&arm.site.admin, &Scope::root(), Listed::AtScope).unwrap();
     let one = root.first().unwrap();
     let scope = Scope::parse(&arm.subscription).unwrap();
     let record = |number: u128| {

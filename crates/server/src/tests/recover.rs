@@ -39,6 +39,7 @@ async fn whoever_starts_the_server_with_the_flag_gets_back_in() {
     let upn = Upn::parse(&site.admin.name).unwrap();
     site.running
         .app
+        .state()
         .transact(|tx| {
             let user = tx.snapshot().directory().user_by_upn(&upn).unwrap().clone();
             tx.put(&Record::User(User { enabled: false, password: None, ..User::clone(&user) }))
@@ -68,8 +69,9 @@ async fn whoever_starts_the_server_with_the_flag_gets_back_in() {
     let answer = http.post(url).form(&form).send().await.unwrap();
     assert!(answer.status().is_success());
     let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    let caller = running.app.verify_management_token(answer["access_token"].as_str().unwrap()).unwrap();
-    let made = running.app.create_group(&caller, group()).await;
+    let caller =
+        running.app.sign_in().verify_management_token(answer["access_token"].as_str().unwrap()).unwrap();
+    let made = running.app.directory().create_group(&caller, group()).await;
     assert!(made.is_ok(), "administers nothing");
     running.stop().await.unwrap();
 
@@ -79,8 +81,8 @@ async fn whoever_starts_the_server_with_the_flag_gets_back_in() {
     assert!(refused.is_some_and(|text| text.contains("needs a data directory")));
 }
 
-fn group() -> app::groups::NewGroup {
-    app::groups::NewGroup {
+fn group() -> app::directory::groups::NewGroup {
+    app::directory::groups::NewGroup {
         display_name: domain::name::DisplayName::parse("back").unwrap(),
         mail_nickname: "back".into(),
         description: None,

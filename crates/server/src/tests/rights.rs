@@ -157,7 +157,7 @@ async fn an_application_that_administers_the_directory_is_changed_by_administrat
     let scene = Scene::start().await;
     let app = &scene.site.running.app;
     let id = scene.id_of(&scene.principal);
-    app.add_role_holder(&scene.site.admin, &domain::directory_role::ALL[0], id).await.unwrap();
+    app.directory().add_role_holder(&scene.site.admin, &domain::directory_role::ALL[0], id).await.unwrap();
     for place in [&scene.application, &scene.principal] {
         refused(scene.post(&scene.owner, &format!("{place}/addPassword"), json!({})).await);
         refused(scene.post(&scene.owner, &format!("{place}/owners/$ref"), reference(id)).await);
@@ -223,7 +223,12 @@ async fn somebody_who_can_sign_in_always_administers_the_directory() {
     let spare = site.post("/v1.0/users", &form).await;
     let spare = ObjectId::parse(spare["id"].as_str().unwrap()).unwrap();
     // Without a password nobody can sign in as this one.
-    site.running.app.add_role_holder(&site.admin, &domain::directory_role::ALL[0], spare).await.unwrap();
+    site.running
+        .app
+        .directory()
+        .add_role_holder(&site.admin, &domain::directory_role::ALL[0], spare)
+        .await
+        .unwrap();
     let disable = json!({"accountEnabled": false});
     wrong(scene.patch(&scene.admin, &first, disable.clone()).await, StatusCode::CONFLICT, "Request_Conflict");
     wrong(scene.delete(&scene.admin, &first).await, StatusCode::CONFLICT, "Request_Conflict");
@@ -255,7 +260,7 @@ async fn another_tenant_sees_and_changes_nothing() {
         .into_iter()
         .chain([scene.owner_id])
         .collect();
-    let before = site.running.app.snapshot().revision();
+    let before = site.running.app.state().snapshot().revision();
     for place in [&scene.application, &scene.principal, &scene.group, &person] {
         let missing = (StatusCode::NOT_FOUND, "Request_ResourceNotFound");
         wrong(scene.get(&stranger, place).await, missing.0, missing.1);
@@ -266,7 +271,7 @@ async fn another_tenant_sees_and_changes_nothing() {
     assert_eq!((status, &found["value"]), (StatusCode::OK, &json!([])));
     let taken = scene.post(&stranger, "/v1.0/servicePrincipals", json!({"appId": scene.app_id})).await;
     wrong(taken, StatusCode::NOT_FOUND, "Request_ResourceNotFound");
-    assert_eq!(site.running.app.snapshot().revision(), before);
+    assert_eq!(site.running.app.state().snapshot().revision(), before);
 }
 
 /// A body may come slowly: the right is asked for again when it is there.
@@ -276,26 +281,26 @@ async fn who_is_disabled_while_the_body_is_on_its_way_writes_nothing() {
     let scene = Scene::start().await;
     let app = scene.site.running.app.clone();
     let spare = scene.site.user("spare@portcullis.local").await;
-    app.add_role_holder(&scene.site.admin, &domain::directory_role::ALL[0], spare).await.unwrap();
+    app.directory().add_role_holder(&scene.site.admin, &domain::directory_role::ALL[0], spare).await.unwrap();
     let token = scene.site.management_of("spare@portcullis.local").await;
     let (late, admin) = (app.clone(), scene.site.admin.clone());
     let chunk = async move {
-        let disable = app::users::UserUpdate { enabled: Some(false), ..Default::default() };
-        late.update_user(&admin, spare, disable).await.unwrap();
+        let disable = app::directory::users::UserUpdate { enabled: Some(false), ..Default::default() };
+        late.directory().update_user(&admin, spare, disable).await.unwrap();
         Ok::<_, std::convert::Infallible>(r#"{"displayName": "late"}"#)
     };
     let body = axum::body::Body::from_stream(futures_util::stream::once(chunk));
     let request = http::Request::post("/v1.0/groups").header("authorization", format!("Bearer {token}"));
     let answer = crate::start::router(app.clone()).oneshot(request.body(body).unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    let snapshot = app.snapshot();
+    let snapshot = app.state().snapshot();
     assert!(!snapshot.directory().groups().any(|group| group.display_name.as_str() == "late"));
     // Nor by a way on which nobody looks at the token again.
     let caller = app::Caller { object_id: spare, ..scene.site.admin.clone() };
-    let form = app::groups::NewGroup {
+    let form = app::directory::groups::NewGroup {
         display_name: domain::name::DisplayName::parse("late").unwrap(),
         mail_nickname: "late".into(),
         description: None,
     };
-    assert!(app.create_group(&caller, form).await.is_err());
+    assert!(app.directory().create_group(&caller, form).await.is_err());
 }

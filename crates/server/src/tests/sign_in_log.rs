@@ -59,10 +59,16 @@ async fn every_failed_sign_in_is_a_line_with_account_source_and_reason() {
     let cluster = site.cluster().await;
     let cluster = cluster.strip_prefix(&site.running.url).unwrap().to_owned();
     let password = app::Secret::new("correct horse battery".to_owned());
-    let admin = site.running.app.sign_in(None, &site.admin.name, &password, None).await.unwrap();
-    let session = site.running.app.begin_session(&admin).await.unwrap();
+    let admin = site
+        .running
+        .app
+        .sign_in()
+        .sign_in_with_password(None, &site.admin.name, &password, None)
+        .await
+        .unwrap();
+    let session = site.running.app.sign_in().begin_session(&admin).await.unwrap();
     let cookies = format!("__Host-portcullis-browser={BROWSER}; __Host-portcullis-session={session}");
-    let form = app::login::session::form_token(BROWSER);
+    let form = app::sign_in::login::session::form_token(BROWSER);
     let router = crate::start::router(site.running.app.clone());
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
@@ -160,7 +166,7 @@ async fn every_failed_sign_in_is_a_line_with_account_source_and_reason() {
         .await
         .unwrap();
     let client = domain::id::AppId::parse(CLI).unwrap();
-    let device = site.running.app.start_device(client, None, "openid", None).await.unwrap();
+    let device = site.running.app.sign_in().start_device(client, None, "openid", None).await.unwrap();
     post(
         &router,
         token,

@@ -33,7 +33,7 @@ impl Site {
         let authority = reqwest::Certificate::from_pem_bundle(running.authority.as_bytes()).unwrap();
         let http = Client::builder().tls_certs_only(authority).build().unwrap();
         let first = running.first_administrator.as_ref().unwrap();
-        let snapshot = running.app.snapshot();
+        let snapshot = running.app.state().snapshot();
         let user = snapshot.directory().user_by_upn(&first.upn).unwrap();
         let admin = Caller::of_user(user, AppId::parse(CLI).unwrap());
         Self { running, http, admin }
@@ -77,7 +77,7 @@ impl Site {
 
     /// Makes another tenant; the token is its administrator's.
     pub(super) async fn other_tenant(&self) -> String {
-        let snapshot = self.running.app.snapshot();
+        let snapshot = self.running.app.state().snapshot();
         let tenant = TenantId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"other tenant"));
         let mut user = (**snapshot.directory().user(self.admin.object_id).unwrap()).clone();
         user.id = ObjectId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"stranger"));
@@ -88,7 +88,8 @@ impl Site {
         other.domains = vec!["elsewhere.example".into()];
         other.administrators = [user.id].into();
         let records = [Record::Tenant(other), Record::User(user)];
-        let made = self.running.app.transact(|tx| records.iter().try_for_each(|record| tx.create(record)));
+        let made =
+            self.running.app.state().transact(|tx| records.iter().try_for_each(|record| tx.create(record)));
         made.await.unwrap();
         self.management_of("stranger@elsewhere.example").await
     }
@@ -106,11 +107,11 @@ impl Site {
     /// A person with the administrator's password.
     pub(super) async fn user(&self, upn: &str) -> ObjectId {
         let id = ObjectId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, upn.as_bytes()));
-        let snapshot = self.running.app.snapshot();
+        let snapshot = self.running.app.state().snapshot();
         let mut user = (**snapshot.directory().user(self.admin.object_id).unwrap()).clone();
         user.id = id;
         user.upn = Upn::parse(upn).unwrap();
-        self.running.app.transact(|tx| tx.create(&Record::User(user.clone()))).await.unwrap();
+        self.running.app.state().transact(|tx| tx.create(&Record::User(user.clone()))).await.unwrap();
         id
     }
 
@@ -124,7 +125,7 @@ impl Site {
 
     /// Puts somebody into a group whose object id is one of another installation.
     pub(super) async fn claim(&self, id: ObjectId, upn: &str) {
-        let snapshot = self.running.app.snapshot();
+        let snapshot = self.running.app.state().snapshot();
         let member = snapshot.directory().user_by_upn(&Upn::parse(upn).unwrap()).unwrap().id;
         self.make_groups(&[id], member).await;
     }
@@ -132,8 +133,13 @@ impl Site {
     /// Puts records by themselves, as many at a time as a transaction takes.
     pub(super) async fn fill(&self, records: impl IntoIterator<Item = Record>) {
         let records: Vec<Record> = records.into_iter().collect();
-        for some in records.chunks(app::MOST_WRITES) {
-            self.running.app.transact(|tx| some.iter().try_for_each(|record| tx.put(record))).await.unwrap();
+        for some in records.chunks(app::state::MOST_WRITES) {
+            self.running
+                .app
+                .state()
+                .transact(|tx| some.iter().try_for_each(|record| tx.put(record)))
+                .await
+                .unwrap();
         }
     }
 
@@ -141,27 +147,28 @@ impl Site {
         let app = &self.running.app;
         let mut inner = member;
         // Each group is two writes.
-        for some in groups.chunks(app::MOST_WRITES / 2) {
+        for some in groups.chunks(app::state::MOST_WRITES / 2) {
             let first = inner;
-            app.transact(|tx| {
-                inner = first;
-                for group in some {
-                    tx.put(&Record::Group(Group {
-                        id: *group,
-                        tenant: self.admin.tenant,
-                        display_name: DisplayName::parse("crew").unwrap(),
-                        mail_nickname: "crew".into(),
-                        description: None,
-                        owners: [].into(),
-                        created: tx.now(),
-                    }))?;
-                    tx.put(&Record::Membership(Membership { group: *group, member: inner }))?;
-                    inner = *group;
-                }
-                Ok(())
-            })
-            .await
-            .unwrap();
+            app.state()
+                .transact(|tx| -> Result<_, app::Error> {
+                    inner = first;
+                    for group in some {
+                        tx.put(&Record::Group(Group {
+                            id: *group,
+                            tenant: self.admin.tenant,
+                            display_name: DisplayName::parse("crew").unwrap(),
+                            mail_nickname: "crew".into(),
+                            description: None,
+                            owners: [].into(),
+                            created: tx.now(),
+                        }))?;
+                        tx.put(&Record::Membership(Membership { group: *group, member: inner }))?;
+                        inner = *group;
+                    }
+                    Ok(())
+                })
+                .await
+                .unwrap();
         }
     }
 
@@ -177,7 +184,7 @@ impl Site {
         let body = json!({"location": "local", "identity": {"type": "SystemAssigned"}, "properties":
             {"dnsPrefix": "c1", "aadProfile": {"managed": true, "adminGroupObjectIDs": crew}}});
         self.ok(put(path, body)).await;
-        let id = self.running.app.snapshot().clusters().next().unwrap().id;
+        let id = self.running.app.state().snapshot().clusters().next().unwrap().id;
         self.url(&format!("/clusters/{id}"))
     }
 

@@ -34,7 +34,7 @@ fn kinds() -> Vec<Kind> {
         )
     };
     let token = "/common/oauth2/v2.0/token";
-    let form = app::login::session::form_token(BROWSER);
+    let form = app::sign_in::login::session::form_token(BROWSER);
     let person = format!("user_name=user{{n}}@portcullis.local&password=wrong&form={form}");
     vec![
         kind("GET", "/common/oauth2/v2.0/authorize", authorize(4000)),
@@ -162,10 +162,10 @@ async fn ten_thousand_anonymous_requests_of_a_route_leave_the_disk_as_it_is() {
         let taker = TAKERS.iter().any(|taker| kind.1.ends_with(taker)) && kind.0 == "POST";
         let of_all = if taker { TIMES } else { TIMES_OF_OTHERS };
         let times = of_all / of_route;
-        let before = app.store_status().await.unwrap().revision.0;
+        let before = app.state().store().status().await.unwrap().revision.0;
         let kind = Arc::new(kind);
         send(&router, kind.clone(), times).await;
-        let after = app.store_status().await.unwrap().revision.0;
+        let after = app.state().store().status().await.unwrap().revision.0;
         if after > before {
             grown.push((kind.1.clone(), after - before));
         }
@@ -194,7 +194,7 @@ async fn device_codes_of_ten_thousand_addresses_are_bounded_in_all() {
         tasks.spawn(async move {
             for number in (task..10_000).step_by(64) {
                 let address: IpAddr = std::net::Ipv4Addr::from(0x0a00_0000 + number).into();
-                match app.start_device(client, None, &scope, Some(address)).await {
+                match app.sign_in().start_device(client, None, &scope, Some(address)).await {
                     Ok(_) | Err(app::Error::Throttled { .. }) => {}
                     Err(error) => panic!("{error}"),
                 }

@@ -176,10 +176,13 @@ async fn a_token_that_counts_no_longer_is_told_to_be_invalid() {
     let disabled = arm.someone("bob").await;
     let deleted = arm.someone("eve").await;
     let app = &arm.site.running.app;
-    app.revoke_sessions(&arm.site.admin, signed_out.id).await.unwrap();
-    let disable = app::users::UserUpdate { enabled: Some(false), ..app::users::UserUpdate::default() };
-    app.update_user(&arm.site.admin, disabled.id, disable).await.unwrap();
-    app.delete_user(&arm.site.admin, deleted.id).await.unwrap();
+    app.directory().revoke_sessions(&arm.site.admin, signed_out.id).await.unwrap();
+    let disable = app::directory::users::UserUpdate {
+        enabled: Some(false),
+        ..app::directory::users::UserUpdate::default()
+    };
+    app.directory().update_user(&arm.site.admin, disabled.id, disable).await.unwrap();
+    app.directory().delete_user(&arm.site.admin, deleted.id).await.unwrap();
     for who in [&signed_out, &disabled, &deleted] {
         let refused = arm.refusal(&who.token, Method::GET, &path, Value::Null).await;
         assert_eq!(refused, (401, "InvalidAuthenticationToken".into()));

@@ -76,7 +76,7 @@ impl Browser {
         let mut browser = Self { name, id: ID, session: None };
         let row = Row("POST", "/portal/sign-in", "", "", "");
         let (_, request) = browser.ask(site, &row, None);
-        let form = app::login::session::form_token(ID);
+        let form = app::sign_in::login::session::form_token(ID);
         let text = format!("user_name={user_name}&password=correct horse battery&form={form}");
         let answer = request.body(text).send().await.unwrap();
         let cookie = answer.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
@@ -96,14 +96,14 @@ async fn every_page_of_the_portal_is_for_the_browser_and_person_that_it_is_about
     stage::directory(&site).await;
     let gone = site.user("gone@portcullis.local").await;
     let disabled = Browser::sign_in(&site, "somebody disabled", "gone@portcullis.local").await;
-    let disable = app::users::UserUpdate { enabled: Some(false), ..Default::default() };
-    site.running.app.update_user(&site.admin, gone, disable).await.unwrap();
+    let disable = app::directory::users::UserUpdate { enabled: Some(false), ..Default::default() };
+    site.running.app.directory().update_user(&site.admin, gone, disable).await.unwrap();
     let nobody = Browser { name: "nobody", id: ID, session: None };
     let made_up = Browser { name: "a made-up session", id: ID, session: Some("x".repeat(43)) };
     let before = stage::revision(&site).await;
     let mut differences = Differences::default();
-    let form = app::login::session::form_token(ID);
-    let other = app::login::session::form_token("another-browser");
+    let form = app::sign_in::login::session::form_token(ID);
+    let other = app::sign_in::login::session::form_token("another-browser");
     for row in ROWS {
         for browser in [&nobody, &made_up, &disabled] {
             let (asked, request) = browser.ask(&site, row, Some(&form));

@@ -1,6 +1,6 @@
 //! The installation that the tables are tried on: something of every kind, and people whose credentials do not count.
 
-use app::users::UserUpdate;
+use app::directory::users::UserUpdate;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use domain::id::ObjectId;
 use reqwest::{Certificate, Client, redirect::Policy};
@@ -23,12 +23,12 @@ pub(super) struct People {
 
 /// Of the store: it moves with every write, also of what no decision depends on.
 pub(super) async fn revision(site: &Site) -> u64 {
-    site.running.app.store_status().await.unwrap().revision.0
+    site.running.app.state().store().status().await.unwrap().revision.0
 }
 
 /// Sessions, codes and failed attempts are kept, and that is all.
 pub(super) fn check_access_unchanged(site: &Site, since: u64) {
-    let applied = site.running.app.changes_since(since).unwrap();
+    let applied = site.running.app.state().changes_since(since).unwrap();
     let changes: Vec<_> = applied.iter().flat_map(|each| &each.changes).collect();
     assert!(changes.is_empty(), "{changes:?}");
 }
@@ -57,12 +57,12 @@ pub(super) async fn people(site: &Site, scope: &str, other: &str) -> People {
     let [_, disabled, deleted, revoked] = ids.try_into().unwrap();
     // They would be let in if their tokens counted.
     for id in [disabled, deleted, revoked] {
-        app.add_role_holder(&site.admin, &domain::directory_role::ALL[0], id).await.unwrap();
+        app.directory().add_role_holder(&site.admin, &domain::directory_role::ALL[0], id).await.unwrap();
     }
     let disable = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    app.update_user(&site.admin, disabled, disable).await.unwrap();
-    app.delete_user(&site.admin, deleted).await.unwrap();
-    app.revoke_sessions(&site.admin, revoked).await.unwrap();
+    app.directory().update_user(&site.admin, disabled, disable).await.unwrap();
+    app.directory().delete_user(&site.admin, deleted).await.unwrap();
+    app.directory().revoke_sessions(&site.admin, revoked).await.unwrap();
 
     let admin = site.token(&site.admin.name, scope).await;
     let [nobody, disabled, deleted, revoked] = tokens.try_into().unwrap();
@@ -123,9 +123,9 @@ pub(super) async fn directory(site: &Site) -> Values {
     let spare = site.user("spare@portcullis.local").await;
     let group = site.post("/v1.0/groups", &json!({"displayName": "crew"})).await;
     let id = ObjectId::parse(group["id"].as_str().unwrap()).unwrap();
-    app.add_member(&site.admin, id, victim).await.unwrap();
-    app.add_owner(&site.admin, app::owners::Owned::Group(id), victim).await.unwrap();
-    app.add_role_holder(&site.admin, &domain::directory_role::ALL[0], victim).await.unwrap();
+    app.directory().add_member(&site.admin, id, victim).await.unwrap();
+    app.directory().add_owner(&site.admin, app::directory::owners::Owned::Group(id), victim).await.unwrap();
+    app.directory().add_role_holder(&site.admin, &domain::directory_role::ALL[0], victim).await.unwrap();
     let application = site.post("/v1.0/applications", &json!({"displayName": "till"})).await;
     let place = format!("/v1.0/applications/{}", text(&application["id"]));
     let federated =
@@ -168,7 +168,7 @@ pub(super) async fn disabled_application(site: &Site, values: &mut Values) {
     let secret = site.post(&secret, &json!({})).await;
     let principal = site.post("/v1.0/servicePrincipals", &json!({"appId": made["appId"]})).await;
     let id = ObjectId::parse(principal["id"].as_str().unwrap()).unwrap();
-    site.running.app.set_service_principal_enabled(&site.admin, id, false).await.unwrap();
+    site.running.app.directory().set_service_principal_enabled(&site.admin, id, false).await.unwrap();
     values.set("disabled", made["appId"].as_str().unwrap());
     values.set("disabledsecret", secret["secretText"].as_str().unwrap());
     values.set("cli", CLI);

@@ -1,6 +1,6 @@
 //! A person, an application, two clusters and a service account, with every credential that they can have.
 
-use app::{grants::code::NewCode, login::SignedIn};
+use app::sign_in::{grants::code::NewCode, login::SignedIn};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::id::{AppId, ObjectId};
 use reqwest::{Client, Identity, Method, RequestBuilder, Response, redirect::Policy};
@@ -100,7 +100,7 @@ impl Scene {
         }
         assignments.pop();
 
-        let snapshot = site.running.app.snapshot();
+        let snapshot = site.running.app.state().snapshot();
         let at = |name: &str| {
             let found = snapshot.clusters().find(|cluster| cluster.name.to_string() == name).unwrap().id;
             found.to_string()
@@ -139,7 +139,7 @@ impl Scene {
         let site = &self.site;
         let (app, url) = (&site.running.app, &site.running.url);
         let signed_in = self.signed_in();
-        let session = app.begin_session(&signed_in).await.unwrap();
+        let session = app.sign_in().begin_session(&signed_in).await.unwrap();
         let mut held = Held { session, ..Held::default() };
         let client = AppId::parse(CLI).unwrap();
         let scope = format!("{url}/.default openid offline_access");
@@ -159,12 +159,12 @@ impl Scene {
                 nonce: None,
                 challenge: None,
             };
-            held.codes.push(app.issue_code(&signed_in, &new).await.unwrap());
+            held.codes.push(app.sign_in().issue_code(&signed_in, &new).await.unwrap());
             let form = [("client_id", CLI), ("scope", scope.as_str())];
             let path = site.url("/organizations/oauth2/v2.0/devicecode");
             let started = site.ok(site.http.post(path).form(&form)).await;
-            let approve = app::grants::device::Answer::Approve;
-            app.answer_device(&signed_in, &text(&started, "/user_code"), approve).await.unwrap();
+            let approve = app::sign_in::grants::device::Answer::Approve;
+            app.sign_in().answer_device(&signed_in, &text(&started, "/user_code"), approve).await.unwrap();
             held.devices.push(text(&started, "/device_code"));
         }
         held.token = site.management_of(UPN).await;
@@ -201,7 +201,7 @@ impl Scene {
                 challenge: None,
             };
             let signed_in = signed_in(site, self.person);
-            let code = app.issue_code(&signed_in, &new).await.unwrap();
+            let code = app.sign_in().issue_code(&signed_in, &new).await.unwrap();
             let form = [
                 ("grant_type", "authorization_code"),
                 ("code", code.as_str()),
@@ -501,7 +501,7 @@ async fn succeeds(request: RequestBuilder) -> bool {
 }
 
 fn signed_in(site: &Site, person: ObjectId) -> SignedIn {
-    let snapshot = site.running.app.snapshot();
+    let snapshot = site.running.app.state().snapshot();
     let user = snapshot.directory().user(person).unwrap();
     let stamp = app::Caller::of_user(user, AppId::parse(CLI).unwrap()).session;
     SignedIn { tenant: user.tenant, user: person, stamp }

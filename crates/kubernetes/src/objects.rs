@@ -1,0 +1,167 @@
+//! Objects of embedded clusters: reading, writing and watching them, as the Kubernetes API means it.
+//!
+//! ```text
+//!   identity ─► who calls     access ─► may they      this file, write ─► read and write
+//!                                                        │ within the write's transaction
+//!                    namespaces (lifecycle)   grants (escalation, aggregation)   service_accounts
+//! ```
+//!
+//! What a kind's fields mean is not known here: the surface hands in objects that it has checked, and closures
+//! that make the new object from the old one. What holds for every object is here: names are unique, a write
+//! builds on the newest state, nothing is made in a namespace that ends, nobody grants more than they hold.
+
+use std::sync::Arc;
+
+use domain::{
+    id::{ClusterId, Id},
+    object::{Object, ObjectKey},
+};
+use serde_json::Value;
+
+use crate::Kubernetes;
+use state::Error;
+
+mod access;
+mod bootstrap;
+mod error;
+mod grants;
+mod identity;
+mod listing;
+mod mend;
+mod namespaces;
+mod service_accounts;
+mod watch;
+mod watch_room;
+mod write;
+
+pub use access::{Asked, HeldRules, Target};
+pub use bootstrap::{keep_admin_group_binding, set, stamp, write_bootstrap};
+pub use error::{Denied, ObjectError};
+pub use grants::keep_all_aggregated;
+pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token};
+pub use listing::Listing;
+pub use service_accounts::delete_token_secrets;
+pub use service_accounts::{BoundTo, IssuedServiceAccountToken, TokenAsked};
+pub use watch::{Event, EventKind, ObjectWatch};
+pub(crate) use watch_room::WatchRoom;
+pub use write::{ObjectChange, Outcome, Preconditions};
+
+/// What the use cases need to know of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    pub group: &'static str,
+    pub plural: &'static str,
+    pub kind: &'static str,
+    pub namespaced: bool,
+}
+
+/// One resource in one place, as a request names it. Empty namespace: cluster scope, or all of them in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    pub resource: Resource,
+    pub namespace: &'a str,
+    pub name: &'a str,
+}
+
+/// Objects that a write has picked, and its revision.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub objects: Vec<Arc<Object>>,
+    pub revision: u64,
+}
+
+impl Kubernetes {
+    pub fn get_object(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+    ) -> Result<Arc<Object>, ObjectError> {
+        self.allow(caller, asked)?;
+        let snapshot = self.state.snapshot();
+        snapshot.object(&place.key(caller.cluster)).cloned().ok_or_else(|| place.not_found())
+    }
+
+    /// All objects of a place, in order of namespace and name.
+    pub fn list_objects(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+    ) -> Result<Listing, ObjectError> {
+        self.allow(caller, asked)?;
+        let place = Place { name: "", ..place.clone() }.key(caller.cluster);
+        Ok(Listing::new(self.state.snapshot(), place))
+    }
+
+    /// As [`Kubernetes::list_objects`], as it was at an earlier revision: an error where that is forgotten.
+    pub async fn list_objects_at(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+        revision: u64,
+    ) -> Result<Listing, ObjectError> {
+        self.allow(caller, asked)?;
+        let place = Place { name: "", ..place.clone() }.key(caller.cluster);
+        let snapshot = self.state.snapshot();
+        let newest = snapshot.revision();
+        // Changes are remembered when the snapshot has them already.
+        self.state.reached(newest).await?;
+        let later = self.state.changes_since(revision);
+        let mut later = later.map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
+        later.retain(|batch| batch.revision <= newest);
+        let listing = move || Listing::past(snapshot, place, revision, &later);
+        // Much to look through keeps nobody on this thread waiting.
+        let listing = tokio::task::spawn_blocking(listing).await;
+        Ok(listing.map_err(Error::internal)?)
+    }
+
+    /// A new unique id, as objects carry in `metadata.uid`.
+    pub fn new_object_uid(&self) -> Result<String, Error> {
+        let id: Id<Object> = self.state.new_id()?;
+        Ok(id.to_string())
+    }
+}
+
+impl Resource {
+    pub fn is_namespace(&self) -> bool {
+        self.group.is_empty() && self.plural == "namespaces"
+    }
+}
+
+impl Place<'_> {
+    /// The key in a cluster. A namespace object is in no namespace, whatever the request's attributes say.
+    pub fn key(&self, cluster: ClusterId) -> ObjectKey {
+        let Resource { group, plural, namespaced, .. } = self.resource;
+        ObjectKey::new(cluster, group, plural, if namespaced { self.namespace } else { "" }, self.name)
+    }
+
+    pub fn not_found(&self) -> ObjectError {
+        ObjectError::not_found(self.resource.group, self.resource.plural, self.name)
+    }
+
+    fn already_exists(&self) -> ObjectError {
+        let Resource { group, plural, .. } = self.resource;
+        ObjectError::AlreadyExists { group: group.into(), resource: plural.into(), name: self.name.into() }
+    }
+
+    fn conflict(&self, resource: &str, because: String) -> ObjectError {
+        let group = self.resource.group.to_owned();
+        ObjectError::Conflict { group, resource: resource.to_owned(), name: self.name.into(), because }
+    }
+
+    fn forbidden(&self, because: impl Into<String>) -> ObjectError {
+        let Resource { group, plural, .. } = self.resource;
+        ObjectError::Forbidden {
+            group: group.into(),
+            resource: plural.into(),
+            name: self.name.into(),
+            because: because.into(),
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value, place: &str) -> &'a str {
+    value.pointer(place).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,343 @@
+//! Who calls an embedded cluster, and as whom.
+//!
+//! The order is: a client certificate of the cluster's own authority; a token of one of its service accounts;
+//! a token of the directory; nothing at all. Credentials that are presented and do not count are refused, they
+//! never become nobody. What was presented is kept with the caller, so that it can be looked at again: a watch
+//! ends when its credentials end.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crypto::cert::{Certificate, ClientVerifier};
+use domain::{cluster::AdminCertificate, id::ClusterId, kube::User, object::ObjectKey, snapshot::Snapshot};
+
+use super::{Asked, ObjectError, Target};
+use crate::admin_certificates::valid_admin_certificate;
+use sign_in::tokens::service_account::{ReviewedToken, Unauthenticated, bound, common_audiences, embedded};
+use state::{Error, well_known::CLUSTER_AUDIENCE};
+
+use crate::Kubernetes;
+
+/// What a request brings to say who sent it.
+#[derive(Clone, Default)]
+pub struct Presented {
+    /// DER form; the connection has proved that the peer holds its key.
+    pub certificate: Option<Arc<[u8]>>,
+    pub token: Token,
+}
+
+#[derive(Clone, Default)]
+pub enum Token {
+    #[default]
+    None,
+    Bearer(Arc<str>),
+    /// There is something in the header that is no bearer token.
+    Unusable,
+}
+
+/// Whom the caller wants to be taken for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Impersonation {
+    pub user: String,
+    pub groups: Vec<String>,
+    pub uid: String,
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+/// A caller of one cluster.
+#[derive(Clone, Debug)]
+pub struct KubeCaller {
+    pub cluster: ClusterId,
+    presented: Presented,
+    impersonation: Option<Impersonation>,
+}
+
+/// Who was recognized, before impersonation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub user: User,
+    pub anonymous: bool,
+}
+
+impl Kubernetes {
+    /// Recognizes the caller and checks every part of an impersonation.
+    pub fn kube_caller(
+        &self,
+        cluster: ClusterId,
+        presented: Presented,
+        impersonation: Option<Impersonation>,
+    ) -> Result<KubeCaller, ObjectError> {
+        let caller = KubeCaller { cluster, presented, impersonation };
+        self.current_user(&caller)?;
+        Ok(caller)
+    }
+
+    /// The user that counts for the caller at this moment; an error when the credentials have ended, the cluster is
+    /// stopped or the impersonation is not allowed any more.
+    pub fn current_user(&self, caller: &KubeCaller) -> Result<User, ObjectError> {
+        let snapshot = self.state.snapshot();
+        let identity = self.identify(&snapshot, caller.cluster, &caller.presented).map_err(|because| {
+            tracing::debug!(cluster.id = %caller.cluster, reason = %because, "credentials refused");
+            ObjectError::Unauthenticated
+        })?;
+        if embedded(&snapshot, caller.cluster).is_some_and(|cluster| cluster.stopped) {
+            return Err(ObjectError::App(Error::Unavailable(STOPPED.into())));
+        }
+        match &caller.impersonation {
+            None => Ok(identity.user),
+            Some(impersonation) => self.impersonate(&snapshot, caller.cluster, &identity.user, impersonation),
+        }
+    }
+
+    /// Whom everything that a caller holds counts for, whoever they act as: a person or application of the directory
+    /// by object id, as on every surface; the service accounts of a namespace together, for whoever writes there makes
+    /// as many as they like.
+    pub fn account_of(&self, caller: &KubeCaller) -> String {
+        let user = match self.identify(&self.state.snapshot(), caller.cluster, &caller.presented) {
+            Ok(identity) => identity.user,
+            Err(_) => User::default(),
+        };
+        if let Some(id) = user.object_id() {
+            return id.to_string();
+        }
+        let name =
+            match user.name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':')) {
+                Some((namespace, _)) => format!("system:serviceaccounts:{namespace}"),
+                None => user.name,
+            };
+        format!("{}/{name}", caller.cluster)
+    }
+
+    /// Who presents these credentials to the cluster.
+    pub fn identify(
+        &self,
+        snapshot: &Snapshot,
+        cluster: ClusterId,
+        presented: &Presented,
+    ) -> Result<Identity, Unauthenticated> {
+        if let Some(certificate) = &presented.certificate
+            && let Some(user) = self.certificate_user(snapshot, cluster, certificate)?
+        {
+            return Ok(authenticated(user));
+        }
+        match &presented.token {
+            Token::Bearer(token) => {
+                let own = [self.sign_in.service_account_issuer(cluster)];
+                self.token_user(snapshot, cluster, token, &own).map(|token| authenticated(token.user))
+            }
+            Token::None if presented.certificate.is_some() => {
+                Err(Unauthenticated("the certificate is not one of this cluster".into()))
+            }
+            Token::Unusable => Err(Unauthenticated("the authorization header holds no bearer token".into())),
+            Token::None => Ok(Identity {
+                user: User {
+                    name: User::ANONYMOUS.to_owned(),
+                    groups: [User::UNAUTHENTICATED.to_owned()].into(),
+                    ..User::default()
+                },
+                anonymous: true,
+            }),
+        }
+    }
+
+    /// Whom a token stands for, if it was made for one of `audiences`; where none is named, for the cluster's own
+    /// API server. For a TokenReview.
+    pub fn review_presented_token(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<Result<ReviewedToken, Unauthenticated>, ObjectError> {
+        self.allow(caller, asked)?;
+        let own = [self.sign_in.service_account_issuer(caller.cluster)];
+        let audiences = if audiences.is_empty() { &own } else { audiences };
+        let reviewed = self.token_user(&self.state.snapshot(), caller.cluster, token, audiences);
+        Ok(reviewed.map(|token| ReviewedToken { user: authenticated(token.user).user, ..token }))
+    }
+
+    /// Who presents this token: a service account of the cluster, somebody of a foreign authority who was recognized
+    /// ([`Kubernetes::recognize_external`]), or a member of the directory. It counts only for whom it was made: one of
+    /// `audiences` must be among its own.
+    fn token_user(
+        &self,
+        snapshot: &Snapshot,
+        cluster: ClusterId,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<ReviewedToken, Unauthenticated> {
+        if let Some(reviewed) = self.sign_in.service_account_user(snapshot, cluster, token, audiences)? {
+            return Ok(reviewed);
+        }
+        if embedded(snapshot, cluster).is_none_or(|cluster| !cluster.directory) {
+            return Err(Unauthenticated(
+                "the cluster has local accounts only, and this is none of them".into(),
+            ));
+        }
+        // Whoever signs in to clusters signs in to each of them, and so to its API server.
+        let own = self.sign_in.service_account_issuer(cluster);
+        if let Some(found) = self.sign_in.external_user(token) {
+            let audiences = common_audiences(&[own, found.audience.clone()], audiences)?;
+            return Ok(ReviewedToken { user: found.user.clone(), audiences });
+        }
+        let user =
+            self.sign_in.verify_cluster_token(token).map_err(|error| Unauthenticated(error.to_string()))?;
+        if is_reserved(&user.name) || user.groups.iter().any(|group| is_reserved(group)) {
+            return Err(Unauthenticated(format!("the directory must not name anybody {:?}", user.name)));
+        }
+        let tenant =
+            user.object_id().and_then(|oid| snapshot.directory().principal(oid)).map(|found| found.tenant());
+        if embedded(snapshot, cluster).map(|cluster| cluster.tenant) != tenant {
+            return Err(Unauthenticated("the caller is of another tenant than the cluster".into()));
+        }
+        let audiences = common_audiences(&[own, CLUSTER_AUDIENCE.to_owned()], audiences)?;
+        Ok(ReviewedToken { user, audiences })
+    }
+
+    /// `None`: a certificate that another authority signed, which says nothing here.
+    fn certificate_user(
+        &self,
+        snapshot: &Snapshot,
+        cluster: ClusterId,
+        der: &[u8],
+    ) -> Result<Option<User>, Unauthenticated> {
+        let Some(cluster) = embedded(snapshot, cluster) else { return Ok(None) };
+        let now = self.state.now();
+        let verifier = ClientVerifier::new(&cluster.authority.certificate_pem)
+            .map_err(|error| Unauthenticated(format!("the cluster's authority cannot be read: {error}")))?;
+        let certificate = Certificate::from_der(der).map_err(|error| Unauthenticated(error.to_string()))?;
+        if !verifier.accepts(der, now) {
+            return Ok(None);
+        }
+        let refused =
+            || Unauthenticated(format!("certificate {} is not, or no longer, accepted", certificate.serial));
+        let record =
+            valid_admin_certificate(snapshot, cluster, &certificate.serial, now).ok_or_else(refused)?;
+        if certificate.common_name != record.user_name()
+            || certificate.organizations != [AdminCertificate::GROUP]
+        {
+            return Err(refused());
+        }
+        Ok(Some(User {
+            name: record.user_name(),
+            groups: [AdminCertificate::GROUP.to_owned()].into(),
+            ..User::default()
+        }))
+    }
+
+    /// The user that the headers ask for, each part decided on its own.
+    fn impersonate(
+        &self,
+        snapshot: &Snapshot,
+        cluster: ClusterId,
+        caller: &User,
+        impersonation: &Impersonation,
+    ) -> Result<User, ObjectError> {
+        for asked in impersonation.asked() {
+            self.allow_user(snapshot, cluster, caller, &asked)?;
+        }
+        let Impersonation { user, groups, uid, extra } = impersonation;
+        let mut groups = groups.clone();
+        if groups.is_empty()
+            && let Some((namespace, _)) = service_account_of(user)
+        {
+            groups.push("system:serviceaccounts".to_owned());
+            groups.push(format!("system:serviceaccounts:{namespace}"));
+        }
+        let marker = if user == User::ANONYMOUS { User::UNAUTHENTICATED } else { User::AUTHENTICATED };
+        let opposite = if user == User::ANONYMOUS { User::AUTHENTICATED } else { User::UNAUTHENTICATED };
+        if !groups.iter().any(|group| group == marker || group == opposite) {
+            groups.push(marker.to_owned());
+        }
+        let impersonated =
+            User { name: user.clone(), uid: uid.clone(), groups: groups.into(), extra: extra.clone() };
+        Ok(impersonated)
+    }
+}
+
+impl Presented {
+    /// The token, if there is one.
+    pub fn bearer(&self) -> Option<&str> {
+        match &self.token {
+            Token::Bearer(token) => Some(token),
+            Token::None | Token::Unusable => None,
+        }
+    }
+}
+
+impl KubeCaller {
+    /// Objects that the credentials end with, and that bear on nothing else.
+    pub(super) fn bound_to(&self) -> Vec<ObjectKey> {
+        self.presented.bearer().map(|token| bound::objects_of(self.cluster, token)).unwrap_or_default()
+    }
+
+    /// Whether the caller presents nothing and impersonates nobody.
+    pub fn presents_nothing(&self) -> bool {
+        self.presented.certificate.is_none() && matches!(self.presented.token, Token::None)
+    }
+}
+
+impl Impersonation {
+    /// Every decision that the impersonation takes, the user first.
+    fn asked(&self) -> Vec<Asked> {
+        let mut asked = vec![match service_account_of(&self.user) {
+            Some((namespace, name)) => Asked::resource("impersonate", "", "serviceaccounts", namespace, name),
+            None => Asked::resource("impersonate", "", "users", "", &self.user),
+        }];
+        asked.extend(self.groups.iter().map(|group| Asked::resource("impersonate", "", "groups", "", group)));
+        if !self.uid.is_empty() {
+            asked.push(Asked::resource("impersonate", AUTHENTICATION_GROUP, "uids", "", &self.uid));
+        }
+        for (key, values) in &self.extra {
+            asked.extend(values.iter().map(|value| Asked {
+                verb: "impersonate".to_owned(),
+                target: Target::Resource {
+                    group: AUTHENTICATION_GROUP.to_owned(),
+                    version: "v1".to_owned(),
+                    resource: "userextras".to_owned(),
+                    subresource: key.clone(),
+                    namespace: String::new(),
+                    name: value.clone(),
+                },
+            }));
+        }
+        asked
+    }
+}
+
+impl std::fmt::Debug for Presented {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Presented {{ certificate: {}, token: {:?} }}", self.certificate.is_some(), self.token)
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Bearer(_) => "***",
+            Self::Unusable => "unusable",
+        })
+    }
+}
+
+/// Namespace and name of the service account that a user name stands for.
+pub(super) fn service_account_of(user: &str) -> Option<(&str, &str)> {
+    let (namespace, name) = user.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+    (!namespace.is_empty() && !name.is_empty()).then_some((namespace, name))
+}
+
+fn authenticated(mut user: User) -> Identity {
+    if !user.in_group(User::AUTHENTICATED) {
+        let more = std::iter::once(User::AUTHENTICATED.to_owned());
+        user.groups = user.groups.iter().cloned().chain(more).collect();
+    }
+    Identity { user, anonymous: false }
+}
+
+fn is_reserved(name: &str) -> bool {
+    name.get(..RESERVED.len()).is_some_and(|start| start.eq_ignore_ascii_case(RESERVED))
+}
+
+const RESERVED: &str = "system:";
+const STOPPED: &str = "the cluster is stopped: start it with `az aks start`";
+const AUTHENTICATION_GROUP: &str = "authentication.k8s.io";

@@ -1,0 +1,344 @@
+//! Making, changing and deleting objects, each in one transaction that decides on the state it builds on.
+
+use std::sync::Arc;
+
+use domain::{
+    change::{Record, RecordKey},
+    object::{Object, ObjectKey, RBAC_GROUP},
+    unfinished::Work,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Asked, KubeCaller, Listed, ObjectError, Place, Resource, grants, namespaces, service_accounts, text,
+};
+use crate::Kubernetes;
+use state::{Committed, Error, Run, Tx, unfinished};
+
+/// What a delete insists on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Preconditions {
+    pub uid: Option<String>,
+    pub revision: Option<u64>,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// As it is now; of a delete, as it was last.
+    pub object: Arc<Object>,
+    pub change: ObjectChange,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectChange {
+    Created,
+    Updated,
+    /// The write would have changed nothing, so it is none.
+    Unchanged,
+    Deleted,
+    /// It goes when its finalizers, or the contents of the namespace, are gone.
+    Terminating,
+}
+
+impl Kubernetes {
+    /// Makes an object. `value` carries its metadata whole, the name included.
+    pub async fn create_object(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+        value: Value,
+        run: Run,
+    ) -> Result<Outcome, ObjectError> {
+        self.allow(caller, asked)?;
+        let value = self.complete_secret(caller.cluster, place, value)?;
+        let written = self
+            .state
+            .commit(run, |tx| {
+                self.allow(caller, asked)?;
+                self.create_in(tx, caller, place, &value)
+            })
+            .await?;
+        Ok(outcome(written, run))
+    }
+
+    /// Changes an object. `change` gets the object as it is, none if there is none, and makes the new one;
+    /// it may run several times. A new object where there was none also needs the right to create.
+    pub async fn update_object<E: From<ObjectError> + From<Error> + Send>(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+        run: Run,
+        mut change: impl FnMut(Option<&Object>) -> Result<Value, E> + Send,
+    ) -> Result<Outcome, E> {
+        self.allow(caller, asked)?;
+        let written = self
+            .state
+            .commit(run, |tx| -> Result<Written, E> {
+                self.allow(caller, asked)?;
+                let key = place.key(caller.cluster);
+                match tx.snapshot().object(&key).cloned() {
+                    None => {
+                        let value = change(None)?;
+                        self.allow(caller, &asked.as_create())?;
+                        Ok(self.create_in(tx, caller, place, &value)?)
+                    }
+                    Some(old) => {
+                        let value = change(Some(&old))?;
+                        Ok(self.replace_in(tx, caller, place, &old, value)?)
+                    }
+                }
+            })
+            .await?;
+        let outcome = outcome(written, run);
+        // A finalizer that has gone may be the last thing that kept a namespace.
+        if outcome.change == ObjectChange::Deleted && place.resource.namespaced {
+            self.finish_namespaces(Some((caller.cluster, place.namespace))).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Deletes an object, or begins to.
+    pub async fn delete_object(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+        preconditions: &Preconditions,
+        run: Run,
+    ) -> Result<Outcome, ObjectError> {
+        self.allow(caller, asked)?;
+        let written = self
+            .state
+            .commit(run, |tx| {
+                self.allow(caller, asked)?;
+                let old = tx.snapshot().object(&place.key(caller.cluster)).cloned();
+                let old = old.ok_or_else(|| place.not_found())?;
+                preconditions.check(place, &old)?;
+                delete_in(tx, place, &old)
+            })
+            .await?;
+        let outcome = outcome(written, run);
+        if run == Run::Real && place.resource.is_namespace() {
+            self.empty_namespace(caller.cluster, place.name).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Deletes the objects of a place that `selects` picks. Answers those that it picked.
+    pub async fn delete_objects(
+        &self,
+        caller: &KubeCaller,
+        asked: &Asked,
+        place: &Place<'_>,
+        run: Run,
+        selects: impl Fn(&Object) -> bool + Send + Sync,
+    ) -> Result<Listed, ObjectError> {
+        self.allow(caller, asked)?;
+        let Resource { group, plural, .. } = place.resource;
+        let mut deleted = Vec::new();
+        loop {
+            let Committed { value: more, revision } = self
+                .state
+                .commit(run, |tx| -> Result<Vec<Arc<Object>>, ObjectError> {
+                    self.allow(caller, asked)?;
+                    let found: Vec<_> = tx
+                        .snapshot()
+                        .objects(caller.cluster, group, plural, place.namespace)
+                        .filter(|object| selects(object) && !is_terminating(&object.value))
+                        .take(if run == Run::Dry { usize::MAX } else { BATCH })
+                        .cloned()
+                        .collect();
+                    let mut begun = Vec::new();
+                    for object in found {
+                        if run == Run::Real && !has_room(tx, &object) {
+                            break;
+                        }
+                        let place = Place {
+                            namespace: &object.key.namespace,
+                            name: &object.key.name,
+                            ..place.clone()
+                        };
+                        delete_in(tx, &place, &object)?;
+                        begun.push(object);
+                    }
+                    if group == RBAC_GROUP && plural == "clusterroles" && !begun.is_empty() {
+                        // What selects several of them is worked out when all are gone.
+                        unfinished::record(tx, Work::AggregateRoles(caller.cluster))
+                            .map_err(ObjectError::App)?;
+                    }
+                    Ok(begun)
+                })
+                .await?;
+            let last = more.is_empty() || run == Run::Dry;
+            deleted.extend(more);
+            if last {
+                return Ok(Listed { objects: deleted, revision });
+            }
+        }
+    }
+
+    fn create_in(
+        &self,
+        tx: &mut Tx,
+        caller: &KubeCaller,
+        place: &Place<'_>,
+        value: &Value,
+    ) -> Result<Written, ObjectError> {
+        let key = place.key(caller.cluster);
+        if tx.snapshot().object(&key).is_some() {
+            return Err(place.already_exists());
+        }
+        namespaces::check_open(tx.snapshot(), caller.cluster, place)?;
+        let user = self.current_user(caller)?;
+        self.check_grant(tx.snapshot(), caller.cluster, &user, place, None, value)?;
+        let value = grants::with_aggregated_rules(tx.snapshot(), &key, value.clone());
+        put(tx, &key, value.clone())?;
+        grants::keep_aggregated(tx, &key, Some(&value))?;
+        if place.resource.is_namespace() {
+            service_accounts::put_default(tx, caller.cluster, place.name)?;
+        }
+        Ok(Written { key, value, previous: None, change: ObjectChange::Created })
+    }
+
+    fn replace_in(
+        &self,
+        tx: &mut Tx,
+        caller: &KubeCaller,
+        place: &Place<'_>,
+        old: &Arc<Object>,
+        value: Value,
+    ) -> Result<Written, ObjectError> {
+        let user = self.current_user(caller)?;
+        self.check_grant(tx.snapshot(), caller.cluster, &user, place, Some(&old.value), &value)?;
+        let key = old.key.clone();
+        let value = grants::with_aggregated_rules(tx.snapshot(), &key, value);
+        let previous = Some(old.clone());
+        if value == *old.value {
+            return Ok(Written { key, value, previous, change: ObjectChange::Unchanged });
+        }
+        if is_terminating(&value) && is_finished(place, &value) {
+            remove(tx, &key)?;
+            return Ok(Written { key, value, previous, change: ObjectChange::Deleted });
+        }
+        put(tx, &key, value.clone())?;
+        grants::keep_aggregated(tx, &key, Some(&value))?;
+        Ok(Written { key, value, previous, change: ObjectChange::Updated })
+    }
+}
+
+/// The object of a finished write, with the revision of that very transaction.
+fn outcome(written: Committed<Written>, run: Run) -> Outcome {
+    let Committed { value: Written { key, value, previous, change }, revision } = written;
+    // A write of what is there already, a second delete among them, has left the object as it was.
+    let is_kept = run == Run::Dry
+        || change == ObjectChange::Unchanged
+        || (change == ObjectChange::Terminating
+            && previous.as_ref().is_some_and(|previous| *previous.value == value));
+    let before = previous.as_ref().map_or(0, |object| object.revision);
+    let revision = if is_kept { before } else { revision };
+    Outcome { object: Arc::new(Object { key, revision, value: Arc::new(value) }), change }
+}
+
+impl Preconditions {
+    fn check(&self, place: &Place<'_>, object: &Object) -> Result<(), ObjectError> {
+        let uid = text(&object.value, "/metadata/uid");
+        if let Some(wanted) = &self.uid
+            && wanted != uid
+        {
+            // The one message that names the kind in place of the resource.
+            let because = format!(
+                "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object \
+                 might have been deleted and then recreated"
+            );
+            return Err(place.conflict(place.resource.kind, because));
+        }
+        if let Some(wanted) = self.revision
+            && wanted != object.revision
+        {
+            let because = format!(
+                "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in \
+                 record ({}). The object might have been modified",
+                object.revision
+            );
+            return Err(place.conflict(place.resource.kind, because));
+        }
+        Ok(())
+    }
+}
+
+/// What a transaction's body has written.
+struct Written {
+    key: ObjectKey,
+    value: Value,
+    previous: Option<Arc<Object>>,
+    change: ObjectChange,
+}
+
+pub(super) fn is_terminating(value: &Value) -> bool {
+    value.pointer("/metadata/deletionTimestamp").is_some()
+}
+
+pub(super) fn put(tx: &mut Tx, key: &ObjectKey, value: Value) -> Result<(), ObjectError> {
+    let object = Object { key: key.clone(), revision: 0, value: Arc::new(value) };
+    tx.put(&Record::Object(object)).map_err(ObjectError::App)
+}
+
+pub(super) fn remove(tx: &mut Tx, key: &ObjectKey) -> Result<(), ObjectError> {
+    service_accounts::delete_kept_tokens(tx, key).map_err(ObjectError::App)?;
+    tx.delete(&RecordKey::Object(key.clone()));
+    grants::keep_aggregated(tx, key, None)
+}
+
+/// The object with the mark that it ends.
+pub(super) fn ended(tx: &Tx, value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
+        let now = tx.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        metadata.insert("deletionTimestamp".into(), now.into());
+        metadata.insert("deletionGracePeriodSeconds".into(), 0.into());
+    }
+    value
+}
+
+fn delete_in(tx: &mut Tx, place: &Place<'_>, old: &Arc<Object>) -> Result<Written, ObjectError> {
+    namespaces::check_deletable(place)?;
+    let key = old.key.clone();
+    let previous = Some(old.clone());
+    let value = Value::clone(&old.value);
+    if is_finished(place, &value) {
+        remove(tx, &key)?;
+        return Ok(Written { key, value, previous, change: ObjectChange::Deleted });
+    }
+    if is_terminating(&value) {
+        return Ok(Written { key, value, previous, change: ObjectChange::Terminating });
+    }
+    let mut value = ended(tx, &value);
+    if place.resource.is_namespace() {
+        super::bootstrap::set(&mut value, "status", json!({"phase": "Terminating"}));
+    }
+    put(tx, &key, value.clone())?;
+    Ok(Written { key, value, previous, change: ObjectChange::Terminating })
+}
+
+/// Whether nothing keeps a deleted object any more. A namespace waits for its contents as well.
+fn is_finished(place: &Place<'_>, value: &Value) -> bool {
+    let holds = |place| value.pointer(place).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let waits = place.resource.is_namespace() && holds("/spec/finalizers");
+    !holds("/metadata/finalizers") && !waits
+}
+
+/// Whether the end of an object, or the object with the mark that it ends, fits into the transaction.
+fn has_room(tx: &Tx, object: &Object) -> bool {
+    let stays =
+        namespaces::has_finalizers(&object.value) || object.value.pointer("/spec/finalizers").is_some();
+    match stays {
+        true => tx.has_room_for(object.value.to_string().len()),
+        false => !tx.is_full(),
+    }
+}
+
+/// Objects that are looked at for one transaction, which may end before.
+const BATCH: usize = 100;
