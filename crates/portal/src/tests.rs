@@ -7,6 +7,8 @@ use app::{applications::ApplicationUpdate, groups::NewGroup, users::UserUpdate};
 use domain::name::DisplayName;
 use http::{StatusCode, header};
 
+use web::escapes::encode;
+
 use browser::{AZ, Browser, PASSWORD, Page, REDIRECT, World};
 
 const CLI: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
@@ -186,7 +188,7 @@ async fn a_sign_in_leads_to_pages_of_ours_only() {
     let world = World::new().await;
     for next in ["https://evil.example", "//evil.example", "/portal/%5Cevil.example", "/\\evil.example"] {
         let mut browser = Browser::default();
-        let page = browser.go(&world, &format!("/portal/sign-in?next={}", browser::encode(next))).await;
+        let page = browser.go(&world, &format!("/portal/sign-in?next={}", encode(next))).await;
         assert!(!page.text.contains("evil"), "{next}");
         let form = page.hidden("form").unwrap();
         let fields = [

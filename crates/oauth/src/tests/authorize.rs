@@ -335,5 +335,5 @@ async fn logout_leads_back_by_an_id_token_hint() {
 }
 
 fn decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned()
+    web::escapes::decode(text.as_bytes()).unwrap().into_owned()
 }

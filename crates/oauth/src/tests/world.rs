@@ -185,5 +185,5 @@ pub(super) fn claims(token: &str) -> Value {
 }
 
 pub(super) fn encode(value: &str) -> String {
-    percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC).to_string()
+    web::escapes::encode(value)
 }

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use jiff::SignedDuration;
 use serde_json::Value;
 use tower::ServiceExt;
+use web::escapes::encode;
 
 pub(super) const AZ: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
 pub(super) const PASSWORD: &str = "correct horse battery";
@@ -257,14 +258,4 @@ fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
     let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     request.body(body.join("&").into()).unwrap()
-}
-
-pub(super) fn encode(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        match byte.is_ascii_alphanumeric() {
-            true => text.push(char::from(byte)),
-            false => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
-    })
 }
