@@ -244,7 +244,7 @@ async fn a_link_to_logout_asks_before_it_ends_a_session() {
     let access = text(&world.tokens(SCOPE).await, "access_token").to_owned();
     // Nothing, an access token, and somebody else's id token: none of them is the person's wish.
     let of_bob = app::tokens::IdTokenRequest {
-        tenant: world.tenant,
+        tenant: world.home.id,
         user: bob,
         client: domain::id::AppId::parse(AZ).unwrap(),
         version: app::tokens::Version::V2,

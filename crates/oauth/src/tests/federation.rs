@@ -64,9 +64,12 @@ impl Scene {
     async fn new() -> Self {
         let world = World::new().await;
         let name = DisplayName::parse("till").unwrap();
-        let made =
-            world.app.create_application(&world.admin, name, ApplicationUpdate::default()).await.unwrap();
-        world.app.create_service_principal(&world.admin, made.app_id).await.unwrap();
+        let made = world
+            .app
+            .create_application(&world.home.admin, name, ApplicationUpdate::default())
+            .await
+            .unwrap();
+        world.app.create_service_principal(&world.home.admin, made.app_id).await.unwrap();
         let mut changed = (*made).clone();
         changed.federated.push(credential());
         world.app.transact(|tx| tx.put(&Record::Application(changed.clone()))).await.unwrap();
@@ -134,7 +137,7 @@ async fn a_workload_may_be_a_managed_identity() {
     let resource =
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/till";
     let snapshot = world.app.snapshot();
-    let like = snapshot.directory().service_principal_by_app_id(world.tenant, scene.client).unwrap();
+    let like = snapshot.directory().service_principal_by_app_id(world.home.id, scene.client).unwrap();
     let mut identity = (**like).clone();
     identity.id = ObjectId::new(uuid::Uuid::from_u128(1));
     identity.app_id = AppId::new(uuid::Uuid::from_u128(2));

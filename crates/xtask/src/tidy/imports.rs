@@ -30,6 +30,8 @@ const ALL: &[&str] = &[
     "server",
     "cli",
     "portcullis",
+    "testkit",
+    "testserver",
     "xtask",
 ];
 const HTTP: &[&str] =
@@ -60,6 +62,9 @@ const RULES: &[Rule] = &[
     },
     Rule { krate: "cli", ours: &["domain"], never: &["axum"] },
     Rule { krate: "portcullis", ours: &["server", "cli"], never: &[] },
+    // For tests alone: that no other crate ships with one follows from its own row.
+    Rule { krate: "testkit", ours: &["domain", "crypto", "store", "app", "web"], never: &["reqwest"] },
+    Rule { krate: "testserver", ours: &["domain", "crypto", "app", "server", "testkit"], never: &[] },
     Rule { krate: "xtask", ours: &[], never: &["tokio"] },
 ];
 
@@ -69,7 +74,20 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
     (BACK_ENDS, &["store"], "a back end of the store is used by store alone"),
     (
         HTTP,
-        &["web", "oauth", "graph", "arm", "kubeapi", "scim", "portal", "server", "cli", "portcullis"],
+        &[
+            "web",
+            "oauth",
+            "graph",
+            "arm",
+            "kubeapi",
+            "scim",
+            "portal",
+            "server",
+            "cli",
+            "portcullis",
+            "testkit",
+            "testserver",
+        ],
         "HTTP is for the surfaces",
     ),
 ];

@@ -61,6 +61,8 @@ fn imports_follow_the_table() {
         ("cli", "app"),
         ("portcullis", "app"),
         ("server", "cli"),
+        ("kubeapi", "testkit"),
+        ("testkit", "server"),
     ] {
         let found = check(krate, dependency);
         assert!(
