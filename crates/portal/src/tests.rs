@@ -244,7 +244,7 @@ async fn a_device_that_is_declined_and_a_wrong_code_get_nothing() {
 async fn a_password_that_must_be_changed_is_changed_on_the_way() {
     let world = World::new().await;
     let update = UserUpdate { must_change_password: Some(true), ..UserUpdate::default() };
-    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.update_user(&world.home.admin, world.alice, update).await.unwrap();
     let mut browser = Browser::default();
     let page = begin(&world, &mut browser, AZ, REDIRECT, "").await;
     let page = sign_in(&world, &mut browser, &page, PASSWORD).await;
@@ -287,7 +287,7 @@ async fn a_password_that_must_be_changed_is_changed_on_the_way() {
 async fn who_knows_the_password_is_told_that_the_account_is_disabled() {
     let world = World::new().await;
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.update_user(&world.home.admin, world.alice, update).await.unwrap();
     let mut browser = Browser::default();
     let page = browser.go(&world, "/portal/").await;
     for (password, told) in [("wrong", "not right"), (PASSWORD, "disabled")] {
@@ -307,8 +307,8 @@ async fn programs_that_others_registered_need_consent_once() {
         ..ApplicationUpdate::default()
     };
     let name = DisplayName::parse("<i>Dashboard</i>").unwrap();
-    let client = world.app.create_application(&world.admin, name, update).await.unwrap().app_id;
-    world.app.create_service_principal(&world.admin, client).await.unwrap();
+    let client = world.app.create_application(&world.home.admin, name, update).await.unwrap().app_id;
+    world.app.create_service_principal(&world.home.admin, client).await.unwrap();
     let client = client.to_string();
     let mut browser = Browser::default();
     let page = begin(&world, &mut browser, &client, HTTPS, "").await;
@@ -338,8 +338,8 @@ async fn a_device_of_others_says_what_it_asks_for() {
     let make = async |name: &str, public: bool| {
         let update = ApplicationUpdate { public_client: Some(public), ..ApplicationUpdate::default() };
         let name = DisplayName::parse(name).unwrap();
-        let app_id = world.app.create_application(&world.admin, name, update).await.unwrap().app_id;
-        world.app.create_service_principal(&world.admin, app_id).await.unwrap();
+        let app_id = world.app.create_application(&world.home.admin, name, update).await.unwrap().app_id;
+        world.app.create_service_principal(&world.home.admin, app_id).await.unwrap();
         app_id.to_string()
     };
     let (program, service) = (make("Television", true).await, make("Film store", false).await);
@@ -366,8 +366,8 @@ async fn the_account_page_shows_its_owner_and_signing_out_ends_it() {
         mail_nickname: "ops".into(),
         description: None,
     };
-    let group = world.app.create_group(&world.admin, new).await.unwrap();
-    world.app.add_member(&world.admin, group.id, world.alice).await.unwrap();
+    let group = world.app.create_group(&world.home.admin, new).await.unwrap();
+    world.app.add_member(&world.home.admin, group.id, world.alice).await.unwrap();
     let mut browser = Browser::default();
     let page = browser.go(&world, "/portal").await;
     let page = sign_in(&world, &mut browser, &page, PASSWORD).await;
@@ -385,7 +385,7 @@ async fn a_session_ends_with_its_time_and_with_the_right_of_its_person() {
     let page = browser.go(&world, "/portal/").await;
     sign_in(&world, &mut browser, &page, PASSWORD).await;
     world.advance(3600);
-    world.app.revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.revoke_sessions(&world.home.admin, world.alice).await.unwrap();
     assert_eq!(browser.go(&world, "/portal/").await.path, "/portal/sign-in");
     sign_in(&world, &mut browser, &page, PASSWORD).await;
     assert_eq!(browser.go(&world, "/portal/").await.path, "/portal/");
