@@ -157,7 +157,7 @@ async fn a_watch_ends_with_its_certificate_and_with_its_session() {
     let world = World::new().await;
     let (administrator, serial) = world.administrator().await;
     let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
-    world.app.revoke_admin_certificate(&world.admin, &world.name(), &serial).await.unwrap();
+    world.app.revoke_admin_certificate(&world.home.admin, &world.name(), &serial).await.unwrap();
     let last = lines.next().await.unwrap();
     assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(401)));
     assert_eq!(lines.next().await, None);
@@ -166,7 +166,7 @@ async fn a_watch_ends_with_its_certificate_and_with_its_session() {
     world.bind("dan@example.org", "view", "default").await;
     let who = world.token(dan).await;
     let mut lines = Lines::open(&world, &who, "", "application/json").await;
-    world.app.revoke_sessions(&world.admin, dan).await.unwrap();
+    world.app.revoke_sessions(&world.home.admin, dan).await.unwrap();
     assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
     assert_eq!(lines.next().await, None);
 }
@@ -312,7 +312,7 @@ async fn a_watch_ends_when_its_cluster_is_stopped() {
     let world = World::new().await;
     let (administrator, _) = world.administrator().await;
     let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
-    world.app.stop_cluster(&world.admin, &world.name()).await.unwrap();
+    world.app.stop_cluster(&world.home.admin, &world.name()).await.unwrap();
     let last = lines.next().await.unwrap();
     assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(503)));
     assert_eq!(lines.next().await, None);
@@ -333,7 +333,7 @@ async fn a_watch_that_ends_tells_no_more_of_what_was_there() {
     let mut lines = Lines::open(&world, &who, "", "application/json").await;
     // So much was written before the answer began.
     assert_eq!(lines.next().await.unwrap()["object"]["metadata"]["name"], "a");
-    world.app.revoke_sessions(&world.admin, dan).await.unwrap();
+    world.app.revoke_sessions(&world.home.admin, dan).await.unwrap();
     assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
     assert_eq!(lines.next().await, None);
 }

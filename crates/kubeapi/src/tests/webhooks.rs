@@ -43,11 +43,8 @@ impl Attached {
         let headers = [("content-type", "application/json")];
         let (parts, body) = self.world.open(who, Method::POST, &path, &headers, body.into()).await;
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer(testkit::Answer { status: parts.status, headers: parts.headers, text })
     }
 
     async fn authenticate(&self, who: &Who) -> Value {
@@ -67,7 +64,7 @@ impl Attached {
 
 /// A further certificate of the cluster.
 async fn issue(world: &World) -> Who {
-    let issued = world.app.issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();
+    let issued = world.app.issue_webhook_certificate(&world.home.admin, &world.name()).await.unwrap();
     Who::Vouched(der(&issued.certificate_pem))
 }
 
@@ -131,15 +128,15 @@ async fn what_the_directory_has_taken_away_is_denied() {
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
     assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
-    world.app.remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.remove_member(&world.home.admin, group, ann).await.unwrap();
     let stale = attached.authorize(&user).await;
     assert_eq!(stale["denied"], true);
     assert!(stale["reason"].as_str().unwrap().contains(&group.to_string()));
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.revoke_sessions(&world.admin, ann).await.unwrap();
+    world.app.revoke_sessions(&world.home.admin, ann).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true);
     let disabled = app::users::UserUpdate { enabled: Some(false), ..Default::default() };
-    world.app.update_user(&world.admin, ann, disabled).await.unwrap();
+    world.app.update_user(&world.home.admin, ann, disabled).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true);
     let mut unknown = user.clone();
     unknown["extra"]["oid"] = json!(["00000000-0000-4000-8000-000000000000"]);
@@ -159,14 +156,14 @@ async fn leaving_a_group_ends_what_it_gave_and_nothing_else() {
     let group = world.group("g", &[ann]).await;
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.remove_member(&world.home.admin, group, ann).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true, "a role may be bound to the group");
     let role = world.app.snapshot().azure().role_named("Azure Kubernetes Service RBAC Reader").unwrap().id;
     let reader =
         NewAssignment { principal: ann, principal_kind: None, role, condition: None, description: None };
     let id = AssignmentId::parse("6f1e2b7a-0000-4000-8000-0000000000aa").unwrap();
     let scope = Scope::parse(&world.cluster.resource_id()).unwrap();
-    world.app.put_assignment(&world.admin, id, &scope, reader).await.unwrap();
+    world.app.put_assignment(&world.home.admin, id, &scope, reader).await.unwrap();
     let own = attached.authorize(&user).await;
     assert_eq!((&own["allowed"], own.get("denied")), (&json!(true), None), "{own}");
 }
@@ -181,7 +178,7 @@ async fn a_name_that_is_gone_opens_nothing_more() {
     assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
     let beth = domain::name::Upn::parse("beth@example.org").unwrap();
     let renamed = app::users::UserUpdate { upn: Some(beth), ..Default::default() };
-    world.app.update_user(&world.admin, ann, renamed).await.unwrap();
+    world.app.update_user(&world.home.admin, ann, renamed).await.unwrap();
     let old = attached.authorize(&user).await;
     assert_eq!(old["denied"], true, "a role may be bound to the name");
     assert!(old["reason"].as_str().unwrap().contains("no longer ann@example.org"), "{old}");
@@ -198,7 +195,7 @@ async fn the_older_version_is_read_by_its_own_field() {
     let group = world.group("g", &[ann]).await;
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.remove_member(&world.home.admin, group, ann).await.unwrap();
     let answer =
         attached.ask(&attached.server, "authorize", review(&user, "v1beta1", "group").to_string()).await;
     let answer = answer.expect(StatusCode::OK);
@@ -258,16 +255,16 @@ async fn an_operator_ends_a_certificate_at_once() {
     let attached = Attached::new(false, &[]).await;
     let world = &attached.world;
     let new = issue(world).await;
-    let cluster = world.app.webhook_cluster_of(&world.admin, &world.name()).unwrap();
+    let cluster = world.app.webhook_cluster_of(&world.home.admin, &world.name()).unwrap();
     let old = cluster.webhook_certificates.iter().next().unwrap().thumbprint.clone();
     let colons: Vec<String> =
         old.to_uppercase().as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two).into()).collect();
     let name = world.name();
-    world.app.end_webhook_certificate(&world.admin, &name, &colons.join(":")).await.unwrap();
+    world.app.end_webhook_certificate(&world.home.admin, &name, &colons.join(":")).await.unwrap();
     let ask = async |who: &Who| attached.ask(who, "authorize", token_review()).await.status;
     assert_eq!(ask(&attached.server).await, StatusCode::FORBIDDEN);
     assert_eq!(ask(&new).await, StatusCode::BAD_REQUEST, "it was let in, with the wrong kind of review");
-    let unknown = world.app.end_webhook_certificate(&world.admin, &name, "ab").await;
+    let unknown = world.app.end_webhook_certificate(&world.home.admin, &name, "ab").await;
     assert!(matches!(unknown, Err(app::Error::NotFound { .. })), "{unknown:?}");
 }
 
@@ -288,7 +285,7 @@ async fn only_who_holds_a_clusters_certificate_hears_that_the_cluster_is_gone() 
     assert!(before[1].contains("the cluster was deleted, or its certificates were made anew"), "{before:?}");
     let counted = |word: &str| world.app.webhook_refusals().find(|(each, _)| each.word() == word).unwrap().1;
     let whatever = app::precondition::Precondition::default();
-    world.app.delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
+    world.app.delete_cluster(&world.home.admin, &world.name(), &whatever).await.unwrap();
     assert_eq!(
         heard().await,
         [
@@ -310,7 +307,7 @@ async fn what_ends_while_a_body_is_on_its_way_opens_nothing() {
         for deletes in [false, true] {
             let attached = Attached::new(false, &[]).await;
             let world = &attached.world;
-            let (app, admin, name) = (world.app.clone(), world.admin.clone(), world.name());
+            let (app, admin, name) = (world.app.clone(), world.home.admin.clone(), world.name());
             let text = match hook {
                 "authorize" => review(&json!({"username": "u"}), "v1", "groups").to_string(),
                 _ => token_review(),
