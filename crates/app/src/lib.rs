@@ -105,3 +105,6 @@ impl App {
         self.state().is_under_way(awaited)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny};
 use web::{
+    escapes,
     room::{Place, Room},
     stream,
 };
@@ -179,12 +180,11 @@ impl<'a> Call<'a> {
 
     /// The address of this request with one parameter of its query set: for the rest of a list.
     pub(crate) fn link_with(&self, name: &str, value: &str) -> String {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let others = self.query.iter().filter(|(each, _)| *each != name);
-        let others = others.map(|(name, value)| format!("{}={}&", plain(name), encode(value)));
+        let others = others.map(|(name, value)| format!("{}={}&", plain(name), escapes::encode(value)));
         let others: String = others.collect();
         let base = &self.app.settings().external_url;
-        format!("{base}{}?{others}{}={}", self.path, plain(name), encode(value))
+        format!("{base}{}?{others}{}={}", self.path, plain(name), escapes::encode(value))
     }
 }
 
@@ -234,16 +234,11 @@ fn check_media_type(headers: &HeaderMap, body: &Bytes) -> Result<(), ArmError> {
 /// Names are compared in lower case; of a name that stands twice neither is believed.
 fn parse_query(query: &str) -> Result<BTreeMap<String, String>, ArmError> {
     let mut parsed = BTreeMap::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode = |text: &str| {
-            percent_encoding::percent_decode_str(&text.replace('+', " "))
-                .decode_utf8()
-                .map(std::borrow::Cow::into_owned)
-                .map_err(|_| ArmError::bad("InvalidUri", "The query is not well formed."))
-        };
-        let name = decode(name)?.to_ascii_lowercase();
-        if parsed.insert(name.clone(), decode(value)?).is_some() {
+    let pairs = escapes::lenient_pairs(query.as_bytes())
+        .map_err(|_| ArmError::bad("InvalidUri", "The query is not well formed."))?;
+    for (name, value) in pairs {
+        let name = name.to_ascii_lowercase();
+        if parsed.insert(name.clone(), value.into_owned()).is_some() {
             return Err(ArmError::bad(
                 "InvalidUri",
                 format!("The query parameter '{name}' stands more than once."),

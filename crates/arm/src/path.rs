@@ -38,11 +38,8 @@ impl Segments {
         };
         let raw = raw.iter().enumerate().filter(|(place, _)| !is_gap(*place));
         let decoded = raw.map(|(_, raw)| {
-            let decoded = percent_encoding::percent_decode_str(raw).decode_utf8().map_err(|_| malformed())?;
-            let refused = decoded.is_empty()
-                || matches!(&*decoded, "." | "..")
-                || decoded.contains(['/', '\\'])
-                || decoded.chars().any(char::is_control);
+            let decoded = web::path::segment(raw).map_err(|_| malformed())?;
+            let refused = decoded.is_empty() || decoded.chars().any(char::is_control);
             if refused { Err(malformed()) } else { Ok(decoded.into_owned()) }
         });
         decoded.collect::<Result<_, _>>().map(Self)

@@ -5,6 +5,7 @@ pub(crate) mod subscription;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Method, StatusCode,
     header::{self, HeaderName},
@@ -235,14 +236,7 @@ pub(crate) fn has_status(error: &anyhow::Error, status: StatusCode) -> bool {
 
 /// A text as one segment or value of an address.
 pub(crate) fn encode(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~@".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-        encoded
-    })
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// A text within quotes of a filter.
@@ -250,6 +244,8 @@ pub(crate) fn quote(text: &str) -> String {
     encode(&format!("'{}'", text.replace('\'', "''")))
 }
 
+/// All but what an address may hold anywhere (RFC 3986 section 2.3), and the sign in names of users.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@');
 /// How often a change is tried that others come before.
 const TRIES: usize = 20;
 pub(crate) const SUBSCRIPTIONS: &str = "api-version=2022-12-01";

@@ -28,6 +28,7 @@
 //! nothing about the assignment: see `azure`.
 
 mod ast;
+mod case;
 mod check;
 mod error;
 mod eval;

@@ -21,6 +21,7 @@ mod object;
 mod policy;
 pub mod problem;
 mod quote;
+mod reading;
 pub mod reason;
 mod rule;
 

@@ -5,6 +5,7 @@
 
 mod features;
 mod proposal;
+mod shortfall;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +24,7 @@ use crate::{
 };
 
 pub use features::{Feature, FeatureError, Features};
-pub use proposal::{Proposal, ProposedRole};
+pub use shortfall::{Proposal, ProposedRole, Shortfall};
 
 /// One row of the reference: permissions that are asked for together, and why.
 #[derive(Clone, Debug)]
@@ -85,13 +86,6 @@ pub enum Standing {
     Missing(decision::Reason),
     /// It comes with the identity, when that is made.
     Promised,
-}
-
-/// What is missing before something may be made; `Display` says how to get it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shortfall {
-    pub missing: Vec<(ActionPattern, Scope)>,
-    pub proposal: Proposal,
 }
 
 impl Needs {
@@ -220,17 +214,6 @@ impl fmt::Display for Who {
             Self::Identity(IdentityUse::HttpApplicationRouting) => "httpApplicationRouting",
             Self::Identity(IdentityUse::ContainerInsights) => "containerInsights",
         })
-    }
-}
-
-impl fmt::Display for Shortfall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("missing are ")?;
-        for (place, (permission, scope)) in self.missing.iter().enumerate() {
-            let comma = if place == 0 { "" } else { ", " };
-            write!(f, "{comma}'{permission}' at '{scope}'")?;
-        }
-        write!(f, ". {} would grant them", self.proposal)
     }
 }
 

@@ -10,7 +10,7 @@
 //! Who calls is settled before; what is asked for beside the decision itself (audit, the wire's words) is
 //! up to the callers.
 
-use std::fmt;
+mod identity;
 
 use jiff::Timestamp;
 
@@ -25,6 +25,8 @@ use crate::{
     kube::{self, Attributes, User},
     scope::Scope,
 };
+
+pub use identity::IdentityRefusal;
 
 /// How one cluster decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,19 +91,6 @@ pub enum WebhookPlace {
     BeforeRbac,
     /// Kubernetes RBAC has had its say: a lack of grants is a refusal, as AKS has it.
     AfterRbac,
-}
-
-/// Why an identity is refused whatever its rights are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IdentityRefusal {
-    Disabled(ObjectId),
-    Deleted(ObjectId),
-    Revoked(ObjectId),
-    Unknown(ObjectId),
-    /// The request names groups that the caller is not in, or no longer, and nothing but them could allow it.
-    MembershipChanged(Vec<ObjectId>),
-    /// The request comes under a name that the caller has no longer, and nothing but that could allow it.
-    NameChanged(String),
 }
 
 /// The decision, and each engine's own.
@@ -261,31 +250,6 @@ impl Engines<'_> {
             Membership::Live(caller) => {
                 azure::kubernetes::decide_as(azure, operations, settings, attributes, caller, now)
             }
-        }
-    }
-}
-
-impl fmt::Display for IdentityRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disabled(id) => write!(f, "account {id} is disabled"),
-            Self::Deleted(id) => write!(f, "account {id} has been deleted"),
-            Self::Revoked(id) => write!(f, "the sessions of account {id} have been revoked: sign in again"),
-            Self::Unknown(id) => write!(f, "the directory has no account {id}"),
-            Self::MembershipChanged(groups) => {
-                let groups: Vec<String> = groups.iter().map(ObjectId::to_string).collect();
-                write!(
-                    f,
-                    "the membership of the caller has changed (no longer in {}): the next sign-in check, within 10 \
-                     seconds, settles it",
-                    groups.join(", ")
-                )
-            }
-            Self::NameChanged(name) => write!(
-                f,
-                "the name of the caller has changed (no longer {name}): the next sign-in check, within 10 seconds, \
-                 settles it"
-            ),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `/applications`: registrations of programs.
 
+mod rendered;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use app::{
     App,
     directory::{
-        applications::{ApplicationUpdate, CertificateForm, IssuedSecret, NewSecret},
+        applications::{ApplicationUpdate, CertificateForm, NewSecret},
         owners::Owned,
     },
 };
@@ -16,14 +18,13 @@ use axum::{
 };
 use domain::{
     application::Application,
-    credential::{ClientCertificate, ClientSecret},
     directory::Directory,
     id::{AppId, ObjectId, TenantId},
 };
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -32,10 +33,12 @@ use crate::{
     directory_objects,
     error::GraphError,
     filter::{Field, Filter},
-    groups::{Reference, parse},
     page::{ListQuery, single},
+    reference::{Reference, parse},
     users::{parse_display_name, required},
 };
+
+pub(crate) use rendered::{render, render_certificate, render_issued, render_secret};
 
 /// The collection.
 pub(crate) struct Applications;
@@ -223,61 +226,6 @@ impl ApplicationForm {
             other: kept(self.other),
         })
     }
-}
-
-pub(crate) fn render(application: &Application) -> Value {
-    let mut object = application.other.clone();
-    let fixed = json!({
-        "@odata.type": "#microsoft.graph.application",
-        "id": application.id,
-        "appId": application.app_id,
-        "displayName": application.display_name,
-        "identifierUris": application.identifier_uris,
-        "web": {"redirectUris": application.redirect_uris},
-        "publicClient": {"redirectUris": if application.public_client { application.redirect_uris.as_slice() } else { &[] }},
-        "isFallbackPublicClient": application.public_client,
-        "allowPasswordGrant": application.password_grant,
-        "passwordCredentials": application.secrets.iter().map(render_secret).collect::<Vec<_>>(),
-        "keyCredentials": application.certificates.iter().map(render_certificate).collect::<Vec<_>>(),
-        "createdDateTime": application.created,
-    });
-    if let Value::Object(fixed) = fixed {
-        object.extend(fixed);
-    }
-    object.entry("requiredResourceAccess").or_insert_with(|| json!([]));
-    object.entry("signInAudience").or_insert_with(|| json!("AzureADMyOrg"));
-    Value::Object(object)
-}
-
-pub(crate) fn render_secret(secret: &ClientSecret) -> Value {
-    json!({
-        "keyId": secret.key_id,
-        "displayName": secret.display_name,
-        "hint": secret.hint,
-        "startDateTime": secret.start,
-        "endDateTime": secret.end,
-        "secretText": Value::Null,
-    })
-}
-
-pub(crate) fn render_issued(issued: &IssuedSecret) -> Value {
-    let mut object = render_secret(&issued.record);
-    if let Value::Object(members) = &mut object {
-        members.insert("secretText".into(), issued.text.expose().as_str().into());
-    }
-    object
-}
-
-pub(crate) fn render_certificate(certificate: &ClientCertificate) -> Value {
-    json!({
-        "keyId": certificate.key_id,
-        "displayName": certificate.display_name,
-        "type": "AsymmetricX509Cert",
-        "usage": "Verify",
-        "customKeyIdentifier": certificate.thumbprint,
-        "startDateTime": certificate.start,
-        "endDateTime": certificate.end,
-    })
 }
 
 /// Members without meaning here are kept as they came, but for those that only the server writes.

@@ -20,8 +20,9 @@ use crate::{
     applications,
     call::{Authenticated, Body},
     error::GraphError,
-    groups::{self, parse},
+    groups,
     page::ListQuery,
+    reference::parse,
     service_principals, users,
 };
 

@@ -20,8 +20,8 @@ use crate::{
     directory_objects,
     error::GraphError,
     filter::{Field, Filter},
-    groups::{Reference, parse},
     page::{ListQuery, single},
+    reference::{Reference, parse},
 };
 
 pub(crate) async fn list(

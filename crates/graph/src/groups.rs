@@ -1,5 +1,7 @@
 //! `/groups`: groups, their members and owners.
 
+mod rendered;
+
 use std::sync::Arc;
 
 use app::{
@@ -21,7 +23,7 @@ use domain::{
 };
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     call::{Authenticated, Body},
@@ -30,8 +32,11 @@ use crate::{
     error::GraphError,
     filter::{Field, Filter},
     page::{ListQuery, single},
+    reference::{Reference, parse},
     users::{parse_display_name, required},
 };
+
+pub(crate) use rendered::render;
 
 /// The collection.
 pub(crate) struct Groups;
@@ -42,13 +47,6 @@ pub(crate) struct GroupForm {
     display_name: Option<String>,
     mail_nickname: Option<String>,
     description: Option<String>,
-}
-
-/// A reference to an object, by the address that it has in Graph.
-#[derive(Deserialize)]
-pub(crate) struct Reference {
-    #[serde(rename = "@odata.id")]
-    id: String,
 }
 
 pub(crate) async fn create(
@@ -183,30 +181,6 @@ pub(crate) async fn remove_owner(
 ) -> Result<Response, GraphError> {
     app.directory().remove_owner(&caller, Owned::Group(parse(&group)?), parse(&owner)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-pub(crate) fn render(group: &Group) -> Value {
-    json!({
-        "@odata.type": "#microsoft.graph.group",
-        "id": group.id,
-        "displayName": group.display_name,
-        "mailNickname": group.mail_nickname,
-        "description": group.description,
-        "mailEnabled": false,
-        "securityEnabled": true,
-        "groupTypes": [],
-        "createdDateTime": group.created,
-    })
-}
-
-impl Reference {
-    pub(crate) fn target(&self) -> Result<ObjectId, GraphError> {
-        parse(self.id.trim_end_matches('/').rsplit('/').next().unwrap_or_default())
-    }
-}
-
-pub(crate) fn parse(text: &str) -> Result<ObjectId, GraphError> {
-    ObjectId::parse(text).map_err(|_| GraphError::not_found(text))
 }
 
 impl Kind for Groups {

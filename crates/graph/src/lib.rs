@@ -17,6 +17,7 @@ mod memberships;
 mod organization;
 mod page;
 mod permission_grants;
+mod reference;
 mod routes;
 mod service_principals;
 mod users;

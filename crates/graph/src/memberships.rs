@@ -16,9 +16,9 @@ use crate::{
     call::{Authenticated, Body},
     directory_objects, directory_roles,
     error::GraphError,
-    groups::parse,
     me,
     page::ListQuery,
+    reference::parse,
     service_principals,
 };
 

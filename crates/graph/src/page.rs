@@ -181,9 +181,6 @@ impl ListQuery {
     }
 
     fn next(&self, base: &str, path: &str, last: ObjectId) -> String {
-        let encode = |text: &str| {
-            percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-        };
         let mut link = format!("{base}/v1.0/{path}?$skiptoken={last}");
         if let Some(top) = self.top {
             link.push_str(&format!("&$top={top}"));
@@ -191,7 +188,7 @@ impl ListQuery {
         let kept = [("$filter", &self.filter), ("$select", &self.select), ("$search", &self.search)];
         for (name, value) in kept {
             if let Some(value) = value {
-                link.push_str(&format!("&{name}={}", encode(value)));
+                link.push_str(&format!("&{name}={}", web::escapes::encode(value)));
             }
         }
         if self.is_counted() {

@@ -1,5 +1,7 @@
 //! `/servicePrincipals`: what applications and managed identities are in the tenant.
 
+mod rendered;
+
 use std::sync::Arc;
 
 use app::{App, Caller, directory::owners::Owned};
@@ -9,25 +11,28 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
-    application::{ServicePrincipal, ServicePrincipalKind},
+    application::ServicePrincipal,
     directory::Directory,
     id::{AppId, ObjectId, TenantId},
     snapshot::Snapshot,
 };
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    applications::{AddPassword, RemovePassword, render_certificate, render_issued, render_secret},
+    applications::{AddPassword, RemovePassword, render_issued},
     call::{Authenticated, Body},
     collection::Kind,
     directory_objects,
     error::GraphError,
     filter::{Field, Filter},
-    groups::{Reference, parse},
     page::{ListQuery, single},
+    reference::{Reference, parse},
 };
+
+use rendered::kind;
+pub(crate) use rendered::render;
 
 /// The collection.
 pub(crate) struct ServicePrincipals;
@@ -143,30 +148,6 @@ pub(crate) fn find<'a>(
 ) -> Result<&'a Arc<ServicePrincipal>, GraphError> {
     let found = snapshot.directory().service_principal(parse(id)?);
     found.filter(|each| each.tenant == caller.tenant).ok_or_else(|| GraphError::not_found(id))
-}
-
-pub(crate) fn render(principal: &ServicePrincipal) -> Value {
-    json!({
-        "@odata.type": "#microsoft.graph.servicePrincipal",
-        "id": principal.id,
-        "appId": principal.app_id,
-        "displayName": principal.display_name,
-        "appDisplayName": principal.display_name,
-        "accountEnabled": principal.enabled,
-        "servicePrincipalType": kind(principal),
-        "servicePrincipalNames": [principal.app_id],
-        "appOwnerOrganizationId": principal.tenant,
-        "passwordCredentials": principal.secrets.iter().map(render_secret).collect::<Vec<_>>(),
-        "keyCredentials": principal.certificates.iter().map(render_certificate).collect::<Vec<_>>(),
-        "createdDateTime": principal.created,
-    })
-}
-
-fn kind(principal: &ServicePrincipal) -> &'static str {
-    match principal.kind {
-        ServicePrincipalKind::Application => "Application",
-        ServicePrincipalKind::ManagedIdentity(_) => "ManagedIdentity",
-    }
 }
 
 impl Kind for ServicePrincipals {

@@ -343,7 +343,9 @@ fn impersonation(headers: &HeaderMap) -> Result<Option<Impersonation>, String> {
             "uid" => impersonation.uid = value,
             part => {
                 let Some(key) = part.strip_prefix("extra-") else { continue };
-                let key = crate::request::unescape(key).ok_or_else(|| "a header is not text".to_owned())?;
+                // As in `Impersonate-Extra-acme.com%2Fproject`.
+                let key = web::escapes::decode(key.as_bytes());
+                let key = key.map_err(|_| "a header is not text".to_owned())?.into_owned();
                 impersonation.extra.entry(key).or_default().push(value);
             }
         }

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
     schema::{FieldType, Message},
-    status::Cause,
+    status::{Cause, Details, Status},
 };
 use field_set::{FieldSet, changes};
 use merge::{merge, remove};
@@ -33,6 +34,13 @@ pub struct Manager<'a> {
 pub struct Conflicts {
     pub causes: Vec<Cause>,
     pub message: String,
+}
+
+impl From<Conflicts> for Status {
+    fn from(conflicts: Conflicts) -> Self {
+        Self::new(StatusCode::CONFLICT, "Conflict", conflicts.message)
+            .with_details(Details { causes: conflicts.causes, ..Details::default() })
+    }
 }
 
 /// The object after an apply of `config` to `live` (null if there is none yet).

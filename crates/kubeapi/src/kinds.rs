@@ -13,8 +13,8 @@ use domain::kube::names;
 
 use crate::{
     schema::{Message, schema},
-    status::Problem,
-    table::{Column, columns},
+    status::{Problem, Status},
+    table::columns::{self, Column},
 };
 
 mod defaults;
@@ -136,6 +136,14 @@ pub fn message_of(api_version: &str, kind: &str) -> Option<&'static Message> {
 }
 
 impl Kind {
+    pub fn not_found(&self, name: &str) -> Status {
+        Status::not_found(self.group, self.plural, name)
+    }
+
+    pub fn invalid(&self, name: &str, problems: &[Problem]) -> Status {
+        Status::invalid(self.group, self.kind, name, problems)
+    }
+
     /// `v1` or `apps/v1`.
     pub fn api_version(&self) -> String {
         group_version(self.group, self.version)

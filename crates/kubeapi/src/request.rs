@@ -151,15 +151,9 @@ impl RequestInfo {
 impl Query {
     /// Parses what stands behind the question mark; `None`: a broken escape, or too many parameters.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut parameters = Vec::new();
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            parameters.push((decode(name, true)?, decode(value, true)?));
-            if parameters.len() > MAXIMUM_PARAMETERS {
-                return None;
-            }
-        }
-        Some(Self(parameters))
+        let pairs = web::escapes::pairs(text.as_bytes()).ok()?.into_owned();
+        let parameters: Vec<(String, String)> = pairs.take(MAXIMUM_PARAMETERS + 1).collect();
+        (parameters.len() <= MAXIMUM_PARAMETERS).then_some(Self(parameters))
     }
 
     /// The first value, or an empty text.
@@ -322,11 +316,6 @@ pub fn include_object(query: &Query) -> Result<IncludeObject, Status> {
     })
 }
 
-/// Undoes the percent escapes of a header's name, as in `Impersonate-Extra-acme.com%2Fproject`.
-pub fn unescape(text: &str) -> Option<String> {
-    decode(text, false)
-}
-
 fn path_verb(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "get",
@@ -342,33 +331,13 @@ fn path_verb(method: &Method) -> &'static str {
 
 /// One segment, which must stay one: no slash, no dots that climb, nothing invisible.
 fn decode_segment(segment: &str) -> Option<String> {
-    let text = decode(segment, false)?;
-    let plain = text != "." && text != ".." && !text.contains('/') && !text.chars().any(char::is_control);
-    plain.then_some(text)
+    let text = web::path::segment(segment).ok()?;
+    (!text.chars().any(char::is_control)).then(|| text.into_owned())
 }
 
 fn normal_path(path: &str) -> Option<String> {
-    let decoded = decode(path, false)?;
-    Some(if decoded.starts_with('/') { decoded } else { format!("/{decoded}") })
-}
-
-/// Undoes percent escapes, once; `plus` makes blanks of plus signs.
-fn decode(text: &str, plus: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| {
-                    char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-                };
-                digit(rest.next())? << 4 | digit(rest.next())?
-            }
-            b'+' if plus => b' ',
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    let decoded = web::escapes::decode(path.as_bytes()).ok()?;
+    Some(if decoded.starts_with('/') { decoded.into_owned() } else { format!("/{decoded}") })
 }
 
 const MAXIMUM_PARAMETERS: usize = 64;

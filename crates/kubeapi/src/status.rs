@@ -12,8 +12,6 @@ use serde::{Deserialize, Serialize};
 
 pub use domain::kube::Problem;
 
-use crate::{apply::Conflicts, kinds::Kind};
-
 /// An error as the API reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -110,12 +108,6 @@ impl Status {
         let message =
             format!("Operation cannot be fulfilled on {} \"{name}\": {because}", qualified(group, resource));
         Self::new(StatusCode::CONFLICT, "Conflict", message).with_details(Details::of(group, resource, name))
-    }
-
-    /// Fields of another manager stand in the way of an apply.
-    pub fn apply_conflict(conflicts: Conflicts) -> Self {
-        Self::new(StatusCode::CONFLICT, "Conflict", conflicts.message)
-            .with_details(Details { causes: conflicts.causes, ..Details::default() })
     }
 
     /// One or more fields are wrong. `name` is empty for reviews.
@@ -275,16 +267,6 @@ impl Details {
 fn cause(problem: &Problem) -> Cause {
     let Problem { field, fault } = problem;
     Cause { reason: fault.reason().into(), message: fault.to_string(), field: field.clone() }
-}
-
-impl Kind {
-    pub fn not_found(&self, name: &str) -> Status {
-        Status::not_found(self.group, self.plural, name)
-    }
-
-    pub fn invalid(&self, name: &str, problems: &[Problem]) -> Status {
-        Status::invalid(self.group, self.kind, name, problems)
-    }
 }
 
 /// `pods` or `deployments.apps`.

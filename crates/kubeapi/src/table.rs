@@ -3,28 +3,13 @@
 //! Which columns a kind has stands in `columns`, beside how a cell is read from an object. Ages are computed
 //! here as Kubernetes prints them.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::kinds::Kind;
+use columns::Column;
 
 pub mod columns;
-
-/// One column of a kind.
-#[derive(Clone, Copy)]
-pub struct Column {
-    pub name: &'static str,
-    /// `string`, `integer`, `date`.
-    pub kind: &'static str,
-    /// `name` for the column that kubectl takes names from, else empty.
-    pub format: &'static str,
-    pub description: &'static str,
-    /// Above 0: shown with `-o wide` only.
-    pub priority: u8,
-    pub cell: fn(&Value, Timestamp) -> Value,
-}
 
 /// What a row carries beside its cells: the query parameter `includeObject`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,12 +28,6 @@ impl IncludeObject {
             "Object" => Self::Object,
             _ => return None,
         })
-    }
-}
-
-impl fmt::Debug for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Column({})", self.name)
     }
 }
 

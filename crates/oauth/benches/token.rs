@@ -1,25 +1,14 @@
 //! What a token costs beside the bare RSA signature, and what it costs to look at one again. CPU time of this
 //! process over batches; rounds alternate, and medians are compared.
 
-use std::{hint::black_box, sync::Arc, time::Duration};
+use std::{hint::black_box, time::Duration};
 
-use app::{
-    App, Caller, FirstAdministrator, Parts, Secret, Settings,
-    directory::applications::{ApplicationUpdate, NewSecret},
-    state::clock::ManualClock,
-};
-use axum::{Router, body::Body};
+use app::App;
 use crypto::{jwt, keys::SigningKey};
-use domain::{
-    id::AppId,
-    name::{DisplayName, Upn},
-};
-use http::{Request, header};
-use http_body_util::BodyExt;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
+use testkit::Client;
 use tokio::task::JoinSet;
-use tower::ServiceExt;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() {
@@ -65,63 +54,35 @@ async fn main() {
 
 struct World {
     app: App,
-    router: Router,
+    client: Client,
     path: String,
     form: String,
 }
 
 impl World {
     async fn new() -> Self {
-        let parts = Parts {
-            store: store::open(&store::StoreConfig::Memory).await.expect("a store in memory opens"),
-            clock: Arc::new(ManualClock::new(jiff::Timestamp::now())),
-            random: Arc::new(crypto::random::System::default()),
-            sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).expect("the key has its length"),
-            settings: Settings { external_url: BASE.into(), authority_certificate: String::new() },
-        };
-        let (app, follow) = App::open(parts).await.expect("an empty store opens");
-        tokio::spawn(follow);
-        let upn = Upn::parse("admin@example.org").expect("a good name");
-        let password = Secret::new("correct horse battery".to_owned());
-        let installation = app.install(|| Ok(FirstAdministrator { upn: upn.clone(), password })).await;
-        let tenant = installation.expect("an empty store is installed on").tenant;
-        let snapshot = app.state().snapshot();
-        let admin = snapshot.directory().user_by_upn(&upn).expect("just made").clone();
-        let app_id = AppId::parse("b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31").expect("a good id");
-        let caller = Caller::of_user(&admin, app_id);
-        let name = DisplayName::parse("build").expect("a good name");
-        let made = app.directory().create_application(&caller, name, ApplicationUpdate::default()).await;
-        let made = made.expect("administrators make applications");
-        app.directory()
-            .create_service_principal(&caller, made.app_id)
-            .await
-            .expect("administrators make principals");
-        let new = NewSecret { display_name: None, start: None, end: None };
-        let secret =
-            app.directory().add_application_secret(&caller, made.id, new).await.expect("owners add secrets");
+        let builder = testkit::World::builder().external_url(BASE).now(jiff::Timestamp::now());
+        let world = builder.start().await;
+        let build = world.home.application("build").await;
+        let secret = world.home.secret(build.application).await;
         let form = format!(
             "grant_type=client_credentials&client_id={}&client_secret={}&scope=https%3A%2F%2Flocalhost%2F.default",
-            made.app_id,
-            secret.text.expose()
+            build.app_id, secret
         );
-        let router = oauth::routes().with_state(app.clone());
-        Self { app, router, path: format!("/{tenant}/oauth2/v2.0/token"), form }
+        let client = Client::new(oauth::routes().with_state(world.app.clone()));
+        let path = format!("/{}/oauth2/v2.0/token", world.home.id);
+        Self { app: world.app, client, path, form }
     }
 
     /// Issues a batch to several clients at once; the cost of one token, and the tokens.
     async fn issue(&self) -> (Duration, Vec<String>) {
         let start = cpu();
         let client = || {
-            let (router, path, form) = (self.router.clone(), self.path.clone(), self.form.clone());
+            let (client, path, form) = (self.client.clone(), self.path.clone(), self.form.clone());
             async move {
                 let mut bodies = Vec::new();
                 for _ in 0..BATCH / CLIENTS {
-                    let request = Request::post(&path)
-                        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                        .body(Body::from(form.clone()))
-                        .expect("a good request");
-                    let response = router.clone().oneshot(request).await.expect("routers do not fail");
-                    bodies.push(response.into_body().collect().await.expect("a body in memory").to_bytes());
+                    bodies.push(client.written_form(&path, form.clone()).await.text);
                 }
                 bodies
             }
@@ -129,8 +90,8 @@ impl World {
         let clients: JoinSet<_> = (0..CLIENTS).map(|_| client()).collect();
         let bodies = clients.join_all().await.concat();
         let cost = (cpu() - start) / u32::try_from(BATCH).expect("a small number");
-        let token = |body| {
-            let body: Value = serde_json::from_slice(body).expect("JSON");
+        let token = |body: &str| {
+            let body: Value = serde_json::from_str(body).expect("JSON");
             body.get("access_token").and_then(Value::as_str).expect("a token in the answer").to_owned()
         };
         (cost, bodies.iter().map(|body| token(body)).collect())

@@ -19,10 +19,10 @@ use axum::{
 };
 use domain::id::AppId;
 use http::{HeaderMap, HeaderName, Uri, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use web::{
     body::{Form, FormFields},
     cookie,
+    escapes::encode,
     page::Page,
 };
 
@@ -177,10 +177,6 @@ impl<'a> Leaving<'a> {
         let pairs = self.parameters().map(|(name, value)| format!("{name}={}", encode(value)));
         pairs.collect::<Vec<_>>().join("&")
     }
-}
-
-fn encode(value: &str) -> String {
-    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
 }
 
 const PARAMETERS: [&str; 4] = ["post_logout_redirect_uri", "client_id", "id_token_hint", "state"];

@@ -7,6 +7,8 @@ use app::directory::{applications::ApplicationUpdate, groups::NewGroup, users::U
 use domain::name::DisplayName;
 use http::{StatusCode, header};
 
+use web::escapes::encode;
+
 use browser::{AZ, Browser, PASSWORD, Page, REDIRECT, World};
 
 const CLI: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
@@ -186,7 +188,7 @@ async fn a_sign_in_leads_to_pages_of_ours_only() {
     let world = World::new().await;
     for next in ["https://evil.example", "//evil.example", "/portal/%5Cevil.example", "/\\evil.example"] {
         let mut browser = Browser::default();
-        let page = browser.go(&world, &format!("/portal/sign-in?next={}", browser::encode(next))).await;
+        let page = browser.go(&world, &format!("/portal/sign-in?next={}", encode(next))).await;
         assert!(!page.text.contains("evil"), "{next}");
         let form = page.hidden("form").unwrap();
         let fields = [
@@ -242,7 +244,7 @@ async fn a_device_that_is_declined_and_a_wrong_code_get_nothing() {
 async fn a_password_that_must_be_changed_is_changed_on_the_way() {
     let world = World::new().await;
     let update = UserUpdate { must_change_password: Some(true), ..UserUpdate::default() };
-    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, world.alice, update).await.unwrap();
     let mut browser = Browser::default();
     let page = begin(&world, &mut browser, AZ, REDIRECT, "").await;
     let page = sign_in(&world, &mut browser, &page, PASSWORD).await;
@@ -285,7 +287,7 @@ async fn a_password_that_must_be_changed_is_changed_on_the_way() {
 async fn who_knows_the_password_is_told_that_the_account_is_disabled() {
     let world = World::new().await;
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, world.alice, update).await.unwrap();
     let mut browser = Browser::default();
     let page = browser.go(&world, "/portal/").await;
     for (password, told) in [("wrong", "not right"), (PASSWORD, "disabled")] {
@@ -305,8 +307,9 @@ async fn programs_that_others_registered_need_consent_once() {
         ..ApplicationUpdate::default()
     };
     let name = DisplayName::parse("<i>Dashboard</i>").unwrap();
-    let client = world.app.directory().create_application(&world.admin, name, update).await.unwrap().app_id;
-    world.app.directory().create_service_principal(&world.admin, client).await.unwrap();
+    let client =
+        world.app.directory().create_application(&world.home.admin, name, update).await.unwrap().app_id;
+    world.app.directory().create_service_principal(&world.home.admin, client).await.unwrap();
     let client = client.to_string();
     let mut browser = Browser::default();
     let page = begin(&world, &mut browser, &client, HTTPS, "").await;
@@ -337,8 +340,8 @@ async fn a_device_of_others_says_what_it_asks_for() {
         let update = ApplicationUpdate { public_client: Some(public), ..ApplicationUpdate::default() };
         let name = DisplayName::parse(name).unwrap();
         let app_id =
-            world.app.directory().create_application(&world.admin, name, update).await.unwrap().app_id;
-        world.app.directory().create_service_principal(&world.admin, app_id).await.unwrap();
+            world.app.directory().create_application(&world.home.admin, name, update).await.unwrap().app_id;
+        world.app.directory().create_service_principal(&world.home.admin, app_id).await.unwrap();
         app_id.to_string()
     };
     let (program, service) = (make("Television", true).await, make("Film store", false).await);
@@ -365,8 +368,8 @@ async fn the_account_page_shows_its_owner_and_signing_out_ends_it() {
         mail_nickname: "ops".into(),
         description: None,
     };
-    let group = world.app.directory().create_group(&world.admin, new).await.unwrap();
-    world.app.directory().add_member(&world.admin, group.id, world.alice).await.unwrap();
+    let group = world.app.directory().create_group(&world.home.admin, new).await.unwrap();
+    world.app.directory().add_member(&world.home.admin, group.id, world.alice).await.unwrap();
     let mut browser = Browser::default();
     let page = browser.go(&world, "/portal").await;
     let page = sign_in(&world, &mut browser, &page, PASSWORD).await;
@@ -384,7 +387,7 @@ async fn a_session_ends_with_its_time_and_with_the_right_of_its_person() {
     let page = browser.go(&world, "/portal/").await;
     sign_in(&world, &mut browser, &page, PASSWORD).await;
     world.advance(3600);
-    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, world.alice).await.unwrap();
     assert_eq!(browser.go(&world, "/portal/").await.path, "/portal/sign-in");
     sign_in(&world, &mut browser, &page, PASSWORD).await;
     assert_eq!(browser.go(&world, "/portal/").await.path, "/portal/");

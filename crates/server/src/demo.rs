@@ -3,6 +3,7 @@
 //! refused, by real requests; with kubectl where that is installed.
 
 mod company;
+mod step;
 mod table;
 mod walk;
 

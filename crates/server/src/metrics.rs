@@ -1,9 +1,16 @@
 //! Metrics in the text form of Prometheus, on a loopback address of their own.
 
-use std::{fmt::Write, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use app::App;
-use axum::{Router, extract::State, routing::get};
+use axum::{Router, extract::State, response::IntoResponse, routing::get};
+use http::{StatusCode, header};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeLabelSet, NoLabelSet, prometheus_text},
+    metrics::MetricType,
+    registry::Registry,
+};
 use tokio::net::TcpListener;
 use web::trace::{Counts, DURATION_BOUNDS};
 
@@ -41,108 +48,112 @@ pub fn address(listener: &TcpListener) -> std::io::Result<SocketAddr> {
     listener.local_addr()
 }
 
-async fn render(State((app, counts)): State<(App, Arc<Counts>)>) -> String {
+async fn render(State((app, counts)): State<(App, Arc<Counts>)>) -> Result<impl IntoResponse, StatusCode> {
+    let mut registry = Registry::with_prefix("portcullis");
+    registry.register_collector(Box::new(Measured { app, counts }));
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write_all(&mut text, &app, &counts);
-    text
+    prometheus_text::encode(&mut text, &registry).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text))
 }
 
-fn write_all(text: &mut String, app: &App, counts: &Counts) -> std::fmt::Result {
-    let snapshot = app.state().snapshot();
-    writeln!(text, "# HELP portcullis_revision Revision of the state that decisions are taken on.")?;
-    writeln!(text, "# TYPE portcullis_revision gauge\nportcullis_revision {}", snapshot.revision())?;
-    let sizes = [
-        ("users", snapshot.directory().users().count()),
-        ("groups", snapshot.directory().groups().count()),
-        ("role_assignments", snapshot.azure().assignments().count()),
-        ("clusters", snapshot.clusters().count()),
-    ];
-    writeln!(text, "# HELP portcullis_records Records of each kind.\n# TYPE portcullis_records gauge")?;
-    for (kind, count) in sizes {
-        writeln!(text, "portcullis_records{{kind=\"{kind}\"}} {count}")?;
-    }
-    write_webhooks(text, app)?;
-    writeln!(
-        text,
-        "# HELP portcullis_unreadable_records Stored records that cannot be read and are set aside."
-    )?;
-    writeln!(text, "# TYPE portcullis_unreadable_records gauge")?;
-    writeln!(text, "portcullis_unreadable_records {}", snapshot.unreadable().count())?;
-    writeln!(
-        text,
-        "# HELP portcullis_requests_total Requests answered.\n# TYPE portcullis_requests_total counter"
-    )?;
-    for surface in counts.surfaces() {
-        for class in 1..=5 {
-            let answers = surface.answers(class);
-            writeln!(
-                text,
-                "portcullis_requests_total{{surface=\"{}\",status=\"{class}xx\"}} {answers}",
-                surface.name
-            )?;
-        }
-    }
-    writeln!(
-        text,
-        "# HELP portcullis_request_seconds Time from request to answer.\n# TYPE portcullis_request_seconds histogram"
-    )?;
-    for surface in counts.surfaces() {
-        let durations = surface.durations();
-        let mut below = 0;
-        for (bound, count) in DURATION_BOUNDS.iter().zip(durations) {
-            below += count;
-            writeln!(
-                text,
-                "portcullis_request_seconds_bucket{{surface=\"{}\",le=\"{bound}\"}} {below}",
-                surface.name
-            )?;
-        }
-        let all: u64 = durations.iter().sum();
-        writeln!(
-            text,
-            "portcullis_request_seconds_bucket{{surface=\"{}\",le=\"+Inf\"}} {all}",
-            surface.name
-        )?;
-        writeln!(
-            text,
-            "portcullis_request_seconds_sum{{surface=\"{}\"}} {}",
-            surface.name,
-            surface.time().as_secs_f64()
-        )?;
-        writeln!(text, "portcullis_request_seconds_count{{surface=\"{}\"}} {all}", surface.name)?;
-    }
-    Ok(())
+/// What is measured, read when it is asked for: nothing is counted a second time for the metrics.
+#[derive(Debug)]
+struct Measured {
+    app: App,
+    counts: Arc<Counts>,
 }
 
-/// What keeps attached clusters from asking, and what will.
-fn write_webhooks(text: &mut String, app: &App) -> std::fmt::Result {
-    writeln!(
-        text,
-        "# HELP portcullis_webhook_refusals_total Requests of webhooks without a certificate that counts.\n\
-         # TYPE portcullis_webhook_refusals_total counter"
-    )?;
-    for (refused, count) in app.kubernetes().webhook_refusals() {
-        writeln!(text, "portcullis_webhook_refusals_total{{reason=\"{}\"}} {count}", refused.word())?;
+impl Collector for Measured {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.encode_records(&mut encoder)?;
+        self.encode_webhooks(&mut encoder)?;
+        let unreadable = self.app.state().snapshot().unreadable().count();
+        let help = "Stored records that cannot be read and are set aside.";
+        gauges(&mut encoder, "unreadable_records", help, [(NO_LABELS, unreadable)])?;
+        self.encode_requests(&mut encoder)
     }
-    writeln!(
-        text,
-        "# HELP portcullis_webhook_certificate_expiry_seconds When the newest certificate in use of a cluster ends.\n\
-         # TYPE portcullis_webhook_certificate_expiry_seconds gauge"
-    )?;
-    let now = app.now();
-    for cluster in app.state().snapshot().clusters() {
-        let mut newest = cluster.webhook_certificates.iter().rev();
-        let in_use = newest.find(|each| each.seen.is_some() && each.counts(now));
-        if let Some(until) = in_use.and_then(domain::webhook_certificate::WebhookCertificate::until) {
-            writeln!(
-                text,
-                "portcullis_webhook_certificate_expiry_seconds{{cluster=\"{}\",id=\"{}\"}} {}",
-                cluster.name,
-                cluster.id,
-                until.as_second()
-            )?;
-        }
-    }
-    Ok(())
 }
+
+impl Measured {
+    fn encode_records(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let snapshot = self.app.state().snapshot();
+        let help = "Revision of the state that decisions are taken on.";
+        gauges(encoder, "revision", help, [(NO_LABELS, snapshot.revision())])?;
+        let records = [
+            ("users", snapshot.directory().users().count()),
+            ("groups", snapshot.directory().groups().count()),
+            ("role_assignments", snapshot.azure().assignments().count()),
+            ("clusters", snapshot.clusters().count()),
+        ];
+        let records = records.map(|(kind, count)| ([("kind", kind)], count));
+        gauges(encoder, "records", "Records of each kind.", records)
+    }
+
+    /// What keeps attached clusters from asking, and what will.
+    fn encode_webhooks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let refusals = self
+            .app
+            .kubernetes()
+            .webhook_refusals()
+            .map(|(refused, count)| ([("reason", refused.word())], count));
+        let help = "Requests of webhooks without a certificate that counts.";
+        counters(encoder, "webhook_refusals", help, refusals)?;
+        let (snapshot, now) = (self.app.state().snapshot(), self.app.now());
+        let ends = snapshot.clusters().filter_map(|cluster| {
+            let mut newest = cluster.webhook_certificates.iter().rev();
+            let in_use = newest.find(|each| each.seen.is_some() && each.counts(now))?;
+            let labels = [("cluster", cluster.name.to_string()), ("id", cluster.id.to_string())];
+            Some((labels, in_use.until()?.as_second()))
+        });
+        let help = "When the newest certificate in use of a cluster ends.";
+        gauges(encoder, "webhook_certificate_expiry_seconds", help, ends)
+    }
+
+    fn encode_requests(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let classes = [(1, "1xx"), (2, "2xx"), (3, "3xx"), (4, "4xx"), (5, "5xx")];
+        let answers = self.counts.surfaces().iter().flat_map(|surface| {
+            classes.map(|(class, status)| {
+                ([("surface", surface.name), ("status", status)], surface.answers(class))
+            })
+        });
+        counters(encoder, "requests", "Requests answered.", answers)?;
+        let help = "Time from request to answer.";
+        let mut family = encoder.encode_descriptor("request_seconds", help, None, MetricType::Histogram)?;
+        for surface in self.counts.surfaces() {
+            let durations = surface.durations();
+            let bounds = DURATION_BOUNDS.into_iter().chain([f64::INFINITY]);
+            let buckets: Vec<(f64, u64)> = bounds.zip(durations).collect();
+            let (sum, count) = (surface.time().as_secs_f64(), durations.iter().sum());
+            let labels = [("surface", surface.name)];
+            family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// A family of gauges: a value for each set of labels.
+fn gauges<L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (L, impl EncodeGaugeValue)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    values.into_iter().try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
+}
+
+/// A family of counters. Its name ends with `_total` where it is shown.
+fn counters<L: EncodeLabelSet>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = (L, u64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    values.into_iter().try_for_each(|(labels, value)| {
+        family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)
+    })
+}
+
+const NO_LABELS: [(&str, &str); 0] = [];

@@ -15,6 +15,7 @@ mod groups;
 mod hostile;
 mod locks;
 mod management_groups;
+mod metrics;
 mod odd;
 mod outbound;
 mod ownership;

@@ -51,7 +51,7 @@ pub use crypto::secret::Secret;
 pub use error::{Error, Problem, Refusal, Rule};
 pub use live::{Applied, Changes, Expired};
 pub use tables::place_of;
-pub use tx::{Committed, MOST_BYTES, MOST_WRITES, Run, Tx};
+pub use tx::{Committed, MOST_BYTES, MOST_WRITES, Run, Steps, Tx};
 
 /// The handle that every area holds; cheap to clone.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ struct Inner {
     outbound: OnceLock<Arc<dyn outbound::Outbound>>,
     operations: Operations,
     needs: Needs,
-    steps: unfinished::Steps,
+    steps: tx::Steps,
     stale: AtomicBool,
 }
 
@@ -102,7 +102,7 @@ impl State {
     /// must stop serving when it ends: from then on the state grows stale. `steps` goes on with unfinished work.
     pub async fn open(
         parts: Parts,
-        steps: unfinished::Steps,
+        steps: tx::Steps,
     ) -> Result<(Self, impl Future<Output = Result<(), Error>> + Send + use<>), Error> {
         let built_in = BuiltIn::load().map_err(Error::internal)?;
         let operations = Operations::published().map_err(Error::internal)?;

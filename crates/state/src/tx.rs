@@ -23,7 +23,7 @@ use domain::{
 use jiff::Timestamp;
 use store::{Guard, Range, Revision, Txn, Write};
 
-use crate::{Error, authorize, caller::Caller, contents, limits, sealed::Seal, tables, unfinished::Steps};
+use crate::{Error, authorize, caller::Caller, contents, limits, sealed::Seal, tables};
 
 /// What a transaction's body has made, once it is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub struct Committed<T> {
 
 /// Names that are taken, with their kinds.
 pub(crate) type Names = Vec<(&'static str, String)>;
+
+/// Writes what fits of a work into the transaction, and tells whether that is the end of it. Given by whoever composes
+/// the areas, for each of them knows its own work.
+pub type Steps = fn(&mut Tx, &Work) -> Result<bool, Error>;
 
 #[derive(Debug)]
 pub struct Tx {

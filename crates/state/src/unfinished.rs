@@ -60,10 +60,6 @@ pub fn record(tx: &mut Tx, work: Work) -> Result<Awaited, Error> {
     Ok(Awaited { key, since })
 }
 
-/// Writes what fits of a work into the transaction, and tells whether that is the end of it. Given by whoever composes
-/// the areas, for each of them knows its own work.
-pub type Steps = fn(&mut Tx, &Work) -> Result<bool, Error>;
-
 impl State {
     /// Whether a work is still going on.
     pub fn is_under_way(&self, awaited: &Awaited) -> bool {

@@ -7,7 +7,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 
-use crate::path::hexadecimal;
+use crate::escapes::{self, EscapeError};
 
 /// What the header holds.
 #[derive(Clone, PartialEq, Eq)]
@@ -69,19 +69,12 @@ fn basic(text: &str) -> Option<Credentials<'static>> {
 /// Clients that leave the escapes out, as many do, are understood as long as their text holds no percent sign
 /// and no plus. One that does not decode is taken as it is.
 fn unescaped(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => match (hexadecimal(rest.next()), hexadecimal(rest.next())) {
-                (Some(high), Some(low)) => high << 4 | low,
-                _ => return Some(text.to_owned()),
-            },
-            byte => byte,
-        });
-    }
-    String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+    let spaced = text.replace('+', " ");
+    let decoded = match escapes::decode(spaced.as_bytes()) {
+        Err(EscapeError::BadEscape) => return Some(text.to_owned()),
+        decoded => decoded.ok()?.into_owned(),
+    };
+    Some(decoded).filter(|text| !text.contains('\0'))
 }
 
 /// Tokens with 200 groups have about 10,000 characters.

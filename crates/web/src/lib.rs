@@ -7,6 +7,7 @@
 pub mod bearer;
 pub mod body;
 pub mod cookie;
+pub mod escapes;
 mod host;
 pub mod page;
 pub mod path;

@@ -5,6 +5,10 @@
 //! not UTF-8. Handlers may therefore trust that a decoded segment is one name. Escapes are undone exactly once;
 //! `%252e` means the three characters `%2e`.
 
+use std::borrow::Cow;
+
+use crate::escapes::{self, EscapeError};
+
 /// Why a path is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -26,7 +30,7 @@ pub fn check(path: &str) -> Result<(), PathError> {
     if plain(rest.as_bytes()) {
         return Ok(());
     }
-    rest.split('/').try_for_each(check_segment)
+    rest.split('/').try_for_each(|raw| segment(raw).map(drop))
 }
 
 /// Most paths hold nothing that needs a closer look.
@@ -34,34 +38,24 @@ fn plain(rest: &[u8]) -> bool {
     !rest.iter().any(|byte| matches!(byte, b'%' | b'.' | b'\\' | 0..=0x1f | 0x7f..))
 }
 
-fn check_segment(segment: &str) -> Result<(), PathError> {
-    let mut decoded = Vec::with_capacity(segment.len());
-    let mut bytes = segment.bytes();
-    while let Some(byte) = bytes.next() {
-        let byte = match byte {
-            b'%' => match (hexadecimal(bytes.next()), hexadecimal(bytes.next())) {
-                (Some(high), Some(low)) => high << 4 | low,
-                _ => return Err(PathError::BadEscape),
-            },
-            byte => byte,
-        };
-        if matches!(byte, b'/' | b'\\' | 0..=0x1f | 0x7f) {
-            return Err(PathError::ForbiddenCharacter);
-        }
-        decoded.push(byte);
+/// One segment with its escapes undone: a name that no reader takes for a step in the path.
+pub fn segment(raw: &str) -> Result<Cow<'_, str>, PathError> {
+    let decoded = escapes::decode(raw.as_bytes())?;
+    if matches!(&*decoded, "." | "..") {
+        return Err(PathError::DotSegment);
     }
-    match decoded.as_slice() {
-        b"." | b".." => Err(PathError::DotSegment),
-        decoded => std::str::from_utf8(decoded).map(drop).map_err(|_| PathError::NotUtf8),
+    if decoded.bytes().any(|byte| matches!(byte, b'/' | b'\\' | 0..=0x1f | 0x7f)) {
+        return Err(PathError::ForbiddenCharacter);
     }
+    Ok(decoded)
 }
 
-pub(crate) fn hexadecimal(byte: Option<u8>) -> Option<u8> {
-    match byte? {
-        byte @ b'0'..=b'9' => Some(byte - b'0'),
-        byte @ b'a'..=b'f' => Some(byte - b'a' + 10),
-        byte @ b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
+impl From<EscapeError> for PathError {
+    fn from(error: EscapeError) -> Self {
+        match error {
+            EscapeError::BadEscape => Self::BadEscape,
+            EscapeError::NotUtf8 => Self::NotUtf8,
+        }
     }
 }
 
@@ -119,7 +113,7 @@ mod tests {
         fn a_plain_path_passes_the_close_look(path in "/[ -~]{0,40}") {
             let rest = &path[1..];
             if plain(rest.as_bytes()) {
-                prop_assert!(rest.split('/').all(|segment| check_segment(segment).is_ok()));
+                prop_assert!(rest.split('/').all(|raw| segment(raw).is_ok()));
             }
         }
     }

@@ -14,6 +14,7 @@ mod authority;
 mod connection;
 mod front;
 mod guardian;
+mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ pub use authority::{ClientAuthority, ClientIdentity, VerifiedCertificate};
 pub use front::{Answers, AskedBody, Renew};
 pub use tls::{CertificateFiles, ServerCertificate, Tls, TlsError};
 
-use self::{admission::Admission, connection::ConnectionSettings, front::Shared, workers::Workers};
+use self::{admission::Admission, front::Shared, settings::ConnectionSettings, workers::Workers};
 use crate::trace::Counts;
 
 /// Bounds on what clients may take. The default suits a server for everyone in an organization.

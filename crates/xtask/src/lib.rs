@@ -1,3 +1,5 @@
 //! The chores behind `cargo xtask`, as a library so that tests run them too.
 
+pub mod documents;
+pub mod modules;
 pub mod tidy;

@@ -1,17 +1,44 @@
-//! `cargo xtask`: chores of this repository that are code. `tidy` checks the rules that no compiler knows.
+//! `cargo xtask`: chores of this repository that are code. `tidy` checks the rules that no compiler knows,
+//! `modules` draws which file imports which.
 
 use std::{env, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
-use xtask::tidy::{self, Severity};
+use xtask::{
+    documents,
+    modules::{self, draw},
+    tidy::{self, Severity},
+};
 
 fn main() -> anyhow::Result<ExitCode> {
     let root =
         Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("the workspace has a root")?;
-    match env::args().nth(1).as_deref() {
+    let mut arguments = env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("modules") => show_modules(root, arguments.next().as_deref()),
         Some("tidy") => check(root),
-        other => bail!("unknown task {:?}; there is: tidy", other.unwrap_or_default()),
+        other => bail!("unknown task {:?}; there are: modules [CRATE], tidy", other.unwrap_or_default()),
     }
+}
+
+/// The rooms of a crate by floor; without its name, how high each crate is.
+fn show_modules(root: &Path, name: Option<&str>) -> anyhow::Result<ExitCode> {
+    let crates = documents::crates(root)?;
+    if let Some(name) = name {
+        let found = crates.get(name).with_context(|| format!("there is no crate {name}"))?;
+        print!("{}", draw(found));
+        for circle in modules::circles(found) {
+            println!("{circle}");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (name, found) in &crates {
+        let rooms = modules::rooms(found, &found.imports(), &[]);
+        let floors = rooms.last().map_or(0, |room| room.floor + 1);
+        let circles = modules::circles(found).len();
+        println!("{name}: {} rooms on {floors} floors, {circles} circles of files", rooms.len());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(root: &Path) -> anyhow::Result<ExitCode> {

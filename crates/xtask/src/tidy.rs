@@ -3,6 +3,8 @@
 //!
 //! It reads files and judges them; it never changes one.
 
+mod architecture;
+mod circles;
 mod imports;
 mod links;
 mod sources;
@@ -11,11 +13,11 @@ mod tests;
 mod words;
 
 use std::{
-    fmt, fs, io,
+    fmt,
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
+use crate::documents::{self, Document};
 
 /// Something that a person should change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,19 +50,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A text file of the repository.
-#[derive(Clone, Debug)]
-struct Document {
-    /// Relative to the root.
-    path: PathBuf,
-    text: String,
-}
-
 impl Document {
-    fn has_extension(&self, extension: &str) -> bool {
-        self.path.extension().is_some_and(|found| found == extension)
-    }
-
     fn error(&self, line: impl Into<Option<usize>>, message: impl Into<String>) -> Finding {
         Finding {
             severity: Severity::Error,
@@ -73,19 +63,14 @@ impl Document {
     fn warning(&self, message: impl Into<String>) -> Finding {
         Finding { severity: Severity::Warning, file: self.path.clone(), line: None, message: message.into() }
     }
-
-    /// Lines with their numbers, counted from 1.
-    fn lines(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
-    }
 }
 
 /// Everything that is wrong below `root`, in the order of the files.
 pub fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
-    let mut documents = Vec::new();
-    collect(root, Path::new(""), &mut documents).with_context(|| format!("reading {}", root.display()))?;
-    documents.sort_by(|left, right| left.path.cmp(&right.path));
-    let mut findings = imports::check(&documents)?;
+    let documents = documents::read(root)?;
+    let crates = documents::crates_of(&documents)?;
+    let mut findings = imports::check(&documents, &crates)?;
+    findings.extend(circles::check(&crates));
     for document in &documents {
         findings.extend(sources::check(document));
         findings.extend(links::check(root, document));
@@ -94,26 +79,3 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
     findings.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
     Ok(findings)
 }
-
-/// Hidden folders other than those of the build are somebody's tools; `target` holds nothing of ours, nor does
-/// the file `.git` of a linked checkout.
-fn collect(root: &Path, folder: &Path, documents: &mut Vec<Document>) -> io::Result<()> {
-    for entry in fs::read_dir(root.join(folder))? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let path = folder.join(&name);
-        if entry.file_type()?.is_dir() {
-            let name = name.to_string_lossy();
-            if (!name.starts_with('.') && name != "target") || VISIBLE_FOLDERS.contains(&name.as_ref()) {
-                collect(root, &path, documents)?;
-            }
-        } else if name != ".git"
-            && let Ok(text) = fs::read_to_string(root.join(&path))
-        {
-            documents.push(Document { path, text });
-        }
-    }
-    Ok(())
-}
-
-const VISIBLE_FOLDERS: [&str; 2] = [".ci", ".cargo"];

@@ -23,7 +23,11 @@ use crate::{
     files::{Directory, Replacement},
     output,
 };
-use configuration::{CLIENT, FILES, client_pem, host};
+use configuration::{
+    AUTHENTICATION, AUTHORIZATION, CLIENT, CONFIGURATION, OLDER_CONFIGURATION, Place, Release, client_pem,
+    configuration, host, webhook,
+};
+use readme::readme;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -51,6 +55,17 @@ pub struct AttachArgs {
     #[command(flatten)]
     access: AccessArgs,
 }
+
+type Content = fn(&Place<'_>, &Value) -> anyhow::Result<String>;
+
+/// Everything but the certificate: the name of a file, and what stands in it.
+const FILES: [(&str, Content); 5] = [
+    (AUTHENTICATION, |_, hooks| webhook(hooks, "authenticate")),
+    (AUTHORIZATION, |_, hooks| webhook(hooks, "authorize")),
+    (CONFIGURATION, |place, _| Ok(configuration(place, Release::From1_34))),
+    (OLDER_CONFIGURATION, |place, _| Ok(configuration(place, Release::From1_30))),
+    ("README.md", |place, _| Ok(readme(place))),
+];
 
 /// The files of one cluster, each of which can be written.
 struct Files {

@@ -1,22 +1,27 @@
 //! `portcullis cluster`: clusters, kubeconfigs for them, administrator certificates.
 
+mod access;
 mod certificate;
 mod credentials;
+mod resource_id;
 
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use domain::name::ResourceName;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{InSubscription, attach, group, resource_group};
+use super::{InSubscription, attach, resource_group};
 use crate::{
     client::{CLUSTERS, Client, encode},
     confirm::ConfirmArgs,
     kubeconfig::default_path,
     output::{self, Column, OutputArgs},
 };
+
+pub use access::AccessArgs;
+pub(crate) use access::Changes;
+pub(crate) use resource_id::{GROUP, cluster_path};
 
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
@@ -163,28 +168,6 @@ pub struct ClusterArgs {
     resource_group: Option<String>,
 }
 
-#[derive(Args, Clone, Debug, Default)]
-pub struct AccessArgs {
-    /// Let Azure RBAC decide beside Kubernetes RBAC
-    #[arg(long)]
-    pub(crate) azure_rbac: bool,
-    /// Group, by name or object id, whose members administer the cluster while Azure RBAC is off; may be given
-    /// several times
-    #[arg(long = "admin-group", value_name = "GROUP")]
-    pub(crate) admin_groups: Vec<String>,
-    /// Refuse administrator certificates
-    #[arg(long)]
-    disable_local_accounts: bool,
-}
-
-/// What an update names.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Changes {
-    azure_rbac: Option<bool>,
-    disable_local_accounts: Option<bool>,
-    admin_groups: Option<Vec<String>>,
-}
-
 pub(crate) async fn run(noun: InSubscription<ClusterCommand>) -> anyhow::Result<()> {
     let client = Client::open_in(noun.subscription).await?;
     match noun.command {
@@ -286,63 +269,6 @@ impl ClusterArgs {
     }
 }
 
-impl AccessArgs {
-    pub(crate) async fn properties(&self, client: &Client) -> anyhow::Result<Value> {
-        Ok(json!({
-            "enableRBAC": true,
-            "disableLocalAccounts": self.disable_local_accounts,
-            "aadProfile": {
-                "managed": true,
-                "enableAzureRBAC": self.azure_rbac,
-                "adminGroupObjectIDs": self.group_ids(client).await?,
-            },
-        }))
-    }
-
-    /// What is named, and nothing else.
-    pub(crate) async fn changes(&self, client: &Client) -> anyhow::Result<Changes> {
-        let groups = self.group_ids(client).await?;
-        Ok(Changes {
-            azure_rbac: self.azure_rbac.then_some(true),
-            disable_local_accounts: self.disable_local_accounts.then_some(true),
-            admin_groups: (!groups.is_empty()).then_some(groups),
-        })
-    }
-
-    async fn group_ids(&self, client: &Client) -> anyhow::Result<Vec<String>> {
-        let mut ids = Vec::new();
-        for group in &self.admin_groups {
-            ids.push(group::find(client, group).await?);
-        }
-        Ok(ids)
-    }
-}
-
-impl Changes {
-    /// What is not named stays as it is.
-    pub(crate) fn apply(&self, object: &mut Value) {
-        let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else { return };
-        if let Some(disable) = self.disable_local_accounts {
-            properties.insert("disableLocalAccounts".into(), disable.into());
-        }
-        if self.azure_rbac.is_none() && self.admin_groups.is_none() {
-            return;
-        }
-        // None where the directory was not enabled: naming who gets in by it enables it.
-        let profile = properties.entry("aadProfile").or_insert(Value::Null);
-        if profile.is_null() {
-            *profile = Value::Object(Map::new());
-        }
-        let Some(profile) = profile.as_object_mut() else { return };
-        if let Some(azure_rbac) = self.azure_rbac {
-            profile.insert("enableAzureRBAC".into(), azure_rbac.into());
-        }
-        if let Some(groups) = &self.admin_groups {
-            profile.insert("adminGroupObjectIDs".into(), json!(groups));
-        }
-    }
-}
-
 /// The resource id of a cluster; found by the name alone where no group is given.
 pub(crate) async fn path(client: &Client, group: Option<&str>, name: &str) -> anyhow::Result<String> {
     if let Some(group) = group {
@@ -364,16 +290,6 @@ pub(crate) async fn path(client: &Client, group: Option<&str>, name: &str) -> an
     }
 }
 
-/// The resource id of a cluster; names that cannot be names are refused here, where they can be told apart.
-pub(crate) fn cluster_path(subscription: &str, group: &str, name: &str) -> anyhow::Result<String> {
-    let (group, name) = (ResourceName::parse(group)?, ResourceName::parse(name)?);
-    Ok(format!(
-        "/subscriptions/{subscription}/resourceGroups/{}/providers/Microsoft.ContainerService/managedClusters/{}",
-        encode(group.as_str()),
-        encode(name.as_str())
-    ))
-}
-
 async fn list(client: &Client, group: Option<&str>) -> anyhow::Result<Vec<Value>> {
     let subscription = client.subscription().await?;
     let group = group.map(|group| format!("/resourceGroups/{}", encode(group))).unwrap_or_default();
@@ -382,7 +298,6 @@ async fn list(client: &Client, group: Option<&str>) -> anyhow::Result<Vec<Value>
         .await
 }
 
-pub(crate) const GROUP: &str = "default";
 const COLUMNS: [Column; 6] = [
     ("NAME", "/name"),
     ("LOCATION", "/location"),

@@ -127,27 +127,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<BTreeMap<String, String>
 }
 
 fn parameters(encoded: &str) -> BTreeMap<String, String> {
-    encoded
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (decode(name), decode(value)))
-        .collect()
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let digits: String = rest.by_ref().take(2).map(char::from).collect();
-                bytes.push(u8::from_str_radix(&digits, 16).unwrap_or(b'?'));
-            }
-            other => bytes.push(other),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    form_urlencoded::parse(encoded.as_bytes()).into_owned().collect()
 }
 
 async fn respond(stream: &mut TcpStream, status: &str, text: &str) {

@@ -5,7 +5,7 @@
 //! The needle is cut in two at a place where its local period is its whole period. Its right half is
 //! compared forwards, then its left half backwards; a mismatch in either tells how far to move on.
 
-use super::glob::{Case, SMALL};
+use super::case::Case;
 
 /// The lowest offset of `needle` in `haystack`.
 pub(super) fn find(haystack: &[u8], needle: &[u8], case: Case) -> Option<usize> {
@@ -84,3 +84,6 @@ fn equal(left: &[u8], right: &[u8], case: Case) -> bool {
 fn fold_at(bytes: &[u8], index: usize, case: Case) -> Option<u8> {
     bytes.get(index).map(|byte| case.fold(*byte))
 }
+
+/// Below this product of lengths, trying every place is faster than preparing the pattern.
+pub(super) const SMALL: usize = 2048;

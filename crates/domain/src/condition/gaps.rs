@@ -7,7 +7,7 @@
 //! the others. A pattern longer than a word goes over the text block by block, each beginning where the
 //! steps before it can have ended.
 
-use super::glob::Case;
+use super::case::Case;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {

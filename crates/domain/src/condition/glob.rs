@@ -12,16 +12,10 @@
 //! objects consist of. Look-alikes and the special cases of Unicode are different characters here.
 
 use super::{
-    find::find,
+    case::Case,
+    find::{SMALL, find},
     gaps::{MAXIMUM_TEXT, Step, end_of_first},
 };
-
-/// Whether upper and lower case of the ASCII letters differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Case {
-    Counts,
-    Ignored,
-}
 
 /// Whether a pattern, in which `*` stands for any run of characters, slashes and nothing at all included, names an
 /// action. Case does not count for ASCII letters; every other character stands for itself.
@@ -61,7 +55,7 @@ fn names_action(pattern: &str, action: &str, case: Case) -> bool {
     };
     for part in middle.split('*').filter(|part| !part.is_empty()) {
         let left = from(before, part, taken);
-        let Some(place) = case.find(left, part) else { return false };
+        let Some(place) = first_place(case, left, part) else { return false };
         taken = action.len() - left.len() + place + part.len();
         before = part;
     }
@@ -73,55 +67,6 @@ fn names_action(pattern: &str, action: &str, case: Case) -> bool {
 /// for itself.
 pub(super) fn like_matches(pattern: &str, text: &str, case: Case) -> bool {
     pieces_match(LikePieces { rest: Some(pattern) }, text, case)
-}
-
-impl Case {
-    pub(super) fn fold(self, byte: u8) -> u8 {
-        match self {
-            Self::Counts => byte,
-            Self::Ignored => byte.to_ascii_lowercase(),
-        }
-    }
-
-    pub(super) fn unfold(self, byte: u8) -> u8 {
-        match self {
-            Self::Counts => byte,
-            Self::Ignored => byte.to_ascii_uppercase(),
-        }
-    }
-
-    pub(super) fn equal(self, left: &str, right: &str) -> bool {
-        match self {
-            Self::Counts => left == right,
-            Self::Ignored => left.eq_ignore_ascii_case(right),
-        }
-    }
-
-    /// What is left of `text` behind `prefix`.
-    pub(super) fn strip_prefix<'t>(self, text: &'t str, prefix: &str) -> Option<&'t str> {
-        let (head, rest) = text.split_at_checked(prefix.len())?;
-        self.equal(head, prefix).then_some(rest)
-    }
-
-    /// The first place of `part` in `text`.
-    fn find(self, text: &str, part: &str) -> Option<usize> {
-        match self {
-            Self::Counts => text.find(part),
-            Self::Ignored => find(text.as_bytes(), part.as_bytes(), self),
-        }
-    }
-
-    fn strip_suffix<'t>(self, text: &'t str, suffix: &str) -> Option<&'t str> {
-        let (rest, tail) = text.split_at_checked(text.len().checked_sub(suffix.len())?)?;
-        self.equal(tail, suffix).then_some(rest)
-    }
-
-    fn same(self, left: char, right: char) -> bool {
-        match self {
-            Self::Counts => left == right,
-            Self::Ignored => left.eq_ignore_ascii_case(&right),
-        }
-    }
 }
 
 /// What stands between two stars.
@@ -169,7 +114,7 @@ impl Piece<'_> {
     fn behind_first<'t>(&self, text: &'t str, case: Case) -> Option<&'t str> {
         match self {
             Self::Plain(plain) => {
-                let start = case.find(text, plain)?;
+                let start = first_place(case, text, plain)?;
                 text.get(start + plain.len()..)
             }
             Self::Special(pattern) => {
@@ -259,10 +204,15 @@ impl<'p> Iterator for LikePieces<'p> {
     }
 }
 
+/// The first place of `part` in `text`.
+fn first_place(case: Case, text: &str, part: &str) -> Option<usize> {
+    match case {
+        Case::Counts => text.find(part),
+        Case::Ignored => find(text.as_bytes(), part.as_bytes(), case),
+    }
+}
+
 /// The characters that a backslash turns into ordinary ones.
 pub(super) fn is_escapable(character: char) -> bool {
     matches!(character, '*' | '?' | '\\')
 }
-
-/// Below this product of lengths, trying every place is faster than preparing the pattern.
-pub(super) const SMALL: usize = 2048;

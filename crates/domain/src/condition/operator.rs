@@ -4,7 +4,7 @@
 //! version 2.0). A name that is not among them is refused, not guessed at: `StringContains` or
 //! `StringMatches` stand in no public description of the language.
 
-use super::glob::Case;
+use super::case::Case;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Operator {

@@ -4,17 +4,14 @@
 //! not taken as if the key were not there; [`Manifest::parse`] passes over them, as an API server does with
 //! what it has stored. Defaults that a server fills in are filled in here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
-use super::{
-    AggregationRule, Binding, ClusterRole, Object, ObjectError, PolicyRule, Role, RoleKind, RoleRef, Subject,
-    SubjectKind, check,
-};
+use super::{AggregationRule, ObjectError, PolicyRule};
 
-/// One object as written. Which parts it may have depends on its kind; [`check::check`] says so.
+/// One object as written. Which parts it may have depends on its kind; [`check`](super::check) says so.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Manifest {
@@ -107,70 +104,6 @@ impl Kind {
     pub fn is_namespaced(self) -> bool {
         matches!(self, Self::Role | Self::RoleBinding)
     }
-}
-
-impl TryFrom<Manifest> for Object {
-    type Error = ObjectError;
-
-    fn try_from(manifest: Manifest) -> Result<Self, ObjectError> {
-        let kind = manifest.kind()?;
-        let problems = check::check(&manifest, kind);
-        if !problems.is_empty() {
-            return Err(ObjectError::Invalid(problems));
-        }
-        let name: Arc<str> = manifest.metadata.name.into();
-        let namespace: Option<Arc<str>> = manifest.metadata.namespace.map(Arc::from);
-        Ok(match kind {
-            Kind::Role => Self::Role(Role {
-                namespace: namespace.unwrap_or_default(),
-                name,
-                rules: manifest.rules.unwrap_or_default().into(),
-            }),
-            Kind::ClusterRole => Self::ClusterRole(ClusterRole {
-                name,
-                labels: manifest.metadata.labels.unwrap_or_default(),
-                rules: manifest.rules.unwrap_or_default().into(),
-                aggregation_rule: manifest.aggregation_rule,
-            }),
-            Kind::RoleBinding | Kind::ClusterRoleBinding => Self::Binding(Binding {
-                namespace: namespace.filter(|_| kind.is_namespaced()),
-                name,
-                role: role_ref(manifest.role_ref)?,
-                subjects: manifest
-                    .subjects
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(subject)
-                    .collect::<Result<_, _>>()?,
-            }),
-        })
-    }
-}
-
-fn role_ref(written: Option<WrittenRoleRef>) -> Result<RoleRef, ObjectError> {
-    let written = written.ok_or_else(|| ObjectError::Malformed("roleRef is missing".to_owned()))?;
-    let kind = match written.kind.as_str() {
-        "Role" => RoleKind::Role,
-        "ClusterRole" => RoleKind::ClusterRole,
-        other => {
-            return Err(ObjectError::Malformed(format!("roleRef.kind {other:?} is not Role or ClusterRole")));
-        }
-    };
-    Ok(RoleRef { kind, name: written.name.into() })
-}
-
-fn subject(written: WrittenSubject) -> Result<Subject, ObjectError> {
-    let kind = match written.kind.as_str() {
-        "User" => SubjectKind::User,
-        "Group" => SubjectKind::Group,
-        "ServiceAccount" => SubjectKind::ServiceAccount,
-        other => {
-            return Err(ObjectError::Malformed(format!(
-                "the subject's kind {other:?} is not User, Group or ServiceAccount"
-            )));
-        }
-    };
-    Ok(Subject { kind, name: written.name.into(), namespace: written.namespace.map(Arc::from) })
 }
 
 /// The same object without fields that this module does not know.

@@ -1,12 +1,13 @@
 //! Roles and bindings as the engine holds them: checked, and without what plays no part in a decision.
 //!
-//! How they are written in manifests is `manifest`; what a server refuses is `check`.
+//! How they are written in manifests is `manifest`; what a server refuses is `check`; how the one becomes the other is
+//! `reading`.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Manifest, Problem, rule::PolicyRule};
+use super::{Problem, rule::PolicyRule};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
@@ -123,13 +124,6 @@ pub enum ObjectError {
     /// A server would refuse it: answer 422.
     #[error("{}", join(.0))]
     Invalid(Vec<Problem>),
-}
-
-impl Object {
-    /// Reads one object as the API server holds it. Unknown fields are passed over, as there.
-    pub fn parse(value: &serde_json::Value) -> Result<Self, ObjectError> {
-        Manifest::parse(value)?.try_into()
-    }
 }
 
 impl LabelSelector {

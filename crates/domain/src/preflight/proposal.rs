@@ -1,32 +1,14 @@
-//! The one assignment that would grant an identity what it lacks.
+//! Finding the one assignment that would grant an identity what it lacks.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use super::{Row, Standing, Who};
+use super::{Proposal, ProposedRole, Row, Standing, Who};
 use crate::{
     azure::{Policy, role_grants_whole},
-    id::{ObjectId, RoleId},
+    id::ObjectId,
     role::{ActionPattern, RoleDefinition, RoleKind},
     scope::Scope,
 };
-
-/// A role for a principal at a scope; nothing is missing once it is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proposal {
-    pub who: Who,
-    /// Absent: the identity is not there yet.
-    pub principal: Option<ObjectId>,
-    pub scope: Scope,
-    pub role: ProposedRole,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProposedRole {
-    /// A role that exists and grants everything that is missing.
-    Existing { id: RoleId, name: Arc<str> },
-    /// No role that is about these actions grants them all: a custom role with just these actions.
-    Custom { name: String, actions: Vec<ActionPattern> },
-}
 
 impl Proposal {
     /// For rows of one identity; `None` if nothing is missing. The scope is the nearest that holds every place
@@ -80,17 +62,6 @@ impl Proposal {
 impl Standing {
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing(_))
-    }
-}
-
-impl fmt::Display for Proposal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.role {
-            ProposedRole::Existing { name, .. } => write!(f, "the role \"{name}\" at '{}'", self.scope),
-            ProposedRole::Custom { actions, .. } => {
-                write!(f, "a custom role with {} actions at '{}'", actions.len(), self.scope)
-            }
-        }
     }
 }
 

@@ -282,7 +282,7 @@ fn join(
     let subresource = if writing.part == Part::Status { "status" } else { "" };
     let manager = Manager { name: writing.manager, api_version: &api_version, subresource };
     let force = options.force.unwrap_or(false);
-    apply::apply(live, config, message, &manager, force, writing.now).map_err(Status::apply_conflict)
+    apply::apply(live, config, message, &manager, force, writing.now).map_err(Status::from)
 }
 
 /// An apply that names a version insists on it.

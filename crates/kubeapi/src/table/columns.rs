@@ -1,9 +1,31 @@
 //! The columns of each kind, in the order of kube-apiserver's printers.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Column, age};
+use super::age;
+
+/// One column of a kind.
+#[derive(Clone, Copy)]
+pub struct Column {
+    pub name: &'static str,
+    /// `string`, `integer`, `date`.
+    pub kind: &'static str,
+    /// `name` for the column that kubectl takes names from, else empty.
+    pub format: &'static str,
+    pub description: &'static str,
+    /// Above 0: shown with `-o wide` only.
+    pub priority: u8,
+    pub cell: fn(&Value, Timestamp) -> Value,
+}
+
+impl fmt::Debug for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Column({})", self.name)
+    }
+}
 
 /// Every kind that has no columns of its own.
 pub const PLAIN: &[Column] = &[NAME, AGE];

@@ -214,12 +214,12 @@ async fn admin_groups_count_while_azure_rbac_is_off() {
         ..app::resource_manager::clusters::NewCluster::new(domain::cluster::Serving::Embedded, "local")
     };
     let name = world.name();
-    let put = |new| world.app.resource_manager().put_cluster(&world.admin, &name, new);
+    let put = |new| world.app.resource_manager().put_cluster(&world.home.admin, &name, new);
     put(change(false, vec![group])).await.unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::OK);
-    world.app.directory().remove_member(&world.admin, group, dora).await.unwrap();
+    world.app.directory().remove_member(&world.home.admin, group, dora).await.unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::FORBIDDEN);
-    world.app.directory().add_member(&world.admin, group, dora).await.unwrap();
+    world.app.directory().add_member(&world.home.admin, group, dora).await.unwrap();
     put(change(true, vec![group])).await.unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::FORBIDDEN);
 }
@@ -232,12 +232,12 @@ async fn a_revoked_session_and_a_disabled_person_are_refused_at_once() {
     let who = world.token(eve).await;
     let pods = "/api/v1/namespaces/default/pods";
     world.get(&who, pods).await.expect(StatusCode::OK);
-    world.app.directory().revoke_sessions(&world.admin, eve).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, eve).await.unwrap();
     world.get(&who, pods).await.expect(StatusCode::UNAUTHORIZED);
     let again = world.token(eve).await;
     world.get(&again, pods).await.expect(StatusCode::OK);
     let disabled = app::directory::users::UserUpdate { enabled: Some(false), ..Default::default() };
-    world.app.directory().update_user(&world.admin, eve, disabled).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, eve, disabled).await.unwrap();
     world.get(&again, pods).await.expect(StatusCode::UNAUTHORIZED);
 }
 
@@ -249,12 +249,12 @@ async fn administrator_certificates_end_by_revocation_time_and_rotation() {
     world
         .app
         .resource_manager()
-        .revoke_admin_certificate(&world.admin, &world.name(), &serial)
+        .revoke_admin_certificate(&world.home.admin, &world.name(), &serial)
         .await
         .unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::UNAUTHORIZED);
     let (rotated, _) = world.administrator().await;
-    world.app.resource_manager().rotate_cluster_certificates(&world.admin, &world.name()).await.unwrap();
+    world.app.resource_manager().rotate_cluster_certificates(&world.home.admin, &world.name()).await.unwrap();
     world.get(&rotated, "/api/v1/nodes").await.expect(StatusCode::UNAUTHORIZED);
     let (late, _) = world.administrator().await;
     world.clock.advance(jiff::SignedDuration::from_hours(9));
@@ -273,7 +273,7 @@ async fn an_older_administrator_certificate_opens_until_its_person_is_signed_out
     let older = domain::change::Record::AdminCertificate(serde_json::from_value(stored).unwrap());
     world.app.state().transact(|tx| tx.put(&older)).await.unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::OK);
-    world.app.directory().revoke_sessions(&world.admin, world.admin.object_id).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, world.home.admin.object_id).await.unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::UNAUTHORIZED);
 }
 
@@ -281,8 +281,8 @@ async fn an_older_administrator_certificate_opens_until_its_person_is_signed_out
 #[tokio::test]
 async fn nothing_is_issued_to_somebody_who_was_signed_out_meanwhile() {
     let world = World::new().await;
-    world.app.directory().revoke_sessions(&world.admin, world.admin.object_id).await.unwrap();
-    let late = world.app.resource_manager().issue_admin_certificate(&world.admin, &world.name()).await;
+    world.app.directory().revoke_sessions(&world.home.admin, world.home.admin.object_id).await.unwrap();
+    let late = world.app.resource_manager().issue_admin_certificate(&world.home.admin, &world.name()).await;
     assert!(matches!(late, Err(app::Error::Unauthenticated(_))), "{late:?}");
 }
 

@@ -178,11 +178,11 @@ async fn a_cluster_that_is_made_again_is_another_one() {
     let account = Who::Token(account.await["status"]["token"].as_str().unwrap().to_owned());
     let old = world.cluster.clone();
     let whatever = app::state::precondition::Precondition::default();
-    world.app.resource_manager().delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
+    world.app.resource_manager().delete_cluster(&world.home.admin, &world.name(), &whatever).await.unwrap();
     let (new, _) = world
         .app
         .resource_manager()
-        .put_cluster(&world.admin, &world.name(), NewCluster::new(Serving::Embedded, "local"))
+        .put_cluster(&world.home.admin, &world.name(), NewCluster::new(Serving::Embedded, "local"))
         .await
         .unwrap();
     assert_eq!(new.name, old.name);

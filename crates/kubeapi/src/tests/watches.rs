@@ -160,7 +160,7 @@ async fn a_watch_ends_with_its_certificate_and_with_its_session() {
     world
         .app
         .resource_manager()
-        .revoke_admin_certificate(&world.admin, &world.name(), &serial)
+        .revoke_admin_certificate(&world.home.admin, &world.name(), &serial)
         .await
         .unwrap();
     let last = lines.next().await.unwrap();
@@ -171,7 +171,7 @@ async fn a_watch_ends_with_its_certificate_and_with_its_session() {
     world.bind("dan@example.org", "view", "default").await;
     let who = world.token(dan).await;
     let mut lines = Lines::open(&world, &who, "", "application/json").await;
-    world.app.directory().revoke_sessions(&world.admin, dan).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, dan).await.unwrap();
     assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
     assert_eq!(lines.next().await, None);
 }
@@ -317,7 +317,7 @@ async fn a_watch_ends_when_its_cluster_is_stopped() {
     let world = World::new().await;
     let (administrator, _) = world.administrator().await;
     let mut lines = Lines::open(&world, &administrator, "", "application/json").await;
-    world.app.resource_manager().stop_cluster(&world.admin, &world.name()).await.unwrap();
+    world.app.resource_manager().stop_cluster(&world.home.admin, &world.name()).await.unwrap();
     let last = lines.next().await.unwrap();
     assert_eq!((&last["type"], &last["object"]["code"]), (&json!("ERROR"), &json!(503)));
     assert_eq!(lines.next().await, None);
@@ -338,7 +338,7 @@ async fn a_watch_that_ends_tells_no_more_of_what_was_there() {
     let mut lines = Lines::open(&world, &who, "", "application/json").await;
     // So much was written before the answer began.
     assert_eq!(lines.next().await.unwrap()["object"]["metadata"]["name"], "a");
-    world.app.directory().revoke_sessions(&world.admin, dan).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, dan).await.unwrap();
     assert_eq!(lines.next().await.unwrap()["object"]["code"], 401);
     assert_eq!(lines.next().await, None);
 }

@@ -44,11 +44,8 @@ impl Attached {
         let headers = [("content-type", "application/json")];
         let (parts, body) = self.world.open(who, Method::POST, &path, &headers, body.into()).await;
         let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer(testkit::Answer { status: parts.status, headers: parts.headers, text })
     }
 
     async fn authenticate(&self, who: &Who) -> Value {
@@ -68,8 +65,12 @@ impl Attached {
 
 /// A further certificate of the cluster.
 async fn issue(world: &World) -> Who {
-    let issued =
-        world.app.resource_manager().issue_webhook_certificate(&world.admin, &world.name()).await.unwrap();
+    let issued = world
+        .app
+        .resource_manager()
+        .issue_webhook_certificate(&world.home.admin, &world.name())
+        .await
+        .unwrap();
     Who::Vouched(der(&issued.certificate_pem))
 }
 
@@ -133,15 +134,15 @@ async fn what_the_directory_has_taken_away_is_denied() {
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
     assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
-    world.app.directory().remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.directory().remove_member(&world.home.admin, group, ann).await.unwrap();
     let stale = attached.authorize(&user).await;
     assert_eq!(stale["denied"], true);
     assert!(stale["reason"].as_str().unwrap().contains(&group.to_string()));
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.directory().revoke_sessions(&world.admin, ann).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, ann).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true);
     let disabled = app::directory::users::UserUpdate { enabled: Some(false), ..Default::default() };
-    world.app.directory().update_user(&world.admin, ann, disabled).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, ann, disabled).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true);
     let mut unknown = user.clone();
     unknown["extra"]["oid"] = json!(["00000000-0000-4000-8000-000000000000"]);
@@ -161,7 +162,7 @@ async fn leaving_a_group_ends_what_it_gave_and_nothing_else() {
     let group = world.group("g", &[ann]).await;
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.directory().remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.directory().remove_member(&world.home.admin, group, ann).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true, "a role may be bound to the group");
     let role =
         world.app.state().snapshot().azure().role_named("Azure Kubernetes Service RBAC Reader").unwrap().id;
@@ -169,7 +170,7 @@ async fn leaving_a_group_ends_what_it_gave_and_nothing_else() {
         NewAssignment { principal: ann, principal_kind: None, role, condition: None, description: None };
     let id = AssignmentId::parse("6f1e2b7a-0000-4000-8000-0000000000aa").unwrap();
     let scope = Scope::parse(&world.cluster.resource_id()).unwrap();
-    world.app.resource_manager().put_assignment(&world.admin, id, &scope, reader).await.unwrap();
+    world.app.resource_manager().put_assignment(&world.home.admin, id, &scope, reader).await.unwrap();
     let own = attached.authorize(&user).await;
     assert_eq!((&own["allowed"], own.get("denied")), (&json!(true), None), "{own}");
 }
@@ -184,7 +185,7 @@ async fn a_name_that_is_gone_opens_nothing_more() {
     assert_eq!(attached.authorize(&user).await, json!({"allowed": false}));
     let beth = domain::name::Upn::parse("beth@example.org").unwrap();
     let renamed = app::directory::users::UserUpdate { upn: Some(beth), ..Default::default() };
-    world.app.directory().update_user(&world.admin, ann, renamed).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, ann, renamed).await.unwrap();
     let old = attached.authorize(&user).await;
     assert_eq!(old["denied"], true, "a role may be bound to the name");
     assert!(old["reason"].as_str().unwrap().contains("no longer ann@example.org"), "{old}");
@@ -201,7 +202,7 @@ async fn the_older_version_is_read_by_its_own_field() {
     let group = world.group("g", &[ann]).await;
     let who = world.token(ann).await;
     let user = attached.authenticate(&who).await["user"].clone();
-    world.app.directory().remove_member(&world.admin, group, ann).await.unwrap();
+    world.app.directory().remove_member(&world.home.admin, group, ann).await.unwrap();
     let answer =
         attached.ask(&attached.server, "authorize", review(&user, "v1beta1", "group").to_string()).await;
     let answer = answer.expect(StatusCode::OK);
@@ -261,7 +262,7 @@ async fn an_operator_ends_a_certificate_at_once() {
     let attached = Attached::new(false, &[]).await;
     let world = &attached.world;
     let new = issue(world).await;
-    let cluster = world.app.resource_manager().webhook_cluster_of(&world.admin, &world.name()).unwrap();
+    let cluster = world.app.resource_manager().webhook_cluster_of(&world.home.admin, &world.name()).unwrap();
     let old = cluster.webhook_certificates.iter().next().unwrap().thumbprint.clone();
     let colons: Vec<String> =
         old.to_uppercase().as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two).into()).collect();
@@ -269,13 +270,13 @@ async fn an_operator_ends_a_certificate_at_once() {
     world
         .app
         .resource_manager()
-        .end_webhook_certificate(&world.admin, &name, &colons.join(":"))
+        .end_webhook_certificate(&world.home.admin, &name, &colons.join(":"))
         .await
         .unwrap();
     let ask = async |who: &Who| attached.ask(who, "authorize", token_review()).await.status;
     assert_eq!(ask(&attached.server).await, StatusCode::FORBIDDEN);
     assert_eq!(ask(&new).await, StatusCode::BAD_REQUEST, "it was let in, with the wrong kind of review");
-    let unknown = world.app.resource_manager().end_webhook_certificate(&world.admin, &name, "ab").await;
+    let unknown = world.app.resource_manager().end_webhook_certificate(&world.home.admin, &name, "ab").await;
     assert!(matches!(unknown, Err(app::Error::NotFound { .. })), "{unknown:?}");
 }
 
@@ -298,7 +299,7 @@ async fn only_who_holds_a_clusters_certificate_hears_that_the_cluster_is_gone() 
         world.app.kubernetes().webhook_refusals().find(|(each, _)| each.word() == word).unwrap().1
     };
     let whatever = app::state::precondition::Precondition::default();
-    world.app.resource_manager().delete_cluster(&world.admin, &world.name(), &whatever).await.unwrap();
+    world.app.resource_manager().delete_cluster(&world.home.admin, &world.name(), &whatever).await.unwrap();
     assert_eq!(
         heard().await,
         [
@@ -320,7 +321,7 @@ async fn what_ends_while_a_body_is_on_its_way_opens_nothing() {
         for deletes in [false, true] {
             let attached = Attached::new(false, &[]).await;
             let world = &attached.world;
-            let (app, admin, name) = (world.app.clone(), world.admin.clone(), world.name());
+            let (app, admin, name) = (world.app.clone(), world.home.admin.clone(), world.name());
             let text = match hook {
                 "authorize" => review(&json!({"username": "u"}), "v1", "groups").to_string(),
                 _ => token_review(),

@@ -1,27 +1,17 @@
 //! A tenant with a few people and an embedded cluster behind a router that is called in process, with a clock
 //! that stands still.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use app::{
-    App, Caller, FirstAdministrator, Parts, Secret, Settings,
-    directory::{audience::Resource, groups::NewGroup, users::NewUser},
-    resource_manager::clusters::{ClusterName, NewCluster},
-    sign_in::tokens::{TokenRequest, Version, claims::ClientProof},
-    state::clock::ManualClock,
-};
+use app::resource_manager::clusters::{ClusterName, NewCluster};
 use axum::{Router, body::Body};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{
-    cluster::{Cluster, Serving},
-    id::{AppId, ObjectId, SubscriptionId, TenantId},
-    name::{DisplayName, ResourceName, Upn},
-};
-use http::{HeaderMap, Method, Request, StatusCode, header};
-use http_body_util::BodyExt;
+use domain::{cluster::Cluster, id::ObjectId};
+use http::{Method, Request, StatusCode, header};
 use serde_json::{Value, json};
+pub(super) use testkit::BASE;
+use testkit::Client;
 use tokio::sync::watch;
-use tower::ServiceExt;
 use web::{
     room::Room,
     serve::{ClientIdentity, VerifiedCertificate},
@@ -29,12 +19,8 @@ use web::{
 };
 
 pub(super) struct World {
-    pub(super) app: App,
-    pub(super) store: Arc<dyn store::Store>,
-    pub(super) clock: Arc<ManualClock>,
+    pub(super) kit: testkit::World,
     pub(super) router: Router,
-    pub(super) admin: Caller,
-    pub(super) subscription: SubscriptionId,
     pub(super) cluster: Arc<Cluster>,
     /// For large answers and bodies.
     pub(super) room: Arc<Room>,
@@ -57,10 +43,20 @@ pub(super) enum Who {
 
 /// An answer as a client has it.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) text: String,
+pub(super) struct Answer(pub(super) testkit::Answer);
+
+impl std::ops::Deref for World {
+    type Target = testkit::World;
+    fn deref(&self) -> &testkit::World {
+        &self.kit
+    }
+}
+
+impl std::ops::Deref for Answer {
+    type Target = testkit::Answer;
+    fn deref(&self) -> &testkit::Answer {
+        &self.0
+    }
 }
 
 impl World {
@@ -70,120 +66,43 @@ impl World {
 
     /// A world whose cluster is made as `change` says.
     pub(super) async fn with(change: impl FnOnce(&mut NewCluster)) -> Self {
-        let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().unwrap()));
-        let store = store::open(&store::StoreConfig::Memory).await.unwrap();
-        let app = open(&store, &clock).await;
-        let first = || {
-            Ok(FirstAdministrator {
-                upn: Upn::parse("admin@example.org").unwrap(),
-                password: Secret::new(PASSWORD.to_owned()),
-            })
-        };
-        let installed = app.install(first).await.unwrap();
-        let snapshot = app.state().snapshot();
-        let user =
-            snapshot.directory().user_by_upn(&Upn::parse("admin@example.org").unwrap()).unwrap().clone();
-        let admin = Caller::of_user(&user, AppId::parse(CLI).unwrap());
-        let group = ResourceName::parse("rg").unwrap();
-        app.resource_manager()
-            .put_resource_group(&admin, installed.subscription, &group, "local", BTreeMap::new())
-            .await
-            .unwrap();
-        let mut new = NewCluster::new(Serving::Embedded, "local");
-        change(&mut new);
-        let router = crate::routes().with_state(app.clone());
-        let name = cluster_name(installed.subscription, "c1");
-        let (cluster, _) = app.resource_manager().put_cluster(&admin, &name, new).await.unwrap();
-        Self {
-            app,
-            store,
-            clock,
-            router,
-            admin,
-            subscription: installed.subscription,
-            cluster,
-            room: Arc::default(),
-            stop: watch::Sender::new(false),
-        }
+        let kit = testkit::World::new().await;
+        let cluster = kit.home.cluster_with("c1", change).await;
+        Self::around(kit, cluster)
+    }
+
+    fn around(kit: testkit::World, cluster: Arc<Cluster>) -> Self {
+        let router = crate::routes().with_state(kit.app.clone());
+        Self { kit, router, cluster, room: Arc::default(), stop: watch::Sender::new(false) }
     }
 
     /// The same world as another of the threads that serve has it.
     pub(super) fn beside(&self) -> Self {
-        let app = self.app.for_thread();
-        let router = crate::routes().with_state(app.clone());
-        Self {
-            app,
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            router,
-            admin: self.admin.clone(),
-            subscription: self.subscription,
-            cluster: self.cluster.clone(),
-            room: self.room.clone(),
-            stop: watch::Sender::new(false),
-        }
+        let beside = Self::around(self.kit.for_thread(), self.cluster.clone());
+        Self { room: self.room.clone(), ..beside }
     }
 
     /// The same world as a program has it that starts now.
     pub(super) async fn reopened(&self) -> Self {
-        let app = open(&self.store, &self.clock).await;
-        let router = crate::routes().with_state(app.clone());
-        Self { app, router, ..self.beside() }
+        let reopened = Self::around(self.kit.reopened().await, self.cluster.clone());
+        Self { room: self.room.clone(), ..reopened }
     }
 
     pub(super) fn name(&self) -> ClusterName {
-        cluster_name(self.subscription, "c1")
-    }
-
-    pub(super) fn tenant(&self) -> TenantId {
-        self.admin.tenant
+        self.home.cluster_name("c1")
     }
 
     pub(super) async fn user(&self, upn: &str) -> ObjectId {
-        let new = NewUser {
-            upn: Upn::parse(upn).unwrap(),
-            display_name: DisplayName::parse(upn).unwrap(),
-            enabled: true,
-            password: Some(Secret::new(PASSWORD.to_owned())),
-            must_change_password: false,
-            mail_nickname: None,
-            mail: None,
-            given_name: None,
-            surname: None,
-            job_title: None,
-        };
-        self.app.directory().create_user(&self.admin, new).await.unwrap().id
+        self.home.user(upn).await
     }
 
     pub(super) async fn group(&self, name: &str, members: &[ObjectId]) -> ObjectId {
-        let new = NewGroup {
-            display_name: DisplayName::parse(name).unwrap(),
-            mail_nickname: name.to_owned(),
-            description: None,
-        };
-        let group = self.app.directory().create_group(&self.admin, new).await.unwrap().id;
-        for member in members {
-            self.app.directory().add_member(&self.admin, group, *member).await.unwrap();
-        }
-        group
+        self.home.group(name, members).await
     }
 
     /// A token for clusters, as sign-in gives it.
     pub(super) async fn token(&self, subject: ObjectId) -> Who {
-        let snapshot = self.app.state().snapshot();
-        let user = snapshot.directory().user(subject);
-        let session = Caller::of_user(user.unwrap(), AppId::parse(CLI).unwrap()).session;
-        let request = TokenRequest {
-            tenant: self.tenant(),
-            subject,
-            client: AppId::parse(CLI).unwrap(),
-            client_proof: ClientProof::None,
-            resource: Resource::Cluster,
-            version: Version::V2,
-            session,
-            methods: vec!["pwd".into()],
-        };
-        Who::Token(self.app.sign_in().issue_access_token(&request).await.unwrap().token)
+        Who::Token(self.home.cluster_token(&self.home.caller(subject)).await)
     }
 
     /// A person who signs in.
@@ -194,8 +113,13 @@ impl World {
 
     /// The holder of an administrator certificate, with its serial number.
     pub(super) async fn administrator(&self) -> (Who, String) {
-        let issued =
-            self.app.resource_manager().issue_admin_certificate(&self.admin, &self.name()).await.unwrap().2;
+        let issued = self
+            .app
+            .resource_manager()
+            .issue_admin_certificate(&self.home.admin, &self.name())
+            .await
+            .unwrap()
+            .2;
         (Who::Certificate(der(&issued.certificate_pem)), issued.record.serial)
     }
 
@@ -226,13 +150,7 @@ impl World {
         body: Vec<u8>,
     ) -> Answer {
         let path = format!("/clusters/{}{path}", self.cluster.id);
-        let (parts, body) = self.open(who, method, &path, headers, body).await;
-        let bytes = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
+        Answer(Client::new(self.router.clone()).send(self.request(who, method, &path, headers, body)).await)
     }
 
     /// Sends a request and leaves the body of the answer open.
@@ -244,6 +162,17 @@ impl World {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> (http::response::Parts, Body) {
+        Client::new(self.router.clone()).open(self.request(who, method, path, headers, body)).await
+    }
+
+    fn request(
+        &self,
+        who: &Who,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -252,8 +181,7 @@ impl World {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let peer = Arc::new(self.peer(who));
-        let request = request.extension(RequestContext::new(peer)).body(Body::from(body)).unwrap();
-        self.router.clone().oneshot(request).await.unwrap().into_parts()
+        request.extension(RequestContext::new(peer)).body(Body::from(body)).unwrap()
     }
 
     pub(super) fn peer(&self, who: &Who) -> Peer {
@@ -278,17 +206,6 @@ impl World {
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| Value::String(self.text.clone()))
-    }
-
-    /// The body, where the status is the expected one.
-    #[track_caller]
-    pub(super) fn expect(&self, status: StatusCode) -> Value {
-        assert_eq!(self.status, status, "{}", self.text);
-        self.json()
-    }
-
     /// `403 Forbidden: message`.
     pub(super) fn said(&self) -> String {
         let body = self.json();
@@ -318,27 +235,6 @@ pub(super) fn plain(mut value: Value) -> Value {
     value
 }
 
-async fn open(store: &Arc<dyn store::Store>, clock: &Arc<ManualClock>) -> App {
-    let parts = Parts {
-        store: store.clone(),
-        clock: clock.clone(),
-        random: Arc::new(crypto::random::System::default()),
-        sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
-        settings: Settings { external_url: BASE.into(), authority_certificate: "the authority".into() },
-    };
-    let (app, follow) = App::open(parts).await.unwrap();
-    tokio::spawn(follow);
-    app
-}
-
-fn cluster_name(subscription: SubscriptionId, name: &str) -> ClusterName {
-    ClusterName {
-        subscription,
-        resource_group: ResourceName::parse("rg").unwrap(),
-        name: ResourceName::parse(name).unwrap(),
-    }
-}
-
 /// The first certificate of a PEM text.
 fn verified(authority: &str, der: &[u8]) -> ClientIdentity {
     ClientIdentity::Verified(Arc::new(VerifiedCertificate {
@@ -355,7 +251,3 @@ pub(super) fn der(pem: &str) -> Vec<u8> {
     let text: String = pem.lines().skip(1).take_while(|line| !line.starts_with('-')).collect();
     STANDARD.decode(text).unwrap()
 }
-
-pub(super) const BASE: &str = "https://localhost:8443";
-const CLI: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
-const PASSWORD: &str = "correct horse battery";

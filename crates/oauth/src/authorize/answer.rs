@@ -4,8 +4,7 @@
 use app::sign_in::grants::authorization::ResponseMode;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use web::page::Page;
+use web::{escapes::encode, page::Page};
 
 use crate::{
     error::Failure,
@@ -86,10 +85,6 @@ fn form(address: &str, fields: &[(&str, &str)]) -> Response {
         ),
     );
     Page::new(html).with_form_target(address).with_script(SCRIPT_DIGEST).into_response()
-}
-
-fn encode(value: &str) -> String {
-    utf8_percent_encode(value, NON_ALPHANUMERIC).to_string()
 }
 
 const SCRIPT: &str = "document.forms[0].submit()";

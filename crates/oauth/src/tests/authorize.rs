@@ -251,7 +251,7 @@ async fn a_link_to_logout_asks_before_it_ends_a_session() {
     let access = text(&world.tokens(SCOPE).await, "access_token").to_owned();
     // Nothing, an access token, and somebody else's id token: none of them is the person's wish.
     let of_bob = app::sign_in::tokens::IdTokenRequest {
-        tenant: world.tenant,
+        tenant: world.home.id,
         user: bob,
         client: domain::id::AppId::parse(AZ).unwrap(),
         version: app::sign_in::tokens::Version::V2,
@@ -342,5 +342,5 @@ async fn logout_leads_back_by_an_id_token_hint() {
 }
 
 fn decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned()
+    web::escapes::decode(text.as_bytes()).unwrap().into_owned()
 }

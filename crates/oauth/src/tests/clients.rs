@@ -22,10 +22,10 @@ pub(super) async fn application(
     update: ApplicationUpdate,
 ) -> (std::sync::Arc<Application>, String) {
     let name = DisplayName::parse("build").unwrap();
-    let made = world.app.directory().create_application(&world.admin, name, update).await.unwrap();
-    world.app.directory().create_service_principal(&world.admin, made.app_id).await.unwrap();
+    let made = world.app.directory().create_application(&world.home.admin, name, update).await.unwrap();
+    world.app.directory().create_service_principal(&world.home.admin, made.app_id).await.unwrap();
     let new = NewSecret { display_name: None, start: None, end: None };
-    let secret = world.app.directory().add_application_secret(&world.admin, made.id, new).await.unwrap();
+    let secret = world.app.directory().add_application_secret(&world.home.admin, made.id, new).await.unwrap();
     (made, secret.text.expose().clone())
 }
 
@@ -47,7 +47,7 @@ async fn an_application_gets_a_token_for_its_secret() {
     let tokens = by_secret(&world, &client, &secret).await.ok();
     assert!(tokens.get("refresh_token").is_none() && tokens.get("id_token").is_none());
     let snapshot = world.app.state().snapshot();
-    let principal = snapshot.directory().service_principal_by_app_id(world.tenant, build.app_id).unwrap();
+    let principal = snapshot.directory().service_principal_by_app_id(world.home.id, build.app_id).unwrap();
     let access = claims(text(&tokens, "access_token"));
     assert_eq!(access["oid"], principal.id.to_string());
     assert_eq!(
@@ -58,7 +58,7 @@ async fn an_application_gets_a_token_for_its_secret() {
     assert_eq!((caller.object_id, caller.kind), (principal.id, app::CallerKind::ServicePrincipal));
 
     let basic = STANDARD.encode(format!("{client}:{secret}"));
-    let request = Request::post(format!("/{}/oauth2/v2.0/token", world.tenant))
+    let request = Request::post(format!("/{}/oauth2/v2.0/token", world.home.id))
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(header::AUTHORIZATION, format!("Basic {basic}"));
     let body = format!("grant_type=client_credentials&scope={}", super::world::encode(SCOPE));
@@ -76,7 +76,7 @@ async fn a_secret_in_the_header_counts_as_a_whole() {
         (format!("{}&password={secret}&x=", build.app_id), "wrong".to_owned()),
     ] {
         let basic = STANDARD.encode(format!("{name}:{shown}"));
-        let request = Request::post(format!("/{}/oauth2/v2.0/token", world.tenant))
+        let request = Request::post(format!("/{}/oauth2/v2.0/token", world.home.id))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::AUTHORIZATION, format!("Basic {basic}"));
         let body = format!("grant_type=client_credentials&scope={}", super::world::encode(SCOPE));
@@ -130,16 +130,16 @@ async fn a_disabled_principal_and_a_deleted_application_end_at_once() {
     let tokens = by_secret(&world, &client, &secret).await.ok();
     let token = text(&tokens, "access_token");
     let snapshot = world.app.state().snapshot();
-    let principal = snapshot.directory().service_principal_by_app_id(world.tenant, build.app_id).unwrap().id;
-    world.app.directory().set_service_principal_enabled(&world.admin, principal, false).await.unwrap();
+    let principal = snapshot.directory().service_principal_by_app_id(world.home.id, build.app_id).unwrap().id;
+    world.app.directory().set_service_principal_enabled(&world.home.admin, principal, false).await.unwrap();
     assert!(world.app.sign_in().verify_management_token(token).is_err());
     by_secret(&world, &client, &secret).await.fails(401, "unauthorized_client", 7_000_112);
     // Once it may act again, what was ended stays so, though the clock has not moved.
-    world.app.directory().set_service_principal_enabled(&world.admin, principal, true).await.unwrap();
+    world.app.directory().set_service_principal_enabled(&world.home.admin, principal, true).await.unwrap();
     assert!(world.app.sign_in().verify_management_token(token).is_err());
     let tokens = by_secret(&world, &client, &secret).await.ok();
     assert!(world.app.sign_in().verify_management_token(text(&tokens, "access_token")).is_ok());
-    world.app.directory().delete_application(&world.admin, build.id).await.unwrap();
+    world.app.directory().delete_application(&world.home.admin, build.id).await.unwrap();
     by_secret(&world, &client, &secret).await.fails(400, "unauthorized_client", 700_016);
 }
 
@@ -160,7 +160,7 @@ async fn a_person_s_token_ends_with_the_client_that_holds_it() {
     let tokens = world.token(&fields).await.ok();
     let token = text(&tokens, "access_token");
     assert!(world.app.sign_in().verify_management_token(token).is_ok());
-    world.app.directory().delete_application(&world.admin, tool.id).await.unwrap();
+    world.app.directory().delete_application(&world.home.admin, tool.id).await.unwrap();
     assert!(world.app.sign_in().verify_management_token(token).is_err());
 }
 
@@ -179,7 +179,7 @@ async fn only_clients_that_an_administrator_allows_send_passwords() {
     ];
     world.token(&fields).await.fails(400, "unauthorized_client", 70001);
     let update = ApplicationUpdate { password_grant: Some(true), ..Default::default() };
-    world.app.directory().update_application(&world.admin, tool.id, update).await.unwrap();
+    world.app.directory().update_application(&world.home.admin, tool.id, update).await.unwrap();
     world.token(&fields).await.ok();
 }
 
@@ -221,19 +221,19 @@ async fn a_tenant_lets_az_send_passwords_or_not() {
     };
     let allow = async |caller: &app::Caller, allowed: bool| {
         let update = app::directory::tenants::TenantUpdate { password_grant: Some(allowed) };
-        world.app.directory().update_tenant(caller, world.tenant, update).await
+        world.app.directory().update_tenant(caller, world.home.id, update).await
     };
-    let tenant = world.tenant.to_string();
+    let tenant = world.home.id.to_string();
     ask(&tenant, AZ, "alice@example.org").await.fails(400, "unauthorized_client", 70_001);
-    let alice = app::Caller { object_id: world.alice, ..world.admin.clone() };
+    let alice = app::Caller { object_id: world.alice, ..world.home.admin.clone() };
     assert!(matches!(allow(&alice, true).await, Err(app::Error::Forbidden(_))));
-    allow(&world.admin, true).await.unwrap();
+    allow(&world.home.admin, true).await.unwrap();
     ask(&tenant, AZ, "alice@example.org").await.ok();
     ask("organizations", AZ, "alice@example.org").await.ok();
     // The application of the clusters' API servers is no public client.
     ask(&tenant, CLUSTER, "alice@example.org").await.fails(401, "invalid_client", 7_000_218);
     ask("organizations", AZ, "alice@elsewhere.example").await.fails(400, "unauthorized_client", 70_001);
-    allow(&world.admin, false).await.unwrap();
+    allow(&world.home.admin, false).await.unwrap();
     ask(&tenant, AZ, "alice@example.org").await.fails(400, "unauthorized_client", 70_001);
 }
 
@@ -285,7 +285,7 @@ async fn an_application_gets_a_token_for_an_assertion_that_its_certificate_signe
     let now = world.app.now().as_second() as f64;
     let good = json!({
         "iss": client, "sub": client, "jti": "1", "exp": now + 600.853_73, "iat": now + 0.25, "nbf": now,
-        "aud": format!("{BASE}/{}/oauth2/v2.0/token", world.tenant),
+        "aud": format!("{BASE}/{}/oauth2/v2.0/token", world.home.id),
     });
     let ask = async |assertion: &str| {
         let fields = [

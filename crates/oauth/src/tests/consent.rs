@@ -29,7 +29,7 @@ impl World {
     async fn let_everybody(&self, client: &Registered, resource: &str) {
         self.app
             .sign_in()
-            .consent_for_all(&self.admin, client.app_id, resource, &[".default"])
+            .consent_for_all(&self.home.admin, client.app_id, resource, &[".default"])
             .await
             .unwrap();
     }
@@ -52,7 +52,7 @@ async fn consent_that_is_taken_back_ends_what_was_got_under_it() {
     let hers = world.hers(&shop.own).await;
     let traded = shop.trade(&hers, SCOPE).await.ok();
     let next = world.refresh(&shop.own, text(&traded, "refresh_token"), SCOPE).await.ok();
-    world.app.sign_in().withdraw_consent_for_all(&world.admin, shop.own.app_id).await.unwrap();
+    world.app.sign_in().withdraw_consent_for_all(&world.home.admin, shop.own.app_id).await.unwrap();
     let token = text(&next, "refresh_token");
     for scope in [SCOPE, "", "openid https://management.azure.com/.default"] {
         world.refresh(&shop.own, token, scope).await.fails(400, "invalid_grant", 65_001);
@@ -74,7 +74,7 @@ async fn a_service_made_again_under_its_name_is_asked_about_again() {
     let hers = world.hers(&shop.own).await;
     let traded = shop.trade(&hers, PAYROLL).await.ok();
     let token = text(&traded, "refresh_token");
-    world.app.directory().delete_application(&world.admin, payroll.id).await.unwrap();
+    world.app.directory().delete_application(&world.home.admin, payroll.id).await.unwrap();
     world.refresh(&shop.own, token, PAYROLL).await.fails(400, "invalid_resource", 500_011);
     let next = world.register("payroll", &["api://payroll"]).await;
     for scope in [PAYROLL, ""] {
@@ -82,12 +82,14 @@ async fn a_service_made_again_under_its_name_is_asked_about_again() {
     }
     shop.trade(&hers, PAYROLL).await.fails(400, "invalid_grant", 65_001);
     assert!(world.asks(&shop.own, PAYROLL).await);
-    assert!(world.app.sign_in().consented_for_all(&world.admin, shop.own.app_id).await.unwrap().is_empty());
+    assert!(
+        world.app.sign_in().consented_for_all(&world.home.admin, shop.own.app_id).await.unwrap().is_empty()
+    );
     shop.agree(PAYROLL).await;
     let again = world.refresh(&shop.own, token, PAYROLL).await.ok();
     assert_eq!(claims(text(&again, "access_token"))["aud"], next.app_id.to_string());
     // Without a principal there is nothing to reach, whoever has agreed.
-    world.app.directory().delete_service_principal(&world.admin, next.principal).await.unwrap();
+    world.app.directory().delete_service_principal(&world.home.admin, next.principal).await.unwrap();
     shop.trade(&hers, PAYROLL).await.fails(400, "invalid_resource", 500_011);
 }
 
@@ -101,7 +103,7 @@ async fn a_client_without_its_principal_has_nothing_and_inherits_nothing_when_it
     let traded = shop.trade(&hers, SCOPE).await.ok();
     let (access, refresh) = (text(&traded, "access_token"), text(&traded, "refresh_token"));
     let public = ApplicationUpdate { public_client: Some(true), ..Default::default() };
-    world.app.directory().update_application(&world.admin, own.id, public).await.unwrap();
+    world.app.directory().update_application(&world.home.admin, own.id, public).await.unwrap();
     let authorize = format!(
         "/common/oauth2/v2.0/authorize?client_id={}&response_type=code&redirect_uri={}",
         own.app_id,
@@ -119,11 +121,16 @@ async fn a_client_without_its_principal_has_nothing_and_inherits_nothing_when_it
         assert_eq!(started.status.as_u16(), status, "{}", started.text);
     };
     world.app.sign_in().verify_management_token(access).unwrap();
-    world.app.directory().set_service_principal_enabled(&world.admin, own.principal, false).await.unwrap();
+    world
+        .app
+        .directory()
+        .set_service_principal_enabled(&world.home.admin, own.principal, false)
+        .await
+        .unwrap();
     refused(7_000_112, 401).await;
-    world.app.directory().delete_service_principal(&world.admin, own.principal).await.unwrap();
+    world.app.directory().delete_service_principal(&world.home.admin, own.principal).await.unwrap();
     refused(7_000_229, 400).await;
-    world.app.directory().create_service_principal(&world.admin, own.app_id).await.unwrap();
+    world.app.directory().create_service_principal(&world.home.admin, own.app_id).await.unwrap();
     assert!(world.app.sign_in().verify_management_token(access).is_err());
     world.refresh(own, refresh, SCOPE).await.fails(400, "invalid_grant", 65_001);
     let fresh = world.hers(own).await;
@@ -131,7 +138,7 @@ async fn a_client_without_its_principal_has_nothing_and_inherits_nothing_when_it
         shop.trade(&fresh, scope).await.fails(400, "invalid_grant", 65_001);
     }
     assert!(world.asks(own, SCOPE).await);
-    assert!(world.app.sign_in().consented_for_all(&world.admin, own.app_id).await.unwrap().is_empty());
+    assert!(world.app.sign_in().consented_for_all(&world.home.admin, own.app_id).await.unwrap().is_empty());
     // What is part of the installation has no principal and needs none.
     world.app.sign_in().verify_management_token(text(&world.tokens(SCOPE).await, "access_token")).unwrap();
 }
@@ -144,7 +151,7 @@ async fn only_scopes_that_a_service_has_are_asked_for() {
         {"value": "orders.read"}, {"value": "orders.write", "isEnabled": false}]});
     let update =
         ApplicationUpdate { other: [("api".to_owned(), api)].into_iter().collect(), ..Default::default() };
-    world.app.directory().update_application(&world.admin, shop.own.id, update).await.unwrap();
+    world.app.directory().update_application(&world.home.admin, shop.own.id, update).await.unwrap();
     let device = async |scope: &str| {
         let fields = [("client_id", super::world::AZ), ("scope", scope)];
         world.post("/common/oauth2/v2.0/devicecode", &fields).await
@@ -170,7 +177,7 @@ async fn only_scopes_that_a_service_has_are_asked_for() {
     assert_eq!(answer.find("error").unwrap(), Some("invalid_client"));
     assert!(answer.find("error_description").unwrap().unwrap().starts_with("AADSTS650053: "));
     let several =
-        world.app.sign_in().consent_for_all(&world.admin, id, "api://shop", &["orders.read", "x"]).await;
+        world.app.sign_in().consent_for_all(&world.home.admin, id, "api://shop", &["orders.read", "x"]).await;
     assert!(several.is_err());
 }
 
@@ -208,7 +215,7 @@ async fn earlier_consent_is_taken_over_where_it_names_one_thing() {
     let gone = earlier(&["openid"]);
     for (id, record) in [
         (format!("{}/{}", world.alice, own.app_id), mine),
-        (format!("all-of-{}/{}", world.tenant, own.app_id), of_all),
+        (format!("all-of-{}/{}", world.home.id, own.app_id), of_all),
         (format!("{}/{}", world.alice, world.alice), gone),
     ] {
         world.app.state().create_cold(&id, &record).await.unwrap();
@@ -216,7 +223,7 @@ async fn earlier_consent_is_taken_over_where_it_names_one_thing() {
     assert!(!world.asks(own, &format!("openid offline_access {BASE}/.default")).await);
     assert!(!world.asks(own, &format!("{}/.default", payroll.app_id)).await);
     assert!(world.asks(own, &format!("{CLUSTER}/.default")).await);
-    let scopes = world.app.sign_in().consented_for_all(&world.admin, own.app_id).await.unwrap();
+    let scopes = world.app.sign_in().consented_for_all(&world.home.admin, own.app_id).await.unwrap();
     assert_eq!(scopes.into_iter().collect::<BTreeSet<_>>(), [by_id, graph.to_owned()].into());
     assert!(world.app.state().list_cold::<Earlier>(None, 10).await.unwrap().is_empty());
     let only_by_name = world.register("other", &[]).await;
@@ -239,12 +246,12 @@ async fn consent_goes_with_person_and_client() {
     };
     world.app.clean_up().await.unwrap();
     assert_eq!(kept().await.len(), 4);
-    world.app.directory().delete_service_principal(&world.admin, other.principal).await.unwrap();
+    world.app.directory().delete_service_principal(&world.home.admin, other.principal).await.unwrap();
     world.app.clean_up().await.unwrap();
     assert_eq!(kept().await.len(), 2);
-    world.app.directory().delete_user(&world.admin, world.alice).await.unwrap();
+    world.app.directory().delete_user(&world.home.admin, world.alice).await.unwrap();
     world.app.clean_up().await.unwrap();
-    assert_eq!(kept().await, [format!("all-of-{}/{}", world.tenant, shop.own.principal)]);
+    assert_eq!(kept().await, [format!("all-of-{}/{}", world.home.id, shop.own.principal)]);
 }
 
 #[derive(Debug, Serialize, Deserialize)]

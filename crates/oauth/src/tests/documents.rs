@@ -8,7 +8,7 @@ use super::world::{BASE, World, text};
 #[tokio::test]
 async fn discovery_names_the_endpoints_of_the_tenant() {
     let world = World::new().await;
-    let tenant = world.tenant;
+    let tenant = world.home.id;
     for segment in [tenant.to_string(), "example.org".into(), "EXAMPLE.org".into()] {
         let document = world.get(&format!("/{segment}/v2.0/.well-known/openid-configuration")).await.ok();
         assert_eq!(document["issuer"], format!("{BASE}/{tenant}/v2.0"));
@@ -35,7 +35,7 @@ async fn every_endpoint_that_discovery_names_is_served() {
     let world = World::new().await;
     for version in ["v2.0/", ""] {
         let document =
-            world.get(&format!("/{}/{version}.well-known/openid-configuration", world.tenant)).await.ok();
+            world.get(&format!("/{}/{version}.well-known/openid-configuration", world.home.id)).await.ok();
         for (name, value) in document.as_object().unwrap() {
             let Some(url) = value
                 .as_str()
@@ -68,7 +68,7 @@ async fn unknown_tenants_are_refused_in_the_shape_of_entra() {
 async fn instance_discovery_knows_this_host_alone() {
     let world = World::new().await;
     let path = "/common/discovery/instance?api-version=1.1&authorization_endpoint=";
-    let found = world.get(&format!("{path}{BASE}/{}/oauth2/v2.0/authorize", world.tenant)).await.ok();
+    let found = world.get(&format!("{path}{BASE}/{}/oauth2/v2.0/authorize", world.home.id)).await.ok();
     let document = text(&found, "tenant_discovery_endpoint").strip_prefix(BASE).unwrap().to_owned();
     assert_eq!(world.get(&document).await.status, StatusCode::OK);
     assert_eq!(found["metadata"][0]["aliases"], json!(["localhost:8443"]));
@@ -90,14 +90,14 @@ async fn every_name_gets_the_same_realm() {
 #[tokio::test]
 async fn keys_rotate_without_refusing_tokens_that_are_valid() {
     let world = World::new().await;
-    let path = format!("/{}/discovery/v2.0/keys", world.tenant);
+    let path = format!("/{}/discovery/v2.0/keys", world.home.id);
     let kids = |document: &serde_json::Value| -> Vec<String> {
         document["keys"].as_array().unwrap().iter().map(|key| text(key, "kid").to_owned()).collect()
     };
     let before = kids(&world.get(&path).await.ok());
     assert_eq!(before.len(), 1);
     let old = world.tokens(super::world::SCOPE).await;
-    let new_kid = world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
+    let new_kid = world.app.sign_in().rotate_signing_keys(&world.home.admin).await.unwrap();
     let during = world.get(&path).await;
     assert!(!during.text.contains("sealed"), "{}", during.text);
     let during = kids(&during.ok());
@@ -112,7 +112,7 @@ async fn keys_rotate_without_refusing_tokens_that_are_valid() {
     let after = kids(&world.get(&path).await.ok());
     assert!(after.contains(&new_kid) && !after.contains(&before[0]) && after.len() == 2, "{after:?}");
     // The next rotation takes the key that was published ahead.
-    let next = world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
+    let next = world.app.sign_in().rotate_signing_keys(&world.home.admin).await.unwrap();
     assert!(after.contains(&next) && next != new_kid);
 }
 
@@ -147,7 +147,7 @@ async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
 async fn no_token_is_issued_in_a_session_that_was_ended_meanwhile() {
     let world = World::new().await;
     let request = |session| app::sign_in::tokens::TokenRequest {
-        tenant: world.tenant,
+        tenant: world.home.id,
         subject: world.alice,
         client: domain::id::AppId::parse(super::world::CLI).unwrap(),
         client_proof: app::sign_in::tokens::claims::ClientProof::None,
@@ -158,7 +158,7 @@ async fn no_token_is_issued_in_a_session_that_was_ended_meanwhile() {
     };
     let before = world.signed_in("alice@example.org").await.stamp;
     world.app.sign_in().issue_access_token(&request(before)).await.unwrap();
-    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, world.alice).await.unwrap();
     let late = world.app.sign_in().issue_access_token(&request(before)).await;
     assert!(matches!(late, Err(app::Error::Unauthenticated(_))), "{late:?}");
     let after = world.signed_in("alice@example.org").await.stamp;
@@ -168,17 +168,17 @@ async fn no_token_is_issued_in_a_session_that_was_ended_meanwhile() {
 #[tokio::test]
 async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
     let world = World::new().await;
-    let path = format!("/{}/discovery/v2.0/keys", world.tenant);
+    let path = format!("/{}/discovery/v2.0/keys", world.home.id);
     let kids = |document: &serde_json::Value| -> Vec<String> {
         document["keys"].as_array().unwrap().iter().map(|key| text(key, "kid").to_owned()).collect()
     };
-    world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
+    world.app.sign_in().rotate_signing_keys(&world.home.admin).await.unwrap();
     let scope = format!("{} openid offline_access", super::world::SCOPE);
     let old = world.tokens(&scope).await;
     let id_token = text(&old, "id_token");
     assert!(world.app.sign_in().read_id_token_hint(id_token).is_some());
     let before = kids(&world.get(&path).await.ok());
-    let kid = world.app.sign_in().revoke_signing_keys(&world.admin).await.unwrap();
+    let kid = world.app.sign_in().revoke_signing_keys(&world.home.admin).await.unwrap();
     let after = kids(&world.get(&path).await.ok());
     // The new one and the one after it: what was published ahead lay beside the others.
     assert!(after.len() == 2 && after.contains(&kid), "{after:?}");
@@ -198,7 +198,7 @@ async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
     let new = world.token(&form).await.ok();
     assert!(world.app.sign_in().verify_management_token(text(&new, "access_token")).is_ok());
     // The next rotation is a usual one.
-    let next = world.app.sign_in().rotate_signing_keys(&world.admin).await.unwrap();
+    let next = world.app.sign_in().rotate_signing_keys(&world.home.admin).await.unwrap();
     assert!(after.contains(&next) && next != kid);
     assert!(world.app.sign_in().verify_management_token(text(&new, "access_token")).is_ok());
 }
@@ -206,7 +206,7 @@ async fn keys_that_are_revoked_are_refused_and_published_no_more_at_once() {
 #[tokio::test]
 async fn only_administrators_rotate_keys() {
     let world = World::new().await;
-    let alice = app::Caller { object_id: world.alice, ..world.admin.clone() };
+    let alice = app::Caller { object_id: world.alice, ..world.home.admin.clone() };
     assert!(matches!(world.app.sign_in().revoke_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
     assert!(matches!(world.app.sign_in().rotate_signing_keys(&alice).await, Err(app::Error::Forbidden(_))));
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use app::{
-    directory::applications::ApplicationUpdate, state::outbound::Answer as OutboundAnswer,
+    directory::applications::ApplicationUpdate, state::outbound::Answer as OutsideAnswer,
     state::outbound::Outbound, state::outbound::OutboundRequest,
 };
 use crypto::{jwt, keys::SigningKey};
@@ -34,7 +34,7 @@ struct Documents {
 }
 
 impl Outbound for Documents {
-    fn send(&self, request: OutboundRequest) -> OutboundAnswer<'_> {
+    fn send(&self, request: OutboundRequest) -> OutsideAnswer<'_> {
         self.asked.lock().unwrap().push(request.url.clone());
         let found =
             self.served.lock().unwrap().get(&request.url).map(|document| document.to_string().into_bytes());
@@ -67,10 +67,10 @@ impl Scene {
         let made = world
             .app
             .directory()
-            .create_application(&world.admin, name, ApplicationUpdate::default())
+            .create_application(&world.home.admin, name, ApplicationUpdate::default())
             .await
             .unwrap();
-        world.app.directory().create_service_principal(&world.admin, made.app_id).await.unwrap();
+        world.app.directory().create_service_principal(&world.home.admin, made.app_id).await.unwrap();
         let mut changed = (*made).clone();
         changed.federated.push(credential());
         world.app.state().transact(|tx| tx.put(&Record::Application(changed.clone()))).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_workload_may_be_a_managed_identity() {
     let resource =
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/till";
     let snapshot = world.app.state().snapshot();
-    let like = snapshot.directory().service_principal_by_app_id(world.tenant, scene.client).unwrap();
+    let like = snapshot.directory().service_principal_by_app_id(world.home.id, scene.client).unwrap();
     let mut identity = (**like).clone();
     identity.id = ObjectId::new(uuid::Uuid::from_u128(1));
     identity.app_id = AppId::new(uuid::Uuid::from_u128(2));

@@ -6,7 +6,7 @@ use app::{
 };
 use domain::id::AppId;
 
-use super::world::{AZ, CLI, CLUSTER, PASSWORD, SCOPE, World, claims, text};
+use super::world::{AZ, Answer, CLI, CLUSTER, PASSWORD, SCOPE, World, claims, text};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 /// Of the example in RFC 7636, Appendix B.
@@ -126,7 +126,7 @@ async fn an_approval_of_somebody_who_was_disabled_since_gives_nothing() {
     let started = start_device(&world, "organizations").await;
     approve(&world, &started).await;
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, world.alice, update).await.unwrap();
     poll(&world, text(&started, "device_code")).await.fails(400, "invalid_grant", 50173);
 }
 
@@ -150,7 +150,7 @@ async fn user_codes_cannot_be_found_by_trying() {
 #[tokio::test]
 async fn only_people_of_the_tenant_approve_what_names_it() {
     let world = World::new().await;
-    let started = start_device(&world, &world.tenant.to_string()).await;
+    let started = start_device(&world, &world.home.id.to_string()).await;
     let mut stranger = world.signed_in("alice@example.org").await;
     stranger.tenant = domain::id::TenantId::parse("8f0c8bcd-3b0c-4d0e-a5b5-6cf3b1f0f4ab").unwrap();
     let answered = world
@@ -243,14 +243,13 @@ async fn refresh_tokens_are_replaced_and_reuse_ends_the_family() {
 }
 
 /// What each of many who ask at once gets.
-async fn at_once(world: &World, times: usize, fields: &[(&str, &str)]) -> Vec<super::world::Answer> {
-    let body: Vec<String> =
-        fields.iter().map(|(name, value)| format!("{name}={}", super::world::encode(value))).collect();
+async fn at_once(world: &World, times: usize, fields: &[(&str, &str)]) -> Vec<Answer> {
+    let body = testkit::form(fields);
     let asks: Vec<_> = (0..times)
         .map(|_| {
-            let (router, body) = (world.router.clone(), body.join("&"));
-            let path = format!("/{}/oauth2/v2.0/token", world.tenant);
-            tokio::spawn(async move { super::world::send_form(router, &path, body).await })
+            let (client, body) = (world.client.clone(), body.clone());
+            let path = format!("/{}/oauth2/v2.0/token", world.home.id);
+            tokio::spawn(async move { Answer(client.written_form(&path, body).await) })
         })
         .collect();
     let mut answers = Vec::new();
@@ -349,7 +348,7 @@ async fn revoked_sessions_and_disuse_end_refresh_tokens() {
     let world = World::new().await;
     let first = az_tokens(&world).await;
     world.advance(1);
-    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, world.alice).await.unwrap();
     refresh(&world, text(&first, "refresh_token")).await.fails(400, "invalid_grant", 50173);
     let second = az_tokens(&world).await;
     world.advance(91 * 24 * 3600);
@@ -372,7 +371,7 @@ async fn failed_sign_ins_look_alike() {
     let world = World::new().await;
     let bob = world.user("bob@example.org").await;
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.directory().update_user(&world.admin, bob, update).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, bob, update).await.unwrap();
     let mut bodies = Vec::new();
     for (user, secret) in [
         ("alice@example.org", "wrong"),
@@ -414,7 +413,7 @@ async fn passwords_cannot_be_found_by_trying() {
 async fn a_password_that_must_be_changed_opens_nothing() {
     let world = World::new().await;
     let update = UserUpdate { must_change_password: Some(true), ..UserUpdate::default() };
-    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, world.alice, update).await.unwrap();
     password(&world, "alice@example.org", PASSWORD).await.fails(400, "invalid_grant", 50055);
     password(&world, "alice@example.org", "wrong").await.fails(400, "invalid_grant", 50126);
 }

@@ -60,7 +60,7 @@ async fn parameters_that_libraries_add_do_not_disturb() {
         ("x-client-SKU", "MSAL.Python"),
         ("x-ms-lib-capability", "retry-after"),
     ];
-    let path = format!("/{}/oauth2/v2.0/token?client-request-id=1", world.tenant);
+    let path = format!("/{}/oauth2/v2.0/token?client-request-id=1", world.home.id);
     world.post(&path, &fields).await.ok();
 }
 

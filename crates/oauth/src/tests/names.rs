@@ -10,7 +10,7 @@ use super::{
 
 async fn claim(world: &World, application: &Registered, uri: &str) -> Result<(), app::Error> {
     let update = ApplicationUpdate { identifier_uris: Some(vec![uri.to_owned()]), ..Default::default() };
-    world.app.directory().update_application(&world.admin, application.id, update).await
+    world.app.directory().update_application(&world.home.admin, application.id, update).await
 }
 
 /// Alice's token of version 1, whose audience is the name as the client wrote it.
@@ -22,7 +22,7 @@ async fn named(world: &World, resource: &str) -> Value {
         ("password", PASSWORD),
         ("resource", resource),
     ];
-    world.post(&format!("/{}/oauth2/token", world.tenant), &fields).await.ok()
+    world.post(&format!("/{}/oauth2/token", world.home.id), &fields).await.ok()
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_token_is_traded_by_the_application_that_it_was_made_for_and_not_by_wh
     assert_eq!(claims(hers)["aud"], "api://shop");
     shop.agree(SCOPE).await;
     shop.trade(hers, SCOPE).await.ok();
-    world.app.directory().delete_application(&world.admin, shop.own.id).await.unwrap();
+    world.app.directory().delete_application(&world.home.admin, shop.own.id).await.unwrap();
     let next = world.register("shop", &["api://shop"]).await;
     world.agree(&next, SCOPE).await;
     world.trade(&next, hers, SCOPE).await.fails(400, "invalid_grant", 50_013);

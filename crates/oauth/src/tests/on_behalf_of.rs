@@ -47,7 +47,7 @@ async fn a_persons_token_is_traded_for_what_the_person_has_agreed_to() {
     assert!(traded["refresh_token"].is_string());
     // Agreed to for one service is not agreed to for another.
     shop.trade(hers, &format!("{CLUSTER}/.default")).await.fails(400, "invalid_grant", 65_001);
-    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, world.alice).await.unwrap();
     shop.trade(hers, SCOPE).await.fails(400, "invalid_grant", 50_173);
 }
 

@@ -1,13 +1,10 @@
 //! An application that takes people's tokens and trades them for others on their behalf.
 
 use app::{
-    directory::applications::{ApplicationUpdate, NewSecret},
+    directory::applications::ApplicationUpdate,
     sign_in::grants::authorization::{Authorization, ResponseMode},
 };
-use domain::{
-    id::{AppId, ObjectId},
-    name::DisplayName,
-};
+use domain::id::{AppId, ObjectId};
 
 use super::world::{Answer, World};
 
@@ -33,13 +30,9 @@ impl World {
             redirect_uris: Some(vec![ANSWER.into()]),
             ..Default::default()
         };
-        let name = DisplayName::parse(name).unwrap();
-        let made = self.app.directory().create_application(&self.admin, name, update).await.unwrap();
-        let principal =
-            self.app.directory().create_service_principal(&self.admin, made.app_id).await.unwrap().id;
-        let new = NewSecret { display_name: None, start: None, end: None };
-        let secret = self.app.directory().add_application_secret(&self.admin, made.id, new).await.unwrap();
-        Registered { id: made.id, app_id: made.app_id, principal, secret: secret.text.expose().clone() }
+        let testkit::Registered { application: id, app_id, principal } =
+            self.home.application_with(name, update).await;
+        Registered { id, app_id, principal, secret: self.home.secret(id).await }
     }
 
     /// Alice lets the client do this for her, as at the page of the portal.

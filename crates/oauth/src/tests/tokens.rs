@@ -20,7 +20,7 @@ async fn tokens_of_version_2_have_the_claims_of_entra() {
     assert_eq!(tokens["expires_in"], 3600);
     assert_eq!(tokens["scope"], SCOPE);
     let access = claims(text(&tokens, "access_token"));
-    assert_eq!(access["iss"], format!("{BASE}/{}/v2.0", world.tenant));
+    assert_eq!(access["iss"], format!("{BASE}/{}/v2.0", world.home.id));
     assert_eq!(access["aud"], BASE);
     for (name, value) in [
         ("ver", "2.0"),
@@ -34,7 +34,7 @@ async fn tokens_of_version_2_have_the_claims_of_entra() {
     }
     assert_eq!(access["exp"].as_i64().unwrap() - access["iat"].as_i64().unwrap(), 3600);
     let id = claims(text(&tokens, "id_token"));
-    assert_eq!((&id["aud"], &id["tid"]), (&json!(CLI), &json!(world.tenant.to_string())));
+    assert_eq!((&id["aud"], &id["tid"]), (&json!(CLI), &json!(world.home.id.to_string())));
     assert_eq!(id["preferred_username"], "alice@example.org");
 }
 
@@ -48,12 +48,12 @@ async fn version_1_names_its_resource_and_writes_numbers_as_texts() {
         ("password", PASSWORD),
         ("resource", "https://management.azure.com/"),
     ];
-    let tokens = world.post(&format!("/{}/oauth2/token", world.tenant), &fields).await.ok();
+    let tokens = world.post(&format!("/{}/oauth2/token", world.home.id), &fields).await.ok();
     assert_eq!(tokens["expires_in"], "3600");
     assert_eq!(tokens["resource"], "https://management.azure.com/");
     assert!(tokens["refresh_token"].is_string() && tokens["id_token"].is_string());
     let access = claims(text(&tokens, "access_token"));
-    assert_eq!(access["iss"], format!("{BASE}/{}/", world.tenant));
+    assert_eq!(access["iss"], format!("{BASE}/{}/", world.home.id));
     assert_eq!((&access["ver"], &access["appid"]), (&json!("1.0"), &json!(CLI)));
     assert_eq!(access["unique_name"], "alice@example.org");
     assert!(world.app.sign_in().verify_management_token(text(&tokens, "access_token")).is_ok());
@@ -121,15 +121,15 @@ async fn a_token_ends_with_the_right_of_its_person_at_once() {
     let token = text(&tokens, "access_token");
     assert!(world.app.sign_in().verify_management_token(token).is_ok());
     world.advance(1);
-    world.app.directory().revoke_sessions(&world.admin, world.alice).await.unwrap();
+    world.app.directory().revoke_sessions(&world.home.admin, world.alice).await.unwrap();
     assert_eq!(world.app.sign_in().verify_management_token(token), Err(Rejection::Revoked(world.alice)));
 
     let tokens = world.tokens(SCOPE).await;
     let token = text(&tokens, "access_token");
     let update = UserUpdate { enabled: Some(false), ..UserUpdate::default() };
-    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, world.alice, update).await.unwrap();
     assert_eq!(world.app.sign_in().verify_management_token(token), Err(Rejection::Disabled(world.alice)));
-    world.app.directory().delete_user(&world.admin, world.alice).await.unwrap();
+    world.app.directory().delete_user(&world.home.admin, world.alice).await.unwrap();
     assert_eq!(world.app.sign_in().verify_management_token(token), Err(Rejection::Deleted(world.alice)));
 }
 
@@ -164,7 +164,7 @@ async fn tokens_that_are_not_ours_are_refused() {
     let (header, rest) = token.split_once('.').unwrap();
     let (payload, signature) = rest.split_once('.').unwrap();
     let mut forged = claims(token);
-    forged["oid"] = json!(world.admin.object_id.to_string());
+    forged["oid"] = json!(world.home.admin.object_id.to_string());
     let encode = |value: &serde_json::Value| {
         use base64::Engine;
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
@@ -203,16 +203,16 @@ async fn above_two_hundred_groups_the_token_says_where_to_ask() {
     };
     for number in 0..200 {
         let group =
-            world.app.directory().create_group(&world.admin, new(format!("g{number}"))).await.unwrap();
-        world.app.directory().add_member(&world.admin, group.id, world.alice).await.unwrap();
+            world.app.directory().create_group(&world.home.admin, new(format!("g{number}"))).await.unwrap();
+        world.app.directory().add_member(&world.home.admin, group.id, world.alice).await.unwrap();
     }
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let access = claims(text(&tokens, "access_token"));
     assert_eq!(access["groups"].as_array().unwrap().len(), 200);
     assert!(access.get("_claim_names").is_none());
 
-    let group = world.app.directory().create_group(&world.admin, new("one-more".into())).await.unwrap();
-    world.app.directory().add_member(&world.admin, group.id, world.alice).await.unwrap();
+    let group = world.app.directory().create_group(&world.home.admin, new("one-more".into())).await.unwrap();
+    world.app.directory().add_member(&world.home.admin, group.id, world.alice).await.unwrap();
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let token = text(&tokens, "access_token");
     let access = claims(token);
@@ -232,12 +232,12 @@ async fn groups_are_those_of_this_moment() {
         mail_nickname: "ops".into(),
         description: None,
     };
-    let group = world.app.directory().create_group(&world.admin, new).await.unwrap().id;
+    let group = world.app.directory().create_group(&world.home.admin, new).await.unwrap().id;
     let tokens = world.tokens(CLUSTER_SCOPE).await;
     let token = text(&tokens, "access_token");
-    world.app.directory().add_member(&world.admin, group, world.alice).await.unwrap();
+    world.app.directory().add_member(&world.home.admin, group, world.alice).await.unwrap();
     assert_eq!(world.app.sign_in().verify_cluster_token(token).unwrap().groups.to_vec(), [group.to_string()]);
-    world.app.directory().remove_member(&world.admin, group, world.alice).await.unwrap();
+    world.app.directory().remove_member(&world.home.admin, group, world.alice).await.unwrap();
     assert!(world.app.sign_in().verify_cluster_token(token).unwrap().groups.is_empty());
 }
 
@@ -245,7 +245,7 @@ async fn groups_are_those_of_this_moment() {
 async fn only_who_knows_the_password_is_told_that_the_account_is_disabled() {
     let world = World::new().await;
     let update = UserUpdate { enabled: Some(false), ..Default::default() };
-    world.app.directory().update_user(&world.admin, world.alice, update).await.unwrap();
+    world.app.directory().update_user(&world.home.admin, world.alice, update).await.unwrap();
     for (password, number) in [("wrong", 50_126), (PASSWORD, 50_057)] {
         let fields = [
             ("grant_type", "password"),

@@ -16,9 +16,12 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use web::body::{Form, FormFields};
+use web::{
+    body::{Form, FormFields},
+    escapes::encode,
+};
 
-use super::{next::encode, permissions::permissions, render};
+use super::{permissions::permissions, render};
 use crate::{browser::Browser, problem::Problem};
 
 #[derive(Template)]

@@ -6,7 +6,7 @@ use app::{
     sign_in::{grants::authorization::Waiting, login::session::LiveSession},
 };
 use axum::response::{IntoResponse, Redirect, Response};
-use web::{body::FormFields, page::Page};
+use web::{body::FormFields, escapes::encode, page::Page};
 
 use crate::{browser::Browser, problem::Problem};
 
@@ -104,20 +104,6 @@ fn is_ours(path: &str) -> bool {
     let plain = path.len() <= 500
         && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-_?=&.".contains(&byte));
     known && plain && !path.contains("//") && !path.contains("..")
-}
-
-/// Percent-encodes everything but letters and digits.
-pub(super) fn encode(text: &str) -> String {
-    use std::fmt::Write;
-    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
 }
 
 const HOME: &str = "/portal/";

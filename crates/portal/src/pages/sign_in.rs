@@ -12,12 +12,12 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use web::body::{Form, FormFields};
-
-use super::{
-    next::{Next, encode},
-    render,
+use web::{
+    body::{Form, FormFields},
+    escapes::encode,
 };
+
+use super::{next::Next, render};
 use crate::{
     browser::{Browser, with_session},
     problem::Problem,

@@ -1,36 +1,30 @@
 //! A browser as far as our pages need one, and the installation that it visits.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use app::{
-    App, Caller, FirstAdministrator, Parts, Secret, Settings, directory::users::NewUser,
-    state::clock::ManualClock,
-};
-use axum::{Router, body::Body};
-use domain::{
-    id::{AppId, ObjectId},
-    name::{DisplayName, Upn},
-};
+use axum::body::Body;
+use domain::{id::ObjectId, name::DisplayName};
 use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::BodyExt;
-use jiff::SignedDuration;
 use serde_json::Value;
-use tower::ServiceExt;
+pub(super) use testkit::{PASSWORD, clients::AZURE_CLI as AZ};
+use web::escapes::encode;
 
-pub(super) const AZ: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
-pub(super) const PASSWORD: &str = "correct horse battery";
 pub(super) const REDIRECT: &str = "http://localhost:50123";
-const BASE: &str = "https://localhost:8443";
 const SCOPE: &str = "https://localhost:8443/.default openid profile offline_access";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 pub(super) struct World {
-    pub(super) app: App,
-    pub(super) admin: Caller,
+    kit: testkit::World,
+    client: testkit::Client,
     pub(super) alice: ObjectId,
-    clock: Arc<ManualClock>,
-    router: Router,
+}
+
+impl std::ops::Deref for World {
+    type Target = testkit::World;
+    fn deref(&self) -> &testkit::World {
+        &self.kit
+    }
 }
 
 #[derive(Default)]
@@ -50,46 +44,14 @@ pub(super) struct Page {
 
 impl World {
     pub(super) async fn new() -> Self {
-        let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().unwrap()));
-        let parts = Parts {
-            store: store::open(&store::StoreConfig::Memory).await.unwrap(),
-            clock: clock.clone(),
-            random: Arc::new(crypto::random::System::default()),
-            sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
-            settings: Settings { external_url: BASE.into(), authority_certificate: String::new() },
+        let kit = testkit::World::new().await;
+        let named = |new: &mut app::directory::users::NewUser| {
+            new.display_name = DisplayName::parse("Alice Liddell").unwrap();
         };
-        let (app, follow) = App::open(parts).await.unwrap();
-        tokio::spawn(follow);
-        let upn = |text: &str| Upn::parse(text).unwrap();
-        let first = || {
-            Ok(FirstAdministrator {
-                upn: upn("admin@example.org"),
-                password: Secret::new(PASSWORD.to_owned()),
-            })
-        };
-        app.install(first).await.unwrap();
-        let snapshot = app.state().snapshot();
-        let user = snapshot.directory().user_by_upn(&upn("admin@example.org")).unwrap().clone();
-        let admin = Caller::of_user(&user, AppId::parse(AZ).unwrap());
-        let new = NewUser {
-            upn: upn("alice@example.org"),
-            display_name: DisplayName::parse("Alice Liddell").unwrap(),
-            enabled: true,
-            password: Some(Secret::new(PASSWORD.to_owned())),
-            must_change_password: false,
-            mail_nickname: None,
-            mail: None,
-            given_name: None,
-            surname: None,
-            job_title: None,
-        };
-        let alice = app.directory().create_user(&admin, new).await.unwrap().id;
-        let router = crate::routes().merge(oauth::routes()).with_state(app.clone());
-        Self { app, admin, alice, clock, router }
-    }
-
-    pub(super) fn advance(&self, seconds: i64) {
-        self.clock.advance(SignedDuration::from_secs(seconds));
+        let alice = kit.home.user_with("alice@example.org", named).await;
+        let routes = crate::routes().merge(oauth::routes());
+        let client = testkit::Client::new(routes.with_state(kit.app.clone()));
+        Self { kit, client, alice }
     }
 
     pub(super) fn authorize_path(&self, client: &str, redirect: &str, more: &str) -> String {
@@ -137,11 +99,8 @@ impl World {
 
     async fn send(&self, request: Request<Body>) -> Page {
         let path = request.uri().path().to_owned();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.unwrap().to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Page { path, status: parts.status, headers: parts.headers, text }
+        let testkit::Answer { status, headers, text } = self.client.send(request).await;
+        Page { path, status, headers, text }
     }
 }
 
@@ -257,17 +216,6 @@ impl std::fmt::Debug for Page {
 }
 
 fn form(path: &str, fields: &[(&str, &str)]) -> Request<Body> {
-    let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-    request.body(body.join("&").into()).unwrap()
-}
-
-pub(super) fn encode(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        match byte.is_ascii_alphanumeric() {
-            true => text.push(char::from(byte)),
-            false => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
-    })
+    request.body(testkit::form(fields).into()).unwrap()
 }

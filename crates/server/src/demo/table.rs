@@ -1,7 +1,7 @@
 //! The walk as a table: a line for each step, and below it why it went so, wrapped at words to the 80 columns of a
 //! terminal.
 
-use super::walk::Step;
+use super::step::Step;
 
 /// The table with its heading, and how many steps went as expected: `17 of 17 as expected`.
 pub(super) fn render(steps: &[Step]) -> String {

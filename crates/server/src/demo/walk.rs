@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     company::{Answer, Company, upn},
+    step::Step,
     table,
 };
 use crate::say::say;
@@ -17,22 +18,6 @@ pub(super) struct Walk<'a> {
     company: &'a Company,
     kubectl: bool,
     steps: Vec<Step>,
-}
-
-#[derive(Debug)]
-pub(super) struct Step {
-    pub(super) way: &'static str,
-    pub(super) who: &'static str,
-    pub(super) what: String,
-    pub(super) expected: bool,
-    pub(super) allowed: bool,
-    pub(super) reason: String,
-}
-
-impl Step {
-    pub(super) fn is_as_expected(&self) -> bool {
-        self.allowed == self.expected
-    }
 }
 
 /// How somebody shows who they are.

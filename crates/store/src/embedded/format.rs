@@ -366,6 +366,8 @@ pub(super) const SECOND_MARK: u64 = 8192;
 /// Where the first frame begins.
 pub(super) const FIRST_FRAME: u64 = 12288;
 pub(super) const FRAME_MAGIC: &[u8; 8] = b"\xf7frame\r\n";
+/// The most that one append writes: what is collected, and one more transaction.
+pub(super) const MOST_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;

@@ -18,10 +18,9 @@ use std::path::Path;
 use super::file::{Appender, Frame, FrameProblem, Scan, StoreFile, corrupt, read_head, unavailable};
 use super::format::{
     FIRST_FRAME, FIRST_MARK, FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, FrameKind, Header, HeaderProblem,
-    Mark, SECOND_MARK,
+    MOST_GROUP_BYTES, Mark, SECOND_MARK,
 };
 use super::index::Index;
-use super::writer::MOST_GROUP_BYTES;
 use crate::StoreError;
 
 /// Opens the store file at `path`. `name` is what it is called in messages.

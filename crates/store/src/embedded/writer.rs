@@ -369,9 +369,6 @@ fn is_wasteful(state: &State, end: u64) -> bool {
     end - FIRST_FRAME > 2 * state.index.kept_bytes() + TOLERATED_WASTE_BYTES
 }
 
-/// The most that one append writes: what is collected, and one more transaction.
-pub(super) const MOST_GROUP_BYTES: usize = 16 * 1024 * 1024;
-
 const MOST_COMMITS: usize = 1024;
 const MOST_COLLECTED_BYTES: usize = 4 * 1024 * 1024;
 /// How long nothing must happen before a mark is made durable by itself.

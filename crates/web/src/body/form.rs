@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{BodyError, media_type, read};
-use crate::path::hexadecimal;
+use crate::escapes::{self, EscapeError};
 
 /// A form of at most 64 KiB; what goes wrong is answered as an `E`.
 #[derive(Debug)]
@@ -50,15 +50,17 @@ pub struct Repeated(pub String);
 impl FormFields {
     /// At most `MOST_FIELDS` fields; names and values are UTF-8 without NUL once their escapes are undone.
     pub fn parse(text: &[u8]) -> Result<Self, BodyError> {
-        let mut fields = Vec::new();
-        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            if fields.len() == MOST_FIELDS {
-                return Err(BodyError::Malformed(format!("more than {MOST_FIELDS} parameters")));
-            }
-            let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            let name = decoded(parts.next().unwrap_or_default())?;
-            let value = decoded(parts.next().unwrap_or_default())?;
-            fields.push((name, value));
+        let malformed = |problem: &str| BodyError::Malformed(problem.to_owned());
+        let pairs = escapes::pairs(text).map_err(|error| match error {
+            EscapeError::BadEscape => BodyError::Malformed(error.to_string()),
+            EscapeError::NotUtf8 => malformed(NOT_TEXT),
+        })?;
+        let fields: Vec<(String, String)> = pairs.into_owned().take(MOST_FIELDS + 1).collect();
+        if fields.len() > MOST_FIELDS {
+            return Err(BodyError::Malformed(format!("more than {MOST_FIELDS} parameters")));
+        }
+        if fields.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(malformed(NOT_TEXT));
         }
         Ok(Self { fields })
     }
@@ -85,29 +87,7 @@ impl std::fmt::Debug for FormFields {
     }
 }
 
-fn decoded(text: &[u8]) -> Result<String, BodyError> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.iter().copied();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => match (hexadecimal(rest.next()), hexadecimal(rest.next())) {
-                (Some(high), Some(low)) => high << 4 | low,
-                _ => {
-                    return Err(BodyError::Malformed(
-                        "a percent sign that no two hexadecimal digits follow".to_owned(),
-                    ));
-                }
-            },
-            byte => byte,
-        });
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(text),
-        _ => Err(BodyError::Malformed("a parameter that is not UTF-8, or holds NUL".to_owned())),
-    }
-}
-
+const NOT_TEXT: &str = "a parameter that is not UTF-8, or holds NUL";
 const FORM: &str = "application/x-www-form-urlencoded";
 const FORM_LIMIT: usize = 64 * 1024;
 const MOST_FIELDS: usize = 100;

@@ -15,31 +15,19 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::watch,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Limits, Tls,
+    Limits,
     admission::Place,
     front::{Activity, Answers, Front, Shared},
     guardian::{Guardian, Order, Partial},
+    settings::ConnectionSettings,
     stream::GuardedStream,
 };
-use crate::{room::Room, trace::Peer};
-
-#[derive(Debug)]
-pub(super) struct ConnectionSettings {
-    pub(super) limits: Limits,
-    pub(super) tls: Tls,
-    /// One for the whole process.
-    pub(super) room: Arc<Room>,
-    /// Turns true when the server stops.
-    pub(super) stopping: watch::Receiver<bool>,
-    /// Closed when those that are still there are cut off.
-    pub(super) cut: watch::Receiver<()>,
-}
+use crate::trace::Peer;
 
 /// Serves one connection to its end. `place` is given back with it.
 pub(super) async fn run<A: Answers>(

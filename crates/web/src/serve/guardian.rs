@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use super::{Limits, connection::ConnectionSettings, front::Activity};
+use super::{Limits, front::Activity, settings::ConnectionSettings};
 
 /// What a connection shall do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@
 //!
 //! Who is behind a certificate is not decided here: that is the business of the application.
 
+mod error;
+
 use std::{
     hash::{BuildHasher, RandomState},
     path::{Path, PathBuf},
@@ -22,6 +24,8 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
+
+pub use error::TlsError;
 
 use super::authority::{Authorities, ClientAuthority, ClientIdentity, ProvenKeyOnly};
 
@@ -49,23 +53,6 @@ struct Current {
 #[derive(Clone, Debug)]
 pub struct ServerCertificate {
     key: Arc<CertifiedKey>,
-}
-
-/// Why a certificate or an authority cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    #[error("no certificate in the PEM text given")]
-    NoCertificate,
-    #[error("no private key in the PEM text given: {0}")]
-    NoKey(String),
-    #[error("certificate and private key cannot be used together: {0}")]
-    Unusable(rustls::Error),
-    #[error("{} cannot be read: {cause}", file.display())]
-    Unreadable { file: PathBuf, cause: std::io::Error },
-    #[error("authority \"{name}\" cannot be used: {cause}")]
-    Authority { name: Arc<str>, cause: String },
-    #[error("TLS cannot be set up: {0}")]
-    Setup(rustls::Error),
 }
 
 impl Tls {

@@ -1,88 +1,34 @@
-//! Who may depend on whom: the table of ARCHITECTURE.md, held against each crate's manifest.
+//! Who uses whom: the manifest and the code of each crate, held against the tables of ARCHITECTURE.md.
 //!
 //! Only what a crate ships with counts; a test may use what it likes. Every version stands in the workspace's
 //! manifest, and a dependency that no source file names is one too many.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Context;
 use toml::{Table, Value};
 
-use super::{Document, Finding};
+use super::{Document, Finding, architecture::Architecture};
+use crate::modules::Crate;
 
-/// What one crate may use of ours, and what it must not use of others'.
-struct Rule {
-    krate: &'static str,
-    ours: &'static [&'static str],
-    never: &'static [&'static str],
-}
-
-const ALL: &[&str] = &[
-    "domain",
-    "crypto",
-    "store",
-    "app",
-    "web",
-    "oauth",
-    "graph",
-    "arm",
-    "kubeapi",
-    "scim",
-    "portal",
-    "server",
-    "cli",
-    "portcullis",
-    "xtask",
-];
-const HTTP: &[&str] =
-    &["axum", "hyper", "hyper-util", "http", "http-body", "http-body-util", "tower", "reqwest"];
-const CRYPTOGRAPHY: &[&str] = &["aws-lc-rs", "argon2", "jsonwebtoken", "rcgen", "subtle"];
-const BACK_ENDS: &[&str] = &["redb", "etcd-client", "rusqlite"];
-const CLOCK_AND_IO: &[&str] = &["tokio", "async-trait", "rand", "getrandom", "tempfile"];
-const SURFACE: &[&str] = &["app", "domain", "web"];
-
-const RULES: &[Rule] = &[
-    Rule { krate: "domain", ours: &[], never: CLOCK_AND_IO },
-    Rule { krate: "store", ours: &[], never: &[] },
-    Rule { krate: "crypto", ours: &["domain"], never: &["tokio"] },
-    Rule { krate: "app", ours: &["domain", "crypto", "store"], never: &[] },
-    Rule { krate: "web", ours: &["domain", "app"], never: &[] },
-    Rule { krate: "oauth", ours: SURFACE, never: &["reqwest"] },
-    Rule { krate: "graph", ours: SURFACE, never: &["reqwest"] },
-    Rule { krate: "arm", ours: SURFACE, never: &["reqwest"] },
-    Rule { krate: "kubeapi", ours: SURFACE, never: &["reqwest"] },
-    Rule { krate: "scim", ours: SURFACE, never: &["reqwest"] },
-    Rule { krate: "portal", ours: SURFACE, never: &["reqwest"] },
-    Rule {
-        krate: "server",
-        ours: &[
-            "domain", "crypto", "store", "app", "web", "oauth", "graph", "arm", "kubeapi", "scim", "portal",
-        ],
-        never: &[],
-    },
-    Rule { krate: "cli", ours: &["domain"], never: &["axum"] },
-    Rule { krate: "portcullis", ours: &["server", "cli"], never: &[] },
-    Rule { krate: "xtask", ours: &[], never: &["tokio"] },
-];
-
-/// Kinds of libraries that few crates may use, with those few.
-const RESERVED: &[(&[&str], &[&str], &str)] = &[
-    (CRYPTOGRAPHY, &["crypto", "cli"], "cryptography is used by crypto, and by cli to sign its assertions"),
-    (BACK_ENDS, &["store"], "a back end of the store is used by store alone"),
-    (
-        HTTP,
-        &["web", "oauth", "graph", "arm", "kubeapi", "scim", "portal", "server", "cli", "portcullis"],
-        "HTTP is for the surfaces",
-    ),
-];
-
-pub(super) fn check(documents: &[Document]) -> anyhow::Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+pub(super) fn check(
+    documents: &[Document],
+    crates: &BTreeMap<String, Crate>,
+) -> anyhow::Result<Vec<Finding>> {
+    let (architecture, mut findings) = Architecture::read(documents);
+    let mut used = BTreeMap::new();
     for document in documents {
         let Some(krate) = crate_of_manifest(document) else { continue };
         let manifest: Table =
             document.text.parse().with_context(|| format!("reading {}", document.path.display()))?;
-        findings.extend(check_manifest(krate, &manifest, document));
-        findings.extend(unused(krate, &manifest, document, documents));
+        findings.extend(check_inheritance(&manifest, document));
+        findings.extend(check_place(krate, &manifest, &architecture, document));
+        findings.extend(check_use(krate, &manifest, crates.get(krate), &architecture, document, documents));
+        let shipped: BTreeSet<String> =
+            section_of(&manifest, "dependencies").map(|(name, _)| name.to_owned()).collect();
+        used.insert(krate, shipped);
     }
+    findings.extend(check_tables(&architecture, &used, documents));
     Ok(findings)
 }
 
@@ -95,7 +41,7 @@ fn crate_of_manifest(document: &Document) -> Option<&str> {
     }
 }
 
-fn check_manifest(krate: &str, manifest: &Table, document: &Document) -> Vec<Finding> {
+fn check_inheritance(manifest: &Table, document: &Document) -> Vec<Finding> {
     let mut findings = Vec::new();
     let inherits_lints =
         manifest.get("lints").and_then(|lints| lints.get("workspace")) == Some(&Value::Boolean(true));
@@ -113,48 +59,112 @@ fn check_manifest(krate: &str, manifest: &Table, document: &Document) -> Vec<Fin
             }
         }
     }
-    let Some(rule) = RULES.iter().find(|rule| rule.krate == krate) else {
-        findings
-            .push(document.error(None, format!("the crate {krate} has no place in the table of imports")));
-        return findings;
+    findings
+}
+
+/// What the manifest names, against the tables.
+fn check_place(
+    krate: &str,
+    manifest: &Table,
+    architecture: &Architecture,
+    document: &Document,
+) -> Vec<Finding> {
+    let Some(row) = architecture.row(krate) else {
+        let message = format!("{krate} stands in no row of the table of crates in ARCHITECTURE.md");
+        return vec![document.error(None, message)];
     };
+    let mut findings = Vec::new();
     for (name, _) in section_of(manifest, "dependencies") {
-        if ALL.contains(&name) && !rule.ours.contains(&name) {
-            findings.push(document.error(None, format!("{krate} must not use {name}")));
+        let is_ours = architecture.crates().any(|ours| ours == name);
+        if is_ours && !row.uses.iter().any(|allowed| allowed == name) {
+            let message = format!("{krate} must not use {name}: see the table of crates in ARCHITECTURE.md");
+            findings.push(document.error(None, message));
         }
-        if rule.never.contains(&name) {
-            findings.push(document.error(None, format!("{krate} must not use {name}")));
-        }
-        for (kind, allowed, why) in RESERVED {
-            if kind.contains(&name) && !allowed.contains(&krate) {
-                findings.push(document.error(None, format!("{krate} must not use {name}: {why}")));
+        for rule in &architecture.libraries {
+            let is_meant = rule.names.iter().any(|library| library == name);
+            if is_meant && !row.is_for_tests && !rule.crates.iter().any(|allowed| allowed == krate) {
+                findings.push(document.error(None, format!("{krate} must not use {name}: {}", rule.why)));
             }
         }
     }
     findings
 }
 
-/// Dependencies that no file of the crate names.
-fn unused(krate: &str, manifest: &Table, document: &Document, documents: &[Document]) -> Vec<Finding> {
+/// What the code names, against the manifest.
+fn check_use(
+    krate: &str,
+    manifest: &Table,
+    code: Option<&Crate>,
+    architecture: &Architecture,
+    document: &Document,
+    documents: &[Document],
+) -> Vec<Finding> {
+    let named = code.map(Crate::libraries).unwrap_or_default();
     let folder = std::path::Path::new("crates").join(krate);
     let sources: Vec<&Document> = documents
         .iter()
         .filter(|source| source.path.starts_with(&folder) && source.has_extension("rs"))
         .collect();
     let mut findings = Vec::new();
-    for section in ["dependencies", "dev-dependencies"] {
-        for (name, _) in section_of(manifest, section) {
-            let name_in_code = name.replace('-', "_");
-            if !sources.iter().any(|source| names(&source.text, &name_in_code)) {
-                findings.push(document.error(None, format!("{name} is not used")));
-            }
+    for (name, _) in section_of(manifest, "dependencies") {
+        if !named.contains_key(name.replace('-', "_").as_str()) {
+            findings.push(document.error(None, format!("{name} is not used, tests aside")));
+        }
+    }
+    for (name, _) in section_of(manifest, "dev-dependencies") {
+        if !sources.iter().any(|source| mentions(&source.text, &name.replace('-', "_"))) {
+            findings.push(document.error(None, format!("{name} is not used")));
+        }
+    }
+    for name in architecture.crates().filter(|name| *name != krate) {
+        let is_named = section_of(manifest, "dependencies").any(|(dependency, _)| dependency == name);
+        if let Some((file, line)) = named.get(name)
+            && !is_named
+        {
+            let path = folder.join("src").join(file);
+            let message = format!("{name} is used and is no dependency of {krate}");
+            findings.push(Document { path, text: String::new() }.error(*line, message));
+        }
+    }
+    findings
+}
+
+/// What the tables allow and nobody needs.
+fn check_tables(
+    architecture: &Architecture,
+    used: &BTreeMap<&str, BTreeSet<String>>,
+    documents: &[Document],
+) -> Vec<Finding> {
+    let Some(document) =
+        documents.iter().find(|document| document.path == std::path::Path::new("ARCHITECTURE.md"))
+    else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
+    let uses =
+        |krate: &String, name: &String| used.get(krate.as_str()).is_some_and(|names| names.contains(name));
+    for row in &architecture.rows {
+        for krate in row.crates.iter().filter(|krate| !used.contains_key(krate.as_str())) {
+            findings.push(document.error(row.line, format!("there is no crate {krate}")));
+        }
+        let needed = |name: &&String| row.is_open || row.crates.iter().any(|krate| uses(krate, name));
+        for name in row.uses.iter().filter(|name| !needed(name)) {
+            findings.push(document.error(row.line, format!("no crate of this row uses {name}")));
+        }
+    }
+    for row in &architecture.libraries {
+        for krate in row.crates.iter().filter(|krate| !row.names.iter().any(|name| uses(krate, name))) {
+            findings.push(document.error(row.line, format!("{krate} uses none of these libraries")));
+        }
+        for name in row.names.iter().filter(|name| !row.crates.iter().any(|krate| uses(krate, name))) {
+            findings.push(document.error(row.line, format!("none of these crates uses {name}")));
         }
     }
     findings
 }
 
 /// Whether `word` stands in `text` as a path's beginning or in a `use`, and not as a part of a longer name.
-fn names(text: &str, word: &str) -> bool {
+fn mentions(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         let after = text.get(at + word.len()..).unwrap_or_default();

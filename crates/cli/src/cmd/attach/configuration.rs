@@ -7,8 +7,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::readme;
-
 /// Which cluster, and where its files will lie.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
@@ -17,19 +15,8 @@ pub(super) struct Place<'a> {
     pub(super) install_dir: &'a Path,
 }
 
-type Content = fn(&Place<'_>, &Value) -> anyhow::Result<String>;
-
-/// Everything but the certificate: the name of a file, and what stands in it.
-pub(super) const FILES: [(&str, Content); 5] = [
-    (AUTHENTICATION, |_, hooks| webhook(hooks, "authenticate")),
-    (AUTHORIZATION, |_, hooks| webhook(hooks, "authorize")),
-    (CONFIGURATION, |place, _| Ok(configuration(place, Release::From1_34))),
-    (OLDER_CONFIGURATION, |place, _| Ok(configuration(place, Release::From1_30))),
-    ("README.md", |place, _| Ok(readme::readme(place))),
-];
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Release {
+pub(super) enum Release {
     /// Knows the fields that switch the cache off.
     From1_34,
     /// Refuses them, and has no v1 of the file before 1.32.
@@ -38,7 +25,7 @@ enum Release {
 
 /// A kubeconfig that names a hook. The certificate is a file beside it, which kube-apiserver reads again when it
 /// changes; one within the kubeconfig it would read once.
-fn webhook(hooks: &Value, hook: &str) -> anyhow::Result<String> {
+pub(super) fn webhook(hooks: &Value, hook: &str) -> anyhow::Result<String> {
     let text = |pointer: &str| match hooks.pointer(pointer).and_then(Value::as_str) {
         Some(text) => Ok(json!(text)),
         None => bail!("the server gave no {pointer}"),
@@ -69,7 +56,7 @@ pub(crate) fn client_pem(issued: &Value) -> anyhow::Result<Vec<u8>> {
 
 /// The structured form. The webhook stands before RBAC, so that what was taken away ends at once; it is asked for
 /// identities of the directory only, so that no part of the system waits for it.
-fn configuration(place: &Place<'_>, release: Release) -> String {
+pub(super) fn configuration(place: &Place<'_>, release: Release) -> String {
     let (version, cache) = match release {
         Release::From1_34 => {
             ("v1", "    cacheAuthorizedRequests: false\n    cacheUnauthorizedRequests: false\n")

@@ -8,7 +8,7 @@ use super::{
     super::{
         Facts, Source, Value, Values,
         ast::{Attribute, Expression, Literal, Operand},
-        glob::Case,
+        case::Case,
         operator::{Order, Quantifier, Relation, StringTest},
     },
     facts::TestFacts,

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::{
     super::{
+        case::Case,
         find::find,
         gaps::{Step, end_of_first},
-        glob::{Case, folded_glob_matches, glob_matches, like_matches},
+        glob::{folded_glob_matches, glob_matches, like_matches},
     },
     naive,
 };

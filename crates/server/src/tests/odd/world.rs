@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinHandle};
 use tower::ServiceExt;
 use web::{
+    escapes::encode,
     serve::ClientIdentity,
     trace::{Peer, RequestContext},
 };
@@ -302,8 +303,8 @@ impl World {
         for (token, scope) in tokens.iter_mut().zip([BASE, CLUSTER]) {
             let form = format!(
                 "grant_type=password&client_id={CLI}&username=admin%40portcullis.local&password={}&scope={}",
-                PASSWORD.replace(' ', "+"),
-                format!("{scope}/.default").replace(':', "%3A").replace('/', "%2F"),
+                encode(PASSWORD),
+                encode(&format!("{scope}/.default")),
             );
             let path = "/organizations/oauth2/v2.0/token";
             let status =

@@ -19,7 +19,7 @@ use domain::{
 use store::{At, Range, Store, Txn, Write};
 use uuid::Uuid;
 
-use app::{
+use crate::{
     App, Caller, Error, FirstAdministrator, Secret,
     resource_manager::locks::{self, Operation},
     state::{authorize, contents, place_of, repair::Repair, well_known},
@@ -45,7 +45,7 @@ impl World {
         Self { store: self.store.clone(), app: open(&self.store, sealer()).await }
     }
 
-    async fn install(&self) -> Result<app::Installation, Error> {
+    async fn install(&self) -> Result<crate::Installation, Error> {
         let first = || {
             let upn = Upn::parse("admin@example.org").unwrap();
             Ok(FirstAdministrator { upn, password: Secret::new("correct horse battery".to_owned()) })
@@ -74,7 +74,7 @@ impl World {
     }
 
     fn repair(&self) -> Repair {
-        app::repair(self.store.clone(), sealer(), Arc::new(System::default()))
+        crate::repair(self.store.clone(), sealer(), Arc::new(System::default()))
     }
 
     fn administrator(&self) -> Caller {
@@ -159,7 +159,7 @@ async fn what_cannot_be_read_of_a_group_goes_with_it() {
     let membership = Membership { group: group.id, member: world.administrator().object_id };
     world.damage(&RecordKey::Membership(membership)).await;
     assert!(!world.may(&Scope::root()));
-    let gone = |tx: &mut app::state::Tx| -> Result<_, Error> {
+    let gone = |tx: &mut crate::state::Tx| -> Result<_, Error> {
         tx.delete(&RecordKey::Group(group.id));
         Ok(())
     };
@@ -222,8 +222,8 @@ async fn an_installation_that_cannot_be_read_is_not_made_anew() {
     assert_eq!(again.app.state().snapshot().signing_keys().count(), 1);
 }
 
-fn known_again(known: &app::Installation) -> app::Installation {
-    app::Installation { is_new: false, ..known.clone() }
+fn known_again(known: &crate::Installation) -> crate::Installation {
+    crate::Installation { is_new: false, ..known.clone() }
 }
 
 #[tokio::test]
@@ -326,7 +326,7 @@ async fn a_work_that_cannot_go_on_keeps_no_other_waiting() {
     }
     let works = [stuck.clone(), Work::ForgetMemberships(member)];
     let since = world.app.now();
-    let begin = |tx: &mut app::state::Tx| -> Result<_, Error> {
+    let begin = |tx: &mut crate::state::Tx| -> Result<_, Error> {
         works
             .iter()
             .try_for_each(|work| tx.put(&Record::Unfinished(Unfinished { work: work.clone(), since })))
@@ -354,7 +354,7 @@ async fn cold_records_that_cannot_be_read_are_found_and_hold_up_no_cleaning() {
     }
     world.app.clean_up().await.unwrap();
     assert!(matches!(
-        world.app.state().find_cold::<app::resource_manager::operations::Operation>("y").await,
+        world.app.state().find_cold::<crate::resource_manager::operations::Operation>("y").await,
         Err(Error::Internal(text)) if text == "stored record /cold/operation/y cannot be read"
     ));
     let places: Vec<String> =

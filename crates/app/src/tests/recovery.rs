@@ -1,6 +1,6 @@
 //! The way back in for whoever has the machine.
 
-use app::{
+use crate::{
     App, Error, FirstAdministrator, Recovered, Secret,
     sign_in::login::{LoginError, SignedIn},
 };

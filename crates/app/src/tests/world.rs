@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::{App, Parts, Secret, Settings, state::clock::ManualClock};
+use crate::{App, Parts, Secret, Settings, state::clock::ManualClock};
 use crypto::{random::System, seal::Sealer};
 use store::Store;
 

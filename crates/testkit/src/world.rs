@@ -1,0 +1,230 @@
+//! An application with its tenants on a store, as a program has it that has just been installed.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use app::{App, Caller, FirstAdministrator, Parts, Secret, Settings, state::clock::ManualClock};
+use domain::{
+    assignment::{PrincipalKind, RoleAssignment},
+    change::Record,
+    id::{AppId, Id, ObjectId, RoleId, SubscriptionId, TenantId},
+    name::{DisplayName, ResourceName, Upn},
+    role::Stamp,
+    scope::Scope,
+    subscription::Subscription,
+};
+use jiff::{SignedDuration, Timestamp};
+use store::Store;
+
+use crate::{BASE, ELSEWHERE, HOME, PASSWORD, Seeded, Tenant, clients, roles};
+
+/// An application with one tenant, or with more that a test names by their domains.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub app: App,
+    pub store: Arc<dyn Store>,
+    /// It stands still until a test moves it.
+    pub clock: Arc<ManualClock>,
+    pub random: Arc<Seeded>,
+    /// The tenant that the installation began with.
+    pub home: Tenant,
+    others: Vec<Tenant>,
+    settings: Settings,
+}
+
+/// What a world is made of, where a test wants something other than usual.
+#[derive(Debug)]
+pub struct Builder {
+    store: Option<Arc<dyn Store>>,
+    now: Timestamp,
+    seed: u64,
+    settings: Settings,
+    others: Vec<&'static str>,
+}
+
+impl World {
+    /// A world of one tenant.
+    pub async fn new() -> Self {
+        Self::builder().start().await
+    }
+
+    /// A world of two tenants that have nothing to do with each other.
+    pub async fn with_two_tenants() -> Self {
+        Self::builder().tenant(ELSEWHERE).start().await
+    }
+
+    pub fn builder() -> Builder {
+        Builder {
+            store: None,
+            now: "2026-11-24T09:00:00Z".parse().unwrap(),
+            seed: 1,
+            settings: Settings { external_url: BASE.into(), authority_certificate: "the authority".into() },
+            others: Vec::new(),
+        }
+    }
+
+    /// A tenant by its domain.
+    #[track_caller]
+    pub fn tenant(&self, domain: &str) -> &Tenant {
+        let found = [&self.home].into_iter().chain(&self.others).find(|tenant| tenant.domain == domain);
+        found
+            .unwrap_or_else(|| panic!("this world has no tenant {domain}: it is made with `Builder::tenant`"))
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// The same world as another of the threads that serve has it.
+    #[must_use]
+    pub fn for_thread(&self) -> Self {
+        self.with_app(self.app.for_thread())
+    }
+
+    /// The same world as a program has it that starts on this store now.
+    pub async fn reopened(&self) -> Self {
+        self.with_app(open(&self.store, &self.clock, &self.random, &self.settings).await)
+    }
+
+    /// Returns when this program has heard of all that was committed by others.
+    pub async fn caught_up(&self) {
+        let committed = self.store.status().await.unwrap().revision.0;
+        self.app.state().revisions().wait_for(|revision| *revision >= committed).await.unwrap();
+    }
+
+    fn with_app(&self, app: App) -> Self {
+        let mut world = self.clone();
+        for tenant in [&mut world.home].into_iter().chain(&mut world.others) {
+            tenant.app = app.clone();
+        }
+        Self { app, ..world }
+    }
+}
+
+impl Builder {
+    /// A store to be on, in place of one in memory. An installation that is there already is taken over.
+    #[must_use]
+    pub fn store(self, store: Arc<dyn Store>) -> Self {
+        Self { store: Some(store), ..self }
+    }
+
+    /// Where the clock stands at first.
+    #[must_use]
+    pub fn now(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    #[must_use]
+    pub fn external_url(mut self, url: &str) -> Self {
+        self.settings.external_url = url.to_owned();
+        self
+    }
+
+    /// One more tenant, with an administrator who owns what is in it.
+    #[must_use]
+    pub fn tenant(mut self, domain: &'static str) -> Self {
+        self.others.push(domain);
+        self
+    }
+
+    pub async fn start(self) -> World {
+        let clock = Arc::new(ManualClock::new(self.now));
+        let random = Arc::new(Seeded::new(self.seed));
+        let store = match self.store {
+            Some(store) => store,
+            None => store::open(&store::StoreConfig::Memory).await.unwrap(),
+        };
+        let app = open(&store, &clock, &random, &self.settings).await;
+        let first =
+            || Ok(FirstAdministrator { upn: admin_of(HOME), password: Secret::new(PASSWORD.to_owned()) });
+        let installed = app.install(first).await.unwrap();
+        let home = tenant(&app, HOME, installed.tenant, installed.subscription);
+        let mut others = Vec::new();
+        for domain in self.others {
+            others.push(add_tenant(&home, domain, &random).await);
+        }
+        World { app, store, clock, random, home, others, settings: self.settings }
+    }
+}
+
+async fn open(
+    store: &Arc<dyn Store>,
+    clock: &Arc<ManualClock>,
+    random: &Arc<Seeded>,
+    settings: &Settings,
+) -> App {
+    let parts = Parts {
+        store: store.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+        sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
+        settings: settings.clone(),
+    };
+    let (app, follow) = App::open(parts).await.unwrap();
+    tokio::spawn(follow);
+    app
+}
+
+fn admin_of(domain: &str) -> Upn {
+    Upn::parse(&format!("admin@{domain}")).unwrap()
+}
+
+/// A tenant that is there, with its administrator.
+fn tenant(app: &App, domain: &str, id: TenantId, subscription: SubscriptionId) -> Tenant {
+    let snapshot = app.state().snapshot();
+    let user = snapshot.directory().user_by_upn(&admin_of(domain)).unwrap();
+    let admin = Caller::of_user(user, AppId::parse(clients::CLI).unwrap());
+    Tenant { app: app.clone(), id, domain: domain.to_owned(), subscription, admin }
+}
+
+/// No use case makes a second tenant, so its records are written: what an installation begins with, but that its
+/// administrator owns the tenant's own management group and not everything.
+async fn add_tenant(home: &Tenant, domain: &str, random: &Seeded) -> Tenant {
+    let app = &home.app;
+    let (id, subscription, user_id) =
+        (Id::new(random.uuid()), Id::new(random.uuid()), ObjectId::new(random.uuid()));
+    let assignment = Id::new(random.uuid());
+    let snapshot = app.state().snapshot();
+    let mut user = (**snapshot.directory().user(home.admin.object_id).unwrap()).clone();
+    user.id = user_id;
+    user.tenant = id;
+    user.upn = admin_of(domain);
+    let mut tenant_record = (**snapshot.directory().tenant(home.id).unwrap()).clone();
+    tenant_record.id = id;
+    tenant_record.display_name = DisplayName::parse(domain).unwrap();
+    tenant_record.domains = vec![domain.to_owned()];
+    tenant_record.administrators = BTreeSet::from([user_id]);
+    let stamp = Stamp { by: None, at: app.now() };
+    let records = [
+        Record::Tenant(tenant_record),
+        Record::Subscription(Subscription {
+            id: subscription,
+            tenant: id,
+            display_name: DisplayName::parse("Default subscription").unwrap(),
+            aliases: Vec::new(),
+            created: app.now(),
+        }),
+        Record::User(user),
+        Record::Assignment(RoleAssignment {
+            id: assignment,
+            principal: user_id,
+            principal_kind: PrincipalKind::User,
+            role: RoleId::parse(roles::OWNER).unwrap(),
+            scope: Scope::management_group(&ResourceName::parse(&id.to_string()).unwrap()),
+            condition: None,
+            description: None,
+            created: stamp,
+            updated: stamp,
+        }),
+    ];
+    let made = app.state().transact(|tx| {
+        tx.take_name("upn", admin_of(domain).folded());
+        records.iter().try_for_each(|record| tx.create(record))
+    });
+    made.await.unwrap();
+    tenant(app, domain, id, subscription)
+}

@@ -1,0 +1,20 @@
+//! Why a certificate or an authority cannot be used.
+
+use std::{path::PathBuf, sync::Arc};
+
+/// See the head of this file; the texts name what is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("no certificate in the PEM text given")]
+    NoCertificate,
+    #[error("no private key in the PEM text given: {0}")]
+    NoKey(String),
+    #[error("certificate and private key cannot be used together: {0}")]
+    Unusable(rustls::Error),
+    #[error("{} cannot be read: {cause}", file.display())]
+    Unreadable { file: PathBuf, cause: std::io::Error },
+    #[error("authority \"{name}\" cannot be used: {cause}")]
+    Authority { name: Arc<str>, cause: String },
+    #[error("TLS cannot be set up: {0}")]
+    Setup(rustls::Error),
+}
