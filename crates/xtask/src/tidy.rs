@@ -10,6 +10,7 @@ mod links;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod whole_snapshot;
 mod words;
 
 use std::{
@@ -71,6 +72,7 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
     let crates = documents::crates_of(&documents)?;
     let mut findings = imports::check(&documents, &crates)?;
     findings.extend(circles::check(&crates));
+    findings.extend(whole_snapshot::check(&crates));
     for document in &documents {
         findings.extend(sources::check(document));
         findings.extend(links::check(root, document));

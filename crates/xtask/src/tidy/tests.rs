@@ -200,6 +200,32 @@ fn a_dependency_that_is_not_used_is_noticed() {
 }
 
 #[test]
+fn reads_of_the_whole_snapshot_are_counted() {
+    let source = "//! A file.\nfn f(app: App) {\n    app.whole_snapshot();\n    g(App::whole_snapshot);\n    \
+                  h!(app.whole_snapshot());\n}\nfn whole_snapshot() {}\n#[cfg(test)]\nfn t() { app.whole_snapshot() }\n";
+    let document = |path: &str| Document { path: path.into(), text: source.to_owned() };
+    let documents = [document("crates/graph/src/lib.rs"), document("crates/app/src/lib.rs")];
+    let crates = documents::crates_of(&documents).unwrap();
+    let place = |file, reads| whole_snapshot::Place { file, reads, why: "a decision needs it" };
+    let said = |places: &[whole_snapshot::Place]| -> Vec<String> {
+        whole_snapshot::check_places(&crates, places).iter().map(ToString::to_string).collect()
+    };
+    let none = said(&[]);
+    assert_eq!(none.len(), 3, "{none:?}");
+    assert!(
+        none[0].starts_with("error: crates/graph/src/lib.rs:3: whole_snapshot: read what the caller"),
+        "{none:?}"
+    );
+    assert_eq!(said(&[place("crates/graph/src/lib.rs", 2)]).len(), 1);
+    assert_eq!(said(&[place("crates/graph/src/lib.rs", 3)]), Vec::<String>::new());
+    let message = "whole_snapshot: 4 are allowed, and there are 3: write the lower number";
+    assert_eq!(
+        said(&[place("crates/graph/src/lib.rs", 4)]),
+        [format!("error: crates/graph/src/lib.rs: {message}")]
+    );
+}
+
+#[test]
 fn files_have_headers_and_are_not_too_long() {
     let long = |lines: usize| format!("//! A file.\n{}", "// line\n".repeat(lines - 1));
     let with_tests = format!("{}\n#[cfg(test)]\nmod tests {{\n{}}}\n", long(390), "// case\n".repeat(400));
