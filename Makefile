@@ -45,7 +45,7 @@ unit:
 tidy:
 	cargo xtask tidy
 
-# Needs cargo-deny.
+# What tidy checks of dependencies, and advisories, for which it needs cargo-deny and the network.
 deny:
 	cargo deny check
 

@@ -9,7 +9,7 @@
 //!                                                   └──► no: on behalf of ──► Graph ──► user
 //! ```
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crypto::{
     jwt::{self, Claims},
@@ -19,7 +19,11 @@ use domain::{id::ObjectId, kube::User, snapshot::Snapshot};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{SignIn, issuers::Issuer, tokens::seen::SeenTokens};
+use crate::{
+    SignIn,
+    issuers::Issuer,
+    tokens::seen::{SeenTokens, seen_tokens},
+};
 use state::outbound::{OutboundBody, OutboundRequest, origin};
 
 /// An authority elsewhere whose people may call clusters here.
@@ -38,14 +42,23 @@ pub struct ExternalIssuer {
 }
 
 /// What is known of foreign authorities and their tokens.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ExternalState {
     authorities: std::sync::OnceLock<Vec<ExternalIssuer>>,
-    verified: Mutex<SeenTokens<Recognized>>,
+    verified: SeenTokens<Recognized>,
+}
+
+impl Default for ExternalState {
+    fn default() -> Self {
+        Self {
+            authorities: std::sync::OnceLock::new(),
+            verified: seen_tokens(MOST_TOKENS, USUAL_TOKEN_BYTES),
+        }
+    }
 }
 
 /// A caller, and how long the token need not be looked at again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Recognized {
     user: Arc<ExternalUser>,
     until: Timestamp,
@@ -73,11 +86,8 @@ impl SignIn {
         }
         let (user, expires) = self.read_external(authority, token.trim_ascii()).await?;
         let until = self.state.now().checked_add(LIFE).map_or(expires, |until| until.min(expires));
-        let mut verified = self.inner.external.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        if verified.len() >= MOST_TOKENS {
-            verified.clear();
-        }
-        verified.insert(token.trim_ascii().into(), Recognized { user: Arc::new(user), until });
+        let recognized = Recognized { user: Arc::new(user), until };
+        self.inner.external.verified.insert(token.trim_ascii().into(), recognized);
         Ok(())
     }
 
@@ -86,9 +96,8 @@ impl SignIn {
         if self.inner.external.authorities.get().is_none_or(Vec::is_empty) || self.state.is_stale() {
             return None;
         }
-        let verified = self.inner.external.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = verified.get(token.trim_ascii())?;
-        (self.state.now() < known.until).then(|| known.user.clone())
+        let known = self.inner.external.verified.get(token.trim_ascii())?;
+        (self.state.now() < known.until).then_some(known.user)
     }
 
     /// The authority that a token says it is from. Nothing is believed yet.
@@ -246,4 +255,6 @@ const AUTHORITY: &str = "portcullis/authority";
 const LIFE: SignedDuration = SignedDuration::from_mins(1);
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 const MOST_TOKENS: usize = 10_000;
+/// With it, what is remembered takes 20 MB at most.
+const USUAL_TOKEN_BYTES: usize = 2048;
 const MOST_GROUPS: usize = 20_000;

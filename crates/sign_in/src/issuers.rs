@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,6 +14,7 @@ use crypto::{
     keys::{PublicKey, VerifyingKey},
 };
 use jiff::{SignedDuration, Timestamp};
+use quick_cache::sync::Cache;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,9 +22,15 @@ use crate::SignIn;
 use state::outbound::{OutboundBody, OutboundRequest, origin};
 
 /// What is remembered of each issuer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct IssuerState {
-    known: Mutex<HashMap<String, Arc<Slot>>>,
+    known: Cache<String, Arc<Slot>>,
+}
+
+impl Default for IssuerState {
+    fn default() -> Self {
+        Self { known: Cache::new(MOST_ISSUERS) }
+    }
 }
 
 /// The place of one issuer.
@@ -134,11 +142,8 @@ impl SignIn {
 
 impl IssuerState {
     fn slot(&self, issuer: &str) -> Arc<Slot> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST_ISSUERS && !known.contains_key(issuer) {
-            known.clear();
-        }
-        known.entry(issuer.to_owned()).or_default().clone()
+        let Ok(slot) = self.known.get_or_insert_with(issuer, || Ok::<_, Infallible>(Arc::default()));
+        slot
     }
 }
 

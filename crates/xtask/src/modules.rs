@@ -78,6 +78,18 @@ impl Crate {
         found
     }
 
+    /// Where a function or method of this name is called, or handed on by a path.
+    pub fn calls<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Path, usize)> {
+        self.modules.values().flat_map(move |module| {
+            let methods = module.code.calls.iter().filter(move |(called, _)| called == name);
+            let is_called = move |path: &&Written| {
+                !path.is_brought && path.segments.last().is_some_and(|last| last == name)
+            };
+            let paths = module.code.paths.iter().filter(is_called).map(|path| path.line);
+            methods.map(|(_, line)| *line).chain(paths).map(|line| (module.file.as_path(), line))
+        })
+    }
+
     /// Every import of one file by another, once for each pair and in the order of their names.
     pub fn imports(&self) -> Vec<Import<'_>> {
         let mut imports = BTreeMap::new();

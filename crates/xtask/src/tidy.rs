@@ -1,15 +1,17 @@
 //! Rules of this repository that the compiler does not check: who may import whom, how files are headed and how
-//! long they grow, that links lead somewhere, and what does not belong in the text.
+//! long they grow, that links lead somewhere, what we depend on, and what does not belong in the text.
 //!
-//! It reads files and judges them; it never changes one.
+//! It reads files, and asks cargo what the program is built from; it never changes anything.
 
 mod architecture;
 mod circles;
+mod dependencies;
 mod imports;
 mod links;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod whole_snapshot;
 mod words;
 
 use std::{
@@ -71,6 +73,8 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
     let crates = documents::crates_of(&documents)?;
     let mut findings = imports::check(&documents, &crates)?;
     findings.extend(circles::check(&crates));
+    findings.extend(whole_snapshot::check(&crates));
+    findings.extend(dependencies::check(root, &documents)?);
     for document in &documents {
         findings.extend(sources::check(document));
         findings.extend(links::check(root, document));

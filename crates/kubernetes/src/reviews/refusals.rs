@@ -3,7 +3,7 @@
 //! minute for each reason, and for each cluster that has vouched for what was shown.
 
 use std::{
-    collections::HashMap,
+    convert::Infallible,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,13 +12,20 @@ use std::{
 
 use domain::id::ClusterId;
 use jiff::{SignedDuration, Timestamp};
+use quick_cache::unsync::Cache;
 
 use super::WebhookRefused;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Refusals {
     counts: [AtomicU64; WebhookRefused::ALL.len()],
-    told: Mutex<HashMap<(WebhookRefused, Option<ClusterId>), Told>>,
+    told: Mutex<Cache<(WebhookRefused, Option<ClusterId>), Told>>,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self { counts: Default::default(), told: Mutex::new(Cache::new(MOST)) }
+    }
 }
 
 /// When the last line was written, and how many have come since.
@@ -40,10 +47,9 @@ impl Refusals {
             self.counts.get(count)?.fetch_add(1, Ordering::Relaxed);
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= MOST {
-            told.clear();
-        }
-        let last = told.entry((refused, vouched)).or_insert(Told { at: Timestamp::MIN, since: 0 });
+        let never = || Ok::<_, Infallible>(Told { at: Timestamp::MIN, since: 0 });
+        let Ok(last) = told.get_mut_or_insert_with(&(refused, vouched), never);
+        let mut last = last?;
         last.since += 1;
         // A time to come is of before the clock was set back.
         if last.at <= now && now.duration_since(last.at) < PAUSE {

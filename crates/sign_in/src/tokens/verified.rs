@@ -1,11 +1,7 @@
 //! Tokens whose signature was checked. An entry saves the signature's check and nothing else: key, time, audience and
 //! the live directory are looked at again at each use.
 
-use std::{
-    borrow::Cow,
-    hash::BuildHasher,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{borrow::Cow, sync::Arc};
 
 use domain::id::{AppId, ObjectId, TenantId};
 use jiff::Timestamp;
@@ -15,7 +11,7 @@ use directory::audience::ServiceName;
 
 use super::{
     Rejection, is_issuer,
-    seen::{SeenTokens, TokenHasher},
+    seen::{SeenTokens, seen_tokens},
 };
 
 /// What counts of a token whose signature is good.
@@ -93,54 +89,27 @@ impl Verified {
 }
 
 #[derive(Debug)]
-pub(super) struct VerifiedTokens {
-    shards: [RwLock<Shard>; SHARDS],
-    hasher: TokenHasher,
-}
-
-#[derive(Debug)]
-struct Shard {
-    entries: SeenTokens<Arc<Verified>>,
-    /// Of the tokens that are kept.
-    bytes: usize,
-}
+pub(super) struct VerifiedTokens(SeenTokens<Arc<Verified>>);
 
 impl Default for VerifiedTokens {
     fn default() -> Self {
-        let hasher = TokenHasher::default();
-        let shard = |_| RwLock::new(Shard { entries: SeenTokens::with_hasher(hasher.clone()), bytes: 0 });
-        Self { shards: std::array::from_fn(shard), hasher }
+        Self(seen_tokens(MOST, USUAL_BYTES))
     }
 }
 
 impl VerifiedTokens {
     pub(super) fn find(&self, token: &str) -> Option<Arc<Verified>> {
-        let shard = self.shard(token)?.read().unwrap_or_else(PoisonError::into_inner);
-        shard.entries.get(token).cloned()
+        self.0.get(token)
     }
 
     pub(super) fn remember(&self, token: &str, verified: Arc<Verified>) {
-        let Some(shard) = self.shard(token) else { return };
-        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-        if shard.entries.len() >= SHARD_ENTRIES || shard.bytes + token.len() > SHARD_BYTES {
-            shard.entries.clear();
-            shard.bytes = 0;
-        }
-        if shard.entries.insert(token.into(), verified).is_none() {
-            shard.bytes += token.len();
-        }
-    }
-
-    fn shard(&self, token: &str) -> Option<&RwLock<Shard>> {
-        // Other bits than those by which a map finds its places: by these all tokens of a shard would be alike.
-        self.shards.get((self.hasher.hash_one(token) >> 32) as usize % SHARDS)
+        self.0.insert(token.into(), verified);
     }
 }
 
-const SHARDS: usize = 16;
-/// Bounds the memory, with [`SHARD_BYTES`]: some 24,000 tokens of the usual length at a time are remembered, 40 MB.
-const SHARD_ENTRIES: usize = 2048;
-const SHARD_BYTES: usize = 2 * 1024 * 1024;
+/// Bounds the memory, with [`USUAL_BYTES`]: some 24,000 tokens of the usual length at a time are remembered, 40 MB.
+const MOST: usize = 32_768;
+const USUAL_BYTES: usize = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -200,6 +200,81 @@ fn a_dependency_that_is_not_used_is_noticed() {
 }
 
 #[test]
+fn reads_of_the_whole_snapshot_are_counted() {
+    let source = "//! A file.\nfn f(app: App) {\n    app.whole_snapshot();\n    g(App::whole_snapshot);\n    \
+                  h!(app.whole_snapshot());\n}\nfn whole_snapshot() {}\n#[cfg(test)]\nfn t() { app.whole_snapshot() }\n";
+    let document = |path: &str| Document { path: path.into(), text: source.to_owned() };
+    let documents = [document("crates/graph/src/lib.rs"), document("crates/app/src/lib.rs")];
+    let crates = documents::crates_of(&documents).unwrap();
+    let place = |file, reads| whole_snapshot::Place { file, reads, why: "a decision needs it" };
+    let said = |places: &[whole_snapshot::Place]| -> Vec<String> {
+        whole_snapshot::check_places(&crates, places).iter().map(ToString::to_string).collect()
+    };
+    let none = said(&[]);
+    assert_eq!(none.len(), 3, "{none:?}");
+    assert!(
+        none[0].starts_with("error: crates/graph/src/lib.rs:3: whole_snapshot: read what the caller"),
+        "{none:?}"
+    );
+    assert_eq!(said(&[place("crates/graph/src/lib.rs", 2)]).len(), 1);
+    assert_eq!(said(&[place("crates/graph/src/lib.rs", 3)]), Vec::<String>::new());
+    let message = "whole_snapshot: 4 are allowed, and there are 3: write the lower number";
+    assert_eq!(
+        said(&[place("crates/graph/src/lib.rs", 4)]),
+        [format!("error: crates/graph/src/lib.rs: {message}")]
+    );
+}
+
+#[test]
+fn what_we_depend_on_is_held_against_the_rules() {
+    let rules = dependencies::Rules::read(
+        r#"
+        graph.targets = []
+        licenses.allow = ["MIT", "Apache-2.0", "MPL-2.0", "Apache-2.0 WITH LLVM-exception"]
+        bans.deny = [{ crate = "ring", reason = "one library is enough" }]
+        bans.skip = [{ crate = "syn@2.0.1", reason = "x" }, { crate = "gone@1.0.0", reason = "x" }]
+        "#,
+    )
+    .unwrap();
+    let packages =
+        |lines: &[&str]| lines.iter().map(|line| dependencies::Package::parse(line).unwrap()).collect();
+    let good = packages(&[
+        "app v0.1.0 (/code/crates/app)|",
+        "serde v1.0.0|MIT OR Apache-2.0",
+        "serde_derive v1.0.0 (proc-macro)|MIT/Apache-2.0 (*)",
+        "colored v3.0.0 (*)|MPL-2.0+",
+        "wasi v0.1.0|GPL-3.0 OR Apache-2.0 WITH LLVM-exception",
+    ]);
+    assert_eq!(rules.judge(&good), Vec::<String>::new());
+    let bad = packages(&[
+        "ring v0.17.1|MIT",
+        "fork v1.0.0 (https://example.test/fork?rev=1#2)|MIT",
+        "copyleft v1.0.0|GPL-3.0 AND MIT",
+        "silent v1.0.0|",
+        "odd v1.0.0 (proc-macro)|see the file",
+    ]);
+    assert_eq!(
+        rules.judge(&bad),
+        [
+            "copyleft 1.0.0: the licence GPL-3.0 AND MIT is not allowed",
+            "fork 1.0.0 comes from https://example.test/fork?rev=1#2, and not from the registry",
+            "odd 1.0.0: the licence \"see the file\" cannot be read",
+            "ring 0.17.1 is banned: one library is enough",
+            "silent 1.0.0: the licence \"\" cannot be read",
+        ]
+    );
+    let several = packages(&["syn v2.0.1|MIT", "syn v3.0.0|MIT", "rand v1.0.0|MIT", "rand v2.0.0|MIT"]);
+    assert_eq!(
+        rules.duplicates(&several),
+        [
+            "rand is there in the versions 1.0.0 and 2.0.0",
+            "gone@1.0.0 is tolerated (bans.skip), and there is no second version",
+        ]
+    );
+    assert!(dependencies::Rules::read("[graph]\ntargets = []").is_err());
+}
+
+#[test]
 fn files_have_headers_and_are_not_too_long() {
     let long = |lines: usize| format!("//! A file.\n{}", "// line\n".repeat(lines - 1));
     let with_tests = format!("{}\n#[cfg(test)]\nmod tests {{\n{}}}\n", long(390), "// case\n".repeat(400));
