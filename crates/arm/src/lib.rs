@@ -36,3 +36,6 @@ mod webhooks;
 
 pub use error::failure;
 pub use routes::{in_usual_form, routes, surface, unknown};
+
+#[cfg(test)]
+mod tests;

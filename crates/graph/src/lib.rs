@@ -23,3 +23,6 @@ mod service_principals;
 mod users;
 
 pub use routes::{routes, surface};
+
+#[cfg(test)]
+mod tests;

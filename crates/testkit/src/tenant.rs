@@ -151,6 +151,11 @@ impl Tenant {
         Scope::subscription(self.subscription)
     }
 
+    /// The scope of its root management group, which holds all of its subscriptions.
+    pub fn root(&self) -> Scope {
+        Scope::management_group(&ResourceName::parse(&self.id.to_string()).unwrap())
+    }
+
     /// Gives a role of [`roles`](crate::roles), or any other.
     pub async fn assign(&self, principal: ObjectId, role: &str, scope: &Scope) -> Arc<RoleAssignment> {
         let id = AssignmentId::new(Uuid::new_v5(&principal.uuid(), format!("{role}{scope}").as_bytes()));
