@@ -1,7 +1,7 @@
 //! Two tenants with the same kinds of objects in them: no list and no object shows anything of one in the other, not
 //! even to the administrators.
 
-use app::owners::Owned;
+use app::directory::owners::Owned;
 use serde_json::json;
 use testkit::{Client, Tenant};
 
@@ -18,14 +18,14 @@ impl Things {
         let group = tenant.group(name, &[user]).await;
         let outer = tenant.group(&format!("{name}-all"), &[group]).await;
         let registered = tenant.application(name).await;
-        app.add_member(&tenant.admin, outer, registered.principal).await.unwrap();
-        app.add_member(&tenant.admin, outer, tenant.admin.object_id).await.unwrap();
+        app.directory().add_member(&tenant.admin, outer, registered.principal).await.unwrap();
+        app.directory().add_member(&tenant.admin, outer, tenant.admin.object_id).await.unwrap();
         for owned in [
             Owned::Group(group),
             Owned::Application(registered.application),
             Owned::ServicePrincipal(registered.principal),
         ] {
-            app.add_owner(&tenant.admin, owned, user).await.unwrap();
+            app.directory().add_owner(&tenant.admin, owned, user).await.unwrap();
         }
         let federated =
             json!({"name": name, "issuer": "https://issuer.example", "subject": "s", "audiences": ["a"]});
@@ -142,7 +142,7 @@ async fn nothing_of_a_tenant_is_changed_from_another() {
     let client = stage.client(home, &home.admin).await;
     let things = Things::make(&stage, home, &client, "homely").await;
     let there = stage.client(other, &other.admin).await;
-    let before = stage.world.app.snapshot().revision();
+    let before = stage.world.app.state().snapshot().revision();
     for (method, template) in crate::surface() {
         // What has no object in its path is made in the caller's own tenant.
         if method == "GET" || !template.contains('{') || template.contains("{role}") {
@@ -155,6 +155,6 @@ async fn nothing_of_a_tenant_is_changed_from_another() {
         let answer = there.ask(method.parse().unwrap(), &path, Some(&body)).await;
         assert!(!answer.status.is_success(), "{method} {template}: {} {}", answer.status, answer.text);
     }
-    let changed = stage.world.app.changes_since(before).unwrap();
+    let changed = stage.world.app.state().changes_since(before).unwrap();
     assert!(changed.is_empty(), "{changed:?}");
 }

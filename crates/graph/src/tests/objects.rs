@@ -50,8 +50,8 @@ async fn members_read_the_directory_and_administrators_and_owners_change_it() {
     assert_eq!(outcome(&client.get(&path).await), "200");
     assert_eq!(outcome(&client.post(&format!("{path}/members/$ref"), &member).await), DENIED);
     assert_eq!(outcome(&client.patch(&path, &json!({"displayName": "x"})).await), DENIED);
-    let owned = app::owners::Owned::Group(group);
-    stage.world.app.add_owner(&home.admin, owned, ann.object_id).await.unwrap();
+    let owned = app::directory::owners::Owned::Group(group);
+    stage.world.app.directory().add_owner(&home.admin, owned, ann.object_id).await.unwrap();
     client.post(&format!("{path}/members/$ref"), &member).await.expect(StatusCode::NO_CONTENT);
     assert_eq!(ids(&client.get(&format!("{path}/members")).await.ok()), [bob.to_string()]);
     let remove = format!("{path}/members/{bob}/$ref");
