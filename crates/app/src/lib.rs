@@ -18,7 +18,7 @@ mod work;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use state::{State, unfinished::Awaited};
+use state::{State, unfinished::WorkReference};
 
 pub use directory::{self, Directory};
 pub use install::{FirstAdministrator, Installation};
@@ -101,7 +101,7 @@ impl App {
     }
 
     /// Whether a work that was begun is still going on.
-    pub fn is_under_way(&self, awaited: &Awaited) -> bool {
+    pub fn is_under_way(&self, awaited: &WorkReference) -> bool {
         self.state().is_under_way(awaited)
     }
 }

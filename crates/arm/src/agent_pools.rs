@@ -2,7 +2,7 @@
 //! `kubernetesVersions`).
 
 use app::{
-    resource_manager::{assignments::Written, clusters::KUBERNETES_VERSION},
+    resource_manager::{assignments::CreatedOrUpdated, clusters::KUBERNETES_VERSION},
     state::precondition::entity_tag,
 };
 use axum::{
@@ -48,7 +48,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         .resource_manager()
         .put_agent_pool(&call.caller, &cluster, name, &properties, call.precondition())
         .await?;
-    let status = if put.1 == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if put.1 == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, put.0)?)).into_response())
 }
 

@@ -1,6 +1,6 @@
 //! Subscriptions by alias (`Microsoft.Subscription/aliases`, 2021-10-01), and renaming them.
 
-use app::resource_manager::{aliases::NewSubscription, assignments::Written};
+use app::resource_manager::{aliases::NewSubscription, assignments::CreatedOrUpdated};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -62,7 +62,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     };
     let alias = alias(call)?;
     let (subscription, written) = call.app.resource_manager().put_alias(&call.caller, &alias, new).await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&alias, &subscription))).into_response())
 }
 

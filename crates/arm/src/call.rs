@@ -21,7 +21,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny};
 use web::{
     escapes,
-    room::{Place, Room},
+    memory_budget::{MemoryBudget, Reservation},
     stream,
 };
 
@@ -37,9 +37,9 @@ pub(crate) struct Call<'a> {
     query: BTreeMap<String, String>,
     precondition: Precondition,
     body: Bytes,
-    room: Arc<Room>,
+    room: Arc<MemoryBudget>,
     /// Set aside for a large body.
-    _place: Option<Place>,
+    _place: Option<Reservation>,
 }
 
 impl<'a> Call<'a> {
@@ -48,7 +48,7 @@ impl<'a> Call<'a> {
         app: &'a App,
         uri: &'a Uri,
         headers: &HeaderMap,
-        room: &Arc<Room>,
+        room: &Arc<MemoryBudget>,
         body: Body,
     ) -> Result<Self, ArmError> {
         let caller = Self::authenticate(app, headers)?;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use app::resource_manager::check_access::{Asked, Question, Verdict};
+use app::resource_manager::check_access::{CheckedAction, Question, Verdict};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -90,7 +90,7 @@ pub(crate) fn check(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 impl ActionForm {
-    fn read(self) -> ((String, bool), Asked) {
+    fn read(self) -> ((String, bool), CheckedAction) {
         let action = if self.is_data_action { Action::data(&self.id) } else { Action::control(&self.id) };
         let attributes = self.attributes.unwrap_or_default().into_iter();
         let text = |value: Value| match value {
@@ -100,7 +100,7 @@ impl ActionForm {
         };
         // A value that conditions cannot compare is as absent: the comparison is false.
         let attributes = attributes.filter_map(|(name, value)| Some((name, text(value)?))).collect();
-        ((self.id, self.is_data_action), Asked { action, attributes })
+        ((self.id, self.is_data_action), CheckedAction { action, attributes })
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use app::{
     resource_manager::{
-        assignments::Written,
-        clusters::{DirectoryAccess, IdentityWanted, KUBERNETES_VERSION, NewCluster},
+        assignments::CreatedOrUpdated,
+        clusters::{DirectoryAccess, KUBERNETES_VERSION, NewCluster, RequestedIdentity},
     },
     state::precondition::entity_tag,
 };
@@ -67,7 +67,7 @@ struct IdentityForm {
 /// The members of `properties` that have a meaning here.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Known {
+struct ClusterProperties {
     aad_profile: Option<AadProfile>,
     disable_local_accounts: Option<bool>,
     kubernetes_version: Option<String>,
@@ -123,7 +123,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let new = NewCluster { precondition: call.precondition().clone(), ..new };
     let (cluster, written) =
         call.app.resource_manager().put_cluster(&call.caller, &call.cluster()?, new).await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &cluster))).into_response())
 }
 
@@ -165,7 +165,7 @@ pub(crate) async fn stop(call: &Call<'_>) -> Result<Response, ArmError> {
 impl ClusterForm {
     fn read(self) -> Result<NewCluster, ArmError> {
         let properties = self.properties.unwrap_or_default();
-        let known: Known = serde_json::from_value(Value::Object(properties.clone()))
+        let known: ClusterProperties = serde_json::from_value(Value::Object(properties.clone()))
             .map_err(|error| ArmError::bad("InvalidParameter", format!("properties: {error}.")))?;
         check_version(known.kubernetes_version.as_deref())?;
         let serving = match known.attached {
@@ -202,12 +202,12 @@ impl ClusterForm {
 }
 
 impl IdentityForm {
-    fn read(self) -> Result<IdentityWanted, ArmError> {
+    fn read(self) -> Result<RequestedIdentity, ArmError> {
         let users = self.user_assigned_identities.unwrap_or_default();
         let mut users = users.keys();
         match (self.kind.to_ascii_lowercase().as_str(), users.next(), users.next()) {
-            ("systemassigned", ..) => Ok(IdentityWanted::System),
-            ("userassigned", Some(id), None) => Ok(IdentityWanted::User(identity_id(id)?)),
+            ("systemassigned", ..) => Ok(RequestedIdentity::System),
+            ("userassigned", Some(id), None) => Ok(RequestedIdentity::User(identity_id(id)?)),
             ("userassigned", ..) => Err(ArmError::bad(
                 "InvalidParameter",
                 "identity.userAssignedIdentities: expected exactly one identity.",

@@ -9,8 +9,8 @@ use domain::decision::Reason;
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use web::{
-    body::{BodyError, InRoom},
-    room::Full,
+    body::{BodyError, BudgetedBody},
+    memory_budget::BudgetExhausted,
 };
 
 #[derive(Debug)]
@@ -92,27 +92,29 @@ pub fn failure(status: StatusCode, text: &str) -> Response {
     ArmError::new(status, code, text).respond()
 }
 
-impl From<Full> for ArmError {
-    fn from(full: Full) -> Self {
+impl From<BudgetExhausted> for ArmError {
+    fn from(full: BudgetExhausted) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", full.to_string())
     }
 }
 
-impl From<InRoom> for ArmError {
-    fn from(error: InRoom) -> Self {
+impl From<BudgetedBody> for ArmError {
+    fn from(error: BudgetedBody) -> Self {
         match error {
-            InRoom::Full(full) => full.into(),
-            InRoom::Body(BodyError::TooLarge { .. }) => Self::new(
+            BudgetedBody::BudgetExhausted(full) => full.into(),
+            BudgetedBody::Body(BodyError::TooLarge { .. }) => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestContentTooLarge",
                 "The request content is too large.",
             ),
-            InRoom::Body(BodyError::TooSlow) => Self::new(
+            BudgetedBody::Body(BodyError::TooSlow) => Self::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "RequestTimeout",
                 "The request content did not arrive in time.",
             ),
-            InRoom::Body(_) => Self::bad("InvalidRequestContent", "The request content could not be read."),
+            BudgetedBody::Body(_) => {
+                Self::bad("InvalidRequestContent", "The request content could not be read.")
+            }
         }
     }
 }
@@ -253,7 +255,7 @@ mod tests {
             (BodyError::TooSlow, StatusCode::REQUEST_TIMEOUT),
             (BodyError::TooLarge { limit: 1 }, StatusCode::PAYLOAD_TOO_LARGE),
         ] {
-            assert_eq!(ArmError::from(InRoom::Body(error)).respond().status(), status);
+            assert_eq!(ArmError::from(BudgetedBody::Body(error)).respond().status(), status);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::{directory::federated::NewFederatedCredential, resource_manager::assignments::Written};
+use app::{directory::federated::NewFederatedCredential, resource_manager::assignments::CreatedOrUpdated};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -65,7 +65,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let tags = form.tags.unwrap_or_default();
     let (identity, written) =
         call.app.resource_manager().put_identity(&call.caller, &id(call)?, form.location, tags).await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &identity))).into_response())
 }
 
@@ -112,7 +112,7 @@ pub(crate) async fn put_credential(call: &Call<'_>) -> Result<Response, ArmError
     };
     let (credential, written) =
         call.app.resource_manager().put_identity_credential(&call.caller, &id, new).await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render_credential(&id, &credential))).into_response())
 }
 

@@ -1,7 +1,7 @@
 //! Locks (`Microsoft.Authorization/locks`, 2016-09-01 and later).
 
 use app::resource_manager::{
-    assignments::{Listed, Written},
+    assignments::{AssignmentFilter, CreatedOrUpdated},
     locks::NewLock,
 };
 use axum::{
@@ -35,8 +35,8 @@ struct Properties {
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let listed = match filter::terms(call, FILTERS)?.as_slice() {
-        [] => Listed::All,
-        [Term::Call(name, None)] if name == "atscope" => Listed::AtScope,
+        [] => AssignmentFilter::All,
+        [Term::Call(name, None)] if name == "atscope" => AssignmentFilter::AtScope,
         _ => return Err(filter::refused(call, FILTERS)),
     };
     let locks = call.app.resource_manager().list_locks(&call.caller, &call.scope()?, listed)?;
@@ -64,7 +64,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         .put_lock(&call.caller, &call.scope()?, &call.resource_name("lock")?, new)
         .await?;
     let (lock, written) = put;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&lock))).into_response())
 }
 

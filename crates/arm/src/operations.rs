@@ -1,6 +1,6 @@
 //! Long-running operations: where clients ask whether what they were promised is done.
 
-use app::{resource_manager::operations::Operation, state::unfinished::Awaited};
+use app::{resource_manager::operations::Operation, state::unfinished::WorkReference};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -17,7 +17,7 @@ impl Call<'_> {
     }
 
     /// The same for what succeeds when something has ended.
-    pub(crate) async fn accepted_until(&self, awaited: Option<Awaited>) -> Result<Response, ArmError> {
+    pub(crate) async fn accepted_until(&self, awaited: Option<WorkReference>) -> Result<Response, ArmError> {
         let subscription = self.subscription()?;
         let id = self.app.resource_manager().record_operation(&self.caller, subscription, awaited).await?;
         let base = &self.app.settings().external_url;

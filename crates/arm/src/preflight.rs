@@ -8,7 +8,7 @@ use axum::{
 };
 use domain::{
     id::ObjectId,
-    preflight::{Proposal, ProposedRole, Row, Standing},
+    preflight::{PermissionStatus, Proposal, ProposedRole, Row},
     scope::Scope,
 };
 use serde::Deserialize;
@@ -58,17 +58,17 @@ pub(crate) fn report(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 fn render_row(row: &Row) -> Value {
-    let permission = |(action, standing): &(domain::role::ActionPattern, Standing)| match standing {
-        Standing::Held(grant) => json!({
+    let permission = |(action, standing): &(domain::role::ActionPattern, PermissionStatus)| match standing {
+        PermissionStatus::Held(grant) => json!({
             "action": action, "state": "held",
             "roleAssignmentId": format!("{}/providers/Microsoft.Authorization/roleAssignments/{}",
                 if grant.scope.is_root() { "" } else { grant.scope.as_str() }, grant.assignment),
             "roleName": grant.role_name, "assignedAt": grant.scope, "throughGroup": grant.through,
         }),
-        Standing::Missing(reason) => {
+        PermissionStatus::Missing(reason) => {
             json!({"action": action, "state": "missing", "reason": reason.to_string()})
         }
-        Standing::Promised => json!({"action": action, "state": "promised"}),
+        PermissionStatus::Promised => json!({"action": action, "state": "promised"}),
     };
     let permissions: Vec<Value> = row.permissions.iter().map(permission).collect();
     json!({

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::resource_manager::{assignments::Written, subscriptions::GroupChange};
+use app::resource_manager::{assignments::CreatedOrUpdated, subscriptions::GroupChange};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -96,7 +96,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         tags,
     );
     let (group, written) = put.await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &group))).into_response())
 }
 

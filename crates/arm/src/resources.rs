@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use app::{
-    resource_manager::{assignments::Written, resources::NewResource},
+    resource_manager::{assignments::CreatedOrUpdated, resources::NewResource},
     state::precondition::entity_tag,
 };
 use axum::{
@@ -54,7 +54,7 @@ struct Filter {
 }
 
 /// One entry of a list: nothing of it is copied before it is on the page.
-enum Listed<'a> {
+enum ListEntry<'a> {
     Cluster(&'a Cluster),
     Other(&'a Resource),
 }
@@ -65,13 +65,13 @@ pub(crate) fn list(call: &Call<'_>, below: &Scope) -> Result<Response, ArmError>
     let found = call.app.resource_manager().list_resources(&call.caller, below)?;
     let group = below.resource_group_name();
     let clusters = call.app.resource_manager().list_clusters(&call.caller, call.subscription()?, group)?;
-    let clusters = clusters.iter().map(|cluster| Listed::Cluster(cluster));
-    let others = found.iter().map(|resource| Listed::Other(resource));
-    let all: Vec<Listed<'_>> = clusters.chain(others).filter(|each| filter.takes(each)).collect();
-    page::respond(call, all, Listed::key, |each| each.render(call))
+    let clusters = clusters.iter().map(|cluster| ListEntry::Cluster(cluster));
+    let others = found.iter().map(|resource| ListEntry::Other(resource));
+    let all: Vec<ListEntry<'_>> = clusters.chain(others).filter(|each| filter.takes(each)).collect();
+    page::respond(call, all, ListEntry::key, |each| each.render(call))
 }
 
-impl Listed<'_> {
+impl ListEntry<'_> {
     fn key(&self) -> String {
         match self {
             Self::Cluster(cluster) => cluster.resource_id().to_lowercase(),
@@ -149,7 +149,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let precondition = call.precondition().clone();
     let new = NewResource { location, tags: tags.unwrap_or_default(), system_identity, other, precondition };
     let (resource, written) = call.app.resource_manager().put_resource(&call.caller, &id(call)?, new).await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(call, &resource))).into_response())
 }
 
@@ -189,7 +189,7 @@ impl Filter {
         Ok(filter)
     }
 
-    fn takes(&self, resource: &Listed<'_>) -> bool {
+    fn takes(&self, resource: &ListEntry<'_>) -> bool {
         let is = |wanted: &Option<String>, own: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(own))
         };

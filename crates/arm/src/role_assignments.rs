@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::resource_manager::assignments::{Listed, NewAssignment, Written};
+use app::resource_manager::assignments::{AssignmentFilter, CreatedOrUpdated, NewAssignment};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -47,11 +47,11 @@ struct Properties {
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let mut listed = Listed::All;
+    let mut listed = AssignmentFilter::All;
     let mut principals: Option<Vec<ObjectId>> = None;
     for term in filter::terms(call, FILTERS)? {
         match term {
-            Term::Call(name, None) if name == "atscope" => listed = Listed::AtScope,
+            Term::Call(name, None) if name == "atscope" => listed = AssignmentFilter::AtScope,
             // Of this principal itself.
             Term::Equals(name, id) if name == "principalid" && principals.is_none() => {
                 principals = Some(vec![filter::object_id(call, &id, FILTERS)?]);
@@ -86,7 +86,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let put =
         call.app.resource_manager().put_assignment(&call.caller, assignment(call)?, &scope, new).await?;
     let (assignment, written) = put;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&assignment, &scope))).into_response())
 }
 

@@ -1,6 +1,6 @@
 //! Trusted access: `trustedAccessRoles` of a place, `trustedAccessRoleBindings` of a cluster.
 
-use app::resource_manager::{assignments::Written, clusters::trusted_access};
+use app::resource_manager::{assignments::CreatedOrUpdated, clusters::trusted_access};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -61,7 +61,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         &properties.roles,
     );
     let (binding, written) = put.await?;
-    let status = if written == Written::Created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written == CreatedOrUpdated::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(render(&cluster.scope()?, &binding))).into_response())
 }
 

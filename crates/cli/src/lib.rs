@@ -104,7 +104,7 @@ pub fn run(command: Command) -> ExitCode {
 /// The answer was no, and has been printed: scripts see it by the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("no")]
-struct SaidNo;
+struct NegativeAnswer;
 
 /// Does the work; an error is printed under the program's name.
 fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
@@ -112,7 +112,7 @@ fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> Exi
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<SaidNo>() => ExitCode::FAILURE,
+        Err(error) if error.is::<NegativeAnswer>() => ExitCode::FAILURE,
         Err(error) => {
             // What others have named does not reach the terminal as commands.
             let told = format!("{error:#}").replace(|each: char| each.is_control() && each != '\n', " ");

@@ -17,7 +17,7 @@ use crate::{
     authority::{Authority, CLIENT_ID, Tokens, http_client},
     client::{
         Client,
-        subscription::{self, Usual},
+        subscription::{self, DefaultSubscription},
     },
     output,
     session::{Credential, Session},
@@ -101,7 +101,9 @@ async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()>
     let Some(wanted) = wanted else {
         // Who has no right in any can still use the directory.
         let Ok(all) = client.subscriptions().await else { return Ok(()) };
-        let Some(Usual::Clear(chosen) | Usual::Taken(chosen, _)) = subscription::usual(&all, known) else {
+        let Some(DefaultSubscription::Clear(chosen) | DefaultSubscription::Taken(chosen, _)) =
+            subscription::usual(&all, known)
+        else {
             return Ok(());
         };
         Session::choose(&chosen)?;
@@ -156,7 +158,9 @@ async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
     let scope = scope(&url);
     let Some(user) = &arguments.username else {
         let tokens = match arguments.browser {
-            true => browser::sign_in(&authority, CLIENT_ID, &scope, browser::Place::default()).await?,
+            true => {
+                browser::sign_in(&authority, CLIENT_ID, &scope, browser::BrowserTarget::default()).await?
+            }
             false => authority.device_code(CLIENT_ID, &scope).await?,
         };
         return of_person(&url, pem, tenant, tokens);

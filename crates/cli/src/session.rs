@@ -33,7 +33,7 @@ pub(crate) struct Session {
     credential: Credential,
     /// Access tokens by scope, while they last.
     #[serde(default)]
-    tokens: BTreeMap<String, Kept>,
+    tokens: BTreeMap<String, StoredSession>,
 }
 
 /// Where somebody was signed in last. No secret is in it, and `portcullis logout` leaves it.
@@ -57,7 +57,7 @@ pub(crate) enum Credential {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-struct Kept {
+struct StoredSession {
     token: String,
     expires: Timestamp,
 }
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Credential {
         f.write_str("Credential(***)")
     }
 }
-impl std::fmt::Debug for Kept {
+impl std::fmt::Debug for StoredSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Kept(***)")
     }
@@ -184,7 +184,7 @@ impl Session {
 
     /// Keeps a token that came with the sign-in.
     pub(crate) fn keep(&mut self, scope: &str, tokens: &Tokens) {
-        let kept = Kept { token: tokens.access_token.clone(), expires: tokens.expires() };
+        let kept = StoredSession { token: tokens.access_token.clone(), expires: tokens.expires() };
         self.tokens.insert(scope.to_owned(), kept);
     }
 
@@ -256,7 +256,7 @@ impl Session {
         Ok((session, tokens.access_token, expires))
     }
 
-    fn kept(&self, scope: &str) -> Option<Kept> {
+    fn kept(&self, scope: &str) -> Option<StoredSession> {
         let soon = Timestamp::now().saturating_add(MARGIN).ok()?;
         self.tokens.get(scope).filter(|kept| soon < kept.expires).cloned()
     }

@@ -39,7 +39,7 @@ pub use hierarchy::ManagementGroup;
 pub use list::Held;
 pub use operations::{KnownResource, Operations};
 pub use providers::is_known_provider;
-pub use reason::{Grant, Lack, Reason, Refusal, UnmetCondition};
+pub use reason::{Grant, MissingPermission, Reason, Refusal, UnmetCondition};
 pub use whole::role_grants_whole;
 
 use crate::{
@@ -48,13 +48,13 @@ use crate::{
     name::ResourceName,
     role::{RoleDefinition, RoleKind},
     scope::Scope,
-    unreadable::Doubt,
+    unreadable::UndecidedByDamage,
 };
 use actions::KnownActions;
 use denies::Denies;
 use hierarchy::Hierarchy;
 use index::{Index, RoleTag, Row};
-use memo::{Mark, Memo};
+use memo::{Memo, PolicyVersion};
 use roles::Roles;
 
 /// Everything of one tenant that Azure RBAC decides by. A copy costs a few counters and shares everything
@@ -69,9 +69,9 @@ pub struct Policy {
     hierarchy: Hierarchy,
     memo: Arc<Memo>,
     /// Renewed by every change of what is decided by.
-    mark: Mark,
+    mark: PolicyVersion,
     /// Absent: everything could be read.
-    doubt: Option<Arc<Doubt>>,
+    doubt: Option<Arc<UndecidedByDamage>>,
 }
 
 /// Who asks: an object of the directory and all groups that it is in, nested ones included.
@@ -193,7 +193,7 @@ impl Policy {
     }
 
     /// Says what is refused because a record cannot be read that might refuse it.
-    pub fn set_doubt(&mut self, doubt: Doubt) {
+    pub fn set_doubt(&mut self, doubt: UndecidedByDamage) {
         self.doubt = (!doubt.is_empty()).then(|| Arc::new(doubt));
     }
 
@@ -261,7 +261,7 @@ impl Policy {
 
     /// Whatever was remembered of this state is not of the next.
     fn changed(&mut self) {
-        self.mark = Mark::default();
+        self.mark = PolicyVersion::default();
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Needs(Vec<Need>);
 
 /// Where a cluster is, or would be.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct ClusterLocation {
     pub resource_group: Scope,
     pub node_resource_group: Scope,
 }
@@ -76,12 +76,12 @@ pub struct Row {
     /// Absent: the identity is made together with the cluster, or with the feature.
     pub principal: Option<ObjectId>,
     pub scope: Scope,
-    pub permissions: Vec<(ActionPattern, Standing)>,
+    pub permissions: Vec<(ActionPattern, PermissionStatus)>,
 }
 
 /// How one permission stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum PermissionStatus {
     Held(Grant),
     Missing(decision::Reason),
     /// It comes with the identity, when that is made.
@@ -128,7 +128,7 @@ impl Needs {
     pub fn of<'a>(
         &'a self,
         features: &'a Features,
-        place: &'a Place,
+        place: &'a ClusterLocation,
     ) -> impl Iterator<Item = (&'a Need, Scope)> {
         self.0.iter().flat_map(move |need| {
             let places = match need.when.as_deref() {
@@ -149,7 +149,7 @@ impl Needs {
 }
 
 impl Part {
-    fn scope(self, resource: Option<&Scope>, place: &Place) -> Scope {
+    fn scope(self, resource: Option<&Scope>, place: &ClusterLocation) -> Scope {
         let group_of = |resource: &Scope| resource.resource_group().unwrap_or_else(|| resource.clone());
         match (self, resource) {
             (Self::Cluster, _) => place.node_resource_group.clone(),
@@ -165,8 +165,8 @@ impl Row {
     pub fn decide(policy: &Policy, caller: &Caller, need: &Need, scope: Scope, now: Timestamp) -> Self {
         let permissions = need.permissions.iter().map(|permission| {
             let standing = match policy.grants_whole(caller, permission, &scope, now) {
-                Ok(grant) => Standing::Held(grant),
-                Err(reason) => Standing::Missing(reason),
+                Ok(grant) => PermissionStatus::Held(grant),
+                Err(reason) => PermissionStatus::Missing(reason),
             };
             (permission.clone(), standing)
         });
@@ -177,9 +177,9 @@ impl Row {
     /// Of an identity that is not there yet: what it is given at its making, and what it will lack.
     pub fn planned(need: &Need, scope: Scope) -> Self {
         let standing = match need.part {
-            Part::Cluster => Standing::Promised,
+            Part::Cluster => PermissionStatus::Promised,
             Part::Creator | Part::ClusterAdditional | Part::Node => {
-                Standing::Missing(decision::Reason::Silent)
+                PermissionStatus::Missing(decision::Reason::Silent)
             }
         };
         let permissions = need.permissions.iter().map(|each| (each.clone(), standing.clone())).collect();
@@ -188,7 +188,7 @@ impl Row {
 
     pub fn missing(&self) -> impl Iterator<Item = &ActionPattern> {
         let missing =
-            |(permission, standing)| matches!(standing, &Standing::Missing(_)).then_some(permission);
+            |(permission, standing)| matches!(standing, &PermissionStatus::Missing(_)).then_some(permission);
         self.permissions.iter().map(|(permission, standing)| (permission, standing)).filter_map(missing)
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     scope::Scope,
     subscription::{ResourceGroup, Subscription},
     unfinished::Unfinished,
-    unreadable::{Doubt, Effect, Unreadable},
+    unreadable::{Effect, UndecidedByDamage, Unreadable},
 };
 
 #[derive(Clone, Debug)]
@@ -320,7 +320,7 @@ impl Snapshot {
     }
 
     fn renew_doubt(&mut self) {
-        let mut doubt = Doubt::default();
+        let mut doubt = UndecidedByDamage::default();
         for unreadable in self.unreadable.values() {
             match &unreadable.effect {
                 Effect::Itself | Effect::Changes(_) => {}

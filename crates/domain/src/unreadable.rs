@@ -158,12 +158,12 @@ fn lock_scope(key: &str) -> Option<Scope> {
 
 /// What Azure RBAC must refuse because of records that cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Doubt {
+pub struct UndecidedByDamage {
     pub scopes: Vec<Scope>,
     pub principals: HashSet<ObjectId>,
 }
 
-impl Doubt {
+impl UndecidedByDamage {
     pub fn is_empty(&self) -> bool {
         self.scopes.is_empty() && self.principals.is_empty()
     }

@@ -6,7 +6,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 use web::{
     bearer::{Credentials, credentials},
-    body::{BodyError, InRoom, USUAL_LIMIT},
+    body::{BodyError, BudgetedBody, USUAL_LIMIT},
     trace::RequestContext,
 };
 
@@ -49,9 +49,9 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         let name = || caller.object_id.to_string();
         let read = web::body::read_in_room(body, USUAL_LIMIT, context.peer.room(), name).await;
         let (bytes, _place) = read.map_err(|error| match error {
-            InRoom::Full(full) => GraphError::busy(full),
-            InRoom::Body(BodyError::TooLarge { .. }) => GraphError::too_large(),
-            InRoom::Body(_) => GraphError::bad("The request body could not be read."),
+            BudgetedBody::BudgetExhausted(full) => GraphError::busy(full),
+            BudgetedBody::Body(BodyError::TooLarge { .. }) => GraphError::too_large(),
+            BudgetedBody::Body(_) => GraphError::bad("The request body could not be read."),
         })?;
         Authenticated::from_request_parts(&mut parts, app).await?;
         web::body::parse_json(&bytes).map(Self).map_err(|error| {

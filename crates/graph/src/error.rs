@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
-use web::room::Full;
+use web::memory_budget::BudgetExhausted;
 
 #[derive(Debug)]
 pub(crate) enum GraphError {
@@ -34,7 +34,7 @@ impl GraphError {
         Self::Rendered { status: StatusCode::PAYLOAD_TOO_LARGE, code: "Request_BadRequest", message }
     }
 
-    pub(crate) fn busy(full: Full) -> Self {
+    pub(crate) fn busy(full: BudgetExhausted) -> Self {
         let status = StatusCode::TOO_MANY_REQUESTS;
         Self::Rendered { status, code: "TooManyRequests", message: full.to_string() }
     }
@@ -77,7 +77,7 @@ impl IntoResponse for GraphError {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, Full.retry_after().into());
+            response.headers_mut().insert(header::RETRY_AFTER, BudgetExhausted.retry_after().into());
         }
         response
     }

@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::{
     App,
-    kubernetes::objects::{Asked, Impersonation, KubeCaller, ObjectError, Presented, Target, Token},
+    kubernetes::objects::{
+        Impersonation, KubeCaller, ObjectError, Presented, RequestedAccess, Target, Token,
+    },
     sign_in::login::failures,
 };
 use axum::{
@@ -26,8 +28,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use web::{
     bearer::{self, Credentials},
-    body::{BodyError, InRoom},
-    room::Place,
+    body::{BodyError, BudgetedBody},
+    memory_budget::Reservation,
     serve::ClientIdentity,
     stream::{self, Counted},
     trace::{Peer, RequestContext},
@@ -52,12 +54,12 @@ mod writes;
 pub(crate) struct Call {
     app: App,
     caller: KubeCaller,
-    asked: Asked,
+    access: RequestedAccess,
     query: Query,
     headers: HeaderMap,
     peer: Arc<Peer>,
     /// Set aside for a large body, and for the answer to it.
-    place: Mutex<Option<Place>>,
+    place: Mutex<Option<Reservation>>,
 }
 
 /// A resource that is served, as the path names it.
@@ -107,13 +109,13 @@ async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Re
         Err(text) => return Ok((StatusCode::INTERNAL_SERVER_ERROR, text).into_response()),
     };
     let caller = app.kubernetes().kube_caller(cluster.id, presented, impersonation).map_err(Status::from)?;
-    let asked = Asked { verb: info.verb.to_owned(), target: target(&info.place) };
+    let access = RequestedAccess { verb: info.verb.to_owned(), target: target(&info.place) };
     let context = parts.extensions.get::<RequestContext>();
     let peer = context.map_or_else(|| Arc::new(Peer::in_process()), |context| context.peer.clone());
-    let mut call = Call { app, caller, asked, query, headers: parts.headers, peer, place: Mutex::default() };
+    let mut call = Call { app, caller, access, query, headers: parts.headers, peer, place: Mutex::default() };
     match info.place {
-        request::Place::Path(path) => paths::answer(&call, &parts.method, &path),
-        request::Place::Resource { group, version, resource, subresource, namespace, name } => {
+        request::RequestTarget::Path(path) => paths::answer(&call, &parts.method, &path),
+        request::RequestTarget::Resource { group, version, resource, subresource, namespace, name } => {
             let Some(kind) = kinds::find(&group, &version, &resource) else {
                 call.allow()?;
                 let known = kinds::group_version_exists(&group, Some(&version));
@@ -140,7 +142,7 @@ async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) ->
     if !named.subresource.is_empty() {
         return subresources::answer(call, &named, body).await;
     }
-    let verb = call.asked.verb.clone();
+    let verb = call.access.verb.clone();
     if !kind.verbs.contains(&verb.as_str())
         || (kind.namespaced && named.namespace.is_empty() && writes(&verb))
     {
@@ -169,12 +171,12 @@ async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) ->
 impl Call {
     /// For what no use case answers.
     fn allow(&self) -> Result<(), Status> {
-        self.app.kubernetes().allow(&self.caller, &self.asked).map_err(Status::from)
+        self.app.kubernetes().allow(&self.caller, &self.access).map_err(Status::from)
     }
 
     /// Whether the path, and not a selector, names an object.
     fn is_named(&self) -> bool {
-        !matches!(self.asked.verb.as_str(), "list" | "watch")
+        !matches!(self.access.verb.as_str(), "list" | "watch")
     }
 
     /// Reads a body of at most [`MOST_BODY_BYTES`], for which there must be room if it is large.
@@ -188,8 +190,8 @@ impl Call {
                 }
                 Ok(body)
             }
-            Err(InRoom::Full(full)) => Err(full.into()),
-            Err(InRoom::Body(error)) => Err(body_status(&error)),
+            Err(BudgetedBody::BudgetExhausted(full)) => Err(full.into()),
+            Err(BudgetedBody::Body(error)) => Err(body_status(&error)),
         }
     }
 
@@ -205,7 +207,7 @@ impl Call {
         self.app.kubernetes().account_of(&self.caller)
     }
 
-    fn held(&self) -> MutexGuard<'_, Option<Place>> {
+    fn held(&self) -> MutexGuard<'_, Option<Reservation>> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -230,7 +232,7 @@ impl Call {
         let held = self.held().take();
         match held {
             Some(place) => Ok(stream::placed(room, place, text)),
-            None if text.len() > stream::SLICE && writes(&self.asked.verb) => {
+            None if text.len() > stream::SLICE && writes(&self.access.verb) => {
                 let place = room.take_anyway(&self.account(), text.len());
                 Ok(stream::placed(room, place, text))
             }
@@ -240,8 +242,8 @@ impl Call {
 }
 
 impl Named {
-    fn place(&self) -> app::kubernetes::objects::Place<'_> {
-        app::kubernetes::objects::Place {
+    fn place(&self) -> app::kubernetes::objects::ObjectReference<'_> {
+        app::kubernetes::objects::ObjectReference {
             resource: self.kind.resource(),
             namespace: &self.namespace,
             name: &self.name,
@@ -360,10 +362,10 @@ fn impersonation(headers: &HeaderMap) -> Result<Option<Impersonation>, String> {
     Err(format!("requested [{}] without impersonating a user", asked.join(" ")))
 }
 
-fn target(place: &request::Place) -> Target {
+fn target(place: &request::RequestTarget) -> Target {
     match place.clone() {
-        request::Place::Path(path) => Target::Path(path),
-        request::Place::Resource { group, version, resource, subresource, namespace, name } => {
+        request::RequestTarget::Path(path) => Target::Path(path),
+        request::RequestTarget::Resource { group, version, resource, subresource, namespace, name } => {
             Target::Resource { group, version, resource, subresource, namespace, name }
         }
     }

@@ -6,7 +6,7 @@ use app::{
 };
 use domain::decision::Reason;
 use http::StatusCode;
-use web::room::Full;
+use web::memory_budget::BudgetExhausted;
 
 use crate::status::{Details, Problem, Status};
 
@@ -28,8 +28,8 @@ impl From<ObjectError> for Status {
                 Self::invalid(&group, &kind, &name, &[Problem::invalid(field, &value, detail)])
             }
             ObjectError::Unauthenticated => Self::unauthorized(),
-            ObjectError::Expired { asked, oldest } => {
-                Self::expired(&format!("too old resource version: {asked} ({oldest})"))
+            ObjectError::Expired { requested, oldest } => {
+                Self::expired(&format!("too old resource version: {requested} ({oldest})"))
             }
             ObjectError::TooManyWatches => Self::too_many_requests(&error.to_string(), 5),
             ObjectError::App(error) => error.into(),
@@ -37,8 +37,8 @@ impl From<ObjectError> for Status {
     }
 }
 
-impl From<Full> for Status {
-    fn from(full: Full) -> Self {
+impl From<BudgetExhausted> for Status {
+    fn from(full: BudgetExhausted) -> Self {
         Self::too_many_requests(&full.to_string(), full.retry_after())
     }
 }

@@ -63,25 +63,25 @@ impl std::fmt::Display for Fault {
 /// the form in which a Go server would write them.
 pub fn prune(value: &mut Value, message: &Message) -> Result<Vec<String>, Fault> {
     let mut unknown = Vec::new();
-    prune_message(value, message, &Place::default(), &mut unknown)?;
+    prune_message(value, message, &FieldPath::default(), &mut unknown)?;
     Ok(unknown)
 }
 
 /// The same for one value that is neither a message nor in a list or map.
 pub(crate) fn prune_one(value: &mut Value, kind: &FieldType, owner: &Message) -> Result<(), Fault> {
-    prune_scalar(value, kind, owner, &Place::default())
+    prune_scalar(value, kind, owner, &FieldPath::default())
 }
 
 /// Where in an object a value stands.
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct FieldPath {
     /// As in `spec.containers[0].name`.
     path: String,
     /// As errors of Go have it: `spec.containers.name`.
     fields: String,
 }
 
-impl Place {
+impl FieldPath {
     fn field(&self, name: &str) -> Self {
         Self { path: join(&self.path, name), fields: join(&self.fields, name) }
     }
@@ -98,7 +98,7 @@ impl Place {
 fn prune_message(
     value: &mut Value,
     message: &Message,
-    place: &Place,
+    place: &FieldPath,
     unknown: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let top = place.path.is_empty();
@@ -129,7 +129,7 @@ fn prune_value(
     value: &mut Value,
     kind: &FieldType,
     owner: &Message,
-    place: &Place,
+    place: &FieldPath,
     unknown: &mut Vec<String>,
 ) -> Result<(), Fault> {
     match (kind, &mut *value) {
@@ -154,7 +154,12 @@ fn prune_value(
     }
 }
 
-fn prune_scalar(value: &mut Value, kind: &FieldType, owner: &Message, place: &Place) -> Result<(), Fault> {
+fn prune_scalar(
+    value: &mut Value,
+    kind: &FieldType,
+    owner: &Message,
+    place: &FieldPath,
+) -> Result<(), Fault> {
     let canonical = match (kind, &*value) {
         (FieldType::Raw | FieldType::Fields, _)
         | (FieldType::String | FieldType::IntOrString, Value::String(_))
@@ -212,7 +217,7 @@ fn whole(number: &serde_json::Number) -> Option<i64> {
     Some(float as i64)
 }
 
-fn wrong(value: &Value, kind: &FieldType, owner: &Message, place: &Place) -> Fault {
+fn wrong(value: &Value, kind: &FieldType, owner: &Message, place: &FieldPath) -> Fault {
     let found = match (kind, value) {
         (FieldType::Int32 | FieldType::Int64 | FieldType::IntOrString, Value::Number(number)) => {
             format!("number {number}")

@@ -33,14 +33,14 @@ impl View {
                 to.extend_from_slice(LIST_END);
             }
             Form::Metadata => write(&Partial(object), to),
-            Form::Object | Form::Discovery => write(&Shown { object, with_type: true }, to),
+            Form::Object | Form::Discovery => write(&VersionedObject { object, with_type: true }, to),
         }
     }
 
     /// A list up to its first item.
     pub(crate) fn list_head(&self, metadata: &Value, to: &mut Vec<u8>) {
         let (kind, api_version) = match self.form {
-            Form::Table => return self.table_head(metadata, Headers::Shown, to),
+            Form::Table => return self.table_head(metadata, Headers::Described, to),
             Form::Metadata => ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned()),
             Form::Object | Form::Discovery => (format!("{}List", self.kind.kind), self.kind.api_version()),
         };
@@ -58,7 +58,7 @@ impl View {
         match self.form {
             Form::Table => self.row(object, to),
             Form::Metadata => write(&Partial(object), to),
-            Form::Object | Form::Discovery => write(&Shown { object, with_type: false }, to),
+            Form::Object | Form::Discovery => write(&VersionedObject { object, with_type: false }, to),
         }
     }
 
@@ -67,8 +67,8 @@ impl View {
         write(metadata, to);
         to.extend_from_slice(b",\"columnDefinitions\":");
         match headers {
-            Headers::Shown => write(&definitions(self.kind), to),
-            Headers::Known => write(&Value::Null, to),
+            Headers::Described => write(&definitions(self.kind), to),
+            Headers::AlreadySent => write(&Value::Null, to),
         }
         to.extend_from_slice(b",\"rows\":[");
     }
@@ -84,7 +84,7 @@ impl View {
             }
             IncludeObject::Object => {
                 to.extend_from_slice(b",\"object\":");
-                write(&Shown { object, with_type: true }, to);
+                write(&VersionedObject { object, with_type: true }, to);
             }
         }
         to.push(b'}');
@@ -94,19 +94,19 @@ impl View {
 /// Whether a Table describes its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Headers {
-    Shown,
+    Described,
     /// An earlier Table of the same answer did.
-    Known,
+    AlreadySent,
 }
 
 /// An object with its version.
-struct Shown<'a> {
+struct VersionedObject<'a> {
     object: &'a Object,
     /// The items of a list go without: the list has it.
     with_type: bool,
 }
 
-impl Serialize for Shown<'_> {
+impl Serialize for VersionedObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Value::Object(members) = &*self.object.value else {
             return self.object.value.serialize(serializer);

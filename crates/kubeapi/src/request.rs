@@ -18,12 +18,12 @@ pub struct RequestInfo {
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; of other paths the
     /// method in lower case.
     pub verb: &'static str,
-    pub place: Place,
+    pub place: RequestTarget,
 }
 
 /// What the path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum RequestTarget {
     /// Empty strings: the core group, no namespace, no name, no subresource.
     Resource {
         group: String,
@@ -98,7 +98,7 @@ impl RequestInfo {
         let (group, version) = match (rest.next(), rest.next(), segments.len()) {
             (Some("api"), Some(version), 3..) => ("", version),
             (Some("apis"), Some(group), 4..) => (group, rest.next().unwrap_or_default()),
-            _ => return Some(Self { verb: path_verb, place: Place::Path(normal_path(path)?) }),
+            _ => return Some(Self { verb: path_verb, place: RequestTarget::Path(normal_path(path)?) }),
         };
         let rest: Vec<&str> = rest.collect();
         let (namespace, resource, name, subresource) = match rest.as_slice() {
@@ -136,7 +136,7 @@ impl RequestInfo {
             ("delete", false) => "delete",
             (other, _) => other,
         };
-        let place = Place::Resource {
+        let place = RequestTarget::Resource {
             group: group.to_owned(),
             version: version.to_owned(),
             resource: resource.to_owned(),
@@ -351,10 +351,10 @@ mod tests {
         let query = Query::parse(query).unwrap();
         let info = RequestInfo::parse(&method.parse().unwrap(), path, &query).unwrap();
         let printed = match &info.place {
-            Place::Resource { group, version, resource, subresource, namespace, name } => {
+            RequestTarget::Resource { group, version, resource, subresource, namespace, name } => {
                 format!("{group}|{version}|{resource}|{subresource}|{namespace}|{name}")
             }
-            Place::Path(path) => path.clone(),
+            RequestTarget::Path(path) => path.clone(),
         };
         assert_eq!((info.verb, printed.as_str()), (verb, attributes), "{method} {path_and_query}");
     }

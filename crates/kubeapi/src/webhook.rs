@@ -9,7 +9,7 @@ mod token_review;
 
 use app::{
     App,
-    kubernetes::reviews::{AskingCluster, Shown, WebhookRefused},
+    kubernetes::reviews::{CallingCluster, PresentedCertificate, WebhookRefused},
 };
 use axum::{
     BoxError,
@@ -76,7 +76,7 @@ impl Webhook {
         }
     }
 
-    async fn review(self, app: &App, cluster: AskingCluster, body: &[u8]) -> Result<Response, Status> {
+    async fn review(self, app: &App, cluster: CallingCluster, body: &[u8]) -> Result<Response, Status> {
         match self.review {
             Review::Token => token_review::answer(app, cluster, body).await,
             Review::Access => access_review::answer(app, cluster, body),
@@ -107,13 +107,13 @@ async fn by_name(
 }
 
 /// The cluster that asks, by the certificate of the connection.
-fn cluster(app: &App, named: Option<ClusterId>, peer: &Peer) -> Result<AskingCluster, WebhookRefused> {
+fn cluster(app: &App, named: Option<ClusterId>, peer: &Peer) -> Result<CallingCluster, WebhookRefused> {
     let shown = match &peer.identity {
         ClientIdentity::Verified(verified) => {
-            Shown::Certificate { authority: &verified.authority, der: &verified.certificate }
+            PresentedCertificate::Certificate { authority: &verified.authority, der: &verified.certificate }
         }
-        ClientIdentity::Unverified => Shown::Unverified,
-        ClientIdentity::None => Shown::Nothing,
+        ClientIdentity::Unverified => PresentedCertificate::Unverified,
+        ClientIdentity::None => PresentedCertificate::Nothing,
     };
     app.kubernetes().webhook_cluster(named, shown, peer.address.ip())
 }

@@ -14,7 +14,7 @@ use state::principal_status::{is_enabled, session_stamp};
 use crate::Kubernetes;
 
 /// What the directory says of an object id now, with the groups that it gives.
-pub(crate) enum Standing<'a> {
+pub(crate) enum PrincipalStatus<'a> {
     Active {
         caller: Caller,
         /// The user principal name; none where the object id is the name.
@@ -46,7 +46,7 @@ impl Kubernetes {
     }
 }
 
-impl<'a> Standing<'a> {
+impl<'a> PrincipalStatus<'a> {
     /// `stamp` marks the session that the request belongs to, where it tells.
     pub(crate) fn of(
         snapshot: &'a Snapshot,

@@ -21,9 +21,9 @@ pub struct Kubernetes {
 
 #[derive(Debug, Default)]
 struct Inner {
-    known: reviews::known::Known,
+    known: reviews::seen_certificates::SeenCertificates,
     /// Places for watches, of all threads that serve.
-    watches: Arc<objects::WatchRoom>,
+    watches: Arc<objects::WatchLimit>,
     refusals: reviews::refusals::Refusals,
 }
 

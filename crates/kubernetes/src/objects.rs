@@ -31,19 +31,19 @@ mod mend;
 mod namespaces;
 mod service_accounts;
 mod watch;
-mod watch_room;
+mod watch_limit;
 mod write;
 
-pub use access::{Asked, HeldRules, Target};
+pub use access::{HeldRules, RequestedAccess, Target};
 pub use bootstrap::{keep_admin_group_binding, set, stamp, write_bootstrap};
 pub use error::{Denied, ObjectError};
 pub use grants::keep_all_aggregated;
 pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token};
 pub use listing::Listing;
 pub use service_accounts::delete_token_secrets;
-pub use service_accounts::{BoundTo, IssuedServiceAccountToken, TokenAsked};
+pub use service_accounts::{BoundTo, IssuedServiceAccountToken, ServiceAccountTokenRequest};
 pub use watch::{Event, EventKind, ObjectWatch};
-pub(crate) use watch_room::WatchRoom;
+pub(crate) use watch_limit::WatchLimit;
 pub use write::{ObjectChange, Outcome, Preconditions};
 
 /// What the use cases need to know of a kind.
@@ -57,7 +57,7 @@ pub struct Resource {
 
 /// One resource in one place, as a request names it. Empty namespace: cluster scope, or all of them in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place<'a> {
+pub struct ObjectReference<'a> {
     pub resource: Resource,
     pub namespace: &'a str,
     pub name: &'a str,
@@ -65,7 +65,7 @@ pub struct Place<'a> {
 
 /// Objects that a write has picked, and its revision.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct SelectedObjects {
     pub objects: Vec<Arc<Object>>,
     pub revision: u64,
 }
@@ -74,44 +74,44 @@ impl Kubernetes {
     pub fn get_object(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
     ) -> Result<Arc<Object>, ObjectError> {
-        self.allow(caller, asked)?;
+        self.allow(caller, access)?;
         let snapshot = self.state.snapshot();
-        snapshot.object(&place.key(caller.cluster)).cloned().ok_or_else(|| place.not_found())
+        snapshot.object(&reference.key(caller.cluster)).cloned().ok_or_else(|| reference.not_found())
     }
 
     /// All objects of a place, in order of namespace and name.
     pub fn list_objects(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
     ) -> Result<Listing, ObjectError> {
-        self.allow(caller, asked)?;
-        let place = Place { name: "", ..place.clone() }.key(caller.cluster);
-        Ok(Listing::new(self.state.snapshot(), place))
+        self.allow(caller, access)?;
+        let reference = ObjectReference { name: "", ..reference.clone() }.key(caller.cluster);
+        Ok(Listing::new(self.state.snapshot(), reference))
     }
 
     /// As [`Kubernetes::list_objects`], as it was at an earlier revision: an error where that is forgotten.
     pub async fn list_objects_at(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
         revision: u64,
     ) -> Result<Listing, ObjectError> {
-        self.allow(caller, asked)?;
-        let place = Place { name: "", ..place.clone() }.key(caller.cluster);
+        self.allow(caller, access)?;
+        let reference = ObjectReference { name: "", ..reference.clone() }.key(caller.cluster);
         let snapshot = self.state.snapshot();
         let newest = snapshot.revision();
         // Changes are remembered when the snapshot has them already.
         self.state.reached(newest).await?;
         let later = self.state.changes_since(revision);
-        let mut later = later.map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
+        let mut later = later.map_err(|_| ObjectError::Expired { requested: revision, oldest: newest })?;
         later.retain(|batch| batch.revision <= newest);
-        let listing = move || Listing::past(snapshot, place, revision, &later);
+        let listing = move || Listing::past(snapshot, reference, revision, &later);
         // Much to look through keeps nobody on this thread waiting.
         let listing = tokio::task::spawn_blocking(listing).await;
         Ok(listing.map_err(Error::internal)?)
@@ -130,7 +130,7 @@ impl Resource {
     }
 }
 
-impl Place<'_> {
+impl ObjectReference<'_> {
     /// The key in a cluster. A namespace object is in no namespace, whatever the request's attributes say.
     pub fn key(&self, cluster: ClusterId) -> ObjectKey {
         let Resource { group, plural, namespaced, .. } = self.resource;
@@ -162,6 +162,6 @@ impl Place<'_> {
     }
 }
 
-fn text<'a>(value: &'a Value, place: &str) -> &'a str {
-    value.pointer(place).and_then(Value::as_str).unwrap_or_default()
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

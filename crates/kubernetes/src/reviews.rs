@@ -7,8 +7,8 @@
 //! that the cluster's own RBAC may still grant.
 
 mod certificate_uses;
-pub(crate) mod known;
 pub(crate) mod refusals;
+pub(crate) mod seen_certificates;
 
 use std::{
     fmt::{Display, Write},
@@ -22,7 +22,7 @@ use domain::{
     review::{IdentityState, WebhookPlace},
 };
 
-use crate::{Kubernetes, engines::Standing};
+use crate::{Kubernetes, engines::PrincipalStatus};
 use sign_in::tokens::{SessionMark, kube_user, service_account::ReviewedToken};
 use state::well_known::CLUSTER_AUDIENCE;
 
@@ -49,7 +49,7 @@ pub enum WebhookRefused {
 
 /// What the far end has shown of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown<'a> {
+pub enum PresentedCertificate<'a> {
     Nothing,
     /// A certificate that no authority of a cluster vouches for.
     Unverified,
@@ -62,7 +62,7 @@ pub enum Shown<'a> {
 
 /// A cluster that asks, known by its certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AskingCluster {
+pub struct CallingCluster {
     pub id: ClusterId,
     pub tenant: TenantId,
 }
@@ -80,9 +80,9 @@ impl Kubernetes {
     pub fn webhook_cluster(
         &self,
         named: Option<ClusterId>,
-        shown: Shown<'_>,
+        shown: PresentedCertificate<'_>,
         from: IpAddr,
-    ) -> Result<AskingCluster, WebhookRefused> {
+    ) -> Result<CallingCluster, WebhookRefused> {
         let opened = self.open_webhook(named, shown);
         if let Err(refused) = opened {
             self.note_refusal(refused, named, shown, from);
@@ -93,12 +93,12 @@ impl Kubernetes {
     fn open_webhook(
         &self,
         named: Option<ClusterId>,
-        shown: Shown<'_>,
-    ) -> Result<AskingCluster, WebhookRefused> {
+        shown: PresentedCertificate<'_>,
+    ) -> Result<CallingCluster, WebhookRefused> {
         let (authority, der) = match shown {
-            Shown::Nothing => return Err(WebhookRefused::NoCertificate),
-            Shown::Unverified => return Err(WebhookRefused::UnknownCertificate),
-            Shown::Certificate { authority, der } => (authority, der),
+            PresentedCertificate::Nothing => return Err(WebhookRefused::NoCertificate),
+            PresentedCertificate::Unverified => return Err(WebhookRefused::UnknownCertificate),
+            PresentedCertificate::Certificate { authority, der } => (authority, der),
         };
         let is_its_own = || named.is_some() && ClusterId::parse(authority).ok() == named;
         let snapshot = self.state.look();
@@ -124,7 +124,7 @@ impl Kubernetes {
             counts.is_some()
         });
         match opens {
-            Ok(true) => Ok(AskingCluster { id: cluster.id, tenant: cluster.tenant }),
+            Ok(true) => Ok(CallingCluster { id: cluster.id, tenant: cluster.tenant }),
             _ if is_its_own() => Err(WebhookRefused::EndedCertificate),
             _ => Err(WebhookRefused::WrongCertificate),
         }
@@ -139,12 +139,12 @@ impl Kubernetes {
         &self,
         refused: WebhookRefused,
         named: Option<ClusterId>,
-        shown: Shown<'_>,
+        shown: PresentedCertificate<'_>,
         from: IpAddr,
     ) {
         let vouched = match shown {
-            Shown::Certificate { authority, .. } => ClusterId::parse(authority).ok(),
-            Shown::Nothing | Shown::Unverified => None,
+            PresentedCertificate::Certificate { authority, .. } => ClusterId::parse(authority).ok(),
+            PresentedCertificate::Nothing | PresentedCertificate::Unverified => None,
         };
         let Some(times) = self.inner.refusals.note(refused, vouched, self.state.now()) else { return };
         let named = named.map(|id| id.to_string()).unwrap_or_default();
@@ -161,7 +161,7 @@ impl Kubernetes {
     /// counts. The error is for the API server's log.
     pub async fn review_token(
         &self,
-        cluster: AskingCluster,
+        cluster: CallingCluster,
         token: &str,
         audiences: &[String],
     ) -> Result<ReviewedToken, String> {
@@ -176,7 +176,7 @@ impl Kubernetes {
 
     fn review_own_token(
         &self,
-        cluster: AskingCluster,
+        cluster: CallingCluster,
         token: &str,
         audiences: &[String],
     ) -> Result<ReviewedToken, String> {
@@ -200,7 +200,7 @@ impl Kubernetes {
     }
 
     /// Whether an attached cluster's request is allowed. Reads memory only.
-    pub fn review_access(&self, cluster: AskingCluster, attributes: &Attributes) -> AccessAnswer {
+    pub fn review_access(&self, cluster: CallingCluster, attributes: &Attributes) -> AccessAnswer {
         if self.state.is_stale() {
             return denied("the state is stale");
         }
@@ -210,8 +210,8 @@ impl Kubernetes {
         let mark = user.extra.get(SESSION);
         let stamp = mark.map(|mark| SessionMark::stamp_of(mark, &snapshot, cluster.tenant, self.state.now()));
         // Without an object id nobody of the directory is meant, and the standing is never looked at.
-        let standing = user.object_id().map(|id| Standing::of(&snapshot, cluster.tenant, id, stamp));
-        let state = standing.as_ref().map_or(IdentityState::Unknown, Standing::state);
+        let standing = user.object_id().map(|id| PrincipalStatus::of(&snapshot, cluster.tenant, id, stamp));
+        let state = standing.as_ref().map_or(IdentityState::Unknown, PrincipalStatus::state);
         let review = self.with_engines(&snapshot, cluster.id, |engines| {
             engines.attached(attributes, state, WebhookPlace::BeforeRbac).decision
         });

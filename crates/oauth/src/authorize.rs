@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// A request whose client and address are known, so that failures can be sent there.
-struct Known {
+struct ValidatedRequest {
     client: Client,
     redirect_uri: String,
     mode: ResponseMode,
@@ -81,7 +81,11 @@ pub(crate) async fn finish(
     };
     match ended.await {
         Ok((Authorization { redirect_uri, response_mode, state, .. }, outcome)) => {
-            let to = answer::To { redirect_uri: &redirect_uri, mode: response_mode, state: state.as_deref() };
+            let to = answer::ResponseDestination {
+                redirect_uri: &redirect_uri,
+                mode: response_mode,
+                state: state.as_deref(),
+            };
             match outcome {
                 Outcome::Code(code) => to.code(&code),
                 Outcome::Declined => to.failure(&Failure::new(&codes::ACCESS_DENIED, "")),
@@ -96,15 +100,18 @@ async fn begin(app: &App, tenant: &str, headers: &HeaderMap, fields: &FormFields
         Ok(known) => known,
         Err(failure) => return answer::refusal(&failure),
     };
-    let to =
-        answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
+    let to = answer::ResponseDestination {
+        redirect_uri: &known.redirect_uri,
+        mode: known.mode,
+        state: known.state.as_deref(),
+    };
     match lead_on(app, tenant, headers, fields, &known).await {
         Ok(response) => response,
         Err(failure) => to.failure(&failure),
     }
 }
 
-fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<Known, Failure> {
+fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<ValidatedRequest, Failure> {
     let authority = Authority::parse(app, tenant)?;
     let client = live_client(app, &authority, client_id(fields)?)?;
     let redirect_uri = read_bounded(fields, "redirect_uri", LONGEST_ADDRESS)?;
@@ -119,7 +126,7 @@ fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<Known, Failure> 
         Some(_) => return Err(Failure::new(&codes::UNSUPPORTED_RESPONSE_MODE, "")),
     };
     let state = read_bounded(fields, "state", LONGEST_STATE)?;
-    Ok(Known { client, redirect_uri, mode, state })
+    Ok(ValidatedRequest { client, redirect_uri, mode, state })
 }
 
 async fn lead_on(
@@ -127,7 +134,7 @@ async fn lead_on(
     tenant: &str,
     headers: &HeaderMap,
     fields: &FormFields,
-    known: &Known,
+    known: &ValidatedRequest,
 ) -> Result<Response, Failure> {
     let authority = Authority::parse(app, tenant)?;
     if fields.find("response_type")? != Some("code") {
@@ -172,7 +179,7 @@ async fn lead_on(
 async fn silently(
     app: &App,
     headers: &HeaderMap,
-    known: &Known,
+    known: &ValidatedRequest,
     authorization: &Authorization,
 ) -> Result<Response, Failure> {
     let needs_sign_in = || Failure::new(&codes::LOGIN_REQUIRED, "");
@@ -187,8 +194,11 @@ async fn silently(
         return Err(Failure::new(&codes::CONSENT_REQUIRED, ""));
     }
     let code = app.sign_in().issue_code_for(&signed_in, authorization).await?;
-    let to =
-        answer::To { redirect_uri: &known.redirect_uri, mode: known.mode, state: known.state.as_deref() };
+    let to = answer::ResponseDestination {
+        redirect_uri: &known.redirect_uri,
+        mode: known.mode,
+        state: known.state.as_deref(),
+    };
     Ok(to.code(&code))
 }
 

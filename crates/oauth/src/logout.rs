@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// A request to sign somebody out.
-struct Leaving<'a> {
+struct LogoutRequest<'a> {
     headers: &'a HeaderMap,
     fields: &'a FormFields,
     /// Of what the client says by an id token.
@@ -47,7 +47,7 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
-    let leaving = Leaving::new(&app, &headers, &fields)?;
+    let leaving = LogoutRequest::new(&app, &headers, &fields)?;
     match leaving.session(&app).await? {
         Some(session) if !leaving.is_of(&session) => leaving.ask(&app, here.path(), &session),
         Some(_) => leaving.end(&app).await,
@@ -62,7 +62,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     Form(fields, PhantomData): Form<Failure>,
 ) -> Result<Response, Failure> {
-    let leaving = Leaving::new(&app, &headers, &fields)?;
+    let leaving = LogoutRequest::new(&app, &headers, &fields)?;
     if leaving.is_answer()? {
         return leaving.end(&app).await;
     }
@@ -77,7 +77,7 @@ pub(crate) async fn post(
     }
 }
 
-impl<'a> Leaving<'a> {
+impl<'a> LogoutRequest<'a> {
     fn new(app: &App, headers: &'a HeaderMap, fields: &'a FormFields) -> Result<Self, Failure> {
         let hint = fields.find("id_token_hint")?.and_then(|token| app.sign_in().read_id_token_hint(token));
         Ok(Self { headers, fields, hint })

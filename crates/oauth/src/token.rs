@@ -169,7 +169,7 @@ impl Grant {
 
 /// The client that a request names and what it shows.
 #[derive(Debug)]
-struct Shown {
+struct PresentedCredentials {
     client: AppId,
     credentials: ClientCredentials,
 }
@@ -180,7 +180,7 @@ fn credentials(
     authority: &Authority,
     headers: &HeaderMap,
     fields: &FormFields,
-) -> Result<Shown, Failure> {
+) -> Result<PresentedCredentials, Failure> {
     let basic = basic(headers)?;
     let secret = fields.find("client_secret")?;
     let assertion = fields.find("client_assertion")?;
@@ -195,7 +195,7 @@ fn credentials(
             return Err(Failure::new(&codes::MALFORMED, "The header and the form name two clients."));
         }
         let credentials = ClientCredentials::Secret(Secret::new(secret));
-        return Ok(Shown { client: parse_client_id(&client)?, credentials });
+        return Ok(PresentedCredentials { client: parse_client_id(&client)?, credentials });
     }
     let client = client_id(fields)?;
     let credentials = match (secret, assertion) {
@@ -209,7 +209,7 @@ fn credentials(
         }
         (None, None) => ClientCredentials::None,
     };
-    Ok(Shown { client, credentials })
+    Ok(PresentedCredentials { client, credentials })
 }
 
 /// Name and secret of a basic authorization header.

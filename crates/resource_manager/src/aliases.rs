@@ -20,7 +20,7 @@ use domain::{
 
 use crate::{
     ResourceManager,
-    assignments::Written,
+    assignments::CreatedOrUpdated,
     locks,
     management_groups::{self, kind_of, ownership},
 };
@@ -44,7 +44,7 @@ impl ResourceManager {
         caller: &Caller,
         alias: &ResourceName,
         new: NewSubscription,
-    ) -> Result<(Arc<Subscription>, Written), Error> {
+    ) -> Result<(Arc<Subscription>, CreatedOrUpdated), Error> {
         let (id, assignment) = (self.state.new_id()?, self.state.new_id()?);
         self.state
             .transact(|tx| {
@@ -57,7 +57,7 @@ impl ResourceManager {
                     if !self.shows_alias(tx.snapshot(), caller, &known) {
                         return Err(Error::already_exists("subscription alias", alias));
                     }
-                    return same(&known, alias, &new).map(|()| (known, Written::Changed));
+                    return same(&known, alias, &new).map(|()| (known, CreatedOrUpdated::Changed));
                 }
                 if let Some(existing) = new.existing {
                     let mut subscription = Subscription::clone(&*require(tx.snapshot(), caller, existing)?);
@@ -68,7 +68,7 @@ impl ResourceManager {
                     }
                     subscription.aliases.push(alias.clone());
                     tx.put(&Record::Subscription(subscription.clone()))?;
-                    return Ok((Arc::new(subscription), Written::Created));
+                    return Ok((Arc::new(subscription), CreatedOrUpdated::Created));
                 }
                 let group = management_groups::require(tx.snapshot(), caller, &target(caller, &new))?;
                 if new.management_group.is_some() {
@@ -86,7 +86,7 @@ impl ResourceManager {
                 management_groups::put_into(tx, &group, id)?;
                 let owned = ownership(tx, assignment, owner, kind, Scope::subscription(id), caller)?;
                 tx.create(&owned)?;
-                Ok((Arc::new(subscription), Written::Created))
+                Ok((Arc::new(subscription), CreatedOrUpdated::Created))
             })
             .await
     }

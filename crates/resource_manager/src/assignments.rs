@@ -33,7 +33,7 @@ pub struct NewAssignment {
 
 /// Which assignments a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listed {
+pub enum AssignmentFilter {
     /// At the scope and above it.
     AtScope,
     /// At the scope, above it and below it.
@@ -42,7 +42,7 @@ pub enum Listed {
 
 /// Whether a write made a record or changed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
+pub enum CreatedOrUpdated {
     Created,
     Changed,
 }
@@ -55,7 +55,7 @@ impl ResourceManager {
         id: AssignmentId,
         scope: &Scope,
         new: NewAssignment,
-    ) -> Result<(Arc<RoleAssignment>, Written), Error> {
+    ) -> Result<(Arc<RoleAssignment>, CreatedOrUpdated), Error> {
         self.state.transact(|tx| {
             authorize_write(tx, caller, scope, &new)?;
             let snapshot = tx.snapshot();
@@ -81,14 +81,14 @@ impl ResourceManager {
                 Some(old) if old.is_same_grant(&record) => {
                     keep_one_owner(snapshot, old, Some(&record))?;
                     record.created = old.created;
-                    Written::Changed
+                    CreatedOrUpdated::Changed
                 }
                 Some(_) => {
                     return Err(Error::Conflict(
                         "tenant, application, principal, role and scope of a role assignment cannot be changed".into(),
                     ));
                 }
-                None => Written::Created,
+                None => CreatedOrUpdated::Created,
             };
             let at_scope = snapshot.azure().assignments_at(scope);
             if let Some(same) = at_scope.iter().find(|same| same.id != id && same.is_same_grant(&record)) {
@@ -117,12 +117,12 @@ impl ResourceManager {
         &self,
         caller: &Caller,
         scope: &Scope,
-        listed: Listed,
+        listed: AssignmentFilter,
     ) -> Result<Vec<Arc<RoleAssignment>>, Error> {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let mut found = snapshot.azure().assignments_at_or_above(scope);
-        if listed == Listed::All {
+        if listed == AssignmentFilter::All {
             let below = snapshot.azure().assignments_at_or_below(scope);
             found.extend(below.into_iter().filter(|each| each.scope != *scope));
         }

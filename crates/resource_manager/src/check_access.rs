@@ -21,11 +21,11 @@ pub struct Question {
     pub subject: ObjectId,
     /// What the caller says that the subject is in. It counts only for subjects that the directory does not know.
     pub groups: Vec<ObjectId>,
-    pub actions: Vec<Asked>,
+    pub actions: Vec<CheckedAction>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct CheckedAction {
     pub action: Action,
     /// For conditions: `@Request[...]`.
     pub attributes: BTreeMap<String, String>,
@@ -59,7 +59,7 @@ impl ResourceManager {
             None => question.groups.clone().into(),
         };
         let subject = azure::Caller::new(question.subject, groups);
-        let decide = |asked: &Asked| {
+        let decide = |asked: &CheckedAction| {
             let attributes = Attributes { request: asked.attributes.clone(), ..Attributes::default() };
             let access = Access { scope: scope.clone(), actions: vec![asked.action.clone()], attributes };
             let azure = snapshot.azure();

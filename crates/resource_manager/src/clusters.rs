@@ -25,14 +25,16 @@ use domain::{
 use serde_json::Value;
 
 use crate::{
-    ResourceManager, assignments::Written, identities::Fresh, locks, subscriptions::delete_assignments_below,
+    ResourceManager, assignments::CreatedOrUpdated, identities::PreparedIds, locks,
+    subscriptions::delete_assignments_below,
 };
 use directory::owners::protect_administrators_below;
 use kubernetes::objects;
 use state::{
-    Caller, Error, Rule, Tx, authorize, contents,
+    Caller, Error, Rule, Tx, authorize,
     precondition::Precondition,
-    unfinished::{self, Awaited},
+    restrictions,
+    unfinished::{self, WorkReference},
 };
 
 /// Which cluster is meant: as in a resource id, compared without regard to case.
@@ -53,7 +55,7 @@ pub struct NewCluster {
     pub directory: Option<DirectoryAccess>,
     pub local_accounts_disabled: bool,
     /// What the control plane acts as; `None`: as it is, in a new cluster one of its own.
-    pub identity: Option<IdentityWanted>,
+    pub identity: Option<RequestedIdentity>,
     /// A user-assigned identity for the nodes in place of one of the cluster's own.
     pub kubelet_identity: Option<Scope>,
     /// Else the cluster names it.
@@ -73,7 +75,7 @@ pub struct DirectoryAccess {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IdentityWanted {
+pub enum RequestedIdentity {
     /// One of the cluster's own, which comes and goes with it.
     System,
     /// A user-assigned one.
@@ -127,7 +129,7 @@ impl ClusterName {
     pub(crate) fn require<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a Arc<Cluster>, Error> {
         let found = self.find_on_record(snapshot);
         let found = found.ok_or_else(|| Error::not_found("managed cluster", &self.name))?;
-        contents::check_in_use(snapshot, found)?;
+        restrictions::check_in_use(snapshot, found)?;
         Ok(found)
     }
 }
@@ -140,7 +142,7 @@ impl ResourceManager {
         caller: &Caller,
         name: &ClusterName,
         mut new: NewCluster,
-    ) -> Result<(Arc<Cluster>, Written), Error> {
+    ) -> Result<(Arc<Cluster>, CreatedOrUpdated), Error> {
         let scope = name.scope()?;
         write_only::leave_out(&mut new.properties);
         write_only::leave_out(&mut new.other);
@@ -162,13 +164,13 @@ impl ResourceManager {
         name: &ClusterName,
         scope: &Scope,
         new: &NewCluster,
-    ) -> Result<(Option<(Arc<Cluster>, Written)>, Option<Awaited>), Error> {
+    ) -> Result<(Option<(Arc<Cluster>, CreatedOrUpdated)>, Option<WorkReference>), Error> {
         // Keys take a tenth of a second to make, so they are made before the transaction, and only if needed.
         let keys = match name.find(&self.state.snapshot()) {
             Some(_) => None,
             None => Some(self.make_cluster_keys(&name.name).await?),
         };
-        let ids = self.fresh_ids(identities::MOST_IDS)?;
+        let ids = self.prepare_ids(identities::MOST_IDS)?;
         self.state
             .transact(|tx| {
                 tx.authorize(caller, WRITE, scope)?;
@@ -181,7 +183,7 @@ impl ResourceManager {
                     if let Some(making) = unfinished::find(snapshot, &Work::MakeCluster(old.id)) {
                         return Ok((None, Some(making)));
                     }
-                    contents::check_in_use(snapshot, old)?;
+                    restrictions::check_in_use(snapshot, old)?;
                 }
                 new.precondition.check(old.as_deref())?;
                 let directory = directory_access(old.as_deref(), new)?;
@@ -227,11 +229,12 @@ impl ResourceManager {
                     agent_pools::forget_removed(tx, name, old, &cluster)?;
                 }
                 self.check_creator(tx, caller, &cluster, old.as_deref())?;
-                identities::keep(tx, caller, &mut cluster, new, &mut Fresh::new(&ids))?;
-                let written = if old.is_some() { Written::Changed } else { Written::Created };
+                identities::keep(tx, caller, &mut cluster, new, &mut PreparedIds::new(&ids))?;
+                let written =
+                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
                 tx.put(&Record::Cluster(Box::new(cluster.clone())))?;
                 let mut making = None;
-                if written == Written::Created {
+                if written == CreatedOrUpdated::Created {
                     let folded = scope.folded().to_owned();
                     tx.take_name("cluster", &folded);
                     // Its objects are too many for this transaction: until they are there it is out of use.
@@ -306,7 +309,7 @@ impl ResourceManager {
         caller: &Caller,
         name: &ClusterName,
         precondition: &Precondition,
-    ) -> Result<Option<Awaited>, Error> {
+    ) -> Result<Option<WorkReference>, Error> {
         let scope = name.scope()?;
         let deleting = self.state.transact(|tx| {
             tx.authorize(caller, DELETE, &scope)?;

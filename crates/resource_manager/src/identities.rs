@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     ResourceManager,
-    assignments::{Written, require_place},
+    assignments::{CreatedOrUpdated, require_place},
     locks,
     subscriptions::delete_assignments_below,
 };
@@ -27,10 +27,10 @@ use directory::{
     owners::{protect_administrator, protect_administrators_below},
     users::forget_memberships,
 };
-use state::{Caller, Error, Tx, authorize, contents, unfinished};
+use state::{Caller, Error, Tx, authorize, restrictions, unfinished};
 
 /// Ids for what a transaction makes, drawn before it, because its body may run again.
-pub(crate) struct Fresh {
+pub(crate) struct PreparedIds {
     ids: Vec<Uuid>,
     used: usize,
 }
@@ -43,8 +43,8 @@ impl ResourceManager {
         id: &Scope,
         location: String,
         tags: BTreeMap<String, String>,
-    ) -> Result<(Arc<Resource>, Written), Error> {
-        let ids = self.fresh_ids(2)?;
+    ) -> Result<(Arc<Resource>, CreatedOrUpdated), Error> {
+        let ids = self.prepare_ids(2)?;
         self.state
             .transact(|tx| {
                 tx.authorize(caller, WRITE, id)?;
@@ -53,13 +53,13 @@ impl ResourceManager {
                 if let Some(old) = tx.snapshot().resource(id) {
                     let resource = Resource { tags: tags.clone(), updated: tx.now(), ..Resource::clone(old) };
                     tx.put(&Record::Resource(resource.clone()))?;
-                    return Ok((Arc::new(resource), Written::Changed));
+                    return Ok((Arc::new(resource), CreatedOrUpdated::Changed));
                 }
-                let mut fresh = Fresh::new(&ids);
+                let mut fresh = PreparedIds::new(&ids);
                 let place = (location.clone(), tags.clone());
-                let maker = contents::maker(tx.snapshot(), caller, id);
+                let maker = restrictions::maker(tx.snapshot(), caller, id);
                 let resource = create(tx, caller.tenant, id, place, maker, &mut fresh)?;
-                Ok((Arc::new(resource), Written::Created))
+                Ok((Arc::new(resource), CreatedOrUpdated::Created))
             })
             .await
     }
@@ -113,8 +113,8 @@ impl ResourceManager {
         caller: &Caller,
         id: &Scope,
         new: NewFederatedCredential,
-    ) -> Result<(FederatedCredential, Written), Error> {
-        let ids = self.fresh_ids(1)?;
+    ) -> Result<(FederatedCredential, CreatedOrUpdated), Error> {
+        let ids = self.prepare_ids(1)?;
         let scope = credential_scope(id, &new.name)?;
         self.state
             .transact(|tx| {
@@ -124,12 +124,12 @@ impl ResourceManager {
                 protect_administrator(tx, caller, Some(principal.id), CREDENTIAL_WRITE)?;
                 let known = principal.federated.iter().find(|each| each.name.eq_ignore_ascii_case(&new.name));
                 let (write, written) = match known {
-                    Some(_) => (Write::Update, Written::Changed),
-                    None => (Write::Create, Written::Created),
+                    Some(_) => (Write::Update, CreatedOrUpdated::Changed),
+                    None => (Write::Create, CreatedOrUpdated::Created),
                 };
                 let name = known.map_or_else(|| new.name.clone(), |known| known.name.clone());
                 let new = NewFederatedCredential { name, ..new.clone() };
-                let fresh = Fresh::new(&ids).next()?;
+                let fresh = PreparedIds::new(&ids).next()?;
                 let made = federated::put(&mut principal.federated, &new, fresh, write)?;
                 tx.put(&Record::ServicePrincipal(principal))?;
                 Ok((made, written))
@@ -165,12 +165,12 @@ impl ResourceManager {
             .await
     }
 
-    pub(crate) fn fresh_ids(&self, count: usize) -> Result<Vec<Uuid>, Error> {
+    pub(crate) fn prepare_ids(&self, count: usize) -> Result<Vec<Uuid>, Error> {
         (0..count).map(|_| Ok(self.state.new_id::<domain::id::kind::Object>()?.uuid())).collect()
     }
 }
 
-impl Fresh {
+impl PreparedIds {
     pub(crate) fn new(ids: &[Uuid]) -> Self {
         Self { ids: ids.to_vec(), used: 0 }
     }
@@ -190,7 +190,7 @@ pub(crate) fn create(
     id: &Scope,
     place: (String, BTreeMap<String, String>),
     managed_by: Option<String>,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<Resource, Error> {
     let identity = create_principal(tx, tenant, id, id.name(), fresh)?;
     let (location, tags) = place;
@@ -214,7 +214,7 @@ pub(crate) fn create_principal(
     tenant: TenantId,
     resource: &Scope,
     name: &str,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<ManagedIdentity, Error> {
     let identity = ManagedIdentity {
         resource: resource.clone(),

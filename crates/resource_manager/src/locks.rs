@@ -18,7 +18,7 @@ use domain::{
 
 use crate::{
     ResourceManager,
-    assignments::{Listed, Written, require_place},
+    assignments::{AssignmentFilter, CreatedOrUpdated, require_place},
 };
 use state::{Caller, Error, Rule, authorize};
 
@@ -77,7 +77,7 @@ impl ResourceManager {
         scope: &Scope,
         name: &ResourceName,
         new: NewLock,
-    ) -> Result<(Arc<Lock>, Written), Error> {
+    ) -> Result<(Arc<Lock>, CreatedOrUpdated), Error> {
         self.state
             .transact(|tx| {
                 tx.authorize(caller, WRITE, scope)?;
@@ -100,7 +100,10 @@ impl ResourceManager {
                     updated: stamp,
                 };
                 tx.put(&Record::Lock(lock.clone()))?;
-                Ok((Arc::new(lock), if old.is_some() { Written::Changed } else { Written::Created }))
+                Ok((
+                    Arc::new(lock),
+                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created },
+                ))
             })
             .await
     }
@@ -111,18 +114,18 @@ impl ResourceManager {
         snapshot.lock(scope, name).cloned().ok_or_else(|| Error::not_found("lock", name))
     }
 
-    /// Those at the scope, and with it those above it ([`Listed::AtScope`]) or those below it ([`Listed::All`]).
+    /// Those at the scope, and with it those above it ([`AssignmentFilter::AtScope`]) or those below it ([`AssignmentFilter::All`]).
     pub fn list_locks(
         &self,
         caller: &Caller,
         scope: &Scope,
-        listed: Listed,
+        listed: AssignmentFilter,
     ) -> Result<Vec<Arc<Lock>>, Error> {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let shown = |lock: &&Arc<Lock>| match listed {
-            Listed::AtScope => lock.scope.contains(scope),
-            Listed::All => scope.contains(&lock.scope),
+            AssignmentFilter::AtScope => lock.scope.contains(scope),
+            AssignmentFilter::All => scope.contains(&lock.scope),
         };
         Ok(snapshot.locks().filter(shown).cloned().collect())
     }

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 use crate::{
     ResourceManager,
-    assignments::{self, Written},
+    assignments::{self, CreatedOrUpdated},
     subscriptions::delete_assignments_below,
 };
 use state::well_known::OWNER;
@@ -139,14 +139,14 @@ impl ResourceManager {
         caller: &Caller,
         name: &ResourceName,
         new: NewGroup,
-    ) -> Result<(Group, Written), Error> {
+    ) -> Result<(Group, CreatedOrUpdated), Error> {
         let assignment = self.state.new_id()?;
         self.state
             .transact(|tx| {
                 if Group::find(tx.snapshot(), caller.tenant, name.as_str()).is_some() {
-                    return Ok((change(tx, caller, name, &new)?, Written::Changed));
+                    return Ok((change(tx, caller, name, &new)?, CreatedOrUpdated::Changed));
                 }
-                Ok((create(tx, caller, name, &new, assignment)?, Written::Created))
+                Ok((create(tx, caller, name, &new, assignment)?, CreatedOrUpdated::Created))
             })
             .await
     }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ResourceManager;
-use state::{Caller, Cold, Error, unfinished::Awaited};
+use state::{Caller, Cold, Error, unfinished::WorkReference};
 
 /// One that succeeds: what failed was answered with its error at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Operation {
     /// When it ended, or, where it waits for something, when it began.
     pub ended: Timestamp,
     #[serde(default)]
-    pub awaited: Option<Awaited>,
+    pub awaited: Option<WorkReference>,
     pub expires: Timestamp,
 }
 
@@ -36,7 +36,7 @@ impl ResourceManager {
         &self,
         caller: &Caller,
         subscription: SubscriptionId,
-        awaited: Option<Awaited>,
+        awaited: Option<WorkReference>,
     ) -> Result<String, Error> {
         let id: Id<Operation> = self.state.new_id()?;
         let ended = self.state.now();

@@ -15,13 +15,13 @@ use serde_json::{Map, Value};
 
 use crate::{
     ResourceManager,
-    assignments::{Written, require_place},
-    identities::{self, Fresh},
+    assignments::{CreatedOrUpdated, require_place},
+    identities::{self, PreparedIds},
     locks,
     subscriptions::delete_assignments_below,
 };
 use directory::owners::{protect_administrator, protect_administrators_below};
-use state::{Caller, Error, Tx, authorize, contents, precondition::Precondition, unfinished};
+use state::{Caller, Error, Tx, authorize, precondition::Precondition, restrictions, unfinished};
 
 /// A resource as a client writes it.
 #[derive(Clone, Debug, Default)]
@@ -43,14 +43,14 @@ impl ResourceManager {
         caller: &Caller,
         id: &Scope,
         mut new: NewResource,
-    ) -> Result<(Arc<Resource>, Written), Error> {
+    ) -> Result<(Arc<Resource>, CreatedOrUpdated), Error> {
         write_only::leave_out(&mut new.other);
         let resource_type = known_type(id)?;
         for segment in id.as_str().rsplit('/').take(1) {
             ResourceName::parse(segment)?;
         }
         let action = format!("{resource_type}/write");
-        let ids = self.fresh_ids(2)?;
+        let ids = self.prepare_ids(2)?;
         self.state
             .transact(|tx| {
                 tx.authorize(caller, &action, id)?;
@@ -68,7 +68,7 @@ impl ResourceManager {
                         None
                     }
                     (None, true) => {
-                        let mut fresh = Fresh::new(&ids);
+                        let mut fresh = PreparedIds::new(&ids);
                         Some(identities::create_principal(tx, caller.tenant, id, id.name(), &mut fresh)?)
                     }
                     (None, false) => None,
@@ -81,13 +81,14 @@ impl ResourceManager {
                     other: new.other.clone(),
                     managed_by: match &old {
                         Some(old) => old.managed_by.clone(),
-                        None => contents::maker(tx.snapshot(), caller, id),
+                        None => restrictions::maker(tx.snapshot(), caller, id),
                     },
                     created: old.as_ref().map_or(tx.now(), |old| old.created),
                     updated: tx.now(),
                 };
                 tx.put(&Record::Resource(resource.clone()))?;
-                let written = if old.is_some() { Written::Changed } else { Written::Created };
+                let written =
+                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
                 Ok((Arc::new(resource), written))
             })
             .await

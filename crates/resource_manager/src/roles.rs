@@ -14,7 +14,7 @@ use domain::{
 
 use crate::{
     ResourceManager,
-    assignments::{Written, require_place},
+    assignments::{CreatedOrUpdated, require_place},
 };
 use state::{Caller, Error, Rule, authorize};
 
@@ -84,7 +84,7 @@ impl ResourceManager {
         scope: &Scope,
         id: RoleId,
         new: NewRole,
-    ) -> Result<(Arc<RoleDefinition>, Written), Error> {
+    ) -> Result<(Arc<RoleDefinition>, CreatedOrUpdated), Error> {
         self.state
             .transact(|tx| {
                 let azure = tx.snapshot().azure();
@@ -122,7 +122,8 @@ impl ResourceManager {
                     return Err(Error::already_exists("role definition named", &named.name));
                 }
                 tx.put(&Record::Role(role.clone()))?;
-                let written = if old.is_some() { Written::Changed } else { Written::Created };
+                let written =
+                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
                 Ok((Arc::new(role), written))
             })
             .await

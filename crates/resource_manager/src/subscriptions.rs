@@ -16,11 +16,11 @@ use domain::{
     unfinished::Work,
 };
 
-use crate::{ResourceManager, assignments::Written, clusters, locks, resources};
+use crate::{ResourceManager, assignments::CreatedOrUpdated, clusters, locks, resources};
 use directory::owners::protect_administrators_below;
 use state::{
     Caller, Error, Tx, authorize,
-    unfinished::{self, Awaited},
+    unfinished::{self, WorkReference},
 };
 
 /// What a change of a resource group says; what it does not say stays.
@@ -74,7 +74,7 @@ impl ResourceManager {
         name: &ResourceName,
         location: &str,
         tags: BTreeMap<String, String>,
-    ) -> Result<(Arc<ResourceGroup>, Written), Error> {
+    ) -> Result<(Arc<ResourceGroup>, CreatedOrUpdated), Error> {
         let scope = group_scope(subscription, name.as_str())?;
         self.state.transact(|tx| {
             tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/write", &scope)?;
@@ -98,7 +98,7 @@ impl ResourceManager {
                 managed_by: old.and_then(|old| old.managed_by.clone()),
                 created: old.map_or(tx.now(), |old| old.created),
             };
-            let written = if old.is_some() { Written::Changed } else { Written::Created };
+            let written = if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
             tx.put(&Record::ResourceGroup(group.clone()))?;
             Ok((Arc::new(group), written))
         })
@@ -183,7 +183,7 @@ impl ResourceManager {
         caller: &Caller,
         subscription: SubscriptionId,
         name: &str,
-    ) -> Result<Option<Awaited>, Error> {
+    ) -> Result<Option<WorkReference>, Error> {
         let scope = group_scope(subscription, name)?;
         let awaited = self.state.transact(|tx| {
             tx.authorize(caller, DELETE_GROUP, &scope)?;

@@ -1,5 +1,5 @@
 //! The configuration: one TOML file, then the environment, then flags; each overrides the one before.
-//! `Written` is what stands in the file, [`Settings`] what is checked and complete.
+//! `SettingsFile` is what stands in the file, [`Settings`] what is checked and complete.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -49,7 +49,7 @@ pub struct ServeArgs {
 /// The file as it is written. Unknown keys are refused.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct SettingsFile {
     /// Where all state is kept.
     data_dir: Option<PathBuf>,
     /// Address and port to listen on.
@@ -158,7 +158,7 @@ impl Settings {
     /// Reads the file, lays flags and environment over it and checks the result.
     pub fn resolve(args: ServeArgs) -> anyhow::Result<Self> {
         let written = match &args.config {
-            None => Written::default(),
+            None => SettingsFile::default(),
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("reading the configuration file {}", path.display()))?;
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_of_the_file_are_refused_by_name() {
-        let error = toml::from_str::<Written>("listn = \"127.0.0.1:1\"").unwrap_err().to_string();
+        let error = toml::from_str::<SettingsFile>("listn = \"127.0.0.1:1\"").unwrap_err().to_string();
         assert!(error.contains("listn"), "{error}");
     }
 }

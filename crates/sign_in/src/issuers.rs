@@ -36,14 +36,14 @@ impl Default for IssuerState {
 /// The place of one issuer.
 #[derive(Debug, Default)]
 struct Slot {
-    last: Mutex<Option<Asked>>,
+    last: Mutex<Option<LastFetch>>,
     /// An issuer is asked once at a time, so that many tokens at once are one question.
     turn: tokio::sync::Mutex<()>,
 }
 
 /// The last question and its answer; a failure is remembered too.
 #[derive(Clone, Debug)]
-struct Asked {
+struct LastFetch {
     at: Timestamp,
     answer: Result<Arc<Issuer>, IssuerError>,
 }
@@ -112,7 +112,7 @@ impl SignIn {
             return answer;
         }
         let answer = self.read_issuer(issuer).await.map(Arc::new).map_err(IssuerError::Unreachable);
-        let asked = Asked { at: self.state.now(), answer: answer.clone() };
+        let asked = LastFetch { at: self.state.now(), answer: answer.clone() };
         *slot.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(asked);
         answer
     }

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use crate::{
     Error, State,
     sealed::Seal,
-    tables::{self, Said},
+    tables::{self, DecodedEvent},
 };
 
 /// What one committed transaction changed, with what was there before.
@@ -127,10 +127,12 @@ impl Live {
             let mut changes = Vec::with_capacity(page.entries.len());
             for entry in &page.entries {
                 match tables::read(&entry.key, Some(&entry.value), entry.modified.0, &seal) {
-                    Said::Change(Change::Put(Record::Assignment(assignment))) => assignments.push(assignment),
-                    Said::Change(change) => changes.push(change),
-                    Said::Nothing => {}
-                    Said::Unreadable(each) => unreadable.push(each),
+                    DecodedEvent::Change(Change::Put(Record::Assignment(assignment))) => {
+                        assignments.push(assignment)
+                    }
+                    DecodedEvent::Change(change) => changes.push(change),
+                    DecodedEvent::Nothing => {}
+                    DecodedEvent::Unreadable(each) => unreadable.push(each),
                 }
             }
             snapshot.apply(page.revision.0, changes);
@@ -167,7 +169,7 @@ impl Live {
     pub(crate) async fn follow(&self, mut events: Events) -> Result<(), Error> {
         loop {
             let batch = events.next().await?;
-            let mut news = News::default();
+            let mut news = BatchChanges::default();
             for event in &batch.events {
                 let value = match &event.change {
                     store::Change::Put(value) => Some(value.as_ref()),
@@ -175,9 +177,9 @@ impl Live {
                 };
                 news.bytes += value.map_or(0, <[u8]>::len);
                 match tables::read(&event.key, value, batch.revision.0, &self.seal) {
-                    Said::Change(change) => news.changes.push(change),
-                    Said::Nothing => {}
-                    Said::Unreadable(each) => {
+                    DecodedEvent::Change(change) => news.changes.push(change),
+                    DecodedEvent::Nothing => {}
+                    DecodedEvent::Unreadable(each) => {
                         warn(&each);
                         // Watches are told that what stood there is gone.
                         news.changes.extend(each.record.clone().map(Change::Delete));
@@ -237,8 +239,8 @@ impl Live {
         self.access_changed.load(Ordering::Acquire)
     }
 
-    fn publish(&self, revision: Revision, news: News) {
-        let News { changes, unreadable, places, bytes } = news;
+    fn publish(&self, revision: Revision, news: BatchChanges) {
+        let BatchChanges { changes, unreadable, places, bytes } = news;
         let mut next = Snapshot::clone(&self.current.load());
         if next.unreadable().next().is_some() {
             places.iter().for_each(|key| next.forget_unreadable(&tables::place(key)));
@@ -311,7 +313,7 @@ impl Recent {
 
 /// What one batch of the store says.
 #[derive(Debug, Default)]
-struct News {
+struct BatchChanges {
     changes: Vec<Change>,
     unreadable: Vec<Unreadable>,
     /// All keys of which it says something.

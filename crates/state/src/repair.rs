@@ -16,7 +16,7 @@ use crate::{
     Error,
     cold::{self, StoredKind},
     sealed::Seal,
-    tables::{self, Said},
+    tables::{self, DecodedEvent},
 };
 
 /// A store whose server does not run.
@@ -89,9 +89,9 @@ impl Repair {
                     continue;
                 }
                 match tables::read(&entry.key, Some(&entry.value), 0, &self.seal) {
-                    Said::Unreadable(_) => return Ok(Vec::new()),
-                    Said::Change(Change::Put(record)) => used.extend(tables::name_of(&record)),
-                    Said::Change(Change::Delete(_)) | Said::Nothing => {}
+                    DecodedEvent::Unreadable(_) => return Ok(Vec::new()),
+                    DecodedEvent::Change(Change::Put(record)) => used.extend(tables::name_of(&record)),
+                    DecodedEvent::Change(Change::Delete(_)) | DecodedEvent::Nothing => {}
                 }
             }
             match page.entries.last() {
@@ -138,16 +138,16 @@ impl Repair {
             return Some(Damage { place: tables::place(key), problem, effect: Effect::Itself.to_string() });
         }
         match tables::read(key, Some(text), 0, &self.seal) {
-            Said::Unreadable(Unreadable { place, problem, effect, .. }) => {
+            DecodedEvent::Unreadable(Unreadable { place, problem, effect, .. }) => {
                 Some(Damage { place: place.to_string(), problem, effect: effect.to_string() })
             }
             // What would be read as another record is no record of this place.
-            Said::Change(change) if tables::key(&change.key()) != key => Some(Damage {
+            DecodedEvent::Change(change) if tables::key(&change.key()) != key => Some(Damage {
                 place: tables::place(key),
                 problem: "it is a record of another place".into(),
                 effect: Effect::Itself.to_string(),
             }),
-            Said::Change(_) | Said::Nothing => None,
+            DecodedEvent::Change(_) | DecodedEvent::Nothing => None,
         }
     }
 }

@@ -188,7 +188,7 @@ pub(crate) fn encode_readable(record: &Record, key: &Bytes, seal: &Seal) -> Resu
 }
 
 /// What an event of the live records says.
-pub(crate) enum Said {
+pub(crate) enum DecodedEvent {
     Change(Change),
     /// Of a key that the snapshot does not hold.
     Nothing,
@@ -196,14 +196,16 @@ pub(crate) enum Said {
     Unreadable(Unreadable),
 }
 
-pub(crate) fn read(key: &[u8], value: Option<&[u8]>, revision: u64, seal: &Seal) -> Said {
+pub(crate) fn read(key: &[u8], value: Option<&[u8]>, revision: u64, seal: &Seal) -> DecodedEvent {
     match decode(key, value, revision, seal) {
-        Ok(Some(change)) => Said::Change(change),
-        Ok(None) => Said::Nothing,
+        Ok(Some(change)) => DecodedEvent::Change(change),
+        Ok(None) => DecodedEvent::Nothing,
         Err(problem) => match value {
-            Some(text) => Said::Unreadable(Unreadable::new(&place(key), known_key(key), text, problem)),
+            Some(text) => {
+                DecodedEvent::Unreadable(Unreadable::new(&place(key), known_key(key), text, problem))
+            }
             // Whatever it was, it is gone.
-            None => Said::Nothing,
+            None => DecodedEvent::Nothing,
         },
     }
 }

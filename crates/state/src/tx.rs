@@ -23,7 +23,7 @@ use domain::{
 use jiff::Timestamp;
 use store::{Guard, Range, Revision, Txn, Write};
 
-use crate::{Error, authorize, caller::Caller, contents, limits, sealed::Seal, tables};
+use crate::{Error, authorize, caller::Caller, limits, restrictions, sealed::Seal, tables};
 
 /// What a transaction's body has made, once it is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,14 +114,14 @@ impl Tx {
     /// not for the caller to change.
     pub fn authorize(&self, caller: &Caller, action: &str, scope: &Scope) -> Result<Reason, Error> {
         let reason = authorize::control_plane(&self.snapshot, caller, action, scope, self.now)?;
-        contents::check(&self.snapshot, caller, action, scope)?;
+        restrictions::check(&self.snapshot, caller, action, scope)?;
         Ok(reason)
     }
 
     /// As [`Tx::authorize`], for an access that carries attributes for conditions.
     pub fn authorize_access(&self, caller: &Caller, action: &str, access: &Access) -> Result<Reason, Error> {
         let reason = authorize::access(&self.snapshot, caller, action, access, self.now)?;
-        contents::check(&self.snapshot, caller, action, &access.scope)?;
+        restrictions::check(&self.snapshot, caller, action, &access.scope)?;
         Ok(reason)
     }
 

@@ -25,13 +25,13 @@ use crate::{Error, State, Tx};
 
 /// One work, for whoever waits for its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Awaited {
+pub struct WorkReference {
     key: String,
     since: Timestamp,
 }
 
 /// Does the first step of a work, and leaves the rest on record. `None`: that was all.
-pub fn begin(tx: &mut Tx, work: Work) -> Result<Option<Awaited>, Error> {
+pub fn begin(tx: &mut Tx, work: Work) -> Result<Option<WorkReference>, Error> {
     let key = work.key();
     if let Some(known) = find(tx.snapshot(), &work) {
         return Ok(Some(known));
@@ -47,28 +47,28 @@ pub fn begin(tx: &mut Tx, work: Work) -> Result<Option<Awaited>, Error> {
 }
 
 /// The work, if it is going on.
-pub fn find(snapshot: &Snapshot, work: &Work) -> Option<Awaited> {
+pub fn find(snapshot: &Snapshot, work: &Work) -> Option<WorkReference> {
     let key = work.key();
     let found = snapshot.unfinished_work(&key).filter(|found| found.work == *work);
-    found.map(|found| Awaited { key: key.clone(), since: found.since })
+    found.map(|found| WorkReference { key: key.clone(), since: found.since })
 }
 
 /// Says that there is work left.
-pub fn record(tx: &mut Tx, work: Work) -> Result<Awaited, Error> {
+pub fn record(tx: &mut Tx, work: Work) -> Result<WorkReference, Error> {
     let (key, since) = (work.key(), tx.now());
     tx.put(&Record::Unfinished(Unfinished { work, since }))?;
-    Ok(Awaited { key, since })
+    Ok(WorkReference { key, since })
 }
 
 impl State {
     /// Whether a work is still going on.
-    pub fn is_under_way(&self, awaited: &Awaited) -> bool {
+    pub fn is_under_way(&self, awaited: &WorkReference) -> bool {
         let snapshot = self.snapshot();
         snapshot.unfinished_work(&awaited.key).is_some_and(|found| found.since == awaited.since)
     }
 
     /// Goes on with a work for a while; gives it back if there is more.
-    pub async fn go_on(&self, awaited: Option<Awaited>) -> Result<Option<Awaited>, Error> {
+    pub async fn go_on(&self, awaited: Option<WorkReference>) -> Result<Option<WorkReference>, Error> {
         let Some(awaited) = awaited else { return Ok(None) };
         for _ in 0..STEPS_OF_A_REQUEST {
             if !self.is_under_way(&awaited) {
@@ -80,7 +80,7 @@ impl State {
     }
 
     /// Goes on with a work until its end.
-    pub async fn finish(&self, awaited: Option<Awaited>) -> Result<(), Error> {
+    pub async fn finish(&self, awaited: Option<WorkReference>) -> Result<(), Error> {
         let Some(awaited) = awaited else { return Ok(()) };
         while self.is_under_way(&awaited) {
             self.take_step(&awaited.key).await?;

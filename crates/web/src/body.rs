@@ -26,7 +26,7 @@ pub use form::{Form, FormFields, Repeated};
 pub use json::{Json, parse_json};
 
 use crate::{
-    room::{Full, Place, Room},
+    memory_budget::{BudgetExhausted, MemoryBudget, Reservation},
     stream::SLICE,
 };
 
@@ -129,12 +129,12 @@ where
 
 /// Why a body for which there must be room cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InRoom {
-    Full(Full),
+pub enum BudgetedBody {
+    BudgetExhausted(BudgetExhausted),
     Body(BodyError),
 }
 
-impl From<BodyError> for InRoom {
+impl From<BodyError> for BudgetedBody {
     fn from(error: BodyError) -> Self {
         Self::Body(error)
     }
@@ -145,27 +145,29 @@ impl From<BodyError> for InRoom {
 pub async fn read_in_room<B>(
     body: B,
     limit: usize,
-    room: &Arc<Room>,
+    room: &Arc<MemoryBudget>,
     caller: impl FnOnce() -> String,
-) -> Result<(Bytes, Option<Place>), InRoom>
+) -> Result<(Bytes, Option<Reservation>), BudgetedBody>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge { limit }.into());
     }
-    let (mut place, mut caller) = (None::<Place>, Some(caller));
+    let (mut place, mut caller) = (None::<Reservation>, Some(caller));
     let bytes = collect(body, limit, |arrived| {
         match (&mut place, caller.take_if(|_| arrived > SLICE)) {
-            (Some(place), _) => place.grow(arrived).map_err(InRoom::Full)?,
-            (None, Some(caller)) => place = Some(room.take(&caller(), arrived).map_err(InRoom::Full)?),
+            (Some(place), _) => place.grow(arrived).map_err(BudgetedBody::BudgetExhausted)?,
+            (None, Some(caller)) => {
+                place = Some(room.take(&caller(), arrived).map_err(BudgetedBody::BudgetExhausted)?)
+            }
             (None, None) => {}
         }
-        Ok::<_, InRoom>(())
+        Ok::<_, BudgetedBody>(())
     })
     .await?;
     if let Some(place) = &mut place {
-        place.grow(bytes.len().saturating_mul(COPIES)).map_err(InRoom::Full)?;
+        place.grow(bytes.len().saturating_mul(COPIES)).map_err(BudgetedBody::BudgetExhausted)?;
     }
     Ok((bytes, place))
 }

@@ -12,13 +12,13 @@
 mod admission;
 mod authority;
 mod connection;
-mod front;
-mod guardian;
+mod connection_service;
 mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod watchdog;
 mod workers;
 
 use std::{io, num::NonZeroUsize, sync::Arc, thread::available_parallelism, time::Duration};
@@ -26,10 +26,12 @@ use std::{io, num::NonZeroUsize, sync::Arc, thread::available_parallelism, time:
 use tokio::{net::TcpListener, sync::watch};
 
 pub use authority::{ClientAuthority, ClientIdentity, VerifiedCertificate};
-pub use front::{Answers, AskedBody, Renew};
+pub use connection_service::{Answers, AskedBody, Renew};
 pub use tls::{CertificateFiles, ServerCertificate, Tls, TlsError};
 
-use self::{admission::Admission, front::Shared, settings::ConnectionSettings, workers::Workers};
+use self::{
+    admission::Admission, connection_service::Shared, settings::ConnectionSettings, workers::Workers,
+};
 use crate::trace::Counts;
 
 /// Bounds on what clients may take. The default suits a server for everyone in an organization.

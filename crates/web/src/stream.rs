@@ -24,7 +24,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
-    room::{Full, Place, Room},
+    memory_budget::{BudgetExhausted, MemoryBudget, Reservation},
     trace::Peer,
 };
 
@@ -43,10 +43,10 @@ impl Pieces for () {
 
 /// The body of an answer. What is small comes at once and whole; for anything else there must be room.
 pub fn body(
-    room: &Arc<Room>,
+    room: &Arc<MemoryBudget>,
     caller: impl FnOnce() -> String,
     mut pieces: impl Pieces,
-) -> Result<Body, Full> {
+) -> Result<Body, BudgetExhausted> {
     let mut first = Vec::new();
     let more = fill(&mut pieces, &mut first);
     if !more && first.len() <= SLICE {
@@ -57,7 +57,11 @@ pub fn body(
 }
 
 /// As [`body`], for the answer to what is done already: it is not refused.
-pub fn body_anyway(room: &Arc<Room>, caller: impl FnOnce() -> String, mut pieces: impl Pieces) -> Body {
+pub fn body_anyway(
+    room: &Arc<MemoryBudget>,
+    caller: impl FnOnce() -> String,
+    mut pieces: impl Pieces,
+) -> Body {
     let mut first = Vec::new();
     let more = fill(&mut pieces, &mut first);
     if !more && first.len() <= SLICE {
@@ -68,7 +72,11 @@ pub fn body_anyway(room: &Arc<Room>, caller: impl FnOnce() -> String, mut pieces
 }
 
 /// An answer that is there already, such as an object that is shown: counted while it is sent.
-pub fn whole(room: &Arc<Room>, caller: impl FnOnce() -> String, bytes: Vec<u8>) -> Result<Body, Full> {
+pub fn whole(
+    room: &Arc<MemoryBudget>,
+    caller: impl FnOnce() -> String,
+    bytes: Vec<u8>,
+) -> Result<Body, BudgetExhausted> {
     if bytes.len() <= SLICE {
         return Ok(bytes.into());
     }
@@ -77,7 +85,7 @@ pub fn whole(room: &Arc<Room>, caller: impl FnOnce() -> String, bytes: Vec<u8>) 
 }
 
 /// As [`whole`], for which a place was taken before.
-pub fn placed(room: &Arc<Room>, place: Place, bytes: Vec<u8>) -> Body {
+pub fn placed(room: &Arc<MemoryBudget>, place: Reservation, bytes: Vec<u8>) -> Body {
     if bytes.len() <= SLICE {
         return bytes.into();
     }
@@ -90,7 +98,7 @@ pub(crate) fn counted(
     response: Response<Body>,
     peer: &Peer,
     changes_nothing: bool,
-) -> Result<Response<Body>, Full> {
+) -> Result<Response<Body>, BudgetExhausted> {
     let length = response.body().size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let Some(length) = length.filter(|length| *length > SLICE) else { return Ok(response) };
     if response.extensions().get::<Counted>().is_some() {
@@ -109,7 +117,7 @@ pub struct Counted;
 struct Sliced {
     body: Body,
     rest: Bytes,
-    _place: Place,
+    _place: Reservation,
 }
 
 impl http_body::Body for Sliced {
@@ -156,7 +164,13 @@ pub fn fill(pieces: &mut impl Pieces, window: &mut Vec<u8>) -> bool {
     false
 }
 
-fn start(room: &Arc<Room>, place: Place, pieces: impl Pieces, first: Vec<u8>, more: bool) -> Body {
+fn start(
+    room: &Arc<MemoryBudget>,
+    place: Reservation,
+    pieces: impl Pieces,
+    first: Vec<u8>,
+    more: bool,
+) -> Body {
     let (sender, slices) = mpsc::channel(1);
     let left = (!more).then_some(first.len() as u64);
     let pump = Pump { room: room.clone(), pieces, sender, _place: place };
@@ -169,18 +183,18 @@ fn start(room: &Arc<Room>, place: Place, pieces: impl Pieces, first: Vec<u8>, mo
 
 /// Carries an answer from its pieces to the client.
 struct Pump<P> {
-    room: Arc<Room>,
+    room: Arc<MemoryBudget>,
     pieces: P,
     /// None is the end.
     sender: mpsc::Sender<Option<Bytes>>,
-    _place: Place,
+    _place: Reservation,
 }
 
 /// Why the rest of an answer is not sent.
-struct GivenUp;
+struct ResponseAborted;
 
 impl<P: Pieces> Pump<P> {
-    async fn run(mut self, mut window: Vec<u8>, mut more: bool) -> Result<(), GivenUp> {
+    async fn run(mut self, mut window: Vec<u8>, mut more: bool) -> Result<(), ResponseAborted> {
         loop {
             let mut slices = Bytes::from(window);
             while !slices.is_empty() {
@@ -196,7 +210,7 @@ impl<P: Pieces> Pump<P> {
                 let more = fill(&mut pieces, &mut window);
                 (pieces, window, more)
             });
-            (self.pieces, window, more) = made.await.ok_or(GivenUp)?;
+            (self.pieces, window, more) = made.await.ok_or(ResponseAborted)?;
         }
     }
 }
@@ -205,13 +219,13 @@ async fn hand_over(
     sender: &mpsc::Sender<Option<Bytes>>,
     stall: Duration,
     slice: Option<Bytes>,
-) -> Result<(), GivenUp> {
+) -> Result<(), ResponseAborted> {
     match timeout(stall, sender.send(slice)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_gone)) => Err(GivenUp),
+        Ok(Err(_gone)) => Err(ResponseAborted),
         Err(_elapsed) => {
             tracing::debug!("a client does not take its answer: it loses the rest");
-            Err(GivenUp)
+            Err(ResponseAborted)
         }
     }
 }
@@ -227,12 +241,12 @@ struct Streamed {
 
 impl http_body::Body for Streamed {
     type Data = Bytes;
-    type Error = CutOff;
+    type Error = TruncatedBody;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, TruncatedBody>>> {
         if self.is_end_stream() {
             return Poll::Ready(None);
         }
@@ -247,7 +261,7 @@ impl http_body::Body for Streamed {
             }
             None => {
                 self.ended = true;
-                Poll::Ready(Some(Err(CutOff)))
+                Poll::Ready(Some(Err(TruncatedBody)))
             }
         }
     }
@@ -264,7 +278,7 @@ impl http_body::Body for Streamed {
 /// The rest of an answer does not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer was cut off: the client did not take it in time")]
-pub struct CutOff;
+pub struct TruncatedBody;
 
 /// What is handed to a connection at once.
 pub const SLICE: usize = 64 * 1024;

@@ -23,7 +23,7 @@ use http::{HeaderValue, StatusCode, request::Parts};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::{room::Room, serve::ClientIdentity};
+use crate::{memory_budget::MemoryBudget, serve::ClientIdentity};
 
 /// What a handler may know about a request beside its content.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub struct Peer {
     pub address: SocketAddr,
     pub identity: ClientIdentity,
     stopping: Option<watch::Receiver<bool>>,
-    room: Arc<Room>,
+    room: Arc<MemoryBudget>,
 }
 
 /// Names one request in answers and logs. Unique, and no secret: it can be guessed.
@@ -60,12 +60,12 @@ impl Peer {
 
     /// With the room that all connections of a process share, instead of one of its own.
     #[must_use]
-    pub fn sharing(self, room: Arc<Room>) -> Self {
+    pub fn sharing(self, room: Arc<MemoryBudget>) -> Self {
         Self { room, ..self }
     }
 
     /// The room for large answers and uploads.
-    pub fn room(&self) -> &Arc<Room> {
+    pub fn room(&self) -> &Arc<MemoryBudget> {
         &self.room
     }
 
@@ -156,14 +156,14 @@ pub struct Counts {
 #[derive(Debug)]
 pub struct SurfaceCounts {
     pub name: &'static str,
-    lanes: [Lane; LANES],
+    lanes: [CounterShard; LANES],
 }
 
 /// The counts of some threads: a number that several threads change at once costs each of them more than the
 /// counting. So each has cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Lane {
+struct CounterShard {
     /// Answers by the first digit of their status: 1xx first, 5xx last.
     by_class: [AtomicU64; 5],
     /// Answers that took at most the bound of the same place in [`DURATION_BOUNDS`]; the rest last.
@@ -227,7 +227,7 @@ impl SurfaceCounts {
         Duration::from_micros(self.sum(|lane| Some(&lane.microseconds)))
     }
 
-    fn sum(&self, count: impl Fn(&Lane) -> Option<&AtomicU64>) -> u64 {
+    fn sum(&self, count: impl Fn(&CounterShard) -> Option<&AtomicU64>) -> u64 {
         self.lanes.iter().filter_map(count).map(|count| count.load(Ordering::Relaxed)).sum()
     }
 }

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::{
     App, Caller, Error, FirstAdministrator, Secret,
     resource_manager::locks::{self, Operation},
-    state::{authorize, contents, place_of, repair::Repair, well_known},
+    state::{authorize, place_of, repair::Repair, restrictions, well_known},
 };
 
 use super::world::{open, sealer};
@@ -297,7 +297,7 @@ async fn the_group_of_a_cluster_that_cannot_be_read_is_closed_to_others() {
     let check = |name: &str, action: &str| {
         let scope =
             format!("/subscriptions/{subscription}/resourceGroups/{name}/providers/Microsoft.Network/x/y");
-        contents::check(&world.app.state().snapshot(), &caller, action, &Scope::parse(&scope).unwrap())
+        restrictions::check(&world.app.state().snapshot(), &caller, action, &Scope::parse(&scope).unwrap())
     };
     let write = "Microsoft.Network/x/write";
     assert!(check("nodes", write).is_ok());

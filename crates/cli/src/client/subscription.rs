@@ -15,7 +15,7 @@ pub(crate) struct Subscription {
 
 /// What a session begins with.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Usual {
+pub(crate) enum DefaultSubscription {
     /// There is no other, or it was used before.
     Clear(Subscription),
     /// Nobody has said which: the first by name, of so many.
@@ -33,8 +33,8 @@ impl Client {
                 return Ok(known.clone());
             }
             match usual(&self.subscriptions().await?, None) {
-                Some(Usual::Clear(only)) => Ok(only.id),
-                Some(Usual::Taken(first, count)) => {
+                Some(DefaultSubscription::Clear(only)) => Ok(only.id),
+                Some(DefaultSubscription::Taken(first, count)) => {
                     output::note(format_args!("{}", told(&first, count)));
                     Ok(first.id)
                 }
@@ -91,12 +91,12 @@ pub(crate) fn named(all: &[Subscription], wanted: &str) -> anyhow::Result<Subscr
 }
 
 /// What a session begins with, of those in the order of their names. `known` is the one that was used before.
-pub(crate) fn usual(all: &[Subscription], known: Option<&str>) -> Option<Usual> {
+pub(crate) fn usual(all: &[Subscription], known: Option<&str>) -> Option<DefaultSubscription> {
     let known = known.and_then(|known| all.iter().find(|each| each.id.eq_ignore_ascii_case(known)));
     match (known, all) {
-        (Some(known), _) => Some(Usual::Clear(known.clone())),
-        (None, [only]) => Some(Usual::Clear(only.clone())),
-        (None, [first, ..]) => Some(Usual::Taken(first.clone(), all.len())),
+        (Some(known), _) => Some(DefaultSubscription::Clear(known.clone())),
+        (None, [only]) => Some(DefaultSubscription::Clear(only.clone())),
+        (None, [first, ..]) => Some(DefaultSubscription::Taken(first.clone(), all.len())),
         (None, []) => None,
     }
 }
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn what_was_used_before_stays_and_else_the_first_by_name_is_taken_and_told() {
         let all = some();
-        assert_eq!(usual(&all, Some("2")), Some(Usual::Clear(all[2].clone())));
+        assert_eq!(usual(&all, Some("2")), Some(DefaultSubscription::Clear(all[2].clone())));
         for unknown in [None, Some("9")] {
-            assert_eq!(usual(&all, unknown), Some(Usual::Taken(all[0].clone(), 3)));
-            assert_eq!(usual(&all[1..2], unknown), Some(Usual::Clear(all[1].clone())));
+            assert_eq!(usual(&all, unknown), Some(DefaultSubscription::Taken(all[0].clone(), 3)));
+            assert_eq!(usual(&all[1..2], unknown), Some(DefaultSubscription::Clear(all[1].clone())));
             assert_eq!(usual(&[], unknown), None);
         }
     }

@@ -24,8 +24,8 @@ use crate::{
     output,
 };
 use configuration::{
-    AUTHENTICATION, AUTHORIZATION, CLIENT, CONFIGURATION, OLDER_CONFIGURATION, Place, Release, client_pem,
-    configuration, host, webhook,
+    AUTHENTICATION, AUTHORIZATION, CLIENT, CONFIGURATION, ClusterFiles, OLDER_CONFIGURATION, Release,
+    client_pem, configuration, host, webhook,
 };
 use readme::readme;
 
@@ -56,7 +56,7 @@ pub struct AttachArgs {
     access: AccessArgs,
 }
 
-type Content = fn(&Place<'_>, &Value) -> anyhow::Result<String>;
+type Content = fn(&ClusterFiles<'_>, &Value) -> anyhow::Result<String>;
 
 /// Everything but the certificate: the name of a file, and what stands in it.
 const FILES: [(&str, Content); 5] = [
@@ -157,7 +157,7 @@ impl Files {
             let issued = client.post(&format!("{path}/listWebhookCredential?{CLUSTERS}"), &json!({})).await?;
             self.certificate.commit(&client_pem(&issued)?)?;
         }
-        let place = configuration::Place {
+        let place = configuration::ClusterFiles {
             name: &arguments.name,
             resource_group: &arguments.resource_group,
             install_dir: &arguments.install_dir,

@@ -5,7 +5,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    SaidNo,
+    NegativeAnswer,
     client::{Client, encode, is_not_found, is_there_already, or_said, quote},
     confirm::ConfirmArgs,
     output::{self, Column, OutputArgs},
@@ -209,7 +209,7 @@ async fn member(client: &Client, command: MemberCommand) -> anyhow::Result<()> {
             let inside = answer.get("value").and_then(Value::as_array).is_some_and(|held| !held.is_empty());
             output::say(format_args!("{}", if inside { "yes" } else { "no" }));
             if !inside {
-                return Err(SaidNo.into());
+                return Err(NegativeAnswer.into());
             }
         }
     }

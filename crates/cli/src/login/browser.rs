@@ -22,7 +22,7 @@ use crate::{
 
 /// Where the browser comes back to, and whom the page proposes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place<'a> {
+pub(crate) struct BrowserTarget<'a> {
     /// A loopback address with a port; a free port where there is none.
     pub(crate) redirect: Option<&'a str>,
     pub(crate) login_hint: Option<&'a str>,
@@ -32,7 +32,7 @@ pub(crate) async fn sign_in(
     authority: &Authority,
     client_id: &str,
     scope: &str,
-    place: Place<'_>,
+    place: BrowserTarget<'_>,
 ) -> anyhow::Result<Tokens> {
     let port = place.redirect.map_or(Ok(0), loopback_port)?;
     let listener = TcpListener::bind(("127.0.0.1", port))

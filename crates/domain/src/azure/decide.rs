@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    Caller, Grant, Lack, Policy, Reason, Refusal, UnmetCondition,
+    Caller, Grant, MissingPermission, Policy, Reason, Refusal, UnmetCondition,
     actions::Action,
     compiled::CompiledRole,
     found::{Found, FoundDeny},
@@ -120,7 +120,7 @@ impl<'a> Question<'a> {
                 return Decision::Allow(decision::Reason::Azure(reason));
             }
             (None, None) => Reason::BadRequest { problem: "it asks for no action".to_owned() },
-            (Some((numbered, further)), _) => Reason::NotGranted(Box::new(Lack {
+            (Some((numbered, further)), _) => Reason::NotGranted(Box::new(MissingPermission {
                 action: numbered.0.clone(),
                 further_actions: further.len(),
                 scope: self.access.scope.clone(),

@@ -65,12 +65,12 @@ pub(super) struct Candidate {
     /// Among the wanted: 0 is the caller, then the groups in their order.
     pub(super) place: u32,
     pub(super) role: RoleTag,
-    spot: Spot,
+    spot: RowPosition,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Spot {
-    Base(base::Place),
+enum RowPosition {
+    Base(base::RowLocation),
     /// A position in the log.
     Added(u32),
 }
@@ -116,12 +116,12 @@ impl Index {
         for (depth, (scope, (key, run))) in (0..).zip(scopes.iter().zip(self.base.runs(scopes))) {
             if let Some((number, run)) = run {
                 self.base.find(number, run, wanted, |role, place, row| {
-                    found(Candidate { depth, place, role, spot: Spot::Base(row) });
+                    found(Candidate { depth, place, role, spot: RowPosition::Base(row) });
                 });
             }
             if !self.added.is_empty() {
                 self.find_added(key, scope, wanted, |role, place, position| {
-                    found(Candidate { depth, place, role, spot: Spot::Added(position) });
+                    found(Candidate { depth, place, role, spot: RowPosition::Added(position) });
                 });
             }
         }
@@ -135,11 +135,11 @@ impl Index {
         principal: ObjectId,
     ) -> Option<(AssignmentId, &Scope)> {
         let (holder, assignment, scope) = match candidate.spot {
-            Spot::Base(place) => {
+            RowPosition::Base(place) => {
                 let (holder, assignment, scope) = self.base.row(place)?;
                 self.is_untouched(assignment).then_some((holder, assignment, scope))?
             }
-            Spot::Added(position) => {
+            RowPosition::Added(position) => {
                 let (scope, row) = self.put_at(position)?;
                 (row.principal, row.assignment, scope)
             }

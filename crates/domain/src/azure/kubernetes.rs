@@ -18,7 +18,7 @@ use crate::{
     kube::{self, Target, User},
     scope::Scope,
 };
-use translate::{Asked, Prefix};
+use translate::{Prefix, RequestedActions};
 
 /// How one cluster asks. [`Settings::new`] gives what a managed cluster has from the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl Question<'_> {
     }
 
     /// An answer that no assignment was looked at for; it still tells what the request amounts to.
-    fn unasked(&self, asked: Result<Asked, translate::Refused>, decision: Decision) -> Answer {
+    fn unasked(&self, asked: Result<RequestedActions, translate::Refused>, decision: Decision) -> Answer {
         let (actions, attributes) = match asked {
             Ok(asked) => (asked.actions(asked.prefix), asked.attributes),
             Err(_) => (Vec::new(), BTreeMap::new()),
@@ -214,7 +214,7 @@ impl Question<'_> {
     }
 
     /// Asks at one scope after the other. The first allowance ends it, and so does a deny assignment.
-    fn ask(&self, asked: Result<Asked, translate::Refused>, caller: &Caller) -> Answer {
+    fn ask(&self, asked: Result<RequestedActions, translate::Refused>, caller: &Caller) -> Answer {
         let empty = |decision| Answer {
             decision,
             actions: Vec::new(),

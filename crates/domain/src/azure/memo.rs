@@ -7,7 +7,7 @@ use super::{Caller, found::Found, hash};
 use crate::scope::Scope;
 
 /// Stands for one state of a policy. Compared by identity; entries hold it, so that it is not reused.
-pub(super) type Mark = Arc<()>;
+pub(super) type PolicyVersion = Arc<()>;
 
 #[derive(Debug, Default)]
 pub(super) struct Memo {
@@ -19,7 +19,7 @@ type Slot = (u64, Arc<Entry>);
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    mark: Mark,
+    mark: PolicyVersion,
     caller: Caller,
     scope: Scope,
     pub(super) found: Found,
@@ -27,9 +27,9 @@ pub(super) struct Entry {
 
 /// Where a caller and a scope are remembered, if they are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spot(u64);
+pub(super) struct MemoKey(u64);
 
-impl Spot {
+impl MemoKey {
     fn shard(self) -> usize {
         self.0 as usize % SHARDS
     }
@@ -40,12 +40,18 @@ impl Spot {
 }
 
 impl Memo {
-    pub(super) fn spot(&self, caller: &Caller, scope: &Scope) -> Spot {
-        Spot(hash::mix(hash::of_object(caller.object_id), hash::of_text(scope.folded())))
+    pub(super) fn spot(&self, caller: &Caller, scope: &Scope) -> MemoKey {
+        MemoKey(hash::mix(hash::of_object(caller.object_id), hash::of_text(scope.folded())))
     }
 
     /// Never waits: where another thread is just writing, nothing is known.
-    pub(super) fn get(&self, spot: Spot, mark: &Mark, caller: &Caller, scope: &Scope) -> Option<Arc<Entry>> {
+    pub(super) fn get(
+        &self,
+        spot: MemoKey,
+        mark: &PolicyVersion,
+        caller: &Caller,
+        scope: &Scope,
+    ) -> Option<Arc<Entry>> {
         let slots = self.shards.get(spot.shard())?.try_read().ok()?;
         let (_, entry) = slots.get(spot.slot())?.as_ref().filter(|(hash, _)| *hash == spot.0)?;
         (Arc::ptr_eq(&entry.mark, mark) && entry.scope == *scope && entry.caller.is_same(caller))
@@ -55,8 +61,8 @@ impl Memo {
     /// Remembers in the place of whatever was there; forgets instead of waiting.
     pub(super) fn put(
         &self,
-        spot: Spot,
-        mark: &Mark,
+        spot: MemoKey,
+        mark: &PolicyVersion,
         caller: &Caller,
         scope: &Scope,
         found: Found,

@@ -17,7 +17,7 @@ pub enum Reason {
     /// A deny assignment refuses an action, whatever is granted.
     Denied(Box<Refusal>),
     /// No role assignment grants an action.
-    NotGranted(Box<Lack>),
+    NotGranted(Box<MissingPermission>),
     /// A discovery path of the Kubernetes API, which everyone in the directory may read.
     Discovery { path: String },
     /// Users without an object id are refused, as the cluster is configured.
@@ -56,7 +56,7 @@ pub struct Refusal {
 
 /// What is missing, and what would help.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lack {
+pub struct MissingPermission {
     /// The first action that nothing grants.
     pub action: Action,
     /// Further ones of the same request.
@@ -131,7 +131,7 @@ impl fmt::Display for Grant {
     }
 }
 
-impl fmt::Display for Lack {
+impl fmt::Display for MissingPermission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { action, further_actions, scope, helpful_roles, unmet_condition } = self;
         write!(f, "no role assignment gives {action}")?;

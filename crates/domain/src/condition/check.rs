@@ -15,7 +15,7 @@ use super::{
 
 /// An operand as the parser found it, and where.
 #[derive(Debug)]
-pub(super) enum Written<'t> {
+pub(super) enum ParsedOperand<'t> {
     Attribute(Attribute),
     Literal(WrittenLiteral<'t>),
     Set(Vec<WrittenLiteral<'t>>, usize),
@@ -42,12 +42,12 @@ pub(super) fn is_literal(word: &str) -> bool {
 }
 
 pub(super) fn comparison(
-    left: Written<'_>,
+    left: ParsedOperand<'_>,
     (operator, position): (Operator, usize),
-    right: Written<'_>,
+    right: ParsedOperand<'_>,
 ) -> Result<Comparison, TypeError> {
     for operand in [&left, &right] {
-        if let Written::Attribute(attribute) = operand {
+        if let ParsedOperand::Attribute(attribute) = operand {
             check_attribute(attribute, operator.relation, position)?;
         }
     }
@@ -57,11 +57,15 @@ pub(super) fn comparison(
     Ok(Comparison { left, operator, right })
 }
 
-fn operand(written: Written<'_>, operator: Operator, read: fn(&str) -> String) -> Result<Operand, TypeError> {
+fn operand(
+    written: ParsedOperand<'_>,
+    operator: Operator,
+    read: fn(&str) -> String,
+) -> Result<Operand, TypeError> {
     let (literals, position) = match written {
-        Written::Attribute(attribute) => return Ok(Operand::Attribute(attribute)),
-        Written::Literal(literal) => (vec![literal], 0),
-        Written::Set(literals, position) => (literals, position),
+        ParsedOperand::Attribute(attribute) => return Ok(Operand::Attribute(attribute)),
+        ParsedOperand::Literal(literal) => (vec![literal], 0),
+        ParsedOperand::Set(literals, position) => (literals, position),
     };
     if operator.quantifier.is_none() && literals.len() > 1 {
         let name = operator.relation.name();

@@ -14,7 +14,7 @@
 
 use super::{
     ast::{Attribute, Comparison, Expression},
-    check::{self, Written, WrittenLiteral},
+    check::{self, ParsedOperand, WrittenLiteral},
     error::ConditionError,
     lexer::{Lexer, Spanned, Token},
     literal,
@@ -145,12 +145,12 @@ impl<'t> Parser<'t> {
         Ok(Expression::Comparison(Box::new(comparison)))
     }
 
-    fn operand(&mut self, expected: &str) -> Result<Written<'t>, ConditionError> {
+    fn operand(&mut self, expected: &str) -> Result<ParsedOperand<'t>, ConditionError> {
         let position = self.ahead.position;
         match self.ahead.token {
             Token::Attribute(source, name) => {
                 self.advance()?;
-                Ok(Written::Attribute(Attribute { source, name: name.to_owned() }))
+                Ok(ParsedOperand::Attribute(Attribute { source, name: name.to_owned() }))
             }
             Token::OpenBrace => {
                 self.advance()?;
@@ -163,9 +163,9 @@ impl<'t> Parser<'t> {
                     Token::CloseBrace => self.advance()?,
                     _ => return Err(self.expected("\",\" or \"}\"")),
                 }
-                Ok(Written::Set(literals, position))
+                Ok(ParsedOperand::Set(literals, position))
             }
-            _ => Ok(Written::Literal(self.literal(expected)?)),
+            _ => Ok(ParsedOperand::Literal(self.literal(expected)?)),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Needs, Place};
+use super::{ClusterLocation, Needs};
 use crate::scope::Scope;
 
 /// A feature that brings needs, with the resource that it is about where one is named.
@@ -29,7 +29,7 @@ impl Features {
     /// stands at a subnet: its security group and its route table.
     pub fn of(
         properties: &Map<String, Value>,
-        place: &Place,
+        place: &ClusterLocation,
         find: impl Fn(&Scope) -> Option<Map<String, Value>>,
     ) -> Self {
         let mut features = Self::default();

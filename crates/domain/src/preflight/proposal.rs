@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Proposal, ProposedRole, Row, Standing, Who};
+use super::{PermissionStatus, Proposal, ProposedRole, Row, Who};
 use crate::{
     azure::{Policy, role_grants_whole},
     id::ObjectId,
@@ -59,7 +59,7 @@ impl Proposal {
     }
 }
 
-impl Standing {
+impl PermissionStatus {
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing(_))
     }

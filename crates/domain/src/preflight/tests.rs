@@ -15,8 +15,11 @@ fn scope(rest: &str) -> Scope {
     Scope::parse(&format!("/subscriptions/00000000-0000-0000-0000-000000000001{rest}")).unwrap()
 }
 
-fn place() -> Place {
-    Place { resource_group: scope("/resourceGroups/rg"), node_resource_group: scope("/resourceGroups/mc") }
+fn place() -> ClusterLocation {
+    ClusterLocation {
+        resource_group: scope("/resourceGroups/rg"),
+        node_resource_group: scope("/resourceGroups/mc"),
+    }
 }
 
 fn policy() -> Policy {

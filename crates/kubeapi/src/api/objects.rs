@@ -38,12 +38,13 @@ struct Continue {
 }
 
 pub(super) fn get(call: &Call, named: &Named) -> Result<Response, Status> {
-    let object = call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
+    let object = call.app.kubernetes().get_object(&call.caller, &call.access, &named.place())?;
     show(call, named.kind, &object, StatusCode::OK, &[])
 }
 
 pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status> {
-    let mut listing = call.app.kubernetes().list_objects(&call.caller, &call.asked, &in_all_places(named))?;
+    let mut listing =
+        call.app.kubernetes().list_objects(&call.caller, &call.access, &in_all_places(named))?;
     let view = call.view(named.kind)?;
     let options = ListOptions::parse(&call.query)?;
     let selection = Selection::parse(named.kind, &options)?;
@@ -90,7 +91,7 @@ async fn past(call: &Call, named: &Named, revision: u64, newest: u64) -> Result<
         return Err(Status::too_large_version(revision, newest));
     }
     let place = in_all_places(named);
-    match call.app.kubernetes().list_objects_at(&call.caller, &call.asked, &place, revision).await {
+    match call.app.kubernetes().list_objects_at(&call.caller, &call.access, &place, revision).await {
         Err(ObjectError::Expired { .. }) => Ok(None),
         past => Ok(Some(past?)),
     }
@@ -105,7 +106,7 @@ pub(super) fn show(
     warnings: &[String],
 ) -> Result<Response, Status> {
     let mut text = Vec::new();
-    call.view(kind)?.object(object, Headers::Shown, &mut text);
+    call.view(kind)?.object(object, Headers::Described, &mut text);
     Ok(sent(status, call.answer(text)?, warnings))
 }
 
@@ -175,8 +176,8 @@ impl Page {
 }
 
 /// The place of a list: what a selector names is not its name.
-pub(super) fn in_all_places(named: &Named) -> app::kubernetes::objects::Place<'_> {
-    app::kubernetes::objects::Place { name: "", ..named.place() }
+pub(super) fn in_all_places(named: &Named) -> app::kubernetes::objects::ObjectReference<'_> {
+    app::kubernetes::objects::ObjectReference { name: "", ..named.place() }
 }
 
 impl Selection {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
-use app::kubernetes::objects::{Asked, Target};
+use app::kubernetes::objects::{RequestedAccess, Target};
 use axum::{body::Body, response::Response};
 use domain::{
     decision::{Decision, Reason},
@@ -91,7 +91,7 @@ pub(crate) fn decision_status(decision: &Decision) -> Value {
     Value::Object(status)
 }
 
-fn asked(named: &Named, review: &Value) -> Result<Asked, Status> {
+fn asked(named: &Named, review: &Value) -> Result<RequestedAccess, Status> {
     let resource = review.pointer("/spec/resourceAttributes");
     let path = review.pointer("/spec/nonResourceAttributes");
     let text = |attributes: &Value, field: &str| {
@@ -114,7 +114,7 @@ fn asked(named: &Named, review: &Value) -> Result<Asked, Status> {
             );
             Err(invalid(named, problem))
         }
-        (Some(attributes), None) => Ok(Asked {
+        (Some(attributes), None) => Ok(RequestedAccess {
             verb: text(attributes, "verb"),
             target: Target::Resource {
                 group: text(attributes, "group"),
@@ -125,9 +125,10 @@ fn asked(named: &Named, review: &Value) -> Result<Asked, Status> {
                 name: text(attributes, "name"),
             },
         }),
-        (None, Some(attributes)) => {
-            Ok(Asked { verb: text(attributes, "verb"), target: Target::Path(text(attributes, "path")) })
-        }
+        (None, Some(attributes)) => Ok(RequestedAccess {
+            verb: text(attributes, "verb"),
+            target: Target::Path(text(attributes, "path")),
+        }),
     }
 }
 
@@ -149,7 +150,7 @@ fn rules_status(call: &Call, review: &Value) -> Result<Value, Status> {
     if namespace.is_empty() {
         return Err(Status::bad_request("no namespace on request"));
     }
-    let held = call.app.kubernetes().held_rules(&call.caller, &call.asked, namespace)?;
+    let held = call.app.kubernetes().held_rules(&call.caller, &call.access, namespace)?;
     let (paths, resources): (Vec<&PolicyRule>, Vec<&PolicyRule>) =
         held.rules.iter().partition(|rule| !rule.non_resource_urls.is_empty());
     let resources: Vec<_> = resources
@@ -182,7 +183,8 @@ fn token_status(call: &Call, review: &Value) -> Result<Value, Status> {
         return Err(Status::bad_request("token is required for TokenReview in authentication"));
     }
     let wanted = strings(review.pointer("/spec/audiences"));
-    let reviewed = call.app.kubernetes().review_presented_token(&call.caller, &call.asked, token, &wanted)?;
+    let reviewed =
+        call.app.kubernetes().review_presented_token(&call.caller, &call.access, token, &wanted)?;
     Ok(match reviewed {
         Ok(reviewed) => json!({
             "authenticated": true, "user": user_info(&reviewed.user), "audiences": reviewed.audiences,

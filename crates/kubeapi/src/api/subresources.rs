@@ -4,7 +4,7 @@
 
 use app::{
     Run,
-    kubernetes::objects::{BoundTo, TokenAsked},
+    kubernetes::objects::{BoundTo, ServiceAccountTokenRequest},
 };
 use axum::{
     body::Body,
@@ -35,7 +35,7 @@ pub(super) async fn answer(call: &Call, named: &Named, body: Body) -> Result<Res
         call.allow()?;
         return Err(Status::no_such_resource());
     };
-    let verb = call.asked.verb.as_str();
+    let verb = call.access.verb.as_str();
     if !subresource.verbs.contains(&verb) || named.name.is_empty() {
         call.allow()?;
         return Err(Status::method_not_allowed());
@@ -48,12 +48,12 @@ pub(super) async fn answer(call: &Call, named: &Named, body: Body) -> Result<Res
         ("scale", _) => scale(call, named, subresource, body).await,
         ("token", _) => token(call, named, body).await,
         ("log", _) => {
-            call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
+            call.app.kubernetes().get_object(&call.caller, &call.access, &named.place())?;
             // A pod that no node has taken has said nothing yet.
             Ok((StatusCode::OK, "").into_response())
         }
         _ => {
-            call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
+            call.app.kubernetes().get_object(&call.caller, &call.access, &named.place())?;
             Err(without_node(named))
         }
     }
@@ -76,12 +76,12 @@ async fn scale(
 ) -> Result<Response, Status> {
     call.allow()?;
     let kind = named.kind;
-    if call.asked.verb == "get" {
-        let object = call.app.kubernetes().get_object(&call.caller, &call.asked, &named.place())?;
+    if call.access.verb == "get" {
+        let object = call.app.kubernetes().get_object(&call.caller, &call.access, &named.place())?;
         return Ok(respond(StatusCode::OK, &scale_of(&object), &[]));
     }
     let expected = scale_type(subresource)?;
-    let is_patch = call.asked.verb == "patch";
+    let is_patch = call.access.verb == "patch";
     let options = WriteOptions::parse(&call.query, if is_patch { "PatchOptions" } else { "UpdateOptions" })?;
     let media_type = content_type(&call.headers).to_owned();
     let body = call.body(body).await?;
@@ -100,7 +100,7 @@ async fn scale(
     let outcome = call
         .app
         .kubernetes()
-        .update_object(&call.caller, &call.asked, &named.place(), run, |old| {
+        .update_object(&call.caller, &call.access, &named.place(), run, |old| {
             let old = old.ok_or_else(|| kind.not_found(&named.name))?;
             let scale = match &wanted {
                 Wanted::Whole(scale) => scale.clone(),
@@ -195,7 +195,7 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
         return Err(problem("may not specify a duration larger than 2^32 seconds"));
     }
     let text = |place: &str| request.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let wanted = TokenAsked {
+    let wanted = ServiceAccountTokenRequest {
         audiences: strings(request.pointer("/spec/audiences")),
         // Longer than a year is nobody's need; the answer says what was given.
         expires_in: SignedDuration::from_secs(seconds.min(LONGEST_SECONDS)),
@@ -207,7 +207,7 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
     };
     let run = if options.dry_run { Run::Dry } else { Run::Real };
     let issued =
-        call.app.kubernetes().request_token(&call.caller, &call.asked, &named.place(), &wanted, run).await?;
+        call.app.kubernetes().request_token(&call.caller, &call.access, &named.place(), &wanted, run).await?;
     let mut answer = json!({
         "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
         "metadata": {

@@ -20,7 +20,7 @@ use http::{HeaderValue, header};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use web::{
-    room::{Full, Place},
+    memory_budget::{BudgetExhausted, Reservation},
     stream::{self, Pieces},
     trace::Peer,
 };
@@ -70,11 +70,11 @@ struct Initial {
     selection: Selection,
     listing: Listing,
     /// Where there is more than comes at once.
-    place: Option<Place>,
+    place: Option<Reservation>,
 }
 
 pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
-    let listing = call.app.kubernetes().list_objects(&call.caller, &call.asked, &in_all_places(named))?;
+    let listing = call.app.kubernetes().list_objects(&call.caller, &call.access, &in_all_places(named))?;
     let options = ListOptions::parse(&call.query)?;
     let view = call.view(named.kind)?;
     let selection = Selection::parse(named.kind, &options)?;
@@ -85,7 +85,7 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     let starts_with_list = is_marked || asked.is_none();
     let from = if starts_with_list { newest } else { asked.unwrap_or(newest) };
     let watch =
-        match call.app.kubernetes().watch_objects(&call.caller, &call.asked, &in_all_places(named), from) {
+        match call.app.kubernetes().watch_objects(&call.caller, &call.access, &in_all_places(named), from) {
             // Whoever may watch hears of this as the watch's end, as from kube-apiserver: clients look for it there.
             Err(error @ ObjectError::Expired { .. }) => {
                 return Ok(response(line("ERROR", &Status::from(error).to_json()).into()));
@@ -98,7 +98,7 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
         watch,
         selection: selection.clone(),
         view,
-        headers: Headers::Shown,
+        headers: Headers::Described,
         bookmarks: options.allow_bookmarks,
         initial: None,
         marked: is_marked.then(|| asked.unwrap_or(newest)),
@@ -112,7 +112,7 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
         user: call.account(),
     };
     if starts_with_list {
-        let initial = Initial { view, headers: Headers::Shown, selection, listing, place: None };
+        let initial = Initial { view, headers: Headers::Described, selection, listing, place: None };
         stream.begin(initial)?;
     }
     let lines = futures_util::stream::unfold(stream, |mut stream| async move {
@@ -132,7 +132,7 @@ impl Pieces for Initial {
     fn next(&mut self, to: &mut Vec<u8>) -> bool {
         let Some(object) = self.listing.next() else { return false };
         if self.selection.matches(&object) {
-            let headers = std::mem::replace(&mut self.headers, Headers::Known);
+            let headers = std::mem::replace(&mut self.headers, Headers::AlreadySent);
             write_event(self.view, EventKind::Added, &object, headers, to);
         }
         true
@@ -231,7 +231,7 @@ impl Stream {
 
     /// A long line is written beside the threads that serve, and counts until the client has taken it.
     async fn write(&mut self, Event { kind, object }: Event) {
-        let headers = std::mem::replace(&mut self.headers, Headers::Known);
+        let headers = std::mem::replace(&mut self.headers, Headers::AlreadySent);
         self.view.now = self.app.now();
         let (view, room) = (self.view, self.peer.room().clone());
         if !is_large(&object.value) {
@@ -240,7 +240,9 @@ impl Stream {
             self.written = line.into();
             return;
         }
-        let Ok(place) = room.wait(&self.user, stream::WINDOW).await else { return self.end(Full.into()) };
+        let Ok(place) = room.wait(&self.user, stream::WINDOW).await else {
+            return self.end(BudgetExhausted.into());
+        };
         if let Err(error) = self.watch.check_changed() {
             return self.end(error.into());
         }
@@ -269,7 +271,8 @@ impl Stream {
         let object = match self.view.form {
             Form::Table => {
                 let list = json!({"resourceVersion": version});
-                let headers = std::mem::replace(&mut self.headers, Headers::Known) == Headers::Shown;
+                let headers =
+                    std::mem::replace(&mut self.headers, Headers::AlreadySent) == Headers::Described;
                 table(self.view.kind, &[object], &list, self.view.include, headers, self.view.now)
             }
             Form::Metadata => partial(&object),

@@ -44,9 +44,9 @@ pub(super) async fn create(call: &Call, named: &Named, body: Body) -> Result<Res
     let value = prepare_create(kind, decoded.value, &named.namespace, &uid, &writing)?;
     let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
     // The name is in the body: the decision was about any name, and the write is about this one.
-    let place = app::kubernetes::objects::Place { name: &name, ..named.place() };
+    let place = app::kubernetes::objects::ObjectReference { name: &name, ..named.place() };
     let outcome =
-        call.app.kubernetes().create_object(&call.caller, &call.asked, &place, value, writing.run).await?;
+        call.app.kubernetes().create_object(&call.caller, &call.access, &place, value, writing.run).await?;
     show(call, kind, &outcome.object, StatusCode::CREATED, &decoded.warnings)
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn update_part(
     let outcome = call
         .app
         .kubernetes()
-        .update_object(&call.caller, &call.asked, &named.place(), writing.run, |old| match old {
+        .update_object(&call.caller, &call.access, &named.place(), writing.run, |old| match old {
             Some(old) => prepare_update(kind, old, decoded.value.clone(), &writing),
             None => create_by_update(named, decoded.value.clone(), &uid, &writing),
         })
@@ -113,7 +113,7 @@ pub(super) async fn patch_part(
     let outcome = call
         .app
         .kubernetes()
-        .update_object(&call.caller, &call.asked, &named.place(), writing.run, |old| {
+        .update_object(&call.caller, &call.access, &named.place(), writing.run, |old| {
             let old = old.ok_or_else(|| kind.not_found(&named.name))?;
             let patched = patch.apply(&shown(old), kind.schema()).map_err(|error| patch_status(&error))?;
             check_patched(old, &patched)?;
@@ -149,7 +149,7 @@ async fn apply(
     let outcome = call
         .app
         .kubernetes()
-        .update_object(&call.caller, &call.asked, &named.place(), writing.run, |old| {
+        .update_object(&call.caller, &call.access, &named.place(), writing.run, |old| {
             let live = old.map_or(Value::Null, |old| Value::clone(&old.value));
             let applied = join(kind, &live, &decoded.value, options, &writing)?;
             match old {
@@ -178,7 +178,7 @@ pub(super) async fn delete(call: &Call, named: &Named, body: Body) -> Result<Res
     let outcome = call
         .app
         .kubernetes()
-        .delete_object(&call.caller, &call.asked, &named.place(), &preconditions, run)
+        .delete_object(&call.caller, &call.access, &named.place(), &preconditions, run)
         .await?;
     if outcome.change == ObjectChange::Terminating {
         return show(call, kind, &outcome.object, StatusCode::OK, &[]);
@@ -205,7 +205,7 @@ pub(super) async fn delete_collection(call: &Call, named: &Named, body: Body) ->
     let listed = call
         .app
         .kubernetes()
-        .delete_objects(&call.caller, &call.asked, &place, run, |object| selection.matches(object))
+        .delete_objects(&call.caller, &call.access, &place, run, |object| selection.matches(object))
         .await?;
     let metadata = json!({"resourceVersion": listed.revision.to_string()});
     let list = List::new(view, metadata, Box::new(listed.objects.into_iter()));

@@ -51,7 +51,8 @@ fn text(write: impl FnOnce(&mut Vec<u8>)) -> Value {
 fn what_is_written_is_what_a_changed_copy_would_be() {
     for object in objects() {
         let copy = shown(&object);
-        let written = |form| text(|to| view(form, IncludeObject::None).object(&object, Headers::Shown, to));
+        let written =
+            |form| text(|to| view(form, IncludeObject::None).object(&object, Headers::Described, to));
         assert_eq!(written(Form::Object), copy);
         let mut expected = partial(&copy);
         if object.value.get("metadata").is_none() {
@@ -67,7 +68,7 @@ fn a_table_is_written_as_it_is_made() {
         for object in &objects()[..2] {
             let view = view(Form::Table, include);
             let metadata = json!({"resourceVersion": object.revision.to_string()});
-            for (headers, shown_headers) in [(Headers::Shown, true), (Headers::Known, false)] {
+            for (headers, shown_headers) in [(Headers::Described, true), (Headers::AlreadySent, false)] {
                 let made = table(view.kind, &[shown(object)], &metadata, include, shown_headers, view.now);
                 assert_eq!(text(|to| view.object(object, headers, to)), made);
             }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::kubernetes::objects::{Asked, Event, Place, Presented, Resource, Target, Token};
+use app::kubernetes::objects::{Event, ObjectReference, Presented, RequestedAccess, Resource, Target, Token};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
@@ -132,8 +132,8 @@ fn follower(world: &Arc<World>, who: &Who) -> tokio::task::JoinHandle<Vec<Told>>
         namespace: "default".into(),
         name: String::new(),
     };
-    let asked = Asked { verb: "watch".into(), target };
-    let place = Place { resource, namespace: "default", name: "" };
+    let asked = RequestedAccess { verb: "watch".into(), target };
+    let place = ObjectReference { resource, namespace: "default", name: "" };
     let mut watch =
         app.kubernetes().watch_objects(&caller, &asked, &place, app.state().snapshot().revision()).unwrap();
     tokio::spawn(async move {

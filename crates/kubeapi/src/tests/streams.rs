@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use web::{
-    room::Room,
+    memory_budget::MemoryBudget,
     stream::{SLICE, WINDOW},
 };
 
@@ -24,7 +24,7 @@ async fn large_world(objects: usize, room: usize) -> (World, Who) {
         answer.expect(StatusCode::CREATED);
     }
     gone(&world.room).await;
-    world.room = Arc::new(Room::new(2 * room, Duration::from_secs(30)));
+    world.room = Arc::new(MemoryBudget::new(2 * room, Duration::from_secs(30)));
     (world, who)
 }
 
@@ -40,7 +40,7 @@ async fn open(world: &World, who: &Who, path: &str, accept: &str) -> Body {
 }
 
 /// Waits until every place is given back, by tasks that need their turn.
-async fn gone(room: &Room) {
+async fn gone(room: &MemoryBudget) {
     for _ in 0..100_000 {
         if room.taken() == 0 {
             return;

@@ -13,7 +13,7 @@ pub(super) use testkit::BASE;
 use testkit::Client;
 use tokio::sync::watch;
 use web::{
-    room::Room,
+    memory_budget::MemoryBudget,
     serve::{ClientIdentity, VerifiedCertificate},
     trace::{Peer, RequestContext},
 };
@@ -23,7 +23,7 @@ pub(super) struct World {
     pub(super) router: Router,
     pub(super) cluster: Arc<Cluster>,
     /// For large answers and bodies.
-    pub(super) room: Arc<Room>,
+    pub(super) room: Arc<MemoryBudget>,
     /// Says that the server begins to stop.
     pub(super) stop: watch::Sender<bool>,
 }

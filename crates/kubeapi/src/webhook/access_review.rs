@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::{App, kubernetes::reviews::AskingCluster};
+use app::{App, kubernetes::reviews::CallingCluster};
 use axum::response::Response;
 use domain::kube::{Attributes, Target, User};
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ struct AnswerStatus {
     reason: String,
 }
 
-pub(super) fn answer(app: &App, cluster: AskingCluster, body: &[u8]) -> Result<Response, Status> {
+pub(super) fn answer(app: &App, cluster: CallingCluster, body: &[u8]) -> Result<Response, Status> {
     let review: AccessReview = parse(body)?;
     let version =
         check_type(&review.api_version, &review.kind, "authorization.k8s.io", "SubjectAccessReview")?;

@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use app::{App, kubernetes::reviews::AskingCluster};
+use app::{App, kubernetes::reviews::CallingCluster};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ struct User {
     extra: BTreeMap<String, Vec<String>>,
 }
 
-pub(super) async fn answer(app: &App, cluster: AskingCluster, body: &[u8]) -> Result<Response, Status> {
+pub(super) async fn answer(app: &App, cluster: CallingCluster, body: &[u8]) -> Result<Response, Status> {
     let review: TokenReview<'_> = parse(body)?;
     check_type(&review.api_version, &review.kind, "authentication.k8s.io", "TokenReview")?;
     let Spec { token, audiences } = review.spec;

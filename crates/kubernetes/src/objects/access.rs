@@ -12,14 +12,14 @@ use domain::{
 use sign_in::tokens::service_account::embedded;
 
 use super::{Denied, KubeCaller, ObjectError};
-use crate::{Kubernetes, engines::Standing};
+use crate::{Kubernetes, engines::PrincipalStatus};
 use state::Error;
 
 pub use domain::kube::Target;
 
 /// What is asked for: a verb on a target, as kube-apiserver's authorizers see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedAccess {
     pub verb: String,
     pub target: Target,
 }
@@ -34,24 +34,24 @@ pub struct HeldRules {
 
 impl Kubernetes {
     /// Refuses unless the caller, as the directory has them at this moment, may do what is asked.
-    pub fn allow(&self, caller: &KubeCaller, asked: &Asked) -> Result<(), ObjectError> {
+    pub fn allow(&self, caller: &KubeCaller, access: &RequestedAccess) -> Result<(), ObjectError> {
         let user = self.current_user(caller)?;
-        self.allow_user(&self.state.snapshot(), caller.cluster, &user, asked)
+        self.allow_user(&self.state.snapshot(), caller.cluster, &user, access)
     }
 
     /// The decision for any user, for reviews. Whoever asks must be allowed to ask.
-    pub fn decide_kube(&self, cluster: ClusterId, user: &User, asked: &Asked) -> Decision {
-        self.decide_on(&self.state.snapshot(), cluster, user, asked)
+    pub fn decide_kube(&self, cluster: ClusterId, user: &User, access: &RequestedAccess) -> Decision {
+        self.decide_on(&self.state.snapshot(), cluster, user, access)
     }
 
     /// The rules that Kubernetes RBAC gives the caller in a namespace.
     pub fn held_rules(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
+        access: &RequestedAccess,
         namespace: &str,
     ) -> Result<HeldRules, ObjectError> {
-        self.allow(caller, asked)?;
+        self.allow(caller, access)?;
         let user = self.current_user(caller)?;
         let snapshot = self.state.snapshot();
         let Some(policy) = snapshot.rbac(caller.cluster) else { return Ok(HeldRules::default()) };
@@ -69,27 +69,27 @@ impl Kubernetes {
         snapshot: &Snapshot,
         cluster: ClusterId,
         user: &User,
-        asked: &Asked,
+        access: &RequestedAccess,
     ) -> Result<(), ObjectError> {
         if self.state.is_stale() {
             return Err(ObjectError::App(Error::Unavailable(
                 "the state is stale: nothing is allowed".into(),
             )));
         }
-        match self.decide_on(snapshot, cluster, user, asked) {
+        match self.decide_on(snapshot, cluster, user, access) {
             Decision::Allow(_) => Ok(()),
             Decision::Deny(reason) | Decision::NoOpinion(reason) => {
                 let policy = snapshot.rbac(cluster);
                 let helpful = match (&reason, policy) {
                     (Reason::Kube(_) | Reason::Silent, Some(policy)) => {
-                        policy.roles_that_allow(&asked.attributes(user), MOST_HELPFUL)
+                        policy.roles_that_allow(&access.attributes(user), MOST_HELPFUL)
                     }
                     _ => Vec::new(),
                 };
                 Err(ObjectError::Denied(Box::new(Denied {
                     user: user.clone(),
-                    verb: asked.verb.clone(),
-                    target: asked.target.clone(),
+                    verb: access.verb.clone(),
+                    target: access.target.clone(),
                     reason,
                     helpful,
                 })))
@@ -104,13 +104,14 @@ impl Kubernetes {
         snapshot: &Snapshot,
         cluster: ClusterId,
         user: &User,
-        asked: &Asked,
+        access: &RequestedAccess,
     ) -> Decision {
         let Some(cluster) = embedded(snapshot, cluster).filter(|_| !self.state.is_stale()) else {
             return Decision::Deny(Reason::Silent);
         };
-        let attributes = asked.attributes(user);
-        let standing = user.object_id().map(|id| (id, Standing::of(snapshot, cluster.tenant, id, None)));
+        let attributes = access.attributes(user);
+        let standing =
+            user.object_id().map(|id| (id, PrincipalStatus::of(snapshot, cluster.tenant, id, None)));
         let membership = match &standing {
             None => Membership::Named(&[]),
             Some((object_id, standing)) => match standing.caller(*object_id) {
@@ -132,7 +133,7 @@ impl Kubernetes {
     }
 }
 
-impl Asked {
+impl RequestedAccess {
     /// The same for a verb and a resource without a subresource.
     pub fn resource(verb: &str, group: &str, resource: &str, namespace: &str, name: &str) -> Self {
         Self {

@@ -29,8 +29,8 @@ pub enum ObjectError {
     #[error("the credentials are not accepted")]
     Unauthenticated,
     /// The history that a watch asks for is forgotten.
-    #[error("too old resource version: {asked} ({oldest})")]
-    Expired { asked: u64, oldest: u64 },
+    #[error("too old resource version: {requested} ({oldest})")]
+    Expired { requested: u64, oldest: u64 },
     /// Of this user, or of all together.
     #[error("too many watches are open: end some, or try again later")]
     TooManyWatches,

@@ -16,7 +16,7 @@ use domain::{
 };
 use serde_json::Value;
 
-use super::{Asked, ObjectError, Place};
+use super::{ObjectError, ObjectReference, RequestedAccess};
 use crate::Kubernetes;
 use state::{Error, Tx, unfinished};
 
@@ -27,15 +27,15 @@ impl Kubernetes {
         snapshot: &Snapshot,
         cluster: ClusterId,
         user: &User,
-        place: &Place<'_>,
+        reference: &ObjectReference<'_>,
         old: Option<&Value>,
         new: &Value,
     ) -> Result<(), ObjectError> {
-        if place.resource.group != RBAC_GROUP || user.in_group(User::MASTERS) {
+        if reference.resource.group != RBAC_GROUP || user.in_group(User::MASTERS) {
             return Ok(());
         }
-        let object = RbacObject::parse(new).map_err(|error| place.forbidden(error.to_string()))?;
-        let namespace = if place.resource.namespaced { place.namespace } else { "" };
+        let object = RbacObject::parse(new).map_err(|error| reference.forbidden(error.to_string()))?;
+        let namespace = if reference.resource.namespaced { reference.namespace } else { "" };
         let confirm = |rules: &[PolicyRule]| -> Result<(), Escalation> {
             let nothing = kube::Policy::default();
             snapshot.rbac(cluster).unwrap_or(&nothing).confirm_no_escalation(user, &[], namespace, rules)
@@ -43,9 +43,14 @@ impl Kubernetes {
         match object {
             RbacObject::Role(_) | RbacObject::ClusterRole(_) => {
                 // A create has no name yet: `escalate` on one name does not help there.
-                let name = if old.is_some() { place.name } else { "" };
-                let escalate =
-                    Asked::resource("escalate", RBAC_GROUP, place.resource.plural, namespace, name);
+                let name = if old.is_some() { reference.name } else { "" };
+                let escalate = RequestedAccess::resource(
+                    "escalate",
+                    RBAC_GROUP,
+                    reference.resource.plural,
+                    namespace,
+                    name,
+                );
                 if self.decide_on(snapshot, cluster, user, &escalate).is_allowed() {
                     return Ok(());
                 }
@@ -56,21 +61,21 @@ impl Kubernetes {
                         if (role.aggregation_rule.is_some() || old.is_some_and(aggregates))
                             && confirm(&full_authority()).is_err()
                         {
-                            return Err(place
+                            return Err(reference
                                 .forbidden("must have cluster-admin privileges to use the aggregationRule"));
                         }
                         &role.rules
                     }
                     RbacObject::Binding(_) => return Ok(()),
                 };
-                confirm(rules).map_err(|escalation| place.forbidden(escalation.to_string()))
+                confirm(rules).map_err(|escalation| reference.forbidden(escalation.to_string()))
             }
             RbacObject::Binding(binding) => {
                 let (plural, name) = match binding.role.kind {
                     kube::RoleKind::Role => ("roles", &*binding.role.name),
                     kube::RoleKind::ClusterRole => ("clusterroles", &*binding.role.name),
                 };
-                let bind = Asked::resource("bind", RBAC_GROUP, plural, namespace, name);
+                let bind = RequestedAccess::resource("bind", RBAC_GROUP, plural, namespace, name);
                 if self.decide_on(snapshot, cluster, user, &bind).is_allowed() {
                     return Ok(());
                 }
@@ -78,7 +83,7 @@ impl Kubernetes {
                 let rules = policy
                     .and_then(|policy| policy.rules_of(&binding.role, binding.namespace.as_deref()).ok());
                 let rules = rules.ok_or_else(|| ObjectError::not_found(RBAC_GROUP, plural, name))?;
-                confirm(rules).map_err(|escalation| place.forbidden(escalation.to_string()))
+                confirm(rules).map_err(|escalation| reference.forbidden(escalation.to_string()))
             }
         }
     }

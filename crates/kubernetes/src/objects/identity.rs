@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crypto::cert::{Certificate, ClientVerifier};
 use domain::{cluster::AdminCertificate, id::ClusterId, kube::User, object::ObjectKey, snapshot::Snapshot};
 
-use super::{Asked, ObjectError, Target};
+use super::{ObjectError, RequestedAccess, Target};
 use crate::admin_certificates::valid_admin_certificate;
 use sign_in::tokens::service_account::{ReviewedToken, Unauthenticated, bound, common_audiences, embedded};
 use state::{Error, well_known::CLUSTER_AUDIENCE};
@@ -144,11 +144,11 @@ impl Kubernetes {
     pub fn review_presented_token(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
+        access: &RequestedAccess,
         token: &str,
         audiences: &[String],
     ) -> Result<Result<ReviewedToken, Unauthenticated>, ObjectError> {
-        self.allow(caller, asked)?;
+        self.allow(caller, access)?;
         let own = [self.sign_in.service_account_issuer(caller.cluster)];
         let audiences = if audiences.is_empty() { &own } else { audiences };
         let reviewed = self.token_user(&self.state.snapshot(), caller.cluster, token, audiences);
@@ -232,8 +232,8 @@ impl Kubernetes {
         caller: &User,
         impersonation: &Impersonation,
     ) -> Result<User, ObjectError> {
-        for asked in impersonation.asked() {
-            self.allow_user(snapshot, cluster, caller, &asked)?;
+        for access in impersonation.access() {
+            self.allow_user(snapshot, cluster, caller, &access)?;
         }
         let Impersonation { user, groups, uid, extra } = impersonation;
         let mut groups = groups.clone();
@@ -278,17 +278,27 @@ impl KubeCaller {
 
 impl Impersonation {
     /// Every decision that the impersonation takes, the user first.
-    fn asked(&self) -> Vec<Asked> {
-        let mut asked = vec![match service_account_of(&self.user) {
-            Some((namespace, name)) => Asked::resource("impersonate", "", "serviceaccounts", namespace, name),
-            None => Asked::resource("impersonate", "", "users", "", &self.user),
+    fn access(&self) -> Vec<RequestedAccess> {
+        let mut access = vec![match service_account_of(&self.user) {
+            Some((namespace, name)) => {
+                RequestedAccess::resource("impersonate", "", "serviceaccounts", namespace, name)
+            }
+            None => RequestedAccess::resource("impersonate", "", "users", "", &self.user),
         }];
-        asked.extend(self.groups.iter().map(|group| Asked::resource("impersonate", "", "groups", "", group)));
+        access.extend(
+            self.groups.iter().map(|group| RequestedAccess::resource("impersonate", "", "groups", "", group)),
+        );
         if !self.uid.is_empty() {
-            asked.push(Asked::resource("impersonate", AUTHENTICATION_GROUP, "uids", "", &self.uid));
+            access.push(RequestedAccess::resource(
+                "impersonate",
+                AUTHENTICATION_GROUP,
+                "uids",
+                "",
+                &self.uid,
+            ));
         }
         for (key, values) in &self.extra {
-            asked.extend(values.iter().map(|value| Asked {
+            access.extend(values.iter().map(|value| RequestedAccess {
                 verb: "impersonate".to_owned(),
                 target: Target::Resource {
                     group: AUTHENTICATION_GROUP.to_owned(),
@@ -300,7 +310,7 @@ impl Impersonation {
                 },
             }));
         }
-        asked
+        access
     }
 }
 

@@ -12,7 +12,7 @@ use domain::{
 use serde_json::Value;
 
 use super::{
-    ObjectError, Place,
+    ObjectError, ObjectReference,
     write::{ended, is_terminating, remove},
 };
 use crate::Kubernetes;
@@ -21,26 +21,26 @@ use crate::Kubernetes;
 pub(super) fn check_open(
     snapshot: &Snapshot,
     cluster: ClusterId,
-    place: &Place<'_>,
+    reference: &ObjectReference<'_>,
 ) -> Result<(), ObjectError> {
-    if !place.resource.namespaced {
+    if !reference.resource.namespaced {
         return Ok(());
     }
-    let namespace = snapshot.object(&ObjectKey::new(cluster, "", "namespaces", "", place.namespace));
-    let namespace = namespace.ok_or_else(|| ObjectError::not_found("", "namespaces", place.namespace))?;
+    let namespace = snapshot.object(&ObjectKey::new(cluster, "", "namespaces", "", reference.namespace));
+    let namespace = namespace.ok_or_else(|| ObjectError::not_found("", "namespaces", reference.namespace))?;
     if is_terminating(&namespace.value) {
-        return Err(place.forbidden(format!(
+        return Err(reference.forbidden(format!(
             "unable to create new content in namespace {} because it is being terminated",
-            place.namespace
+            reference.namespace
         )));
     }
     Ok(())
 }
 
 /// Refuses to delete what a cluster cannot be without.
-pub(super) fn check_deletable(place: &Place<'_>) -> Result<(), ObjectError> {
-    if place.resource.is_namespace() && IMMORTAL.contains(&place.name) {
-        return Err(place.forbidden("this namespace may not be deleted"));
+pub(super) fn check_deletable(reference: &ObjectReference<'_>) -> Result<(), ObjectError> {
+    if reference.resource.is_namespace() && IMMORTAL.contains(&reference.name) {
+        return Err(reference.forbidden("this namespace may not be deleted"));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::bootstrap::{set, set_at};
-use super::{Asked, KubeCaller, ObjectError, Place, bootstrap, text};
+use super::{KubeCaller, ObjectError, ObjectReference, RequestedAccess, bootstrap, text};
 use sign_in::tokens::service_account::{LEGACY_ISSUER, embedded, user_name};
 use state::{Error, Tx, unfinished};
 use state::{Run, sealed_keys::SERVICE_ACCOUNT_KEY};
@@ -29,7 +29,7 @@ use crate::Kubernetes;
 
 /// What a TokenRequest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenAsked {
+pub struct ServiceAccountTokenRequest {
     /// Empty: the API server's own.
     pub audiences: Vec<String>,
     pub expires_in: SignedDuration,
@@ -58,30 +58,30 @@ impl Kubernetes {
     pub async fn request_token(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
-        wanted: &TokenAsked,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
+        wanted: &ServiceAccountTokenRequest,
         run: Run,
     ) -> Result<IssuedServiceAccountToken, ObjectError> {
-        self.allow(caller, asked)?;
+        self.allow(caller, access)?;
         let snapshot = self.state.snapshot();
-        let cluster = embedded(&snapshot, caller.cluster).ok_or_else(|| place.not_found())?;
-        let account = snapshot.object(&place.key(caller.cluster)).ok_or_else(|| place.not_found())?;
+        let cluster = embedded(&snapshot, caller.cluster).ok_or_else(|| reference.not_found())?;
+        let account = snapshot.object(&reference.key(caller.cluster)).ok_or_else(|| reference.not_found())?;
         let issuer = self.sign_in.service_account_issuer(caller.cluster);
         let audiences =
             if wanted.audiences.is_empty() { vec![issuer.clone()] } else { wanted.audiences.clone() };
         let now = self.state.now();
         let expires = now.checked_add(wanted.expires_in).map_err(Error::internal)?;
         let mut kubernetes = json!({
-            "namespace": place.namespace,
-            "serviceaccount": {"name": place.name, "uid": text(&account.value, "/metadata/uid")},
+            "namespace": reference.namespace,
+            "serviceaccount": {"name": reference.name, "uid": text(&account.value, "/metadata/uid")},
         });
         if let Some(bound) = &wanted.bound_to {
-            let uid = self.bound_uid(&snapshot, caller.cluster, place, bound)?;
+            let uid = self.bound_uid(&snapshot, caller.cluster, reference, bound)?;
             set(&mut kubernetes, &bound.kind.to_lowercase(), json!({"name": bound.name, "uid": uid}));
         }
         let claims = json!({
-            "iss": issuer, "aud": audiences, "sub": user_name(place.namespace, place.name),
+            "iss": issuer, "aud": audiences, "sub": user_name(reference.namespace, reference.name),
             "iat": now.as_second(), "nbf": now.as_second(), "exp": expires.as_second(),
             "jti": self.new_object_uid()?, "kubernetes.io": kubernetes,
         });
@@ -96,31 +96,31 @@ impl Kubernetes {
     pub(super) fn complete_secret(
         &self,
         cluster: ClusterId,
-        place: &Place<'_>,
+        reference: &ObjectReference<'_>,
         mut value: Value,
     ) -> Result<Value, ObjectError> {
-        let is_token = place.resource.plural == "secrets" && text(&value, "/type") == TOKEN_SECRET;
+        let is_token = reference.resource.plural == "secrets" && text(&value, "/type") == TOKEN_SECRET;
         if !is_token {
             return Ok(value);
         }
         let snapshot = self.state.snapshot();
         let name = text(&value, NAME_ANNOTATION).to_owned();
         let account =
-            snapshot.object(&ObjectKey::new(cluster, "", "serviceaccounts", place.namespace, &name));
+            snapshot.object(&ObjectKey::new(cluster, "", "serviceaccounts", reference.namespace, &name));
         let account = account.ok_or_else(|| ObjectError::Invalid {
             group: String::new(),
             kind: "Secret".into(),
-            name: place.name.into(),
+            name: reference.name.into(),
             field: "metadata.annotations[kubernetes.io/service-account.name]".into(),
             value: name.clone(),
             detail: "there is no such service account in the namespace".into(),
         })?;
         let uid = text(&account.value, "/metadata/uid").to_owned();
-        let record = embedded(&snapshot, cluster).ok_or_else(|| place.not_found())?;
+        let record = embedded(&snapshot, cluster).ok_or_else(|| reference.not_found())?;
         let claims = json!({
-            "iss": LEGACY_ISSUER, "sub": user_name(place.namespace, &name),
-            "kubernetes.io/serviceaccount/namespace": place.namespace,
-            "kubernetes.io/serviceaccount/secret.name": place.name,
+            "iss": LEGACY_ISSUER, "sub": user_name(reference.namespace, &name),
+            "kubernetes.io/serviceaccount/namespace": reference.namespace,
+            "kubernetes.io/serviceaccount/secret.name": reference.name,
             "kubernetes.io/serviceaccount/service-account.name": name,
             "kubernetes.io/serviceaccount/service-account.uid": uid,
         });
@@ -129,7 +129,7 @@ impl Kubernetes {
         set_at(&mut value, &["metadata", "annotations"], "kubernetes.io/service-account.uid", uid.into());
         let authority = &self.state.settings().authority_certificate;
         for (key, content) in
-            [("ca.crt", authority.as_str()), ("namespace", place.namespace), ("token", &token)]
+            [("ca.crt", authority.as_str()), ("namespace", reference.namespace), ("token", &token)]
         {
             set_at(&mut value, &["data"], key, STANDARD.encode(content).into());
         }
@@ -140,12 +140,12 @@ impl Kubernetes {
         &self,
         snapshot: &Snapshot,
         cluster: ClusterId,
-        place: &Place<'_>,
+        reference: &ObjectReference<'_>,
         bound: &BoundTo,
     ) -> Result<String, ObjectError> {
         let (resource, namespace) = match bound.kind.as_str() {
-            "Pod" => ("pods", place.namespace),
-            "Secret" => ("secrets", place.namespace),
+            "Pod" => ("pods", reference.namespace),
+            "Secret" => ("secrets", reference.namespace),
             "Node" => ("nodes", ""),
             other => {
                 return Err(token_problem(
@@ -157,13 +157,13 @@ impl Kubernetes {
         };
         let object = snapshot.object(&ObjectKey::new(cluster, "", resource, namespace, &bound.name));
         let object = object.ok_or_else(|| ObjectError::not_found("", resource, &bound.name))?;
-        if bound.kind == "Pod" && text(&object.value, "/spec/serviceAccountName") != place.name {
+        if bound.kind == "Pod" && text(&object.value, "/spec/serviceAccountName") != reference.name {
             let because = "cannot bind token for serviceaccount to a pod that runs as another one";
             return Err(token_problem("spec.boundObjectRef", &bound.name, because));
         }
         let uid = text(&object.value, "/metadata/uid");
         if !bound.uid.is_empty() && bound.uid != uid {
-            return Err(place.conflict(
+            return Err(reference.conflict(
                 resource,
                 format!(
                     "the UID in the bound object reference ({}) does not match the UID in record",

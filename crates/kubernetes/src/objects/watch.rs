@@ -12,7 +12,7 @@ use domain::{
     snapshot::Snapshot,
 };
 
-use super::{Asked, KubeCaller, ObjectError, Place, watch_room::WatchPlace};
+use super::{KubeCaller, ObjectError, ObjectReference, RequestedAccess, watch_limit::WatchPlace};
 use crate::Kubernetes;
 use state::{Applied, Changes};
 
@@ -36,7 +36,7 @@ pub enum EventKind {
 pub struct ObjectWatch {
     kubernetes: Kubernetes,
     caller: KubeCaller,
-    asked: Asked,
+    access: RequestedAccess,
     within: ObjectKey,
     changes: Changes,
     /// Nothing up to here is told. It may be yet to come.
@@ -53,23 +53,23 @@ impl Kubernetes {
     pub fn watch_objects(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
         revision: u64,
     ) -> Result<ObjectWatch, ObjectError> {
         let before = self.state.snapshot();
         let bound = caller.bound_to().into_iter().map(|key| (key, None)).collect();
-        self.allow(caller, asked)?;
+        self.allow(caller, access)?;
         let newest = self.state.snapshot().revision();
         let changes = self.state.follow_changes(revision.min(newest));
-        let changes = changes.map_err(|_| ObjectError::Expired { asked: revision, oldest: newest })?;
+        let changes = changes.map_err(|_| ObjectError::Expired { requested: revision, oldest: newest })?;
         let user = self.current_user(caller)?.name;
         let place_among_watches = self.inner.watches.take(caller.cluster, &user)?;
         let mut watch = ObjectWatch {
             kubernetes: self.clone(),
             caller: caller.clone(),
-            asked: asked.clone(),
-            within: Place { name: "", ..place.clone() }.key(caller.cluster),
+            access: access.clone(),
+            within: ObjectReference { name: "", ..reference.clone() }.key(caller.cluster),
             changes,
             after: revision,
             allowed_at: before.revision(),
@@ -89,7 +89,7 @@ impl ObjectWatch {
 
     /// Looks at the caller's credentials and rights again, as time alone may have ended them.
     pub fn check(&self) -> Result<(), ObjectError> {
-        self.kubernetes.allow(&self.caller, &self.asked)
+        self.kubernetes.allow(&self.caller, &self.access)
     }
 
     /// As [`ObjectWatch::check`], if anything has changed by now that can have ended them.
@@ -117,11 +117,12 @@ impl ObjectWatch {
         &mut self,
         matches: &(dyn Fn(&Object) -> bool + Send + Sync),
     ) -> Result<Vec<Event>, ObjectError> {
-        let asked = self.changes.through();
+        let requested = self.changes.through();
         let Some(applied) = self.changes.next().await else {
             return Err(ObjectError::App(state::Error::Unavailable("the server is stopping".into())));
         };
-        let expired = |_| ObjectError::Expired { asked, oldest: self.kubernetes.state.snapshot().revision() };
+        let expired =
+            |_| ObjectError::Expired { requested, oldest: self.kubernetes.state.snapshot().revision() };
         let applied = applied.map_err(expired)?;
         // Also for what comes after this change: a right that is gone tells nothing any more, however late one is.
         self.check_changed()?;
@@ -167,11 +168,11 @@ impl ObjectWatch {
 }
 
 /// Whether an object is of a place: a key without a name, and without a namespace where it is all of them.
-pub(super) fn is_within(place: &ObjectKey, key: &ObjectKey) -> bool {
-    key.cluster == place.cluster
-        && key.group == place.group
-        && key.resource == place.resource
-        && (place.namespace.is_empty() || key.namespace == place.namespace)
+pub(super) fn is_within(reference: &ObjectKey, key: &ObjectKey) -> bool {
+    key.cluster == reference.cluster
+        && key.group == reference.group
+        && key.resource == reference.resource
+        && (reference.namespace.is_empty() || key.namespace == reference.namespace)
 }
 
 fn revision_of(snapshot: &Snapshot, key: &ObjectKey) -> Option<u64> {

@@ -10,7 +10,8 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::{
-    Asked, KubeCaller, Listed, ObjectError, Place, Resource, grants, namespaces, service_accounts, text,
+    KubeCaller, ObjectError, ObjectReference, RequestedAccess, Resource, SelectedObjects, grants, namespaces,
+    service_accounts, text,
 };
 use crate::Kubernetes;
 use state::{Committed, Error, Run, Tx, unfinished};
@@ -46,18 +47,18 @@ impl Kubernetes {
     pub async fn create_object(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
         value: Value,
         run: Run,
     ) -> Result<Outcome, ObjectError> {
-        self.allow(caller, asked)?;
-        let value = self.complete_secret(caller.cluster, place, value)?;
+        self.allow(caller, access)?;
+        let value = self.complete_secret(caller.cluster, reference, value)?;
         let written = self
             .state
             .commit(run, |tx| {
-                self.allow(caller, asked)?;
-                self.create_in(tx, caller, place, &value)
+                self.allow(caller, access)?;
+                self.create_in(tx, caller, reference, &value)
             })
             .await?;
         Ok(outcome(written, run))
@@ -68,34 +69,34 @@ impl Kubernetes {
     pub async fn update_object<E: From<ObjectError> + From<Error> + Send>(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
         run: Run,
         mut change: impl FnMut(Option<&Object>) -> Result<Value, E> + Send,
     ) -> Result<Outcome, E> {
-        self.allow(caller, asked)?;
+        self.allow(caller, access)?;
         let written = self
             .state
-            .commit(run, |tx| -> Result<Written, E> {
-                self.allow(caller, asked)?;
-                let key = place.key(caller.cluster);
+            .commit(run, |tx| -> Result<WriteResult, E> {
+                self.allow(caller, access)?;
+                let key = reference.key(caller.cluster);
                 match tx.snapshot().object(&key).cloned() {
                     None => {
                         let value = change(None)?;
-                        self.allow(caller, &asked.as_create())?;
-                        Ok(self.create_in(tx, caller, place, &value)?)
+                        self.allow(caller, &access.as_create())?;
+                        Ok(self.create_in(tx, caller, reference, &value)?)
                     }
                     Some(old) => {
                         let value = change(Some(&old))?;
-                        Ok(self.replace_in(tx, caller, place, &old, value)?)
+                        Ok(self.replace_in(tx, caller, reference, &old, value)?)
                     }
                 }
             })
             .await?;
         let outcome = outcome(written, run);
         // A finalizer that has gone may be the last thing that kept a namespace.
-        if outcome.change == ObjectChange::Deleted && place.resource.namespaced {
-            self.finish_namespaces(Some((caller.cluster, place.namespace))).await?;
+        if outcome.change == ObjectChange::Deleted && reference.resource.namespaced {
+            self.finish_namespaces(Some((caller.cluster, reference.namespace))).await?;
         }
         Ok(outcome)
     }
@@ -104,25 +105,25 @@ impl Kubernetes {
     pub async fn delete_object(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
         preconditions: &Preconditions,
         run: Run,
     ) -> Result<Outcome, ObjectError> {
-        self.allow(caller, asked)?;
+        self.allow(caller, access)?;
         let written = self
             .state
             .commit(run, |tx| {
-                self.allow(caller, asked)?;
-                let old = tx.snapshot().object(&place.key(caller.cluster)).cloned();
-                let old = old.ok_or_else(|| place.not_found())?;
-                preconditions.check(place, &old)?;
-                delete_in(tx, place, &old)
+                self.allow(caller, access)?;
+                let old = tx.snapshot().object(&reference.key(caller.cluster)).cloned();
+                let old = old.ok_or_else(|| reference.not_found())?;
+                preconditions.check(reference, &old)?;
+                delete_in(tx, reference, &old)
             })
             .await?;
         let outcome = outcome(written, run);
-        if run == Run::Real && place.resource.is_namespace() {
-            self.empty_namespace(caller.cluster, place.name).await?;
+        if run == Run::Real && reference.resource.is_namespace() {
+            self.empty_namespace(caller.cluster, reference.name).await?;
         }
         Ok(outcome)
     }
@@ -131,22 +132,22 @@ impl Kubernetes {
     pub async fn delete_objects(
         &self,
         caller: &KubeCaller,
-        asked: &Asked,
-        place: &Place<'_>,
+        access: &RequestedAccess,
+        reference: &ObjectReference<'_>,
         run: Run,
         selects: impl Fn(&Object) -> bool + Send + Sync,
-    ) -> Result<Listed, ObjectError> {
-        self.allow(caller, asked)?;
-        let Resource { group, plural, .. } = place.resource;
+    ) -> Result<SelectedObjects, ObjectError> {
+        self.allow(caller, access)?;
+        let Resource { group, plural, .. } = reference.resource;
         let mut deleted = Vec::new();
         loop {
             let Committed { value: more, revision } = self
                 .state
                 .commit(run, |tx| -> Result<Vec<Arc<Object>>, ObjectError> {
-                    self.allow(caller, asked)?;
+                    self.allow(caller, access)?;
                     let found: Vec<_> = tx
                         .snapshot()
-                        .objects(caller.cluster, group, plural, place.namespace)
+                        .objects(caller.cluster, group, plural, reference.namespace)
                         .filter(|object| selects(object) && !is_terminating(&object.value))
                         .take(if run == Run::Dry { usize::MAX } else { BATCH })
                         .cloned()
@@ -156,12 +157,12 @@ impl Kubernetes {
                         if run == Run::Real && !has_room(tx, &object) {
                             break;
                         }
-                        let place = Place {
+                        let reference = ObjectReference {
                             namespace: &object.key.namespace,
                             name: &object.key.name,
-                            ..place.clone()
+                            ..reference.clone()
                         };
-                        delete_in(tx, &place, &object)?;
+                        delete_in(tx, &reference, &object)?;
                         begun.push(object);
                     }
                     if group == RBAC_GROUP && plural == "clusterroles" && !begun.is_empty() {
@@ -175,7 +176,7 @@ impl Kubernetes {
             let last = more.is_empty() || run == Run::Dry;
             deleted.extend(more);
             if last {
-                return Ok(Listed { objects: deleted, revision });
+                return Ok(SelectedObjects { objects: deleted, revision });
             }
         }
     }
@@ -184,54 +185,54 @@ impl Kubernetes {
         &self,
         tx: &mut Tx,
         caller: &KubeCaller,
-        place: &Place<'_>,
+        reference: &ObjectReference<'_>,
         value: &Value,
-    ) -> Result<Written, ObjectError> {
-        let key = place.key(caller.cluster);
+    ) -> Result<WriteResult, ObjectError> {
+        let key = reference.key(caller.cluster);
         if tx.snapshot().object(&key).is_some() {
-            return Err(place.already_exists());
+            return Err(reference.already_exists());
         }
-        namespaces::check_open(tx.snapshot(), caller.cluster, place)?;
+        namespaces::check_open(tx.snapshot(), caller.cluster, reference)?;
         let user = self.current_user(caller)?;
-        self.check_grant(tx.snapshot(), caller.cluster, &user, place, None, value)?;
+        self.check_grant(tx.snapshot(), caller.cluster, &user, reference, None, value)?;
         let value = grants::with_aggregated_rules(tx.snapshot(), &key, value.clone());
         put(tx, &key, value.clone())?;
         grants::keep_aggregated(tx, &key, Some(&value))?;
-        if place.resource.is_namespace() {
-            service_accounts::put_default(tx, caller.cluster, place.name)?;
+        if reference.resource.is_namespace() {
+            service_accounts::put_default(tx, caller.cluster, reference.name)?;
         }
-        Ok(Written { key, value, previous: None, change: ObjectChange::Created })
+        Ok(WriteResult { key, value, previous: None, change: ObjectChange::Created })
     }
 
     fn replace_in(
         &self,
         tx: &mut Tx,
         caller: &KubeCaller,
-        place: &Place<'_>,
+        reference: &ObjectReference<'_>,
         old: &Arc<Object>,
         value: Value,
-    ) -> Result<Written, ObjectError> {
+    ) -> Result<WriteResult, ObjectError> {
         let user = self.current_user(caller)?;
-        self.check_grant(tx.snapshot(), caller.cluster, &user, place, Some(&old.value), &value)?;
+        self.check_grant(tx.snapshot(), caller.cluster, &user, reference, Some(&old.value), &value)?;
         let key = old.key.clone();
         let value = grants::with_aggregated_rules(tx.snapshot(), &key, value);
         let previous = Some(old.clone());
         if value == *old.value {
-            return Ok(Written { key, value, previous, change: ObjectChange::Unchanged });
+            return Ok(WriteResult { key, value, previous, change: ObjectChange::Unchanged });
         }
-        if is_terminating(&value) && is_finished(place, &value) {
+        if is_terminating(&value) && is_finished(reference, &value) {
             remove(tx, &key)?;
-            return Ok(Written { key, value, previous, change: ObjectChange::Deleted });
+            return Ok(WriteResult { key, value, previous, change: ObjectChange::Deleted });
         }
         put(tx, &key, value.clone())?;
         grants::keep_aggregated(tx, &key, Some(&value))?;
-        Ok(Written { key, value, previous, change: ObjectChange::Updated })
+        Ok(WriteResult { key, value, previous, change: ObjectChange::Updated })
     }
 }
 
 /// The object of a finished write, with the revision of that very transaction.
-fn outcome(written: Committed<Written>, run: Run) -> Outcome {
-    let Committed { value: Written { key, value, previous, change }, revision } = written;
+fn outcome(written: Committed<WriteResult>, run: Run) -> Outcome {
+    let Committed { value: WriteResult { key, value, previous, change }, revision } = written;
     // A write of what is there already, a second delete among them, has left the object as it was.
     let is_kept = run == Run::Dry
         || change == ObjectChange::Unchanged
@@ -243,7 +244,7 @@ fn outcome(written: Committed<Written>, run: Run) -> Outcome {
 }
 
 impl Preconditions {
-    fn check(&self, place: &Place<'_>, object: &Object) -> Result<(), ObjectError> {
+    fn check(&self, reference: &ObjectReference<'_>, object: &Object) -> Result<(), ObjectError> {
         let uid = text(&object.value, "/metadata/uid");
         if let Some(wanted) = &self.uid
             && wanted != uid
@@ -253,7 +254,7 @@ impl Preconditions {
                 "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object \
                  might have been deleted and then recreated"
             );
-            return Err(place.conflict(place.resource.kind, because));
+            return Err(reference.conflict(reference.resource.kind, because));
         }
         if let Some(wanted) = self.revision
             && wanted != object.revision
@@ -263,14 +264,14 @@ impl Preconditions {
                  record ({}). The object might have been modified",
                 object.revision
             );
-            return Err(place.conflict(place.resource.kind, because));
+            return Err(reference.conflict(reference.resource.kind, because));
         }
         Ok(())
     }
 }
 
 /// What a transaction's body has written.
-struct Written {
+struct WriteResult {
     key: ObjectKey,
     value: Value,
     previous: Option<Arc<Object>>,
@@ -303,30 +304,35 @@ pub(super) fn ended(tx: &Tx, value: &Value) -> Value {
     value
 }
 
-fn delete_in(tx: &mut Tx, place: &Place<'_>, old: &Arc<Object>) -> Result<Written, ObjectError> {
-    namespaces::check_deletable(place)?;
+fn delete_in(
+    tx: &mut Tx,
+    reference: &ObjectReference<'_>,
+    old: &Arc<Object>,
+) -> Result<WriteResult, ObjectError> {
+    namespaces::check_deletable(reference)?;
     let key = old.key.clone();
     let previous = Some(old.clone());
     let value = Value::clone(&old.value);
-    if is_finished(place, &value) {
+    if is_finished(reference, &value) {
         remove(tx, &key)?;
-        return Ok(Written { key, value, previous, change: ObjectChange::Deleted });
+        return Ok(WriteResult { key, value, previous, change: ObjectChange::Deleted });
     }
     if is_terminating(&value) {
-        return Ok(Written { key, value, previous, change: ObjectChange::Terminating });
+        return Ok(WriteResult { key, value, previous, change: ObjectChange::Terminating });
     }
     let mut value = ended(tx, &value);
-    if place.resource.is_namespace() {
+    if reference.resource.is_namespace() {
         super::bootstrap::set(&mut value, "status", json!({"phase": "Terminating"}));
     }
     put(tx, &key, value.clone())?;
-    Ok(Written { key, value, previous, change: ObjectChange::Terminating })
+    Ok(WriteResult { key, value, previous, change: ObjectChange::Terminating })
 }
 
 /// Whether nothing keeps a deleted object any more. A namespace waits for its contents as well.
-fn is_finished(place: &Place<'_>, value: &Value) -> bool {
-    let holds = |place| value.pointer(place).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    let waits = place.resource.is_namespace() && holds("/spec/finalizers");
+fn is_finished(reference: &ObjectReference<'_>, value: &Value) -> bool {
+    let holds =
+        |reference| value.pointer(reference).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    let waits = reference.resource.is_namespace() && holds("/spec/finalizers");
     !holds("/metadata/finalizers") && !waits
 }
 

@@ -19,7 +19,7 @@ use super::WebhookRefused;
 #[derive(Debug)]
 pub(crate) struct Refusals {
     counts: [AtomicU64; WebhookRefused::ALL.len()],
-    told: Mutex<Cache<(WebhookRefused, Option<ClusterId>), Told>>,
+    told: Mutex<Cache<(WebhookRefused, Option<ClusterId>), LastReport>>,
 }
 
 impl Default for Refusals {
@@ -30,7 +30,7 @@ impl Default for Refusals {
 
 /// When the last line was written, and how many have come since.
 #[derive(Debug)]
-struct Told {
+struct LastReport {
     at: Timestamp,
     since: u64,
 }
@@ -47,7 +47,7 @@ impl Refusals {
             self.counts.get(count)?.fetch_add(1, Ordering::Relaxed);
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let never = || Ok::<_, Infallible>(Told { at: Timestamp::MIN, since: 0 });
+        let never = || Ok::<_, Infallible>(LastReport { at: Timestamp::MIN, since: 0 });
         let Ok(last) = told.get_mut_or_insert_with(&(refused, vouched), never);
         let mut last = last?;
         last.since += 1;

@@ -13,13 +13,13 @@ use crate::{
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct To<'a> {
+pub(super) struct ResponseDestination<'a> {
     pub(super) redirect_uri: &'a str,
     pub(super) mode: ResponseMode,
     pub(super) state: Option<&'a str>,
 }
 
-impl To<'_> {
+impl ResponseDestination<'_> {
     pub(super) fn code(&self, code: &str) -> Response {
         self.send(vec![("code", code)])
     }

@@ -5,7 +5,7 @@ use domain::{change::Record, cluster::Cluster, scope::Scope, unfinished::Work, w
 use serde_json::{Map, Value, json};
 
 use super::ClusterName;
-use crate::{ResourceManager, assignments::Written, locks};
+use crate::{ResourceManager, assignments::CreatedOrUpdated, locks};
 use state::{Caller, Error, Tx, authorize, precondition::Precondition, unfinished};
 
 impl ResourceManager {
@@ -39,7 +39,7 @@ impl ResourceManager {
         pool: &str,
         new: &Map<String, Value>,
         precondition: &Precondition,
-    ) -> Result<(Map<String, Value>, Written), Error> {
+    ) -> Result<(Map<String, Value>, CreatedOrUpdated), Error> {
         let scope = pool_scope(name, pool)?;
         self.state
             .transact(|tx| {
@@ -56,11 +56,11 @@ impl ResourceManager {
                 let written = match list.iter_mut().find(|each| is_named(each, pool)) {
                     Some(known) => {
                         *known = new.clone();
-                        Written::Changed
+                        CreatedOrUpdated::Changed
                     }
                     None => {
                         list.push(new.clone());
-                        Written::Created
+                        CreatedOrUpdated::Created
                     }
                 };
                 check(&list)?;

@@ -15,15 +15,15 @@ use domain::{
 };
 use uuid::{Uuid, uuid};
 
-use super::{IdentityWanted, NewCluster};
+use super::{NewCluster, RequestedIdentity};
 use crate::{
     assignments,
-    identities::{self, Fresh},
+    identities::{self, PreparedIds},
     locks,
     subscriptions::{clusters_in, group_scope},
 };
 use directory::owners::protect_administrator;
-use state::{Caller, Error, Rule, Tx, contents, unfinished};
+use state::{Caller, Error, Rule, Tx, restrictions, unfinished};
 
 /// How many ids [`keep`] may need.
 pub(super) const MOST_IDS: usize = 16;
@@ -42,7 +42,7 @@ pub(super) fn keep(
     caller: &Caller,
     cluster: &mut Cluster,
     new: &NewCluster,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<(), Error> {
     keep_node_group(tx, cluster, new.node_resource_group.as_ref())?;
     let group = node_group(cluster)?;
@@ -72,7 +72,7 @@ pub(super) fn remove(tx: &mut Tx, cluster: &Cluster) -> Result<bool, Error> {
     let group = group_scope(cluster.subscription, name.as_str())?;
     let mut foreign = clusters_in(&base, cluster.subscription, name.as_str()).next().is_some();
     for resource in base.resources_below(&group) {
-        if !contents::is_own(cluster, resource) {
+        if !restrictions::is_own(cluster, resource) {
             foreign = true;
         } else if !identities::delete(tx, resource)? {
             return Ok(false);
@@ -144,20 +144,20 @@ fn keep_control_plane(
     tx: &mut Tx,
     caller: &Caller,
     cluster: &mut Cluster,
-    wanted: Option<&IdentityWanted>,
+    wanted: Option<&RequestedIdentity>,
     group: &Scope,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<(), Error> {
     let own = Scope::parse(&cluster.resource_id()).map_err(Error::internal)?;
     let old = cluster.identities.get(&IdentityUse::Cluster).cloned();
     let wanted = match (wanted, &old) {
         (Some(wanted), _) => wanted,
         (None, Some(_)) => return Ok(()),
-        (None, None) => &IdentityWanted::System,
+        (None, None) => &RequestedIdentity::System,
     };
     let target = match wanted {
-        IdentityWanted::System => &own,
-        IdentityWanted::User(id) => id,
+        RequestedIdentity::System => &own,
+        RequestedIdentity::User(id) => id,
     };
     // An identity that was deleted and made again is another one.
     let made_again = |old: &ManagedIdentity| {
@@ -175,10 +175,10 @@ fn keep_control_plane(
         }
     }
     let identity = match wanted {
-        IdentityWanted::System => {
+        RequestedIdentity::System => {
             identities::create_principal(tx, cluster.tenant, &own, cluster.name.as_str(), fresh)?
         }
-        IdentityWanted::User(id) => assignable(tx, caller, id)?,
+        RequestedIdentity::User(id) => assignable(tx, caller, id)?,
     };
     grant(tx, &identity, CONTRIBUTOR, group, "The cluster's control plane works on its nodes", fresh)?;
     cluster.identities.insert(IdentityUse::Cluster, identity);
@@ -191,7 +191,7 @@ fn keep_kubelet(
     cluster: &mut Cluster,
     wanted: Option<&Scope>,
     group: &Scope,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<(), Error> {
     let old = cluster.identities.get(&IdentityUse::Kubelet);
     let identity = match (wanted, old) {
@@ -227,7 +227,7 @@ fn keep_addon(
     cluster: &mut Cluster,
     addon: &Addon,
     group: &Scope,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<(), Error> {
     let profile = cluster.properties.get("addonProfiles").and_then(|profiles| profiles.get(addon.profile));
     let on = profile.and_then(|profile| profile.get("enabled")).and_then(serde_json::Value::as_bool);
@@ -317,7 +317,7 @@ fn make(
     cluster: &Cluster,
     group: &Scope,
     name: &str,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<ManagedIdentity, Error> {
     let id = Scope::parse(&format!("{group}/providers/{USER_ASSIGNED_IDENTITY}/{name}"))
         .map_err(|error| Error::invalid("name", error))?;
@@ -342,7 +342,7 @@ fn grant(
     role: RoleId,
     scope: &Scope,
     description: &str,
-    fresh: &mut Fresh,
+    fresh: &mut PreparedIds,
 ) -> Result<(), Error> {
     let stamp = Stamp { by: None, at: tx.now() };
     let assignment = RoleAssignment {

@@ -8,7 +8,7 @@ use domain::{
     directory::Principal,
     id::ObjectId,
     object::ObjectKey,
-    preflight::{Features, Part, Place, Proposal, Row, Shortfall, Who},
+    preflight::{ClusterLocation, Features, Part, Proposal, Row, Shortfall, Who},
     scope::Scope,
     snapshot::Snapshot,
 };
@@ -116,7 +116,8 @@ impl ResourceManager {
     ) -> Result<(), Error> {
         let snapshot = tx.snapshot();
         let group = group_scope(cluster.subscription, cluster.resource_group.as_str())?;
-        let place = Place { resource_group: group, node_resource_group: identities::node_group(cluster)? };
+        let place =
+            ClusterLocation { resource_group: group, node_resource_group: identities::node_group(cluster)? };
         let mut wanted = features(snapshot, &cluster.properties, &place);
         if let Some(old) = old {
             wanted = wanted.without(&features(snapshot, &old.properties, &place));
@@ -142,7 +143,7 @@ impl ResourceManager {
         &self,
         snapshot: &Snapshot,
         cluster: &Cluster,
-        place: &Place,
+        place: &ClusterLocation,
         features: &mut Features,
     ) -> Result<(), Error> {
         let internal =
@@ -168,20 +169,20 @@ impl ResourceManager {
     }
 }
 
-fn features(snapshot: &Snapshot, properties: &Map<String, Value>, place: &Place) -> Features {
+fn features(snapshot: &Snapshot, properties: &Map<String, Value>, place: &ClusterLocation) -> Features {
     Features::of(properties, place, |id| {
         let resource = snapshot.resource(id)?;
         resource.other.get("properties").and_then(Value::as_object).cloned()
     })
 }
 
-fn place(name: &ClusterName, cluster: Option<&Cluster>) -> Result<Place, Error> {
+fn place(name: &ClusterName, cluster: Option<&Cluster>) -> Result<ClusterLocation, Error> {
     let resource_group = group_scope(name.subscription, name.resource_group.as_str())?;
     let node_resource_group = match cluster {
         Some(cluster) => identities::node_group(cluster)?,
         None => group_scope(name.subscription, &format!("MC_{}_{}", name.resource_group, name.name))?,
     };
-    Ok(Place { resource_group, node_resource_group })
+    Ok(ClusterLocation { resource_group, node_resource_group })
 }
 
 const INTERNAL_BALANCER: &str =

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ClusterName;
-use crate::{ResourceManager, assignments::Written, locks};
+use crate::{ResourceManager, assignments::CreatedOrUpdated, locks};
 use kubernetes::objects;
 use state::{Caller, Error, Tx, authorize, unfinished};
 
@@ -60,7 +60,7 @@ impl ResourceManager {
         binding: &ResourceName,
         source: &Scope,
         wanted: &[String],
-    ) -> Result<(TrustedAccess, Written), Error> {
+    ) -> Result<(TrustedAccess, CreatedOrUpdated), Error> {
         let scope = binding_scope(name, binding)?;
         self.state.transact(|tx| {
             tx.authorize(caller, WRITE, &scope)?;
@@ -94,7 +94,7 @@ impl ResourceManager {
             }
             cluster.trusted_access.insert(key, record.clone());
             tx.put(&Record::Cluster(Box::new(cluster)))?;
-            Ok((record, if old.is_some() { Written::Changed } else { Written::Created }))
+            Ok((record, if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created }))
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Two installations: people of the one call a cluster of the other. The one is a foreign authority to the other like
 //! any that is shaped like Entra; what is asked of its Graph is counted there.
 
-use app::{Secret, kubernetes::reviews::AskingCluster, sign_in::external_issuers::ExternalIssuer};
+use app::{Secret, kubernetes::reviews::CallingCluster, sign_in::external_issuers::ExternalIssuer};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ async fn of_more_than_200_groups_the_graph_is_asked_and_of_200_it_is_not() {
     // The webhook of an attached cluster answers the same.
     let app = &two.here.running.app;
     let cluster = app.state().snapshot().clusters().next().unwrap().clone();
-    let asking = AskingCluster { id: cluster.id, tenant: cluster.tenant };
+    let asking = CallingCluster { id: cluster.id, tenant: cluster.tenant };
     let audiences = [two.client.clone(), "api".into()];
     let reviewed = app.kubernetes().review_token(asking, &fresh, &audiences).await.unwrap();
     assert_eq!((reviewed.user.name.as_str(), reviewed.user.groups.len()), (many, 201));

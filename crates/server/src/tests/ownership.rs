@@ -7,7 +7,7 @@ use app::{
     App, Caller, CallerKind,
     directory::federated::NewFederatedCredential,
     resource_manager::{
-        clusters::{ClusterName, IdentityWanted, NewCluster},
+        clusters::{ClusterName, NewCluster, RequestedIdentity},
         resources::NewResource,
     },
     state::precondition::Precondition,
@@ -313,7 +313,11 @@ impl World<'_> {
                 new.node_resource_group = Some(name(self.any_name()));
                 let user = self.identity();
                 new.identity = self
-                    .pick(&[None, Some(IdentityWanted::System), Some(IdentityWanted::User(user.clone()))])
+                    .pick(&[
+                        None,
+                        Some(RequestedIdentity::System),
+                        Some(RequestedIdentity::User(user.clone())),
+                    ])
                     .clone();
                 new.kubelet_identity = self.pick(&[None, None, Some(user)]).clone();
                 let cluster = self.cluster();

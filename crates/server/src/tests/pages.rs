@@ -1,6 +1,6 @@
 //! Lists of Resource Manager in pages, and filtered.
 
-use app::resource_manager::assignments::Listed;
+use app::resource_manager::assignments::AssignmentFilter;
 use domain::{
     change::Record, id::SubscriptionId, name::ResourceName, scope::Scope, subscription::ResourceGroup,
 };
@@ -105,8 +105,10 @@ async fn pages_and_filters_that_make_no_sense_are_refused() {
 async fn a_thousand_and_one_assignments_are_two_pages() {
     let arm = Arm::start().await;
     let app = &arm.site.running.app;
-    let root =
-        app.resource_manager().list_assignments(&arm.site.admin, &Scope::root(), Listed::AtScope).unwrap();
+    let root = app
+        .resource_manager()
+        .list_assignments(&arm.site.admin, &Scope::root(), AssignmentFilter::AtScope)
+        .unwrap();
     let one = root.first().unwrap();
     let scope = Scope::parse(&arm.subscription).unwrap();
     let record = |number: u128| {

@@ -69,7 +69,7 @@ pub enum Outcome {
 
 /// A request as a browser carries it about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Asked {
+struct CarriedRequest {
     /// What its answer is kept under.
     id: String,
     authorization: Authorization,
@@ -116,7 +116,7 @@ impl SignIn {
     /// Seals a request and gives the text by which the pages refer to it. `browser` is the browser's cookie. A request
     /// that is too long to be carried about is [`Error::Invalid`].
     pub fn begin_authorization(&self, authorization: Authorization, browser: &str) -> Result<String, Error> {
-        let asked = Asked {
+        let asked = CarriedRequest {
             id: crypto::random::url_safe(&self.state.random_bytes::<24>()?),
             authorization,
             browser: digest(browser),
@@ -151,7 +151,7 @@ impl SignIn {
         session: &LiveSession,
     ) -> Result<(), LoginError> {
         let asked = self.open_request(WAITING, request, browser)?.ok_or(LoginError::Refused)?;
-        let Asked { id, authorization, began, expires, .. } = asked;
+        let CarriedRequest { id, authorization, began, expires, .. } = asked;
         let waiting = Waiting { authorization, began };
         if !waiting.accepts(session) {
             return Err(LoginError::Refused);
@@ -212,17 +212,22 @@ impl SignIn {
         self.issue_code(signed_in, &new_code(authorization)).await
     }
 
-    fn seal_request(&self, place: &str, asked: &Asked) -> Result<String, Error> {
+    fn seal_request(&self, place: &str, asked: &CarriedRequest) -> Result<String, Error> {
         let plain = serde_json::to_vec(asked).map_err(Error::internal)?;
         self.state.seal().seal_form(place, &plain, self.state.now())
     }
 
     /// The request, if this browser began it and it has not ended.
-    fn open_request(&self, place: &str, request: &str, browser: &str) -> Result<Option<Asked>, Error> {
+    fn open_request(
+        &self,
+        place: &str,
+        request: &str,
+        browser: &str,
+    ) -> Result<Option<CarriedRequest>, Error> {
         let Some(plain) = self.state.seal().open_form(place, request, self.state.now())? else {
             return Ok(None);
         };
-        let asked: Asked = serde_json::from_slice(plain.expose()).map_err(Error::internal)?;
+        let asked: CarriedRequest = serde_json::from_slice(plain.expose()).map_err(Error::internal)?;
         let ours = crypto::digest::equal(asked.browser.as_bytes(), digest(browser).as_bytes());
         Ok(Some(asked).filter(|asked| ours && self.state.now() < asked.expires))
     }

@@ -20,7 +20,7 @@ use super::{Client, GrantError, Granted, authorization::Authorization};
 use crate::{SignIn, login::SignedIn, tokens::Audience};
 use directory::audience::{OPENID_SCOPES, Resource, WrongScope};
 pub(crate) use earlier::EarlierConsent;
-pub(crate) use record::{Consent, Giver, Service};
+pub(crate) use record::{Consent, Grantor, Service};
 use state::{Caller, Cold, Error, Swap, authorize, well_known};
 
 /// Whether the records of earlier releases were taken over.
@@ -58,8 +58,8 @@ impl SignIn {
         let client = principal_of(&snapshot, signed_in.tenant, authorization.client);
         let asked = self.services(&snapshot, signed_in.tenant, &authorization.scope);
         let (Some(client), Some(asked)) = (client, asked) else { return Ok(true) };
-        let own = self.consent(Giver::Person(signed_in.user), client).await?;
-        let of_all = self.consent(Giver::Everybody(signed_in.tenant), client).await?;
+        let own = self.consent(Grantor::Person(signed_in.user), client).await?;
+        let of_all = self.consent(Grantor::Everybody(signed_in.tenant), client).await?;
         Ok(!asked.iter().all(|service| own.covers(service) || of_all.covers(service)))
     }
 
@@ -79,7 +79,7 @@ impl SignIn {
         let asked = self.services(&snapshot, signed_in.tenant, scope).unwrap_or_default();
         self.take_over_earlier_consents().await?;
         self.state
-            .swap(&Giver::Person(signed_in.user).key(principal), |known: Option<Consent>| {
+            .swap(&Grantor::Person(signed_in.user).key(principal), |known: Option<Consent>| {
                 let mut consent = known.unwrap_or_default();
                 if asked.iter().all(|service| consent.covers(service)) {
                     return Ok((Swap::Keep, ()));
@@ -106,7 +106,7 @@ impl SignIn {
             return Ok(());
         }
         let Some(principal) = principal else { return Err(GrantError::ConsentRequired) };
-        for giver in [Giver::Person(granted.user), Giver::Everybody(granted.tenant)] {
+        for giver in [Grantor::Person(granted.user), Grantor::Everybody(granted.tenant)] {
             if self.consent(giver, principal).await?.covers(&service) {
                 return Ok(());
             }
@@ -132,7 +132,7 @@ impl SignIn {
         let service = Service::of(&found);
         self.take_over_earlier_consents().await?;
         self.state
-            .swap(&Giver::Everybody(caller.tenant).key(principal), |known: Option<Consent>| {
+            .swap(&Grantor::Everybody(caller.tenant).key(principal), |known: Option<Consent>| {
                 let mut consent = known.unwrap_or_default();
                 consent.add(&snapshot, scopes.iter().map(|scope| (service, Some(scope.clone()))))?;
                 Ok((Swap::Put(consent), ()))
@@ -147,7 +147,7 @@ impl SignIn {
         let principal = require_principal(&snapshot, caller, client)?;
         self.take_over_earlier_consents().await?;
         self.state
-            .swap(&Giver::Everybody(caller.tenant).key(principal), |known: Option<Consent>| match known {
+            .swap(&Grantor::Everybody(caller.tenant).key(principal), |known: Option<Consent>| match known {
                 Some(_) => Ok((Swap::Delete, ())),
                 None => Err(Error::not_found("permission grant", client)),
             })
@@ -158,7 +158,7 @@ impl SignIn {
     pub async fn consented_for_all(&self, caller: &Caller, client: AppId) -> Result<Vec<String>, Error> {
         let snapshot = self.state.snapshot();
         let principal = require_principal(&snapshot, caller, client)?;
-        let consent = self.consent(Giver::Everybody(caller.tenant), principal).await?;
+        let consent = self.consent(Grantor::Everybody(caller.tenant), principal).await?;
         Ok(consent.scopes(&snapshot))
     }
 
@@ -181,7 +181,7 @@ impl SignIn {
         }
     }
 
-    async fn consent(&self, giver: Giver, client: ObjectId) -> Result<Consent, Error> {
+    async fn consent(&self, giver: Grantor, client: ObjectId) -> Result<Consent, Error> {
         self.take_over_earlier_consents().await?;
         Ok(self.state.find_cold::<Consent>(&giver.key(client)).await?.unwrap_or_default())
     }

@@ -16,7 +16,7 @@ mod family;
 use domain::id::{AppId, TenantId};
 use jiff::SignedDuration;
 
-use self::family::Presented;
+use self::family::RefreshOutcome;
 use super::{GrantError, Granted};
 use crate::SignIn;
 use state::{Cold, Error, Swap};
@@ -79,10 +79,10 @@ impl SignIn {
                 }
                 let granted = record.granted.clone();
                 Ok(match record.present(secret, now, expires, reuse, &successors) {
-                    Presented::Replaced(family, next) => (Swap::Put(family), Ok((granted, next))),
-                    Presented::Again(next) => (Swap::Keep, Ok((granted, next))),
-                    Presented::Lost => (Swap::Keep, Err(unknown())),
-                    Presented::Stolen => (
+                    RefreshOutcome::Replaced(family, next) => (Swap::Put(family), Ok((granted, next))),
+                    RefreshOutcome::Again(next) => (Swap::Keep, Ok((granted, next))),
+                    RefreshOutcome::Lost => (Swap::Keep, Err(unknown())),
+                    RefreshOutcome::Stolen => (
                         Swap::Delete,
                         Err(GrantError::Invalid("it was used before, so its family has ended")),
                     ),

@@ -36,7 +36,7 @@ struct Waiting {
 
 /// A place in a queue, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct QueuePlace<'a> {
     queue: &'a Queue,
     network: Option<IpAddr>,
 }
@@ -59,7 +59,7 @@ impl Queues {
 
 impl Queue {
     /// Takes a place, or refuses a network that has its share. The more wait in all, the smaller the share.
-    pub(super) fn enter(&self, network: Option<IpAddr>) -> Result<Place<'_>, Error> {
+    pub(super) fn enter(&self, network: Option<IpAddr>) -> Result<QueuePlace<'_>, Error> {
         let mut waiting = self.waiting();
         let left = MOST_WAITING - waiting.count;
         let share = (left / SHARES).clamp(1, MOST_PER_NETWORK);
@@ -70,7 +70,7 @@ impl Queue {
         }
         waiting.by_network.insert(network, own + 1);
         waiting.count += 1;
-        Ok(Place { queue: self, network })
+        Ok(QueuePlace { queue: self, network })
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -78,14 +78,14 @@ impl Queue {
     }
 }
 
-impl Place<'_> {
+impl QueuePlace<'_> {
     /// Waits until it is this one's turn.
     pub(super) async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
         self.queue.under_way.acquire().await.map_err(Error::internal)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         let mut waiting = self.queue.waiting();
         waiting.count -= 1;
@@ -119,7 +119,7 @@ mod tests {
     fn no_network_takes_more_than_its_share_and_some_leave_room_for_others() {
         let queues = Queues::default();
         let queue = queues.of(Familiar::No);
-        let mut held: Vec<Place<'_>> = (0..1_000).filter_map(|_| queue.enter(network(1)).ok()).collect();
+        let mut held: Vec<QueuePlace<'_>> = (0..1_000).filter_map(|_| queue.enter(network(1)).ok()).collect();
         assert!(held.len() > 20 && held.len() <= MOST_PER_NETWORK, "{}", held.len());
         for other in 2..100 {
             held.extend((0..50).filter_map(|_| queue.enter(network(other)).ok()));

@@ -81,7 +81,7 @@ fn a_record_is_read_in_its_stored_form_only() {
     ] {
         assert!(read(bad.clone()).is_err(), "{bad}");
         match super::read(place.as_bytes(), Some(bad.as_bytes()), 7, &seal(1)) {
-            super::Said::Unreadable(unreadable) => {
+            super::DecodedEvent::Unreadable(unreadable) => {
                 assert_eq!(&*unreadable.place, place);
                 assert!(matches!(unreadable.record, Some(RecordKey::Membership(_))));
             }

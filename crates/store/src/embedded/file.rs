@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::format::{
-    FIRST_FRAME, FIRST_MARK, FRAME_HEADER_BYTES, FileId, FrameHeader, FrameKind, HEADER_BYTES, Header,
-    MARK_BYTES, Mark, Place, Record, SECOND_MARK,
+    DurabilityMark, FIRST_FRAME, FIRST_MARK, FRAME_HEADER_BYTES, FileId, FilePosition, FrameHeader,
+    FrameKind, HEADER_BYTES, Header, MARK_BYTES, Record, SECOND_MARK,
 };
 use super::index::Version;
 use crate::{Batch, Change, Entry, Event, Key, Revision, StoreError};
@@ -31,7 +31,7 @@ pub(super) struct StoreFile {
 pub(super) struct Appender {
     /// Where the next frame goes; everything before is durable.
     pub(super) end: u64,
-    pub(super) mark: Mark,
+    pub(super) mark: DurabilityMark,
     /// Whether a failed append may have left something after `end`.
     torn: bool,
 }
@@ -39,9 +39,9 @@ pub(super) struct Appender {
 /// A frame with its records, as read.
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
-    pub(super) place: Place,
+    pub(super) place: FilePosition,
     pub(super) header: FrameHeader,
-    pub(super) records: Vec<(Place, Record<'a>)>,
+    pub(super) records: Vec<(FilePosition, Record<'a>)>,
 }
 
 /// Reads frames one after the other, through a buffer.
@@ -75,7 +75,7 @@ impl StoreFile {
         let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.write_all_at(&header.encode(), 0)?;
         for sequence in [0, 1] {
-            let mark = Mark { sequence, end: FIRST_FRAME, revision };
+            let mark = DurabilityMark { sequence, end: FIRST_FRAME, revision };
             file.write_all_at(&mark.encode(header.id), mark.offset())?;
         }
         file.set_len(FIRST_FRAME)?;
@@ -85,7 +85,7 @@ impl StoreFile {
     /// The entries of these versions, which exist, in the same order. Records that stand near each other are read
     /// together.
     pub(super) fn entries(&self, found: Vec<(Key, Version)>) -> Result<Vec<Entry>, StoreError> {
-        let mut places: Vec<(Place, usize)> =
+        let mut places: Vec<(FilePosition, usize)> =
             found.iter().enumerate().map(|(position, (_, version))| (version.place, position)).collect();
         places.sort_unstable_by_key(|(place, _)| place.offset);
         let entry = |(key, version): (Key, Version)| {
@@ -121,11 +121,11 @@ impl StoreFile {
     }
 
     /// The batch of the commit frame at `place`.
-    pub(super) fn batch(&self, place: Place) -> Result<Batch, StoreError> {
-        let Place { offset, length } = place;
+    pub(super) fn batch(&self, place: FilePosition) -> Result<Batch, StoreError> {
+        let FilePosition { offset, length } = place;
         let bytes = self.bytes(offset, length as usize)?;
         let frame = Frame::parse(&bytes, self.id, offset).map_err(|problem| self.damaged(offset, problem))?;
-        let event = |(_, record): &(Place, Record<'_>)| Event {
+        let event = |(_, record): &(FilePosition, Record<'_>)| Event {
             key: Key::copy_from_slice(record.key),
             change: record.value.map_or(Change::Delete, |value| Change::Put(Bytes::copy_from_slice(value))),
         };
@@ -157,7 +157,7 @@ impl StoreFile {
 
 impl Appender {
     /// Appends at `end`, where the newest mark may still stand before.
-    pub(super) fn new(end: u64, mark: Mark) -> Appender {
+    pub(super) fn new(end: u64, mark: DurabilityMark) -> Appender {
         Appender { end, mark, torn: false }
     }
 
@@ -178,7 +178,7 @@ impl Appender {
 
     /// Records that everything before `end` is durable. Not itself made durable: the next sync does that.
     pub(super) fn write_mark(&mut self, file: &StoreFile, revision: Revision) -> Result<(), StoreError> {
-        let mark = Mark { sequence: self.mark.sequence + 1, end: self.end, revision };
+        let mark = DurabilityMark { sequence: self.mark.sequence + 1, end: self.end, revision };
         file.file
             .write_all_at(&mark.encode(file.id), mark.offset())
             .map_err(|problem| file.failed("write", &problem))?;
@@ -201,12 +201,12 @@ impl<'a> Frame<'a> {
     fn parse(bytes: &'a [u8], id: FileId, offset: u64) -> Result<Frame<'a>, &'static str> {
         let header = FrameHeader::parse(bytes, id, offset)?;
         let records = header.records(bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default(), id, offset)?;
-        Ok(Frame { place: Place { offset, length: bytes.len() as u32 }, header, records })
+        Ok(Frame { place: FilePosition { offset, length: bytes.len() as u32 }, header, records })
     }
 
     /// The frame's keys with their versions, as the index takes them.
     pub(super) fn versions(&self) -> Vec<(Key, Version)> {
-        let version = |(place, record): &(Place, Record<'_>)| {
+        let version = |(place, record): &(FilePosition, Record<'_>)| {
             let Record { key, value, created, modified } = *record;
             (
                 Key::copy_from_slice(key),

@@ -42,7 +42,7 @@ pub(super) enum HeaderProblem {
 
 /// Says that everything before `end` was durable before anything after it was acknowledged or begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct DurabilityMark {
     /// Counts marks; even ones stand in the first place, odd ones in the second.
     pub(super) sequence: u64,
     pub(super) end: u64,
@@ -83,7 +83,7 @@ pub(super) struct Record<'a> {
 
 /// Where a record or a frame stands in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct FilePosition {
     pub(super) offset: u64,
     pub(super) length: u32,
 }
@@ -116,7 +116,7 @@ impl FileId {
     }
 }
 
-impl Place {
+impl FilePosition {
     /// Where the next thing stands.
     pub(super) fn end(self) -> u64 {
         self.offset + u64::from(self.length)
@@ -124,7 +124,7 @@ impl Place {
 
     /// Whether reading on to `next`, which comes later, is cheaper than reading anew. Never so far that what is read
     /// on the way, from the first of many to the last, grows beyond [`NEAR_BLOCK_BYTES`].
-    pub(super) fn is_near(self, next: Place) -> bool {
+    pub(super) fn is_near(self, next: FilePosition) -> bool {
         let same_block = self.offset / NEAR_BLOCK_BYTES == next.offset / NEAR_BLOCK_BYTES;
         same_block && next.offset.saturating_sub(self.end()) <= NEAR_BYTES
     }
@@ -166,7 +166,7 @@ impl Header {
     }
 }
 
-impl Mark {
+impl DurabilityMark {
     /// Where this mark stands.
     pub(super) fn offset(&self) -> u64 {
         if self.sequence.is_multiple_of(2) { FIRST_MARK } else { SECOND_MARK }
@@ -186,17 +186,21 @@ impl Mark {
     }
 
     /// The mark at `offset`: the newer of its two copies. None if neither is whole.
-    pub(super) fn parse(bytes: &[u8], id: FileId, offset: u64) -> Option<Mark> {
-        let first = Mark::parse_copy(bytes, id, offset);
-        let second = Mark::parse_copy(bytes.get(SECTOR_BYTES..)?, id, offset);
+    pub(super) fn parse(bytes: &[u8], id: FileId, offset: u64) -> Option<DurabilityMark> {
+        let first = DurabilityMark::parse_copy(bytes, id, offset);
+        let second = DurabilityMark::parse_copy(bytes.get(SECTOR_BYTES..)?, id, offset);
         first.into_iter().chain(second).max_by_key(|mark| mark.sequence)
     }
 
-    fn parse_copy(mut bytes: &[u8], id: FileId, offset: u64) -> Option<Mark> {
+    fn parse_copy(mut bytes: &[u8], id: FileId, offset: u64) -> Option<DurabilityMark> {
         let checked = bytes.get(..COPY_BYTES - 8)?;
         let expected = id.checksum(offset).add(checked).value();
         let sequence = take_u64(&mut bytes)?;
-        let mark = Mark { sequence, end: take_u64(&mut bytes)?, revision: Revision(take_u64(&mut bytes)?) };
+        let mark = DurabilityMark {
+            sequence,
+            end: take_u64(&mut bytes)?,
+            revision: Revision(take_u64(&mut bytes)?),
+        };
         let whole = take_u64(&mut bytes)? == expected && mark.offset() == offset;
         whole.then_some(mark)
     }
@@ -234,12 +238,12 @@ impl FrameHeader {
         mut bytes: &'a [u8],
         id: FileId,
         offset: u64,
-    ) -> Result<Vec<(Place, Record<'a>)>, &'static str> {
+    ) -> Result<Vec<(FilePosition, Record<'a>)>, &'static str> {
         let mut records = Vec::with_capacity(self.records.min(1024) as usize);
         let mut at = offset + FRAME_HEADER_BYTES as u64;
         for _ in 0..self.records {
             let (record, length) = Record::parse(bytes, id, at)?;
-            records.push((Place { offset: at, length: length as u32 }, record));
+            records.push((FilePosition { offset: at, length: length as u32 }, record));
             bytes = bytes.get(length..).unwrap_or_default();
             at += length as u64;
         }
@@ -300,7 +304,7 @@ impl<'a> FrameWriter<'a> {
     }
 
     /// Adds a record. Keys and values are within [`crate::MAX_KEY_BYTES`] and [`crate::MAX_TXN_BYTES`].
-    pub(super) fn record(&mut self, record: Record<'_>) -> Place {
+    pub(super) fn record(&mut self, record: Record<'_>) -> FilePosition {
         let begin = self.buffer.len();
         let place = self.offset + (begin - self.begin) as u64;
         let value = record.value.unwrap_or_default();
@@ -314,7 +318,7 @@ impl<'a> FrameWriter<'a> {
         let checksum = self.id.checksum(place).add(self.buffer.get(begin..).unwrap_or_default()).value();
         self.buffer.extend(checksum.to_le_bytes());
         self.records += 1;
-        Place { offset: place, length: (self.buffer.len() - begin) as u32 }
+        FilePosition { offset: place, length: (self.buffer.len() - begin) as u32 }
     }
 
     /// Bytes of the frame so far.
@@ -323,7 +327,7 @@ impl<'a> FrameWriter<'a> {
     }
 
     /// Completes the frame. `group` is where its group begins in the file.
-    pub(super) fn finish(self, kind: FrameKind, revision: Revision, group: u64) -> Place {
+    pub(super) fn finish(self, kind: FrameKind, revision: Revision, group: u64) -> FilePosition {
         let length = self.length();
         let mut header = FRAME_MAGIC.to_vec();
         header.extend(kind.number().to_le_bytes());
@@ -335,7 +339,7 @@ impl<'a> FrameWriter<'a> {
         for (to, from) in self.buffer.iter_mut().skip(self.begin).zip(header) {
             *to = from;
         }
-        Place { offset: self.offset, length: length as u32 }
+        FilePosition { offset: self.offset, length: length as u32 }
     }
 
     /// Takes the frame out of the buffer again.

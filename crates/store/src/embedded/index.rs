@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::ops::Bound;
 
-use super::format::Place;
+use super::format::FilePosition;
 use crate::{Guard, Key, Range, Revision};
 
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ pub(super) struct Version {
     pub(super) modified: Revision,
     pub(super) deleted: bool,
     /// The record.
-    pub(super) place: Place,
+    pub(super) place: FilePosition,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ struct Versions {
 /// One committed transaction.
 #[derive(Debug)]
 struct Logged {
-    place: Place,
+    place: FilePosition,
     keys: Box<[Key]>,
 }
 
@@ -94,12 +94,12 @@ impl Index {
     }
 
     /// The frames of the revisions after `after`, in order.
-    pub(super) fn frames_after(&self, after: Revision) -> impl Iterator<Item = (Revision, Place)> {
+    pub(super) fn frames_after(&self, after: Revision) -> impl Iterator<Item = (Revision, FilePosition)> {
         self.log_after(after).map(|(revision, logged)| (revision, logged.place))
     }
 
     /// The records that make up the state at the compacted revision, in key order.
-    pub(super) fn base(&self) -> Vec<Place> {
+    pub(super) fn base(&self) -> Vec<FilePosition> {
         self.keys
             .values()
             .filter_map(|versions| versions.existing(self.compacted))
@@ -127,7 +127,7 @@ impl Index {
     }
 
     /// Applies the next revision, whose frame stands at `place`.
-    pub(super) fn commit(&mut self, place: Place, versions: Vec<(Key, Version)>) {
+    pub(super) fn commit(&mut self, place: FilePosition, versions: Vec<(Key, Version)>) {
         let keys = versions.into_iter().map(|(key, version)| self.add(key, version)).collect();
         self.log.push_back(Logged { place, keys });
         self.log_bytes += u64::from(place.length);

@@ -17,8 +17,8 @@ use std::path::Path;
 
 use super::file::{Appender, Frame, FrameProblem, Scan, StoreFile, corrupt, read_head, unavailable};
 use super::format::{
-    FIRST_FRAME, FIRST_MARK, FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, FrameKind, Header, HeaderProblem,
-    MOST_GROUP_BYTES, Mark, SECOND_MARK,
+    DurabilityMark, FIRST_FRAME, FIRST_MARK, FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, FrameKind, Header,
+    HeaderProblem, MOST_GROUP_BYTES, SECOND_MARK,
 };
 use super::index::Index;
 use crate::StoreError;
@@ -91,16 +91,22 @@ fn parse_header(bytes: &[u8], name: &Path) -> Result<Header, StoreError> {
 }
 
 /// The newer of the two marks. Both must be whole, because a lost one may have been the newer.
-fn newest_mark(file: &StoreFile, [first, second]: &[Vec<u8>; 2]) -> Result<Mark, StoreError> {
+fn newest_mark(file: &StoreFile, [first, second]: &[Vec<u8>; 2]) -> Result<DurabilityMark, StoreError> {
     let mark = |bytes: &[u8], offset| {
-        Mark::parse(bytes, file.id, offset).ok_or_else(|| file.damaged(offset, "a mark fails its checksum"))
+        DurabilityMark::parse(bytes, file.id, offset)
+            .ok_or_else(|| file.damaged(offset, "a mark fails its checksum"))
     };
     let (first, second) = (mark(first, FIRST_MARK)?, mark(second, SECOND_MARK)?);
     Ok(if first.sequence > second.sequence { first } else { second })
 }
 
 /// The index of everything that is whole, and where that ends.
-fn replay(file: &StoreFile, header: &Header, mark: Mark, length: u64) -> Result<(Index, u64), StoreError> {
+fn replay(
+    file: &StoreFile,
+    header: &Header,
+    mark: DurabilityMark,
+    length: u64,
+) -> Result<(Index, u64), StoreError> {
     let mut index = Index::new(header.compacted);
     let mut scan = Scan::new(file, length);
     let mut offset = FIRST_FRAME;

@@ -16,7 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::file::{Appender, FrameProblem, Scan, StoreFile, unavailable};
-use super::format::{FIRST_FRAME, FileId, FrameKind, FrameWriter, Header, Mark, Place, Record};
+use super::format::{
+    DurabilityMark, FIRST_FRAME, FileId, FilePosition, FrameKind, FrameWriter, Header, Record,
+};
 use super::index::Index;
 use super::recover::{apply, recover};
 use super::shared::State;
@@ -28,7 +30,7 @@ pub(super) struct Plan {
     source: Arc<StoreFile>,
     compacted: Revision,
     /// The records of the state at `compacted`.
-    base: Vec<Place>,
+    base: Vec<FilePosition>,
     /// Where the frames of the history after it stand.
     history: Range<u64>,
 }
@@ -92,7 +94,7 @@ pub(super) fn rewrite(plan: &Plan, target: &Path, closing: &AtomicBool) -> Resul
         revision = latest;
         write(copied)
     })?;
-    let mark = Mark { sequence: 1, end: FIRST_FRAME, revision: *compacted };
+    let mark = DurabilityMark { sequence: 1, end: FIRST_FRAME, revision: *compacted };
     Appender::new(end, mark).write_mark(&file, revision)?;
     drop(file);
     let (file, index, appender) = recover(target, &source.path)?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use async_trait::async_trait;
 
 use super::file::StoreFile;
-use super::format::Place;
+use super::format::FilePosition;
 use super::index::Index;
 use crate::event::History;
 use crate::{At, Batch, Change, Page, Range, Revision, StoreError, StoreStatus};
@@ -35,7 +35,7 @@ pub(super) struct State {
 /// Where the batches that a watch needs are found.
 enum Source {
     Recent(Vec<Arc<Batch>>),
-    File(Arc<StoreFile>, Vec<Place>),
+    File(Arc<StoreFile>, Vec<FilePosition>),
 }
 
 impl Shared {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::checksum::Checksum;
-use super::format::{FIRST_FRAME, FrameKind, FrameWriter, HEADER_BYTES, Header, Mark, Record};
+use super::format::{DurabilityMark, FIRST_FRAME, FrameKind, FrameWriter, HEADER_BYTES, Header, Record};
 use super::index::{Index, Version};
 use super::rewrite::{Plan, rewrite};
 use super::*;
@@ -150,7 +150,7 @@ async fn mark_in_the_middle_of_a_frame_is_refused() {
     let mut image = images.images[2].clone();
     let id = Header::parse(&image).expect("header").id;
     for (end, revision) in [(image.len() as u64 - 3, Revision(2)), (image.len() as u64, Revision(1))] {
-        let mark = Mark { sequence: 100, end, revision };
+        let mark = DurabilityMark { sequence: 100, end, revision };
         let at = mark.offset() as usize;
         let bytes = mark.encode(id);
         image[at..at + bytes.len()].copy_from_slice(&bytes);
@@ -304,10 +304,10 @@ async fn commits_that_wait_together_share_one_group() {
 fn index_takes_back_what_was_not_durable() {
     let mut index = Index::new(Revision(7));
     let version = |created, modified, deleted| {
-        let place = format::Place { offset: 0, length: 10 };
+        let place = format::FilePosition { offset: 0, length: 10 };
         Version { created: Revision(created), modified: Revision(modified), deleted, place }
     };
-    let place = format::Place { offset: 0, length: 20 };
+    let place = format::FilePosition { offset: 0, length: 20 };
     index.add_base("a".into(), version(1, 5, false));
     index.add_base("b".into(), version(2, 2, false));
     index.commit(place, vec![("a".into(), version(1, 8, false)), ("c".into(), version(8, 8, false))]);
@@ -329,9 +329,9 @@ fn index_knows_how_much_it_keeps() {
             created: Revision(revision),
             modified: Revision(revision),
             deleted,
-            place: format::Place { offset: 0, length },
+            place: format::FilePosition { offset: 0, length },
         };
-        index.commit(format::Place { offset: 0, length: length + 48 }, vec![(key.into(), version)]);
+        index.commit(format::FilePosition { offset: 0, length: length + 48 }, vec![(key.into(), version)]);
     };
     commit("a", 1, false, 100);
     commit("b", 2, false, 30);

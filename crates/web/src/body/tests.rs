@@ -92,7 +92,7 @@ fn parts() -> (tokio::sync::mpsc::UnboundedSender<usize>, Body) {
 
 #[tokio::test(start_paused = true)]
 async fn a_body_takes_room_as_it_arrives_and_none_by_its_announcement() {
-    let room = Arc::new(Room::new(16 * SLICE, Duration::from_secs(30)));
+    let room = Arc::new(MemoryBudget::new(16 * SLICE, Duration::from_secs(30)));
     let (sender, body) = parts();
     let reading = tokio::spawn({
         let room = room.clone();
@@ -117,14 +117,22 @@ async fn a_body_takes_room_as_it_arrives_and_none_by_its_announcement() {
 
 #[tokio::test]
 async fn a_body_for_which_there_is_no_room_is_refused_and_holds_none() {
-    let room = Arc::new(Room::new(7 * SLICE, Duration::from_secs(30)));
+    let room = Arc::new(MemoryBudget::new(7 * SLICE, Duration::from_secs(30)));
     let read = async |bytes: usize| {
         let body = Body::from(vec![b'x'; bytes]);
         read_in_room(body, 8 * SLICE, &room, || "ann".into()).await.map(|(bytes, _)| bytes.len())
     };
-    assert_eq!(read(8 * SLICE + 1).await, Err(InRoom::Body(BodyError::TooLarge { limit: 8 * SLICE })));
-    assert_eq!(read(4 * SLICE).await, Err(InRoom::Full(Full)), "while it arrives");
-    assert_eq!(read(2 * SLICE).await, Err(InRoom::Full(Full)), "for what is made of it");
+    assert_eq!(read(8 * SLICE + 1).await, Err(BudgetedBody::Body(BodyError::TooLarge { limit: 8 * SLICE })));
+    assert_eq!(
+        read(4 * SLICE).await,
+        Err(BudgetedBody::BudgetExhausted(BudgetExhausted)),
+        "while it arrives"
+    );
+    assert_eq!(
+        read(2 * SLICE).await,
+        Err(BudgetedBody::BudgetExhausted(BudgetExhausted)),
+        "for what is made of it"
+    );
     assert_eq!(room.taken(), 0);
     let held = room.take_anyway("bob", 7 * SLICE);
     assert_eq!(read(SLICE).await, Ok(SLICE), "what is small is not counted");

@@ -28,7 +28,7 @@ struct Counts {
 
 /// One connection's place; given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionPermit {
     admission: Arc<Admission>,
     address: IpAddr,
 }
@@ -38,7 +38,7 @@ impl Admission {
         Arc::new(Self { most, most_per_address, counts: Mutex::default(), emptied: Notify::new() })
     }
 
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         let address = counted_as(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.all >= self.most
@@ -48,7 +48,7 @@ impl Admission {
         }
         counts.all += 1;
         *counts.by_address.entry(address).or_default() += 1;
-        Some(Place { admission: self.clone(), address })
+        Some(ConnectionPermit { admission: self.clone(), address })
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -67,7 +67,7 @@ impl Admission {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut counts = self.admission.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all = counts.all.saturating_sub(1);

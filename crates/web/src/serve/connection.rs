@@ -21,11 +21,11 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
     Limits,
-    admission::Place,
-    front::{Activity, Answers, Front, Shared},
-    guardian::{Guardian, Order, Partial},
+    admission::ConnectionPermit,
+    connection_service::{Activity, Answers, ConnectionService, Shared},
     settings::ConnectionSettings,
     stream::GuardedStream,
+    watchdog::{ConnectionWatchdog, Order, Partial},
 };
 use crate::trace::Peer;
 
@@ -35,7 +35,7 @@ pub(super) async fn run<A: Answers>(
     shared: Arc<Shared<A>>,
     stream: TcpStream,
     address: SocketAddr,
-    place: Place,
+    place: ConnectionPermit,
 ) {
     serve(&settings, shared, stream, address).await;
     drop(place);
@@ -70,7 +70,7 @@ async fn serve<A: Answers>(
     let speaks_http2 = session.alpn_protocol() == Some(b"h2");
     let peer = Peer::new(address, identity, settings.stopping.clone());
     let peer = Arc::new(peer.sharing(settings.room.clone()));
-    let front = Front { shared, peer, activity: activity.clone(), since: Instant::now() };
+    let front = ConnectionService { shared, peer, activity: activity.clone(), since: Instant::now() };
     if speaks_http2 {
         serve_http2(settings, stream, front, &activity).await;
     } else {
@@ -101,7 +101,7 @@ fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
 async fn serve_http1<A: Answers>(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
-    front: Front<A>,
+    front: ConnectionService<A>,
     activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;
@@ -114,7 +114,7 @@ async fn serve_http1<A: Answers>(
         .max_header_size(most_header_bytes)
         .max_buf_size(most_header_bytes);
     let mut connection = builder.serve_connection(TokioIo::new(stream), front);
-    let guardian = Guardian::start(settings, activity.clone(), Partial::IsSlowRequest);
+    let guardian = ConnectionWatchdog::start(settings, activity.clone(), Partial::IsSlowRequest);
     let mut finishing = false;
     let outcome = poll_fn(|context: &mut Context<'_>| {
         match guardian.order(context) {
@@ -141,7 +141,7 @@ async fn serve_http1<A: Answers>(
 async fn serve_http2<A: Answers>(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
-    front: Front<A>,
+    front: ConnectionService<A>,
     activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;
@@ -158,7 +158,7 @@ async fn serve_http2<A: Answers>(
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), front));
-    let guardian = Guardian::start(settings, activity.clone(), Partial::IsOrdinary);
+    let guardian = ConnectionWatchdog::start(settings, activity.clone(), Partial::IsOrdinary);
     let mut finishing = false;
     let outcome = poll_fn(|context: &mut Context<'_>| {
         match guardian.order(context) {

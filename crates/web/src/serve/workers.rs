@@ -11,7 +11,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::front::{Answers, Shared};
+use super::connection_service::{Answers, Shared};
 
 /// The threads end when this is dropped, with whatever is still served.
 #[derive(Debug)]

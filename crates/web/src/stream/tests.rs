@@ -29,8 +29,8 @@ fn counted(left: usize, length: usize) -> (Counted, Arc<std::sync::atomic::Atomi
 }
 
 /// Room for so many bytes of one caller.
-fn room(most: usize) -> Arc<Room> {
-    Arc::new(Room::new(2 * most, Duration::from_secs(30)))
+fn room(most: usize) -> Arc<MemoryBudget> {
+    Arc::new(MemoryBudget::new(2 * most, Duration::from_secs(30)))
 }
 
 fn nobody() -> String {
@@ -50,7 +50,7 @@ async fn a_large_answer_comes_in_slices_and_is_never_whole_in_memory() {
     let (pieces, made) = counted(200, 1_000_000);
     let mut body = body(&room, nobody, pieces).unwrap();
     assert_eq!(room.taken(), WINDOW);
-    assert_eq!(super::body(&room, nobody, counted(2, 1_000_000).0).unwrap_err(), Full);
+    assert_eq!(super::body(&room, nobody, counted(2, 1_000_000).0).unwrap_err(), BudgetExhausted);
     let mut bytes = 0;
     while let Some(frame) = body.frame().await {
         let slice = frame.unwrap().into_data().unwrap();
@@ -68,7 +68,7 @@ async fn a_large_answer_comes_in_slices_and_is_never_whole_in_memory() {
 }
 
 /// Whether every place is given back: by tasks that have been woken, and need their turn.
-async fn gone(room: &Room) {
+async fn gone(room: &MemoryBudget) {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
@@ -81,7 +81,7 @@ async fn one_long_piece_has_a_length_and_counts() {
     let body = whole(&room, nobody, vec![b'x'; 700_000]).unwrap();
     assert_eq!(http_body::Body::size_hint(&body).exact(), Some(700_000));
     assert_eq!(room.taken(), 700_000);
-    assert_eq!(whole(&room, nobody, vec![b'x'; 700_000]).unwrap_err(), Full);
+    assert_eq!(whole(&room, nobody, vec![b'x'; 700_000]).unwrap_err(), BudgetExhausted);
     assert!(whole(&room, nobody, vec![b'x'; SLICE]).is_ok(), "what is small is not counted");
     assert_eq!(body.collect().await.unwrap().to_bytes().len(), 700_000);
     gone(&room).await;

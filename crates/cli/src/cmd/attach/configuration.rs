@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Which cluster, and where its files will lie.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct ClusterFiles<'a> {
     pub(super) name: &'a str,
     pub(super) resource_group: &'a str,
     pub(super) install_dir: &'a Path,
@@ -56,7 +56,7 @@ pub(crate) fn client_pem(issued: &Value) -> anyhow::Result<Vec<u8>> {
 
 /// The structured form. The webhook stands before RBAC, so that what was taken away ends at once; it is asked for
 /// identities of the directory only, so that no part of the system waits for it.
-pub(super) fn configuration(place: &Place<'_>, release: Release) -> String {
+pub(super) fn configuration(place: &ClusterFiles<'_>, release: Release) -> String {
     let (version, cache) = match release {
         Release::From1_34 => {
             ("v1", "    cacheAuthorizedRequests: false\n    cacheUnauthorizedRequests: false\n")

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::configuration::{
-    AUTHENTICATION, AUTHORIZATION, CLIENT, CONFIGURATION, OLDER_CONFIGURATION, Place,
+    AUTHENTICATION, AUTHORIZATION, CLIENT, CONFIGURATION, ClusterFiles, OLDER_CONFIGURATION,
 };
 
-pub(super) fn readme(place: &Place<'_>) -> String {
-    let Place { name, resource_group, install_dir } = place;
+pub(super) fn readme(place: &ClusterFiles<'_>) -> String {
+    let ClusterFiles { name, resource_group, install_dir } = place;
     let at = install_dir.display().to_string();
     let text = TEXT
         .replace("@name", name)

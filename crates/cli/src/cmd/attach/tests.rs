@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{configuration::Place, *};
+use super::{configuration::ClusterFiles, *};
 
 fn hooks() -> Value {
     json!({
@@ -13,7 +13,7 @@ fn hooks() -> Value {
 }
 
 fn written(install_dir: &str) -> Vec<(&'static str, String)> {
-    let place = Place { name: "prod", resource_group: "rg1", install_dir: Path::new(install_dir) };
+    let place = ClusterFiles { name: "prod", resource_group: "rg1", install_dir: Path::new(install_dir) };
     FILES.iter().map(|(name, content)| (*name, content(&place, &hooks()).unwrap())).collect()
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn sign_in(
         }
         LoginMode::Portcullis | LoginMode::Devicecode => authority.device_code(client, &personal).await,
         LoginMode::Interactive => {
-            let place = browser::Place {
+            let place = browser::BrowserTarget {
                 redirect: arguments.redirect_url.as_deref(),
                 login_hint: arguments.login_hint.as_deref(),
             };

@@ -39,7 +39,7 @@ struct Key {
 
 /// A row, and the run that it is in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct RowLocation {
     run: u32,
     row: u32,
 }
@@ -140,14 +140,14 @@ impl Base {
         number: u32,
         run: &Run,
         wanted: &Wanted,
-        mut found: impl FnMut(RoleTag, u32, Place),
+        mut found: impl FnMut(RoleTag, u32, RowLocation),
     ) {
         let keys = self.keys(run);
         if run.filter_words == 0 || keys.len() <= wanted.fingerprints().len() {
             for (row, key) in (run.first..).zip(keys) {
                 if wanted.may_hold(key.fingerprint) {
                     for place in wanted.places(key.fingerprint) {
-                        found(key.role, place, Place { run: number, row });
+                        found(key.role, place, RowLocation { run: number, row });
                     }
                 }
             }
@@ -161,14 +161,14 @@ impl Base {
                 let same = keys.get(first..).unwrap_or_default().iter();
                 let same = same.take_while(|key| key.fingerprint == *fingerprint);
                 for (row, key) in (run.first as usize + first..).zip(same) {
-                    found(key.role, place, Place { run: number, row: index(row) });
+                    found(key.role, place, RowLocation { run: number, row: index(row) });
                 }
             }
         }
     }
 
     /// Principal, assignment and scope of a row.
-    pub(super) fn row(&self, place: Place) -> Option<(ObjectId, AssignmentId, &Scope)> {
+    pub(super) fn row(&self, place: RowLocation) -> Option<(ObjectId, AssignmentId, &Scope)> {
         let (principal, assignment) = *self.ids.get(place.row as usize)?;
         Some((principal, assignment, &self.runs.get(place.run as usize)?.scope))
     }

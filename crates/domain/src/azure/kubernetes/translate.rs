@@ -14,7 +14,7 @@ use crate::{
 
 /// What a request amounts to. There is at least one suffix.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestedActions {
     pub(super) prefix: Prefix,
     suffixes: Vec<String>,
     pub(super) attributes: BTreeMap<String, String>,
@@ -35,7 +35,7 @@ pub(super) fn translate(
     settings: &Settings,
     operations: &Operations,
     attributes: &Attributes,
-) -> Result<Asked, Refused> {
+) -> Result<RequestedActions, Refused> {
     let cluster = &settings.cluster;
     let not_a_cluster = || Refused::Unanswerable(UnanswerableError::NotACluster(cluster.scope.clone()));
     let prefix = cluster.prefix.ok_or_else(not_a_cluster)?;
@@ -49,7 +49,7 @@ pub(super) fn translate(
                 Verb::Any | Verb::Other(_) if path.is_empty() => format!(":{}", attributes.verb),
                 Verb::Any | Verb::Other(_) => format!("/{path}:{}", attributes.verb),
             };
-            Ok(Asked { prefix, suffixes: vec![suffix], attributes: BTreeMap::new() })
+            Ok(RequestedActions { prefix, suffixes: vec![suffix], attributes: BTreeMap::new() })
         }
         Target::Resource { group, resource, subresource, namespace, .. } => {
             check_name("API group", group, Empty::Allowed)?;
@@ -70,7 +70,7 @@ pub(super) fn translate(
                 },
                 custom_resources: settings.custom_resources,
             };
-            let mut asked = Asked { prefix, suffixes: Vec::new(), attributes: BTreeMap::new() };
+            let mut asked = RequestedActions { prefix, suffixes: Vec::new(), attributes: BTreeMap::new() };
             request.ask(&mut asked).map_err(Refused::Unanswerable)?;
             if settings.subresource_attribute && request.has_subresource_attribute() {
                 asked.attributes.insert(SUBRESOURCE_ATTRIBUTE.to_owned(), subresource.clone());
@@ -99,7 +99,7 @@ pub(super) fn check_path(path: &str) -> Result<&str, Refused> {
     Ok(inner)
 }
 
-impl Asked {
+impl RequestedActions {
     pub(super) fn actions(&self, prefix: Prefix) -> Vec<Action> {
         self.suffixes.iter().map(|suffix| Action::data(&[prefix.0, suffix].concat())).collect()
     }
@@ -162,7 +162,7 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn ask(&self, asked: &mut Asked) -> Result<(), UnanswerableError> {
+    fn ask(&self, asked: &mut RequestedActions) -> Result<(), UnanswerableError> {
         if self.is_named(&["pods"]) && self.has_subresource(&["exec"]) && !matches!(self.verb, Verb::Any) {
             asked.push("", "pods", ["/", "exec/action"]);
             return Ok(());
@@ -185,7 +185,7 @@ impl Request<'_> {
     }
 
     /// Every known operation that a request with a wildcard fits.
-    fn expand(&self, asked: &mut Asked) -> Result<(), UnanswerableError> {
+    fn expand(&self, asked: &mut RequestedActions) -> Result<(), UnanswerableError> {
         let known = self.known.ok_or(UnanswerableError::OperationsUnknown)?;
         let is_unknown = match (self.resource, self.group) {
             ("*", "*") | (_, "*") => false,
@@ -224,7 +224,7 @@ impl Request<'_> {
     }
 
     /// Everything is custom resources too, of every group: without one as an attribute no condition on it holds.
-    fn add_custom(&self, asked: &mut Asked) {
+    fn add_custom(&self, asked: &mut RequestedActions) {
         if self.custom_resources == CustomResources::Literal {
             return;
         }
@@ -237,7 +237,7 @@ impl Request<'_> {
 
     /// A verb that is not Kubernetes' own has an action of its own, which ends neither like a known verb nor
     /// below the resource: `certificates.k8s.io/signers:approve`.
-    fn push_unknown_verb(&self, asked: &mut Asked) {
+    fn push_unknown_verb(&self, asked: &mut RequestedActions) {
         if let Verb::Other(verb) = self.verb {
             asked.push(self.group, self.resource, [":", verb]);
         }
@@ -252,7 +252,7 @@ impl Request<'_> {
             && known.resource(self.group, self.resource).is_none()
     }
 
-    fn ask_custom(&self, asked: &mut Asked) -> Result<(), UnanswerableError> {
+    fn ask_custom(&self, asked: &mut RequestedActions) -> Result<(), UnanswerableError> {
         match self.verb {
             Verb::Known(part) if CUSTOM_VERBS.contains(&part) => {
                 asked.push("", "customresources", ["/", part]);
@@ -277,7 +277,7 @@ impl Request<'_> {
 
     /// A subresource that is a connection into the cluster asks for its own action beside, or instead of,
     /// that of reading the resource; so does a review that names every subresource.
-    fn ask_channels(&self, asked: &mut Asked) {
+    fn ask_channels(&self, asked: &mut RequestedActions) {
         let is_core = self.group.is_empty() || self.group == "*";
         let opens_by_reading = matches!(self.verb, Verb::Any | Verb::Known(READ));
         for (resource, subresource) in CHANNELS {

@@ -9,7 +9,7 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Consent, Giver, PAGE, Service, principal_of};
+use super::{Consent, Grantor, PAGE, Service, principal_of};
 use crate::{SignIn, tokens::Audience};
 use directory::audience::{OPENID_SCOPES, Resource, ServiceName};
 use state::{Cold, Error, Swap};
@@ -67,7 +67,7 @@ impl SignIn {
         earlier: &EarlierConsent,
     ) -> Option<(String, Vec<Agreed>)> {
         let (giver, client) = id.split_once('/')?;
-        let giver = Giver::parse(giver)?;
+        let giver = Grantor::parse(giver)?;
         let tenant = giver.tenant(snapshot)?;
         let client: ObjectId = principal_of(snapshot, tenant, AppId::parse(client).ok()?)?;
         let audience =
@@ -75,7 +75,7 @@ impl SignIn {
         let texts = earlier.scopes.iter().flat_map(|text| text.split_ascii_whitespace());
         let mut services: Vec<Agreed> = texts
             .filter_map(|text| {
-                let kept = matches!(giver, Giver::Everybody(_)).then(|| text.to_owned());
+                let kept = matches!(giver, Grantor::Everybody(_)).then(|| text.to_owned());
                 Some((lasting(&audience, text)?, kept))
             })
             .collect();

@@ -14,7 +14,7 @@ use state::Error;
 
 /// Who lets a client act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Giver {
+pub(crate) enum Grantor {
     Person(ObjectId),
     /// An administrator, for everybody in the tenant.
     Everybody(TenantId),
@@ -37,7 +37,7 @@ pub(crate) struct Consent {
     services: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Giver {
+impl Grantor {
     pub(crate) fn key(&self, client: ObjectId) -> String {
         match self {
             Self::Person(person) => format!("{person}/{client}"),
@@ -65,7 +65,7 @@ impl Giver {
 pub(super) fn is_between_those_there(snapshot: &Snapshot, id: &str) -> bool {
     let parsed = id
         .split_once('/')
-        .and_then(|(giver, client)| Some((Giver::parse(giver)?, ObjectId::parse(client).ok()?)));
+        .and_then(|(giver, client)| Some((Grantor::parse(giver)?, ObjectId::parse(client).ok()?)));
     parsed.is_some_and(|(giver, client)| {
         let found = snapshot.directory().service_principal(client);
         found.is_some_and(|found| giver.tenant(snapshot) == Some(found.tenant))

@@ -33,7 +33,7 @@ struct Used {
 
 /// What a presented secret leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Presented {
+pub(super) enum RefreshOutcome {
     /// The family as it is from now on, and the secret that takes the place of the presented one.
     Replaced(Family, String),
     /// Nothing changes; this secret is its successor.
@@ -63,16 +63,16 @@ impl Family {
         expires: Timestamp,
         reuse: SignedDuration,
         successors: &[String],
-    ) -> Presented {
+    ) -> RefreshOutcome {
         let shown = digest(secret);
         if is_same(&self.current, &shown) {
             return self.replace(secret, shown, now, expires, reuse, successors);
         }
-        let Some(place) = self.used_lately(&shown, now) else { return Presented::Stolen };
+        let Some(place) = self.used_lately(&shown, now) else { return RefreshOutcome::Stolen };
         let follower = self.used.get(place + 1).map_or(&self.current, |next| &next.digest);
         match successors.iter().find(|each| is_same(follower, &digest(each))) {
-            Some(successor) => Presented::Again(successor.clone()),
-            None => Presented::Lost,
+            Some(successor) => RefreshOutcome::Again(successor.clone()),
+            None => RefreshOutcome::Lost,
         }
     }
 
@@ -84,17 +84,17 @@ impl Family {
         expires: Timestamp,
         reuse: SignedDuration,
         successors: &[String],
-    ) -> Presented {
+    ) -> RefreshOutcome {
         let mut used: Vec<Used> = self.used.iter().filter(|each| now < each.until).cloned().collect();
         if used.len() >= MOST_USED {
             // Replaced too often within the interval to remember all: it stays for now (RFC 6749 §6 lets it).
-            return Presented::Again(secret.to_owned());
+            return RefreshOutcome::Again(secret.to_owned());
         }
-        let Some(successor) = successors.first() else { return Presented::Lost };
-        let Ok(until) = now.checked_add(reuse) else { return Presented::Lost };
+        let Some(successor) = successors.first() else { return RefreshOutcome::Lost };
+        let Ok(until) = now.checked_add(reuse) else { return RefreshOutcome::Lost };
         used.push(Used { digest: shown, until });
         let family = Self { current: digest(successor), expires, used, granted: self.granted.clone() };
-        Presented::Replaced(family, successor.clone())
+        RefreshOutcome::Replaced(family, successor.clone())
     }
 
     fn used_lately(&self, shown: &str, now: Timestamp) -> Option<usize> {

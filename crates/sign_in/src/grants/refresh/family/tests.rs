@@ -29,7 +29,7 @@ fn successor(key: &str, secret: &str) -> String {
     digest(&format!("{key}/{secret}"))
 }
 
-fn present(family: &Family, secret: &str, seconds: i64) -> Presented {
+fn present(family: &Family, secret: &str, seconds: i64) -> RefreshOutcome {
     family.present(secret, after(seconds), after(1_000_000), REUSE, &[successor("key", secret)])
 }
 
@@ -71,16 +71,16 @@ proptest! {
             let expected = model.present(index, now);
             prop_assert_eq!(accepted, expected.is_some());
             match present(&family, &secret, now) {
-                Presented::Replaced(next, given) => {
+                RefreshOutcome::Replaced(next, given) => {
                     prop_assert_eq!(Some(given), expected);
                     family = next;
                 }
-                Presented::Again(given) => prop_assert_eq!(Some(given), expected),
-                Presented::Stolen => {
+                RefreshOutcome::Again(given) => prop_assert_eq!(Some(given), expected),
+                RefreshOutcome::Stolen => {
                     prop_assert_eq!(None, expected);
                     return Ok(());
                 }
-                Presented::Lost => prop_assert!(false, "the key is there"),
+                RefreshOutcome::Lost => prop_assert!(false, "the key is there"),
             }
             // What is stored gives away neither the token that counts nor those that did.
             let stored = serde_json::to_string(&family).unwrap();
@@ -95,12 +95,14 @@ fn more_replacements_than_are_remembered_end_nothing() {
     let mut current = family("first");
     let mut secret = "first".to_owned();
     for _ in 0..MOST_USED {
-        let Presented::Replaced(next, given) = present(&current, &secret, 0) else { panic!("not replaced") };
+        let RefreshOutcome::Replaced(next, given) = present(&current, &secret, 0) else {
+            panic!("not replaced")
+        };
         (current, secret) = (next, given);
     }
-    assert_eq!(present(&current, &secret, 30), Presented::Again(secret.clone()));
-    assert!(matches!(present(&current, "first", 30), Presented::Again(_)));
-    assert!(matches!(present(&current, &secret, 61), Presented::Replaced(..)));
+    assert_eq!(present(&current, &secret, 30), RefreshOutcome::Again(secret.clone()));
+    assert!(matches!(present(&current, "first", 30), RefreshOutcome::Again(_)));
+    assert!(matches!(present(&current, &secret, 61), RefreshOutcome::Replaced(..)));
 }
 
 #[test]
@@ -108,20 +110,22 @@ fn without_an_interval_every_reuse_ends_the_family() {
     let next = |family: &Family, secret: &str| {
         family.present(secret, after(0), after(9), SignedDuration::ZERO, &[successor("key", secret)])
     };
-    let Presented::Replaced(second, given) = next(&family("first"), "first") else { panic!("not replaced") };
-    assert_eq!(next(&second, "first"), Presented::Stolen);
-    assert!(matches!(next(&second, &given), Presented::Replaced(..)));
+    let RefreshOutcome::Replaced(second, given) = next(&family("first"), "first") else {
+        panic!("not replaced")
+    };
+    assert_eq!(next(&second, "first"), RefreshOutcome::Stolen);
+    assert!(matches!(next(&second, &given), RefreshOutcome::Replaced(..)));
 }
 
 #[test]
 fn a_new_sealing_key_gives_what_the_earlier_one_derived() {
     let keys = |names: [&str; 2]| names.map(|key| successor(key, "first"));
     let old = family("first").present("first", after(0), after(9), REUSE, &keys(["old", "none"]));
-    let Presented::Replaced(second, given) = old else { panic!("not replaced") };
+    let RefreshOutcome::Replaced(second, given) = old else { panic!("not replaced") };
     let again = |names| second.present("first", after(1), after(9), REUSE, &keys(names));
-    assert_eq!(again(["new", "old"]), Presented::Again(given));
+    assert_eq!(again(["new", "old"]), RefreshOutcome::Again(given));
     // Without the key nothing can be given, and nothing is taken for stolen.
-    assert_eq!(again(["new", "newer"]), Presented::Lost);
+    assert_eq!(again(["new", "newer"]), RefreshOutcome::Lost);
 }
 
 #[test]
@@ -130,6 +134,6 @@ fn a_family_that_an_earlier_release_wrote_goes_on() {
         "user":"00000000-0000-0000-0000-000000000002","client":"00000000-0000-0000-0000-000000000003",
         "stamp":0,"scope":"openid","nonce":null},"current":"CURRENT","expires":"2027-02-01T00:00:00Z"}"#;
     let stored: Family = serde_json::from_str(&text.replace("CURRENT", &digest("first"))).unwrap();
-    assert!(matches!(present(&stored, "first", 0), Presented::Replaced(..)));
-    assert_eq!(present(&stored, "older", 0), Presented::Stolen);
+    assert!(matches!(present(&stored, "first", 0), RefreshOutcome::Replaced(..)));
+    assert_eq!(present(&stored, "older", 0), RefreshOutcome::Stolen);
 }

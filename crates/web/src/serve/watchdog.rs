@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 
-use super::{Limits, front::Activity, settings::ConnectionSettings};
+use super::{Limits, connection_service::Activity, settings::ConnectionSettings};
 
 /// What a connection shall do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,20 +41,20 @@ pub(super) enum Partial {
 
 /// The connection's side of its guardian, which ends with it.
 #[derive(Debug)]
-pub(super) struct Guardian {
-    orders: Arc<Orders>,
+pub(super) struct ConnectionWatchdog {
+    orders: Arc<WatchdogOrders>,
     task: AbortHandle,
 }
 
 #[derive(Debug, Default)]
-struct Orders {
+struct WatchdogOrders {
     order: AtomicU8,
     connection: AtomicWaker,
 }
 
-impl Guardian {
+impl ConnectionWatchdog {
     pub(super) fn start(settings: &ConnectionSettings, activity: Arc<Activity>, partial: Partial) -> Self {
-        let orders = Arc::new(Orders::default());
+        let orders = Arc::new(WatchdogOrders::default());
         let watch = Watch::new(&settings.limits, activity, partial);
         let task = tokio::spawn(watch.run(orders.clone(), settings.stopping.clone(), settings.cut.clone()));
         Self { orders, task: task.abort_handle() }
@@ -71,13 +71,13 @@ impl Guardian {
     }
 }
 
-impl Drop for Guardian {
+impl Drop for ConnectionWatchdog {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Orders {
+impl WatchdogOrders {
     fn give(&self, order: Order) {
         let order = match order {
             Order::Serve => SERVE,
@@ -129,7 +129,7 @@ impl Watch {
 
     async fn run(
         mut self,
-        orders: Arc<Orders>,
+        orders: Arc<WatchdogOrders>,
         mut stopping: watch::Receiver<bool>,
         mut cut: watch::Receiver<()>,
     ) {

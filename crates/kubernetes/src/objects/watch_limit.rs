@@ -10,7 +10,7 @@ use domain::id::ClusterId;
 use super::ObjectError;
 
 #[derive(Debug, Default)]
-pub(crate) struct WatchRoom {
+pub(crate) struct WatchLimit {
     open: Mutex<Open>,
 }
 
@@ -26,11 +26,11 @@ struct Open {
 /// One watch's place; given back when dropped.
 #[derive(Debug)]
 pub(super) struct WatchPlace {
-    room: Arc<WatchRoom>,
+    room: Arc<WatchLimit>,
     user: User,
 }
 
-impl WatchRoom {
+impl WatchLimit {
     pub(super) fn take(self: &Arc<Self>, cluster: ClusterId, user: &str) -> Result<WatchPlace, ObjectError> {
         let user = (cluster, Arc::from(user));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -18,16 +18,16 @@ use tokio::sync::Notify;
 /// By cluster, the certificates that were shown for it last, newest first. Replaced as a whole, so that looking writes
 /// nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
-    certificates: ArcSwap<HashMap<ClusterId, Shown>>,
+pub(crate) struct SeenCertificates {
+    certificates: ArcSwap<HashMap<ClusterId, CertificatesOfCluster>>,
     /// Told when one was used whose first use is not on record.
     first_use: Notify,
 }
 
-type Shown = Vec<Arc<KnownCertificate>>;
+type CertificatesOfCluster = Vec<Arc<SeenCertificate>>;
 
 #[derive(Debug)]
-pub(crate) struct KnownCertificate {
+pub(crate) struct SeenCertificate {
     der: Box<[u8]>,
     pub(crate) thumbprint: String,
     pub(crate) not_before: Timestamp,
@@ -36,13 +36,13 @@ pub(crate) struct KnownCertificate {
     used: AtomicBool,
 }
 
-impl Known {
+impl SeenCertificates {
     /// `cluster` must be one that exists: entries are kept by it.
     pub(crate) fn with_certificate<T>(
         &self,
         cluster: ClusterId,
         der: &[u8],
-        look: impl FnOnce(&KnownCertificate) -> T,
+        look: impl FnOnce(&SeenCertificate) -> T,
     ) -> Result<T, CryptoError> {
         let certificates = self.certificates.load();
         let shown = certificates.get(&cluster);
@@ -52,7 +52,7 @@ impl Known {
         let Certificate { not_before, not_after, .. } = Certificate::from_der(der)?;
         let thumbprint = digest::sha256_hex(der);
         let used = AtomicBool::new(false);
-        let known = Arc::new(KnownCertificate { der: der.into(), thumbprint, not_before, not_after, used });
+        let known = Arc::new(SeenCertificate { der: der.into(), thumbprint, not_before, not_after, used });
         self.certificates.rcu(|before| {
             let mut next = if before.len() < MOST { HashMap::clone(before) } else { HashMap::new() };
             let shown = next.entry(cluster).or_default();
@@ -64,7 +64,7 @@ impl Known {
     }
 
     /// Notes that a certificate was used whose first use is not on record.
-    pub(crate) fn note_first_use(&self, known: &KnownCertificate) {
+    pub(crate) fn note_first_use(&self, known: &SeenCertificate) {
         known.used.store(true, Ordering::Relaxed);
         self.first_use.notify_one();
     }
@@ -75,14 +75,14 @@ impl Known {
     }
 
     /// Those whose first use is not on record.
-    pub(crate) fn used(&self) -> Vec<(ClusterId, Arc<KnownCertificate>)> {
+    pub(crate) fn used(&self) -> Vec<(ClusterId, Arc<SeenCertificate>)> {
         let certificates = self.certificates.load();
         let each = certificates.iter().flat_map(|(id, shown)| shown.iter().map(|known| (*id, known.clone())));
         each.filter(|(_, known)| known.used.load(Ordering::Relaxed)).collect()
     }
 }
 
-impl KnownCertificate {
+impl SeenCertificate {
     pub(crate) fn is_in_time(&self, now: Timestamp) -> bool {
         self.not_before <= now && now <= self.not_after
     }

@@ -32,10 +32,9 @@ use tracing::Instrument;
 
 use crate::{
     host,
+    memory_budget::BudgetExhausted,
     page::plain,
-    path,
-    room::Full,
-    stream,
+    path, stream,
     trace::{Counts, Peer, RequestContext, RequestId},
 };
 
@@ -78,7 +77,7 @@ pub(super) struct Shared<A> {
 
 /// The service of one connection.
 #[derive(Debug)]
-pub(super) struct Front<A> {
+pub(super) struct ConnectionService<A> {
     pub(super) shared: Arc<Shared<A>>,
     pub(super) peer: Arc<Peer>,
     pub(super) activity: Arc<Activity>,
@@ -166,7 +165,7 @@ impl Drop for InFlight {
     }
 }
 
-impl<A: Answers> hyper::service::Service<Request<Incoming>> for Front<A> {
+impl<A: Answers> hyper::service::Service<Request<Incoming>> for ConnectionService<A> {
     type Response = Response<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
@@ -246,7 +245,7 @@ async fn answer<A: Answers>(
     finished(&shared.counts, uri.path(), id, started, response)
 }
 
-fn no_room<A: Answers>(shared: &Shared<A>, path: &str, full: Full) -> Response<Body> {
+fn no_room<A: Answers>(shared: &Shared<A>, path: &str, full: BudgetExhausted) -> Response<Body> {
     let mut response = shared.answers.failure(path, StatusCode::TOO_MANY_REQUESTS, full.to_string());
     response.headers_mut().insert(header::RETRY_AFTER, full.retry_after().into());
     response

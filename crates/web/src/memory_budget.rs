@@ -23,28 +23,28 @@ use tokio::sync::{Notify, Semaphore};
 
 /// The room of a process.
 #[derive(Debug)]
-pub struct Room {
+pub struct MemoryBudget {
     most: usize,
     /// A client that takes nothing of an answer for so long is given up.
     pub(crate) stall: Duration,
     /// For an answer with an end as a whole, however slowly it is taken.
     pub(crate) whole: Duration,
-    taken: Mutex<Taken>,
+    taken: Mutex<BudgetUse>,
     given_back: Notify,
     /// How many answers are computed at once beside the threads that serve.
     turns: Semaphore,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct BudgetUse {
     bytes: usize,
     by_caller: HashMap<Arc<str>, usize>,
 }
 
 /// Bytes that are set aside for one answer or upload; given back when dropped.
 #[derive(Debug)]
-pub struct Place {
-    room: Arc<Room>,
+pub struct Reservation {
+    room: Arc<MemoryBudget>,
     caller: Arc<str>,
     bytes: usize,
 }
@@ -52,22 +52,22 @@ pub struct Place {
 /// There is no room now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many large requests are under way: try again in {} seconds", self.retry_after())]
-pub struct Full;
+pub struct BudgetExhausted;
 
-impl Full {
+impl BudgetExhausted {
     /// In seconds.
     pub const fn retry_after(self) -> u32 {
         RETRY_AFTER
     }
 }
 
-impl Default for Room {
+impl Default for MemoryBudget {
     fn default() -> Self {
         Self::new(MOST_BYTES, STALL)
     }
 }
 
-impl Room {
+impl MemoryBudget {
     pub fn new(most: usize, stall: Duration) -> Self {
         let turns = available_parallelism().map_or(1, |processors| processors.get().div_ceil(2));
         Self {
@@ -81,20 +81,20 @@ impl Room {
     }
 
     /// Sets `bytes` aside for a caller, by whatever name: an account, an address.
-    pub fn take(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Place, Full> {
+    pub fn take(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Reservation, BudgetExhausted> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         self.check(&taken, caller, bytes)?;
         Ok(self.count(&mut taken, caller, bytes))
     }
 
     /// For the answer to what is done already: counted, and not refused. Whoever comes next is.
-    pub fn take_anyway(self: &Arc<Self>, caller: &str, bytes: usize) -> Place {
+    pub fn take_anyway(self: &Arc<Self>, caller: &str, bytes: usize) -> Reservation {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         self.count(&mut taken, caller, bytes)
     }
 
-    /// As [`Room::take`], but waits for room as long as a client is waited for.
-    pub async fn wait(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Place, Full> {
+    /// As [`MemoryBudget::take`], but waits for room as long as a client is waited for.
+    pub async fn wait(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Reservation, BudgetExhausted> {
         let waiting = async {
             loop {
                 let given_back = self.given_back.notified();
@@ -104,20 +104,20 @@ impl Room {
                 given_back.await;
             }
         };
-        tokio::time::timeout(self.stall, waiting).await.map_err(|_elapsed| Full)
+        tokio::time::timeout(self.stall, waiting).await.map_err(|_elapsed| BudgetExhausted)
     }
 
-    fn check(&self, taken: &Taken, caller: &str, more: usize) -> Result<(), Full> {
+    fn check(&self, taken: &BudgetUse, caller: &str, more: usize) -> Result<(), BudgetExhausted> {
         let own = taken.by_caller.get(caller).copied().unwrap_or(0).saturating_add(more);
-        let free = self.most.checked_sub(taken.bytes.saturating_add(more)).ok_or(Full)?;
-        if own > free { Err(Full) } else { Ok(()) }
+        let free = self.most.checked_sub(taken.bytes.saturating_add(more)).ok_or(BudgetExhausted)?;
+        if own > free { Err(BudgetExhausted) } else { Ok(()) }
     }
 
-    fn count(self: &Arc<Self>, taken: &mut Taken, caller: &str, bytes: usize) -> Place {
+    fn count(self: &Arc<Self>, taken: &mut BudgetUse, caller: &str, bytes: usize) -> Reservation {
         let caller: Arc<str> = caller.into();
         taken.bytes += bytes;
         *taken.by_caller.entry(caller.clone()).or_default() += bytes;
-        Place { room: self.clone(), caller, bytes }
+        Reservation { room: self.clone(), caller, bytes }
     }
 
     fn give_back(&self, caller: &str, bytes: usize) {
@@ -146,9 +146,9 @@ impl Room {
     }
 }
 
-impl Place {
+impl Reservation {
     /// Takes as much more as makes it `bytes`. Where there is no room for that it stays as it is.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+    pub fn grow(&mut self, bytes: usize) -> Result<(), BudgetExhausted> {
         let more = bytes.saturating_sub(self.bytes);
         let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
         self.room.check(&taken, &self.caller, more)?;
@@ -175,7 +175,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.room.give_back(&self.caller, self.bytes);
     }
@@ -183,7 +183,7 @@ impl Drop for Place {
 
 struct Held {
     bytes: Vec<u8>,
-    _place: Place,
+    _place: Reservation,
 }
 
 impl AsRef<[u8]> for Held {
@@ -205,15 +205,15 @@ mod tests {
 
     #[test]
     fn nobody_has_more_than_stays_free() {
-        let room = Arc::new(Room::new(100, STALL));
-        assert_eq!(room.take("ann", 51).unwrap_err(), Full);
+        let room = Arc::new(MemoryBudget::new(100, STALL));
+        assert_eq!(room.take("ann", 51).unwrap_err(), BudgetExhausted);
         let mut first = room.take("ann", 40).unwrap();
-        assert_eq!(first.grow(51).unwrap_err(), Full);
+        assert_eq!(first.grow(51).unwrap_err(), BudgetExhausted);
         first.grow(50).unwrap();
-        assert_eq!(room.take("ann", 1).unwrap_err(), Full);
+        assert_eq!(room.take("ann", 1).unwrap_err(), BudgetExhausted);
         let second = room.take("bob", 25).unwrap();
         let third = room.take("eve", 12).unwrap();
-        assert_eq!(room.take("eve", 1).unwrap_err(), Full);
+        assert_eq!(room.take("eve", 1).unwrap_err(), BudgetExhausted);
         drop(room.take("joe", 6).unwrap());
         drop((first, third));
         assert_eq!(room.taken(), 25);
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_is_held_counts_until_its_last_part_is_gone() {
-        let room = Arc::new(Room::new(200, STALL));
+        let room = Arc::new(MemoryBudget::new(200, STALL));
         let mut held = room.take("ann", 60).unwrap().hold(vec![0; 20]);
         assert_eq!(room.taken(), 20);
         let part = held.split_to(5);
@@ -237,9 +237,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_gets_what_is_given_back_and_does_not_wait_for_ever() {
-        let room = Arc::new(Room::new(200, STALL));
+        let room = Arc::new(MemoryBudget::new(200, STALL));
         let held = room.take("ann", 100).unwrap();
-        assert_eq!(room.wait("bob", 60).await.unwrap_err(), Full);
+        assert_eq!(room.wait("bob", 60).await.unwrap_err(), BudgetExhausted);
         let waiter = tokio::spawn({
             let room = room.clone();
             async move { room.wait("bob", 60).await }
@@ -248,14 +248,14 @@ mod tests {
         drop(held);
         drop(waiter.await.unwrap().unwrap());
         let beyond = room.take_anyway("ann", 200);
-        assert_eq!(room.take("bob", 1).unwrap_err(), Full);
+        assert_eq!(room.take("bob", 1).unwrap_err(), BudgetExhausted);
         drop(beyond);
         assert_eq!(room.taken(), 0);
     }
 
     #[test]
     fn threads_share_one_room() {
-        let room = Arc::new(Room::new(128, STALL));
+        let room = Arc::new(MemoryBudget::new(128, STALL));
         let taken: usize = std::thread::scope(|scope| {
             let room = &room;
             let takers: Vec<_> = (0..8)
