@@ -2,7 +2,7 @@
 //! `kubernetesVersions`).
 
 use app::{
-    resource_manager::{assignments::CreatedOrUpdated, clusters::KUBERNETES_VERSION},
+    resource_manager::{clusters::KUBERNETES_VERSION, scope_rules::CreatedOrUpdated},
     state::precondition::entity_tag,
 };
 use axum::{

@@ -1,6 +1,6 @@
 //! Subscriptions by alias (`Microsoft.Subscription/aliases`, 2021-10-01), and renaming them.
 
-use app::resource_manager::{aliases::NewSubscription, assignments::CreatedOrUpdated};
+use app::resource_manager::{aliases::NewSubscription, scope_rules::CreatedOrUpdated};
 use axum::{
     Json,
     response::{IntoResponse, Response},

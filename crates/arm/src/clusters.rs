@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use app::{
     resource_manager::{
-        assignments::CreatedOrUpdated,
         clusters::{DirectoryAccess, KUBERNETES_VERSION, NewCluster, RequestedIdentity},
+        scope_rules::CreatedOrUpdated,
     },
     state::precondition::entity_tag,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::resource_manager::assignments::AssignmentFilter;
+use app::resource_manager::scope_rules::ScopeFilter;
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -23,12 +23,12 @@ use crate::{
 };
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let mut listed = AssignmentFilter::All;
+    let mut listed = ScopeFilter::All;
     let mut principals: Option<Vec<ObjectId>> = None;
     let mut name = None;
     for term in filter::terms(call, FILTERS)? {
         match term {
-            Term::Call(call, None) if call == "atscope" => listed = AssignmentFilter::AtScope,
+            Term::Call(call, None) if call == "atscope" => listed = ScopeFilter::AtScope,
             Term::Equals(field, value) if field == "principalid" && principals.is_none() => {
                 principals = Some(vec![filter::object_id(call, &value, FILTERS)?]);
             }
@@ -65,11 +65,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// No client writes one. Whoever may read it is told so.
 pub(crate) fn refuse(call: &Call<'_>) -> Result<Response, ArmError> {
-    call.app.resource_manager().list_deny_assignments(
-        &call.caller,
-        &call.scope()?,
-        AssignmentFilter::AtScope,
-    )?;
+    call.app.resource_manager().list_deny_assignments(&call.caller, &call.scope()?, ScopeFilter::AtScope)?;
     Err(ArmError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "DenyAssignmentsNotSupported",

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use app::{directory::federated::NewFederatedCredential, resource_manager::assignments::CreatedOrUpdated};
+use app::{directory::federated::NewFederatedCredential, resource_manager::scope_rules::CreatedOrUpdated};
 use axum::{
     Json,
     response::{IntoResponse, Response},

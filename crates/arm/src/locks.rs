@@ -1,8 +1,8 @@
 //! Locks (`Microsoft.Authorization/locks`, 2016-09-01 and later).
 
 use app::resource_manager::{
-    assignments::{AssignmentFilter, CreatedOrUpdated},
     locks::NewLock,
+    scope_rules::{CreatedOrUpdated, ScopeFilter},
 };
 use axum::{
     Json,
@@ -35,8 +35,8 @@ struct Properties {
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let listed = match filter::terms(call, FILTERS)?.as_slice() {
-        [] => AssignmentFilter::All,
-        [Term::Call(name, None)] if name == "atscope" => AssignmentFilter::AtScope,
+        [] => ScopeFilter::All,
+        [Term::Call(name, None)] if name == "atscope" => ScopeFilter::AtScope,
         _ => return Err(filter::refused(call, FILTERS)),
     };
     let locks = call.app.resource_manager().list_locks(&call.caller, &call.scope()?, listed)?;

@@ -1,7 +1,10 @@
 //! Management groups (`Microsoft.Management`, 2020-05-01 and later), and what is in them. Everything is done when it
 //! is answered, so there is no operation to wait for; az takes neither 201 for a group nor 200 for a deletion.
 
-use app::resource_manager::management_groups::{Group, NewGroup, home};
+use app::resource_manager::{
+    management_group_tree::{Group, management_group_of},
+    management_groups::NewGroup,
+};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -238,7 +241,7 @@ pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
     });
     let subscriptions =
         call.app.resource_manager().list_subscriptions(&call.caller).into_iter().map(|subscription| {
-            let place = home(&snapshot, &subscription);
+            let place = management_group_of(&snapshot, &subscription);
             let place = Group::find(&snapshot, subscription.tenant, place.as_str());
             let above = place.map_or_else(Vec::new, |place| {
                 let mut above = ancestors(&snapshot, &place);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::resource_manager::{assignments::CreatedOrUpdated, subscriptions::GroupChange};
+use app::resource_manager::{scope_rules::CreatedOrUpdated, subscriptions::GroupChange};
 use axum::{
     Json,
     response::{IntoResponse, Response},

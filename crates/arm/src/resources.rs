@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use app::{
-    resource_manager::{assignments::CreatedOrUpdated, resources::NewResource},
+    resource_manager::{resources::NewResource, scope_rules::CreatedOrUpdated},
     state::precondition::entity_tag,
 };
 use axum::{

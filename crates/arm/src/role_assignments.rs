@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use app::resource_manager::assignments::{AssignmentFilter, CreatedOrUpdated, NewAssignment};
+use app::resource_manager::{
+    assignments::NewAssignment,
+    scope_rules::{CreatedOrUpdated, ScopeFilter},
+};
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -47,11 +50,11 @@ struct Properties {
 }
 
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
-    let mut listed = AssignmentFilter::All;
+    let mut listed = ScopeFilter::All;
     let mut principals: Option<Vec<ObjectId>> = None;
     for term in filter::terms(call, FILTERS)? {
         match term {
-            Term::Call(name, None) if name == "atscope" => listed = AssignmentFilter::AtScope,
+            Term::Call(name, None) if name == "atscope" => listed = ScopeFilter::AtScope,
             // Of this principal itself.
             Term::Equals(name, id) if name == "principalid" && principals.is_none() => {
                 principals = Some(vec![filter::object_id(call, &id, FILTERS)?]);

@@ -1,6 +1,6 @@
 //! Trusted access: `trustedAccessRoles` of a place, `trustedAccessRoleBindings` of a cluster.
 
-use app::resource_manager::{assignments::CreatedOrUpdated, clusters::trusted_access};
+use app::resource_manager::{clusters::trusted_access, scope_rules::CreatedOrUpdated};
 use axum::{
     Json,
     response::{IntoResponse, Response},

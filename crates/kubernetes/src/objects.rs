@@ -16,13 +16,14 @@ use domain::{
     id::{ClusterId, Id},
     object::{Object, ObjectKey},
 };
-use serde_json::Value;
 
 use crate::Kubernetes;
 use state::Error;
 
 mod access;
 mod bootstrap;
+mod caller;
+mod deletion;
 mod error;
 mod grants;
 mod identity;
@@ -30,18 +31,21 @@ mod listing;
 mod mend;
 mod namespaces;
 mod service_accounts;
+mod values;
 mod watch;
 mod watch_limit;
 mod write;
 
 pub use access::{HeldRules, RequestedAccess, Target};
-pub use bootstrap::{keep_admin_group_binding, set, stamp, write_bootstrap};
+pub use bootstrap::{keep_admin_group_binding, write_bootstrap};
+pub use caller::{Impersonation, KubeCaller, Presented, Token};
 pub use error::{Denied, ObjectError};
 pub use grants::keep_all_aggregated;
-pub use identity::{Identity, Impersonation, KubeCaller, Presented, Token};
+pub use identity::Identity;
 pub use listing::Listing;
 pub use service_accounts::delete_token_secrets;
 pub use service_accounts::{BoundTo, IssuedServiceAccountToken, ServiceAccountTokenRequest};
+pub use values::{set, stamp};
 pub use watch::{Event, EventKind, ObjectWatch};
 pub(crate) use watch_limit::WatchLimit;
 pub use write::{ObjectChange, Outcome, Preconditions};
@@ -160,8 +164,4 @@ impl ObjectReference<'_> {
             because: because.into(),
         }
     }
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

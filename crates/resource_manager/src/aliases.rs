@@ -19,10 +19,9 @@ use domain::{
 };
 
 use crate::{
-    ResourceManager,
-    assignments::CreatedOrUpdated,
-    locks,
+    ResourceManager, locks,
     management_groups::{self, kind_of, ownership},
+    scope_rules::CreatedOrUpdated,
 };
 use state::{Caller, Error, Tx, authorize};
 
@@ -57,7 +56,7 @@ impl ResourceManager {
                     if !self.shows_alias(tx.snapshot(), caller, &known) {
                         return Err(Error::already_exists("subscription alias", alias));
                     }
-                    return same(&known, alias, &new).map(|()| (known, CreatedOrUpdated::Changed));
+                    return same(&known, alias, &new).map(|()| (known, CreatedOrUpdated::Updated));
                 }
                 if let Some(existing) = new.existing {
                     let mut subscription = Subscription::clone(&*require(tx.snapshot(), caller, existing)?);

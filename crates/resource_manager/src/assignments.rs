@@ -9,7 +9,7 @@ use domain::{
     change::{Record, RecordKey},
     condition::Condition,
     directory::Principal,
-    id::{AssignmentId, ObjectId, RoleId, SubscriptionId, TenantId},
+    id::{AssignmentId, ObjectId, RoleId},
     role::Stamp,
     scope::Scope,
     snapshot::Snapshot,
@@ -17,7 +17,10 @@ use domain::{
 
 use jiff::Timestamp;
 
-use crate::{ResourceManager, locks, management_groups::Group};
+use crate::{
+    ResourceManager, locks,
+    scope_rules::{CreatedOrUpdated, ScopeFilter, require_scope},
+};
 use state::{Caller, Error, Tx, authorize};
 
 /// An assignment to be made, or the new state of one.
@@ -29,22 +32,6 @@ pub struct NewAssignment {
     pub role: RoleId,
     pub condition: Option<Condition>,
     pub description: Option<String>,
-}
-
-/// Which assignments a list shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AssignmentFilter {
-    /// At the scope and above it.
-    AtScope,
-    /// At the scope, above it and below it.
-    All,
-}
-
-/// Whether a write made a record or changed one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CreatedOrUpdated {
-    Created,
-    Changed,
 }
 
 impl ResourceManager {
@@ -59,7 +46,7 @@ impl ResourceManager {
         self.state.transact(|tx| {
             authorize_write(tx, caller, scope, &new)?;
             let snapshot = tx.snapshot();
-            require_place(snapshot, caller.tenant, scope)?;
+            require_scope(snapshot, caller.tenant, scope)?;
             locks::check(snapshot, scope, locks::Operation::Write)?;
             let role = snapshot.azure().role(new.role).ok_or_else(|| Error::not_found("role definition", new.role))?;
             require_assignable(snapshot, role, scope)?;
@@ -81,7 +68,7 @@ impl ResourceManager {
                 Some(old) if old.is_same_grant(&record) => {
                     keep_one_owner(snapshot, old, Some(&record))?;
                     record.created = old.created;
-                    CreatedOrUpdated::Changed
+                    CreatedOrUpdated::Updated
                 }
                 Some(_) => {
                     return Err(Error::Conflict(
@@ -117,12 +104,12 @@ impl ResourceManager {
         &self,
         caller: &Caller,
         scope: &Scope,
-        listed: AssignmentFilter,
+        listed: ScopeFilter,
     ) -> Result<Vec<Arc<RoleAssignment>>, Error> {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let mut found = snapshot.azure().assignments_at_or_above(scope);
-        if listed == AssignmentFilter::All {
+        if listed == ScopeFilter::All {
             let below = snapshot.azure().assignments_at_or_below(scope);
             found.extend(below.into_iter().filter(|each| each.scope != *scope));
         }
@@ -152,27 +139,6 @@ impl ResourceManager {
             })
             .await
     }
-}
-
-/// Refuses a scope whose management group, subscription, resource group or cluster does not exist in the tenant: what
-/// is given there would wait for whoever makes it. Other resources, and what is below a cluster, need not be known.
-pub(crate) fn require_place(snapshot: &Snapshot, tenant: TenantId, scope: &Scope) -> Result<(), Error> {
-    if let Some(group) = scope.management_group_name() {
-        let known = Group::find(snapshot, tenant, group);
-        return known.map(drop).ok_or_else(|| Error::not_found("management group", group));
-    }
-    let Some(subscription) = scope.subscription_name() else { return Ok(()) };
-    let own = |id: &SubscriptionId| snapshot.subscription(*id).is_some_and(|found| found.tenant == tenant);
-    let known = scope.subscription_id().filter(own);
-    let known = known.ok_or_else(|| Error::not_found("subscription", subscription))?;
-    if let Some(group) = scope.resource_group_name() {
-        snapshot.resource_group(known, group).ok_or_else(|| Error::not_found("resource group", group))?;
-        if let Some(cluster) = scope.cluster_name() {
-            let found = snapshot.cluster_by_name(known, group, cluster);
-            found.ok_or_else(|| Error::not_found("managed cluster", cluster))?;
-        }
-    }
-    Ok(())
 }
 
 fn authorize_write(tx: &Tx, caller: &Caller, scope: &Scope, new: &NewAssignment) -> Result<(), Error> {

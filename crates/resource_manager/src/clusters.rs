@@ -25,8 +25,10 @@ use domain::{
 use serde_json::Value;
 
 use crate::{
-    ResourceManager, assignments::CreatedOrUpdated, identities::PreparedIds, locks,
-    subscriptions::delete_assignments_below,
+    ResourceManager,
+    identities::PreparedIds,
+    locks,
+    scope_rules::{CreatedOrUpdated, delete_assignments_below},
 };
 use directory::owners::protect_administrators_below;
 use kubernetes::objects;
@@ -231,7 +233,7 @@ impl ResourceManager {
                 self.check_creator(tx, caller, &cluster, old.as_deref())?;
                 identities::keep(tx, caller, &mut cluster, new, &mut PreparedIds::new(&ids))?;
                 let written =
-                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
+                    if old.is_some() { CreatedOrUpdated::Updated } else { CreatedOrUpdated::Created };
                 tx.put(&Record::Cluster(Box::new(cluster.clone())))?;
                 let mut making = None;
                 if written == CreatedOrUpdated::Created {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{assignment::DenyAssignment, id::AssignmentId, scope::Scope};
 
-use crate::{ResourceManager, assignments::AssignmentFilter};
+use crate::{ResourceManager, scope_rules::ScopeFilter};
 use state::{Caller, Error, authorize};
 
 impl ResourceManager {
@@ -25,14 +25,14 @@ impl ResourceManager {
         &self,
         caller: &Caller,
         scope: &Scope,
-        listed: AssignmentFilter,
+        listed: ScopeFilter,
     ) -> Result<Vec<Arc<DenyAssignment>>, Error> {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let azure = snapshot.azure();
         let concerns = |deny: &&Arc<DenyAssignment>| {
             azure.is_below(scope, &deny.scope)
-                || (listed == AssignmentFilter::All && azure.is_below(&deny.scope, scope))
+                || (listed == ScopeFilter::All && azure.is_below(&deny.scope, scope))
         };
         let mut found: Vec<_> = azure.denies().filter(concerns).cloned().collect();
         found.sort_by_key(|each| each.id);

@@ -17,10 +17,8 @@ use domain::{
 use uuid::Uuid;
 
 use crate::{
-    ResourceManager,
-    assignments::{CreatedOrUpdated, require_place},
-    locks,
-    subscriptions::delete_assignments_below,
+    ResourceManager, locks,
+    scope_rules::{CreatedOrUpdated, delete_assignments_below, require_scope},
 };
 use directory::{
     federated::{self, NewFederatedCredential, Write},
@@ -48,12 +46,12 @@ impl ResourceManager {
         self.state
             .transact(|tx| {
                 tx.authorize(caller, WRITE, id)?;
-                require_place(tx.snapshot(), caller.tenant, id)?;
+                require_scope(tx.snapshot(), caller.tenant, id)?;
                 locks::check(tx.snapshot(), id, locks::Operation::Write)?;
                 if let Some(old) = tx.snapshot().resource(id) {
                     let resource = Resource { tags: tags.clone(), updated: tx.now(), ..Resource::clone(old) };
                     tx.put(&Record::Resource(resource.clone()))?;
-                    return Ok((Arc::new(resource), CreatedOrUpdated::Changed));
+                    return Ok((Arc::new(resource), CreatedOrUpdated::Updated));
                 }
                 let mut fresh = PreparedIds::new(&ids);
                 let place = (location.clone(), tags.clone());
@@ -124,7 +122,7 @@ impl ResourceManager {
                 protect_administrator(tx, caller, Some(principal.id), CREDENTIAL_WRITE)?;
                 let known = principal.federated.iter().find(|each| each.name.eq_ignore_ascii_case(&new.name));
                 let (write, written) = match known {
-                    Some(_) => (Write::Update, CreatedOrUpdated::Changed),
+                    Some(_) => (Write::Update, CreatedOrUpdated::Updated),
                     None => (Write::Create, CreatedOrUpdated::Created),
                 };
                 let name = known.map_or_else(|| new.name.clone(), |known| known.name.clone());

@@ -12,11 +12,13 @@ pub mod credentials;
 pub mod deny_assignments;
 pub mod identities;
 pub mod locks;
+pub mod management_group_tree;
 pub mod management_groups;
 pub mod operations;
 pub mod providers;
 pub mod resources;
 pub mod roles;
+pub mod scope_rules;
 pub mod subscriptions;
 pub mod webhook_certificates;
 

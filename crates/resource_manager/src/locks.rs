@@ -18,7 +18,7 @@ use domain::{
 
 use crate::{
     ResourceManager,
-    assignments::{AssignmentFilter, CreatedOrUpdated, require_place},
+    scope_rules::{CreatedOrUpdated, ScopeFilter, require_scope},
 };
 use state::{Caller, Error, Rule, authorize};
 
@@ -102,7 +102,7 @@ impl ResourceManager {
                 tx.put(&Record::Lock(lock.clone()))?;
                 Ok((
                     Arc::new(lock),
-                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created },
+                    if old.is_some() { CreatedOrUpdated::Updated } else { CreatedOrUpdated::Created },
                 ))
             })
             .await
@@ -114,18 +114,18 @@ impl ResourceManager {
         snapshot.lock(scope, name).cloned().ok_or_else(|| Error::not_found("lock", name))
     }
 
-    /// Those at the scope, and with it those above it ([`AssignmentFilter::AtScope`]) or those below it ([`AssignmentFilter::All`]).
+    /// Those at the scope, and with it those above it ([`ScopeFilter::AtScope`]) or those below it ([`ScopeFilter::All`]).
     pub fn list_locks(
         &self,
         caller: &Caller,
         scope: &Scope,
-        listed: AssignmentFilter,
+        listed: ScopeFilter,
     ) -> Result<Vec<Arc<Lock>>, Error> {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let shown = |lock: &&Arc<Lock>| match listed {
-            AssignmentFilter::AtScope => lock.scope.contains(scope),
-            AssignmentFilter::All => scope.contains(&lock.scope),
+            ScopeFilter::AtScope => lock.scope.contains(scope),
+            ScopeFilter::All => scope.contains(&lock.scope),
         };
         Ok(snapshot.locks().filter(shown).cloned().collect())
     }
@@ -153,7 +153,7 @@ fn require_lockable(snapshot: &Snapshot, caller: &Caller, scope: &Scope) -> Resu
         let problem = format!("{scope}: expected a subscription, a resource group or a resource in one");
         return Err(Error::invalid("scope", problem));
     }
-    require_place(snapshot, caller.tenant, scope)
+    require_scope(snapshot, caller.tenant, scope)
 }
 
 const READ: &str = "Microsoft.Authorization/locks/read";

@@ -13,7 +13,7 @@ use domain::{
     assignment::{PrincipalKind, RoleAssignment},
     azure::Access,
     change::{Record, RecordKey},
-    id::{AssignmentId, ObjectId, RoleId, TenantId},
+    id::{AssignmentId, ObjectId, RoleId},
     management_group::ManagementGroup,
     name::{DisplayName, ResourceName},
     role::Stamp,
@@ -22,87 +22,20 @@ use domain::{
     subscription::Subscription,
     unfinished::Work,
 };
-use jiff::Timestamp;
 
 use crate::{
-    ResourceManager,
-    assignments::{self, CreatedOrUpdated},
-    subscriptions::delete_assignments_below,
+    ResourceManager, assignments,
+    management_group_tree::{Group, management_group_of},
+    scope_rules::{CreatedOrUpdated, delete_assignments_below},
 };
 use state::well_known::OWNER;
 use state::{Caller, CallerKind, Error, Rule, Tx, authorize, unfinished};
-
-/// A group as its readers see it, the root group included.
-#[derive(Clone, Debug)]
-pub struct Group {
-    pub tenant: TenantId,
-    pub name: ResourceName,
-    pub display_name: String,
-    /// Absent: this is the root group.
-    pub parent: Option<ResourceName>,
-    pub created: Timestamp,
-}
 
 /// A group to be made, or what is changed of one; what is absent stays.
 #[derive(Clone, Debug, Default)]
 pub struct NewGroup {
     pub display_name: Option<DisplayName>,
     pub parent: Option<ResourceName>,
-}
-
-impl Group {
-    pub fn scope(&self) -> Scope {
-        Scope::management_group(&self.name)
-    }
-
-    /// Compared without regard to case.
-    pub fn find(snapshot: &Snapshot, tenant: TenantId, name: &str) -> Option<Self> {
-        let root_name = ManagementGroup::root_name(tenant);
-        if root_name.matches(name) {
-            let created = snapshot.directory().tenant(tenant)?.created;
-            let display_name = "Tenant Root Group".to_owned();
-            return Some(Self { tenant, name: root_name, display_name, parent: None, created });
-        }
-        let found = snapshot.management_group(name).filter(|found| found.tenant == tenant)?;
-        Some(Self::from(&**found))
-    }
-
-    /// The groups directly below, by name.
-    pub fn groups_below(&self, snapshot: &Snapshot) -> Vec<Self> {
-        let below =
-            |group: &&Arc<ManagementGroup>| group.tenant == self.tenant && group.parent_name() == self.name;
-        let mut found: Vec<Self> =
-            snapshot.management_groups().filter(below).map(|group| Self::from(&**group)).collect();
-        found.sort_by_cached_key(|group| group.name.folded());
-        found
-    }
-
-    /// The subscriptions directly below.
-    pub fn subscriptions_below(&self, snapshot: &Snapshot) -> Vec<Arc<Subscription>> {
-        let here = |subscription: &&Arc<Subscription>| {
-            subscription.tenant == self.tenant && home(snapshot, subscription) == self.name
-        };
-        snapshot.subscriptions().filter(here).cloned().collect()
-    }
-}
-
-impl From<&ManagementGroup> for Group {
-    fn from(group: &ManagementGroup) -> Self {
-        Self {
-            tenant: group.tenant,
-            name: group.name.clone(),
-            display_name: group.display_name.as_str().to_owned(),
-            parent: Some(group.parent_name()),
-            created: group.created,
-        }
-    }
-}
-
-/// The name of the group that a subscription is in.
-pub fn home(snapshot: &Snapshot, subscription: &Subscription) -> ResourceName {
-    let holding = snapshot.management_groups().filter(|group| group.subscriptions.contains(&subscription.id));
-    let named = holding.min_by_key(|group| group.name.folded()).map(|group| group.name.clone());
-    named.unwrap_or_else(|| ManagementGroup::root_name(subscription.tenant))
 }
 
 impl ResourceManager {
@@ -144,7 +77,7 @@ impl ResourceManager {
         self.state
             .transact(|tx| {
                 if Group::find(tx.snapshot(), caller.tenant, name.as_str()).is_some() {
-                    return Ok((change(tx, caller, name, &new)?, CreatedOrUpdated::Changed));
+                    return Ok((change(tx, caller, name, &new)?, CreatedOrUpdated::Updated));
                 }
                 Ok((create(tx, caller, name, &new, assignment)?, CreatedOrUpdated::Created))
             })
@@ -197,7 +130,7 @@ impl ResourceManager {
         subscription: &Subscription,
     ) -> Result<Group, Error> {
         let found = self.find_management_group(caller, group)?;
-        if home(&self.state.snapshot(), subscription) == found.name {
+        if management_group_of(&self.state.snapshot(), subscription) == found.name {
             return Ok(found);
         }
         Err(Error::not_found("subscription", subscription.id))
@@ -241,7 +174,8 @@ impl ResourceManager {
                 }
                 let found =
                     tx.snapshot().subscription(subscription).filter(|found| found.tenant == caller.tenant);
-                let Some(found) = found.filter(|found| home(tx.snapshot(), found) == group.name).cloned()
+                let Some(found) =
+                    found.filter(|found| management_group_of(tx.snapshot(), found) == group.name).cloned()
                 else {
                     return Ok(false);
                 };
@@ -391,7 +325,7 @@ fn move_subscription(
     subscription: &Subscription,
     to: &Group,
 ) -> Result<(), Error> {
-    let from = home(tx.snapshot(), subscription);
+    let from = management_group_of(tx.snapshot(), subscription);
     if from == to.name {
         return Ok(());
     }

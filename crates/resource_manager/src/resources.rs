@@ -15,10 +15,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     ResourceManager,
-    assignments::{CreatedOrUpdated, require_place},
     identities::{self, PreparedIds},
     locks,
-    subscriptions::delete_assignments_below,
+    scope_rules::{CreatedOrUpdated, delete_assignments_below, require_scope},
 };
 use directory::owners::{protect_administrator, protect_administrators_below};
 use state::{Caller, Error, Tx, authorize, precondition::Precondition, restrictions, unfinished};
@@ -54,7 +53,7 @@ impl ResourceManager {
         self.state
             .transact(|tx| {
                 tx.authorize(caller, &action, id)?;
-                require_place(tx.snapshot(), caller.tenant, id)?;
+                require_scope(tx.snapshot(), caller.tenant, id)?;
                 locks::check(tx.snapshot(), id, locks::Operation::Write)?;
                 require_parent(tx.snapshot(), id)?;
                 let old = tx.snapshot().resource(id).cloned();
@@ -88,7 +87,7 @@ impl ResourceManager {
                 };
                 tx.put(&Record::Resource(resource.clone()))?;
                 let written =
-                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
+                    if old.is_some() { CreatedOrUpdated::Updated } else { CreatedOrUpdated::Created };
                 Ok((Arc::new(resource), written))
             })
             .await

@@ -14,7 +14,7 @@ use domain::{
 
 use crate::{
     ResourceManager,
-    assignments::{CreatedOrUpdated, require_place},
+    scope_rules::{CreatedOrUpdated, require_scope},
 };
 use state::{Caller, Error, Rule, authorize};
 
@@ -123,7 +123,7 @@ impl ResourceManager {
                 }
                 tx.put(&Record::Role(role.clone()))?;
                 let written =
-                    if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
+                    if old.is_some() { CreatedOrUpdated::Updated } else { CreatedOrUpdated::Created };
                 Ok((Arc::new(role), written))
             })
             .await
@@ -196,7 +196,7 @@ fn check_assignable(snapshot: &Snapshot, caller: &Caller, scope: &Scope) -> Resu
             Scope::management_group(&ManagementGroup::root_name(caller.tenant))
         ));
     }
-    match require_place(snapshot, caller.tenant, scope) {
+    match require_scope(snapshot, caller.tenant, scope) {
         Err(Error::NotFound { kind, id }) => refused(&format!("the {kind} '{id}' was not found")),
         other => other,
     }

@@ -7,16 +7,17 @@ use std::{
 
 use domain::{
     change::{Record, RecordKey},
-    cluster::Cluster,
     id::SubscriptionId,
     name::ResourceName,
     scope::Scope,
-    snapshot::Snapshot,
     subscription::{ResourceGroup, Subscription},
     unfinished::Work,
 };
 
-use crate::{ResourceManager, assignments::CreatedOrUpdated, clusters, locks, resources};
+use crate::{
+    ResourceManager, clusters, locks, resources,
+    scope_rules::{CreatedOrUpdated, clusters_in, group_scope},
+};
 use directory::owners::protect_administrators_below;
 use state::{
     Caller, Error, Tx, authorize,
@@ -98,7 +99,7 @@ impl ResourceManager {
                 managed_by: old.and_then(|old| old.managed_by.clone()),
                 created: old.map_or(tx.now(), |old| old.created),
             };
-            let written = if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created };
+            let written = if old.is_some() { CreatedOrUpdated::Updated } else { CreatedOrUpdated::Created };
             tx.put(&Record::ResourceGroup(group.clone()))?;
             Ok((Arc::new(group), written))
         })
@@ -223,30 +224,6 @@ pub fn delete_group(tx: &mut Tx, subscription: SubscriptionId, name: &ResourceNa
     }
     tx.delete(&RecordKey::ResourceGroup(subscription, name.folded()));
     Ok(true)
-}
-
-/// Clusters of a resource group, also those that are not in use.
-pub(crate) fn clusters_in<'a>(
-    snapshot: &'a Snapshot,
-    subscription: SubscriptionId,
-    group: &'a str,
-) -> impl Iterator<Item = &'a Arc<Cluster>> {
-    let all = snapshot.clusters().chain(snapshot.unfinished_clusters());
-    all.filter(move |cluster| cluster.subscription == subscription && cluster.resource_group.matches(group))
-}
-
-/// Deletes the role assignments at a scope and below it, which is about to go, as far as the transaction has room.
-/// Whether that were all.
-pub(crate) fn delete_assignments_below(tx: &mut Tx, scope: &Scope) -> bool {
-    let going = tx.snapshot().azure().assignments_at_or_below(scope);
-    tx.delete_all(going.into_iter().map(|each| RecordKey::Assignment(each.id)))
-}
-
-pub(crate) fn group_scope(subscription: SubscriptionId, name: &str) -> Result<Scope, Error> {
-    let name = ResourceName::parse(name)?;
-    Scope::subscription(subscription)
-        .child("resourceGroups", name.as_str())
-        .map_err(|error| Error::invalid("resourceGroupName", error))
 }
 
 const DELETE_GROUP: &str = "Microsoft.Resources/subscriptions/resourceGroups/delete";

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use app::{
     App, Caller, FirstAdministrator, Installation, Parts, Secret, Settings,
-    resource_manager::assignments::AssignmentFilter, state::clock::ManualClock,
+    resource_manager::scope_rules::ScopeFilter, state::clock::ManualClock,
 };
 use axum::{
     Router,
@@ -124,8 +124,7 @@ impl World {
             first.push(one);
             whole.push(all);
             let start = cpu();
-            let list =
-                self.app.resource_manager().list_assignments(&caller, &scope, AssignmentFilter::AtScope);
+            let list = self.app.resource_manager().list_assignments(&caller, &scope, ScopeFilter::AtScope);
             assert!(list.expect("the administrator may read them").len() >= ASSIGNMENTS as usize);
             found.push(cpu() - start);
             peer.push(first_and_last_byte(&bare, self.request("/")).await.0);

@@ -11,7 +11,7 @@ use domain::{
 
 use sign_in::tokens::service_account::embedded;
 
-use super::{Denied, KubeCaller, ObjectError};
+use super::{Denied, ObjectError, caller::KubeCaller};
 use crate::{Kubernetes, engines::PrincipalStatus};
 use state::Error;
 

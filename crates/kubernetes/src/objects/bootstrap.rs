@@ -15,7 +15,10 @@ use domain::{
 };
 use serde_json::{Value, json};
 
-use super::{grants, service_accounts, text};
+use super::{
+    grants, service_accounts,
+    values::{set, stamp, text},
+};
 use crate::Kubernetes;
 use state::{Error, Tx};
 
@@ -156,25 +159,6 @@ fn restore_some(tx: &mut Tx, cluster: ClusterId, wanted: &[Value], earlier: &[Va
     Ok(false)
 }
 
-/// Sets a member of an object; anything else stays as it is.
-pub fn set(object: &mut Value, member: &str, value: Value) {
-    if let Some(members) = object.as_object_mut() {
-        members.insert(member.to_owned(), value);
-    }
-}
-
-/// Sets a member of the object at a path of members, which is made where it is not there.
-pub(super) fn set_at(object: &mut Value, path: &[&str], member: &str, value: Value) {
-    let Some((first, rest)) = path.split_first() else { return set(object, member, value) };
-    if let Some(members) = object.as_object_mut() {
-        let next = members.entry(*first).or_insert_with(|| json!({}));
-        if next.is_null() {
-            *next = json!({});
-        }
-        set_at(next, rest, member, value);
-    }
-}
-
 fn manifests() -> Vec<Value> {
     let mut manifests = bootstrap_objects();
     manifests.push(binding(ADMIN_BINDING, std::iter::once(AdminCertificate::GROUP.to_owned())));
@@ -216,17 +200,6 @@ fn complete(tx: &Tx, cluster: ClusterId, mut value: Value) -> Result<(ObjectKey,
         set(&mut value, "status", json!({"phase": "Active"}));
     }
     Ok((key, value))
-}
-
-/// Gives an object that the server makes by itself its identity, which is another one each time.
-pub fn stamp(tx: &Tx, value: &mut Value) -> Result<(), Error> {
-    let uid = tx.new_uid()?;
-    if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
-        metadata.insert("uid".into(), uid.into());
-        let created = tx.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        metadata.insert("creationTimestamp".into(), created.into());
-    }
-    Ok(())
 }
 
 fn put(tx: &mut Tx, key: ObjectKey, value: Value) -> Result<(), Error> {

@@ -187,7 +187,7 @@ fn aggregated(snapshot: &Snapshot, policy: &kube::Policy, cluster: ClusterId) ->
 
 fn with_rules(value: &Value, rules: &[PolicyRule]) -> Value {
     let mut value = value.clone();
-    super::bootstrap::set(&mut value, "rules", serde_json::to_value(rules).unwrap_or_default());
+    super::values::set(&mut value, "rules", serde_json::to_value(rules).unwrap_or_default());
     value
 }
 

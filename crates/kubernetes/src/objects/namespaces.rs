@@ -9,11 +9,10 @@ use domain::{
     object::{Object, ObjectKey},
     snapshot::Snapshot,
 };
-use serde_json::Value;
 
 use super::{
     ObjectError, ObjectReference,
-    write::{ended, is_terminating, remove},
+    deletion::{ended, has_finalizers, is_terminating, remove},
 };
 use crate::Kubernetes;
 
@@ -121,10 +120,6 @@ impl Kubernetes {
 enum Step {
     Done,
     From(ObjectKey),
-}
-
-pub(super) fn has_finalizers(value: &Value) -> bool {
-    value.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|list| !list.is_empty())
 }
 
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];

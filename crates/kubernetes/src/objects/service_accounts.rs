@@ -19,8 +19,10 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::bootstrap::{set, set_at};
-use super::{KubeCaller, ObjectError, ObjectReference, RequestedAccess, bootstrap, text};
+use super::{
+    KubeCaller, ObjectError, ObjectReference, RequestedAccess,
+    values::{set, set_at, stamp, text},
+};
 use sign_in::tokens::service_account::{LEGACY_ISSUER, embedded, user_name};
 use state::{Error, Tx, unfinished};
 use state::{Run, sealed_keys::SERVICE_ACCOUNT_KEY};
@@ -191,7 +193,7 @@ pub(super) fn put_default(tx: &mut Tx, cluster: ClusterId, namespace: &str) -> R
     let mut value = json!({
         "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": namespace},
     });
-    bootstrap::stamp(tx, &mut value)?;
+    stamp(tx, &mut value)?;
     tx.put(&Record::Object(Object { key, revision: 0, value: Arc::new(value) }))
 }
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use domain::{
-    change::{Record, RecordKey},
     object::{Object, ObjectKey, RBAC_GROUP},
     unfinished::Work,
 };
 use serde_json::{Value, json};
 
 use super::{
-    KubeCaller, ObjectError, ObjectReference, RequestedAccess, Resource, SelectedObjects, grants, namespaces,
-    service_accounts, text,
+    KubeCaller, ObjectError, ObjectReference, RequestedAccess, Resource, SelectedObjects,
+    deletion::{ended, has_finalizers, is_finished, is_terminating, put, remove},
+    grants, namespaces, service_accounts,
+    values::{set, text},
 };
 use crate::Kubernetes;
 use state::{Committed, Error, Run, Tx, unfinished};
@@ -278,32 +279,6 @@ struct WriteResult {
     change: ObjectChange,
 }
 
-pub(super) fn is_terminating(value: &Value) -> bool {
-    value.pointer("/metadata/deletionTimestamp").is_some()
-}
-
-pub(super) fn put(tx: &mut Tx, key: &ObjectKey, value: Value) -> Result<(), ObjectError> {
-    let object = Object { key: key.clone(), revision: 0, value: Arc::new(value) };
-    tx.put(&Record::Object(object)).map_err(ObjectError::App)
-}
-
-pub(super) fn remove(tx: &mut Tx, key: &ObjectKey) -> Result<(), ObjectError> {
-    service_accounts::delete_kept_tokens(tx, key).map_err(ObjectError::App)?;
-    tx.delete(&RecordKey::Object(key.clone()));
-    grants::keep_aggregated(tx, key, None)
-}
-
-/// The object with the mark that it ends.
-pub(super) fn ended(tx: &Tx, value: &Value) -> Value {
-    let mut value = value.clone();
-    if let Some(Value::Object(metadata)) = value.get_mut("metadata") {
-        let now = tx.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        metadata.insert("deletionTimestamp".into(), now.into());
-        metadata.insert("deletionGracePeriodSeconds".into(), 0.into());
-    }
-    value
-}
-
 fn delete_in(
     tx: &mut Tx,
     reference: &ObjectReference<'_>,
@@ -322,24 +297,15 @@ fn delete_in(
     }
     let mut value = ended(tx, &value);
     if reference.resource.is_namespace() {
-        super::bootstrap::set(&mut value, "status", json!({"phase": "Terminating"}));
+        set(&mut value, "status", json!({"phase": "Terminating"}));
     }
     put(tx, &key, value.clone())?;
     Ok(WriteResult { key, value, previous, change: ObjectChange::Terminating })
 }
 
-/// Whether nothing keeps a deleted object any more. A namespace waits for its contents as well.
-fn is_finished(reference: &ObjectReference<'_>, value: &Value) -> bool {
-    let holds =
-        |reference| value.pointer(reference).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-    let waits = reference.resource.is_namespace() && holds("/spec/finalizers");
-    !holds("/metadata/finalizers") && !waits
-}
-
 /// Whether the end of an object, or the object with the mark that it ends, fits into the transaction.
 fn has_room(tx: &Tx, object: &Object) -> bool {
-    let stays =
-        namespaces::has_finalizers(&object.value) || object.value.pointer("/spec/finalizers").is_some();
+    let stays = has_finalizers(&object.value) || object.value.pointer("/spec/finalizers").is_some();
     match stays {
         true => tx.has_room_for(object.value.to_string().len()),
         false => !tx.is_full(),

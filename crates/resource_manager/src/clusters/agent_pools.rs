@@ -5,7 +5,7 @@ use domain::{change::Record, cluster::Cluster, scope::Scope, unfinished::Work, w
 use serde_json::{Map, Value, json};
 
 use super::ClusterName;
-use crate::{ResourceManager, assignments::CreatedOrUpdated, locks};
+use crate::{ResourceManager, locks, scope_rules::CreatedOrUpdated};
 use state::{Caller, Error, Tx, authorize, precondition::Precondition, unfinished};
 
 impl ResourceManager {
@@ -56,7 +56,7 @@ impl ResourceManager {
                 let written = match list.iter_mut().find(|each| is_named(each, pool)) {
                     Some(known) => {
                         *known = new.clone();
-                        CreatedOrUpdated::Changed
+                        CreatedOrUpdated::Updated
                     }
                     None => {
                         list.push(new.clone());

@@ -20,7 +20,7 @@ use crate::{
     assignments,
     identities::{self, PreparedIds},
     locks,
-    subscriptions::{clusters_in, group_scope},
+    scope_rules::{clusters_in, group_scope},
 };
 use directory::owners::protect_administrator;
 use state::{Caller, Error, Rule, Tx, restrictions, unfinished};

@@ -15,7 +15,7 @@ use domain::{
 use serde_json::{Map, Value};
 
 use super::{ClusterName, READ, identities};
-use crate::{ResourceManager, subscriptions::group_scope};
+use crate::{ResourceManager, scope_rules::group_scope};
 use state::{Caller, Error, Refusal, Tx, authorize};
 
 /// What is asked about.

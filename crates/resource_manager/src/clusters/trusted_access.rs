@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ClusterName;
-use crate::{ResourceManager, assignments::CreatedOrUpdated, locks};
+use crate::{ResourceManager, locks, scope_rules::CreatedOrUpdated};
 use kubernetes::objects;
 use state::{Caller, Error, Tx, authorize, unfinished};
 
@@ -94,7 +94,7 @@ impl ResourceManager {
             }
             cluster.trusted_access.insert(key, record.clone());
             tx.put(&Record::Cluster(Box::new(cluster)))?;
-            Ok((record, if old.is_some() { CreatedOrUpdated::Changed } else { CreatedOrUpdated::Created }))
+            Ok((record, if old.is_some() { CreatedOrUpdated::Updated } else { CreatedOrUpdated::Created }))
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! Lists of Resource Manager in pages, and filtered.
 
-use app::resource_manager::assignments::AssignmentFilter;
+use app::resource_manager::scope_rules::ScopeFilter;
 use domain::{
     change::Record, id::SubscriptionId, name::ResourceName, scope::Scope, subscription::ResourceGroup,
 };
@@ -107,7 +107,7 @@ async fn a_thousand_and_one_assignments_are_two_pages() {
     let app = &arm.site.running.app;
     let root = app
         .resource_manager()
-        .list_assignments(&arm.site.admin, &Scope::root(), AssignmentFilter::AtScope)
+        .list_assignments(&arm.site.admin, &Scope::root(), ScopeFilter::AtScope)
         .unwrap();
     let one = root.first().unwrap();
     let scope = Scope::parse(&arm.subscription).unwrap();

@@ -2,84 +2,19 @@
 //!
 //! A parent and its own members may import each other.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use super::{Document, Finding};
 use crate::modules::{self, Crate};
 
 pub(super) fn check(crates: &BTreeMap<String, Crate>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut tolerated = BTreeSet::new();
     for (krate, found) in crates {
         for circle in modules::circles(found) {
             let Some(import) = circle.way.first() else { continue };
-            let known: BTreeSet<&str> = circle.files.iter().filter_map(|file| known(krate, file)).collect();
-            if known.len() == circle.files.len() {
-                tolerated.extend(known);
-                continue;
-            }
             let path = Path::new("crates").join(krate).join("src").join(import.file);
             findings.push(Document { path, text: String::new() }.error(import.line, circle.to_string()));
         }
     }
-    if crates.contains_key("xtask") {
-        let list = Document { path: "crates/xtask/src/tidy/circles.rs".into(), text: String::new() };
-        for file in KNOWN.iter().filter(|file| !tolerated.contains(*file)) {
-            findings.push(list.warning(format!("{file} is in no circle any more: take it out of the list")));
-        }
-    }
     findings
 }
-
-/// The entry of the list that means this file.
-fn known(krate: &str, file: &Path) -> Option<&'static str> {
-    KNOWN.iter().copied().find(|known| BEING_SPLIT.contains(&krate) && file.ends_with(known))
-}
-
-/// The crate whose circles are being taken apart, and those that it becomes.
-const BEING_SPLIT: [&str; 6] = ["app", "state", "directory", "sign_in", "kubernetes", "resource_manager"];
-
-/// Their files that are in a circle still. A file leaves the list and never comes onto it.
-const KNOWN: &[&str] = &[
-    "access.rs",
-    "assignments.rs",
-    "attempts.rs",
-    "authorization.rs",
-    "authorize.rs",
-    "bootstrap.rs",
-    "bound.rs",
-    "caller.rs",
-    "clusters.rs",
-    "code.rs",
-    "cold.rs",
-    "contents.rs",
-    "credentials.rs",
-    "device.rs",
-    "earlier.rs",
-    "engines.rs",
-    "federated.rs",
-    "grants.rs",
-    "identities.rs",
-    "identity.rs",
-    "keys.rs",
-    "known.rs",
-    "locks.rs",
-    "login.rs",
-    "management_groups.rs",
-    "namespaces.rs",
-    "operations.rs",
-    "owners.rs",
-    "resources.rs",
-    "reviews.rs",
-    "service_accounts.rs",
-    "session.rs",
-    "subscriptions.rs",
-    "tokens.rs",
-    "tx.rs",
-    "unfinished.rs",
-    "users.rs",
-    "write.rs",
-];
