@@ -1,14 +1,11 @@
 //! The way back in for whoever has the machine.
 
-use crate::{
-    App, Error, FirstAdministrator, Recovered, Secret,
+use app::{
+    App, Error, Recovered, Secret,
     sign_in::login::{LoginError, SignedIn},
 };
 use domain::{change::Record, id::ObjectId, name::Upn, user::User};
-
-use super::world::{open, sealer};
-
-const RIGHT: &str = "correct horse battery";
+use testkit::{PASSWORD as RIGHT, World};
 
 async fn sign_in(app: &App, password: &str, address: &str) -> Result<SignedIn, LoginError> {
     let address: std::net::IpAddr = address.parse().unwrap();
@@ -19,12 +16,9 @@ async fn sign_in(app: &App, password: &str, address: &str) -> Result<SignedIn, L
 #[tokio::test]
 async fn whoever_has_the_machine_gets_back_in_whatever_became_of_the_administrator() {
     const NEW: &str = "recovered battery";
-    let app = open(&store::open(&store::StoreConfig::Memory).await.unwrap(), sealer()).await;
-    let first = || {
-        let upn = Upn::parse("alice@example.org").unwrap();
-        Ok(FirstAdministrator { upn, password: Secret::new(RIGHT.to_owned()) })
-    };
-    let installation = app.install(first).await.unwrap();
+    let world = World::new().await;
+    world.home.user("alice@example.org").await;
+    let (app, installation) = (world.app.clone(), world.install().await.unwrap());
     let alice = Upn::parse("alice@example.org").unwrap();
     let session =
         app.sign_in().begin_session(&sign_in(&app, RIGHT, "198.51.100.7").await.unwrap()).await.unwrap();

@@ -16,41 +16,32 @@ use domain::{
     unfinished::{Unfinished, Work},
     user::User,
 };
-use store::{At, Range, Store, Txn, Write};
+use store::{At, Range, Txn, Write};
 use uuid::Uuid;
 
-use crate::{
-    App, Caller, Error, FirstAdministrator, Secret,
+use app::{
+    App, Caller, Error, Secret,
     resource_manager::locks::{self, Operation},
     state::{authorize, contents, place_of, repair::Repair, well_known},
 };
 
-use super::world::{open, sealer};
+struct World(testkit::World);
 
-struct World {
-    store: Arc<dyn Store>,
-    app: App,
+impl std::ops::Deref for World {
+    type Target = testkit::World;
+    fn deref(&self) -> &testkit::World {
+        &self.0
+    }
 }
 
 impl World {
     async fn new() -> Self {
-        let store = store::open(&store::StoreConfig::Memory).await.unwrap();
-        let world = Self { app: open(&store, sealer()).await, store };
-        world.install().await.unwrap();
-        world
+        Self(testkit::World::new().await)
     }
 
     /// The same store, opened once more.
     async fn again(&self) -> Self {
-        Self { store: self.store.clone(), app: open(&self.store, sealer()).await }
-    }
-
-    async fn install(&self) -> Result<crate::Installation, Error> {
-        let first = || {
-            let upn = Upn::parse("admin@example.org").unwrap();
-            Ok(FirstAdministrator { upn, password: Secret::new("correct horse battery".to_owned()) })
-        };
-        self.app.install(first).await
+        Self(self.reopened().await)
     }
 
     async fn write(&self, place: &str, text: &str) {
@@ -74,7 +65,7 @@ impl World {
     }
 
     fn repair(&self) -> Repair {
-        crate::repair(self.store.clone(), sealer(), Arc::new(System::default()))
+        app::repair(self.store.clone(), testkit::sealer(), Arc::new(System::default()))
     }
 
     fn administrator(&self) -> Caller {
@@ -159,7 +150,7 @@ async fn what_cannot_be_read_of_a_group_goes_with_it() {
     let membership = Membership { group: group.id, member: world.administrator().object_id };
     world.damage(&RecordKey::Membership(membership)).await;
     assert!(!world.may(&Scope::root()));
-    let gone = |tx: &mut crate::state::Tx| -> Result<_, Error> {
+    let gone = |tx: &mut app::state::Tx| -> Result<_, Error> {
         tx.delete(&RecordKey::Group(group.id));
         Ok(())
     };
@@ -222,8 +213,8 @@ async fn an_installation_that_cannot_be_read_is_not_made_anew() {
     assert_eq!(again.app.state().snapshot().signing_keys().count(), 1);
 }
 
-fn known_again(known: &crate::Installation) -> crate::Installation {
-    crate::Installation { is_new: false, ..known.clone() }
+fn known_again(known: &app::Installation) -> app::Installation {
+    app::Installation { is_new: false, ..known.clone() }
 }
 
 #[tokio::test]
@@ -326,7 +317,7 @@ async fn a_work_that_cannot_go_on_keeps_no_other_waiting() {
     }
     let works = [stuck.clone(), Work::ForgetMemberships(member)];
     let since = world.app.now();
-    let begin = |tx: &mut crate::state::Tx| -> Result<_, Error> {
+    let begin = |tx: &mut app::state::Tx| -> Result<_, Error> {
         works
             .iter()
             .try_for_each(|work| tx.put(&Record::Unfinished(Unfinished { work: work.clone(), since })))
@@ -354,7 +345,7 @@ async fn cold_records_that_cannot_be_read_are_found_and_hold_up_no_cleaning() {
     }
     world.app.clean_up().await.unwrap();
     assert!(matches!(
-        world.app.state().find_cold::<crate::resource_manager::operations::Operation>("y").await,
+        world.app.state().find_cold::<app::resource_manager::operations::Operation>("y").await,
         Err(Error::Internal(text)) if text == "stored record /cold/operation/y cannot be read"
     ));
     let places: Vec<String> =
@@ -367,7 +358,7 @@ async fn cold_records_that_cannot_be_read_are_found_and_hold_up_no_cleaning() {
 async fn another_sealing_key_starts_nothing() {
     let world = World::new().await;
     let other = Sealer::new(&Secret::new([8; 32])).unwrap();
-    let wrong = World { store: world.store.clone(), app: open(&world.store, other).await };
+    let wrong = World(world.reopened_with(other).await);
     let error = wrong.install().await.unwrap_err().to_string();
     assert!(error.contains("sealing.key is not the one"), "{error}");
     world.again().await.install().await.unwrap();
