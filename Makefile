@@ -3,10 +3,11 @@
 # make bench  every figure beside its limit
 # make tools-modern   an API server of the current release, for the tests that can do without
 # make soak   the long forms of the tests that take chances: crashes, random cases
+# make mutants   whether tests notice a random sample of changes to the code
 # make lint   what make test checks before it runs a test
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint unit doc tools tools-modern nextest bench soak tidy deny
+.PHONY: help run test lint unit doc tools tools-modern nextest bench soak mutants tidy deny
 
 # What `make tools` has brought counts for everything here.
 export PATH := $(CURDIR)/.tools/bin:$(PATH)
@@ -59,3 +60,9 @@ soak: nextest
 		--release --no-fail-fast --profile soak
 	PORTCULLIS_ODD_BODIES=72000 cargo nextest run --package server --release --no-fail-fast --profile soak \
 		-E 'test(/what_is_accepted_is_served/)'
+
+# Hours, so at low priority; it ends after PORTCULLIS_PART changes and goes on when it is called again.
+MUTATED ?= domain crypto store state directory sign_in kubernetes resource_manager
+mutants:
+	./tools/install.sh mutants
+	nice -n 15 cargo xtask mutants $(MUTATED)

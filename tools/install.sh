@@ -172,6 +172,17 @@ install_nextest() {
   link "$target/bin/cargo-nextest" cargo-nextest
 }
 
+# What names changes of the code for `make mutants`; nothing else needs it.
+mutants_version=27.1.0
+install_mutants() {
+  local target="mutants-$mutants_version"
+  if [ ! -x "$cache/$target/bin/cargo-mutants" ]; then
+    say "cargo-mutants $mutants_version (some minutes)"
+    cargo install --quiet --locked --root "$cache/$target" --version "$mutants_version" cargo-mutants
+  fi
+  link "$target/bin/cargo-mutants" cargo-mutants
+}
+
 # An API server of the current release, as far as it asks webhooks (tools/modern-apiserver), from Debian's development
 # suite. That suite moves, so this is optional: it is built when it is asked for (PORTCULLIS_MODERN=1), and where it
 # cannot be, its tests are not run.
@@ -198,6 +209,10 @@ install_modern_apiserver() {
 
 install_nextest
 if [ "${1:-}" = nextest ]; then exit; fi
+if [ "${1:-}" = mutants ]; then
+  install_mutants
+  exit
+fi
 install_kubectl
 install_browser
 install_azure_python

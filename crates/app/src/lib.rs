@@ -105,6 +105,3 @@ impl App {
         self.state().is_under_way(awaited)
     }
 }
-
-#[cfg(test)]
-mod tests;

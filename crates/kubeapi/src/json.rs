@@ -6,7 +6,7 @@
 use std::fmt;
 
 use domain::nesting;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// A parsed document.
@@ -19,14 +19,14 @@ pub struct Document {
 
 /// Parses one document; nothing may follow it. The error is a sentence for the client.
 pub fn parse(body: &[u8]) -> Result<Document, String> {
-    if let Some(place) = web::body::too_deep(body) {
-        return Err(too_deep(&place));
-    }
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let seed = Seed { path: String::new(), duplicates: &mut duplicates };
-    let value = seed.deserialize(&mut deserializer).map_err(|error| error.to_string())?;
-    deserializer.end().map_err(|error| error.to_string())?;
+    let seed = Seed { path: String::new(), levels: MAXIMUM_DEPTH, duplicates: &mut duplicates };
+    let value = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
+    // Where it is too deep is looked for only when it is.
+    let value = value.map_err(|error| {
+        web::body::too_deep(body).map_or_else(|| error.to_string(), |place| too_deep(&place))
+    })?;
     Ok(Document { value, duplicates })
 }
 
@@ -48,10 +48,17 @@ fn too_deep(place: &str) -> String {
 
 struct Seed<'a> {
     path: String,
+    /// How many there may still be.
+    levels: usize,
     duplicates: &'a mut Vec<String>,
 }
 
 impl Seed<'_> {
+    /// The levels that are left below this one.
+    fn levels_below<E: Error>(&self) -> Result<usize, E> {
+        self.levels.checked_sub(1).ok_or_else(|| E::custom("nested too deep"))
+    }
+
     /// The path of a member. Names may be long and many are below them: what nobody would read is not kept.
     fn path_to(&self, member: impl fmt::Display) -> String {
         match self.path.len() {
@@ -106,10 +113,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let levels = self.levels_below()?;
         let mut list = Vec::new();
         loop {
             let path = self.path_to(format_args!("[{}]", list.len()));
-            match access.next_element_seed(Seed { path, duplicates: self.duplicates })? {
+            match access.next_element_seed(Seed { path, levels, duplicates: self.duplicates })? {
                 Some(value) => list.push(value),
                 None => return Ok(Value::Array(list)),
             }
@@ -117,6 +125,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+        let levels = self.levels_below()?;
         let mut object = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             let dot = if self.path.is_empty() { "" } else { "." };
@@ -124,7 +133,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             if object.contains_key(&key) && self.duplicates.len() < MAXIMUM_DUPLICATES {
                 self.duplicates.push(path.clone());
             }
-            let value = access.next_value_seed(Seed { path, duplicates: self.duplicates })?;
+            let value = access.next_value_seed(Seed { path, levels, duplicates: self.duplicates })?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))
@@ -160,7 +169,7 @@ mod tests {
     /// A name of a megabyte with a list of a million below it would be copied a million times.
     #[test]
     fn long_names_are_not_carried_along() {
-        let seed = Seed { path: "n".repeat(1_000_000), duplicates: &mut Vec::new() };
+        let seed = Seed { path: "n".repeat(1_000_000), levels: 1, duplicates: &mut Vec::new() };
         assert_eq!(seed.path_to("[7]").len(), MAXIMUM_PATH);
     }
 

@@ -14,8 +14,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 /// Every route, as method and path.
-#[cfg(test)]
-pub(crate) fn surface() -> impl Iterator<Item = (&'static str, String)> {
+pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     web::routes::names(table())
 }
 

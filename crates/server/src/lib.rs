@@ -5,9 +5,9 @@
 
 mod demo;
 pub mod first_start;
-mod health;
+pub mod health;
 pub mod metrics;
-mod outbound;
+pub mod outbound;
 mod recover;
 mod repair;
 mod say;
@@ -68,6 +68,3 @@ async fn stop_signal() -> std::io::Result<()> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,14 +9,14 @@ use reqwest::{Certificate, Client, redirect::Policy};
 use tokio::sync::Semaphore;
 
 #[derive(Debug)]
-pub(crate) struct Https {
+pub struct Https {
     client: Client,
     places: Semaphore,
 }
 
 impl Https {
     /// `authorities`: PEM file with authorities that are trusted beside the system's.
-    pub(crate) fn new(authorities: Option<&Path>) -> anyhow::Result<Self> {
+    pub fn new(authorities: Option<&Path>) -> anyhow::Result<Self> {
         let mut builder = Client::builder()
             .https_only(true)
             .redirect(Policy::none())

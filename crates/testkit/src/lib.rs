@@ -34,7 +34,7 @@ pub use client::{Answer, Client, Form, form};
 pub use random::Seeded;
 pub use rendezvous::Rendezvous;
 pub use tenant::{Registered, Tenant, new_user};
-pub use world::{Builder, World};
+pub use world::{Builder, World, sealer};
 
 /// The address that worlds have unless a test gives them another.
 pub const BASE: &str = "https://localhost:8443";

@@ -1,8 +1,14 @@
 //! An application with its tenants on a store, as a program has it that has just been installed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use app::{App, Caller, FirstAdministrator, Parts, Secret, Settings, state::clock::ManualClock};
+use app::{
+    App, Caller, Error, FirstAdministrator, Installation, Parts, Secret, Settings, state::clock::ManualClock,
+};
+use crypto::seal::Sealer;
 use domain::{
     assignment::{PrincipalKind, RoleAssignment},
     change::Record,
@@ -14,6 +20,7 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use store::Store;
+use tokio::task::JoinHandle;
 
 use crate::{BASE, ELSEWHERE, HOME, PASSWORD, Seeded, Tenant, clients, roles};
 
@@ -29,12 +36,15 @@ pub struct World {
     pub home: Tenant,
     others: Vec<Tenant>,
     settings: Settings,
+    /// Follows the store for the application.
+    follow: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 /// What a world is made of, where a test wants something other than usual.
 #[derive(Debug)]
 pub struct Builder {
     store: Option<Arc<dyn Store>>,
+    home: &'static str,
     now: Timestamp,
     seed: u64,
     settings: Settings,
@@ -55,6 +65,7 @@ impl World {
     pub fn builder() -> Builder {
         Builder {
             store: None,
+            home: HOME,
             now: "2026-11-24T09:00:00Z".parse().unwrap(),
             seed: 1,
             settings: Settings { external_url: BASE.into(), authority_certificate: "the authority".into() },
@@ -82,7 +93,27 @@ impl World {
 
     /// The same world as a program has it that starts on this store now.
     pub async fn reopened(&self) -> Self {
-        self.with_app(open(&self.store, &self.clock, &self.random, &self.settings).await)
+        self.reopened_with(sealer()).await
+    }
+
+    /// As [`World::reopened`], with another key for what is stored sealed.
+    pub async fn reopened_with(&self, sealer: Sealer) -> Self {
+        let (app, follow) = open(&self.store, &self.clock, &self.random, &self.settings, sealer).await;
+        Self { follow, ..self.with_app(app) }
+    }
+
+    /// What a program does at its start, on a store that may have an installation already.
+    pub async fn install(&self) -> Result<Installation, Error> {
+        install(&self.app, &self.home.domain).await
+    }
+
+    /// Stops following the store, so that nothing but this and its copies holds it.
+    pub async fn stop(self) {
+        let follow = self.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(follow) = follow {
+            follow.abort();
+            drop(follow.await);
+        }
     }
 
     /// Returns when this program has heard of all that was committed by others.
@@ -124,6 +155,12 @@ impl Builder {
         self
     }
 
+    /// The domain of the first tenant.
+    #[must_use]
+    pub fn home(self, domain: &'static str) -> Self {
+        Self { home: domain, ..self }
+    }
+
     /// One more tenant, with an administrator who owns what is in it.
     #[must_use]
     pub fn tenant(mut self, domain: &'static str) -> Self {
@@ -138,16 +175,14 @@ impl Builder {
             Some(store) => store,
             None => store::open(&store::StoreConfig::Memory).await.unwrap(),
         };
-        let app = open(&store, &clock, &random, &self.settings).await;
-        let first =
-            || Ok(FirstAdministrator { upn: admin_of(HOME), password: Secret::new(PASSWORD.to_owned()) });
-        let installed = app.install(first).await.unwrap();
-        let home = tenant(&app, HOME, installed.tenant, installed.subscription);
+        let (app, follow) = open(&store, &clock, &random, &self.settings, sealer()).await;
+        let installed = install(&app, self.home).await.unwrap();
+        let home = tenant(&app, self.home, installed.tenant, installed.subscription);
         let mut others = Vec::new();
         for domain in self.others {
             others.push(add_tenant(&home, domain, &random).await);
         }
-        World { app, store, clock, random, home, others, settings: self.settings }
+        World { app, store, clock, random, home, others, settings: self.settings, follow }
     }
 }
 
@@ -156,17 +191,28 @@ async fn open(
     clock: &Arc<ManualClock>,
     random: &Arc<Seeded>,
     settings: &Settings,
-) -> App {
+    sealer: Sealer,
+) -> (App, Arc<Mutex<Option<JoinHandle<()>>>>) {
     let parts = Parts {
         store: store.clone(),
         clock: clock.clone(),
         random: random.clone(),
-        sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
+        sealer,
         settings: settings.clone(),
     };
     let (app, follow) = App::open(parts).await.unwrap();
-    tokio::spawn(follow);
-    app
+    let follow = tokio::spawn(async move { drop(follow.await) });
+    (app, Arc::new(Mutex::new(Some(follow))))
+}
+
+async fn install(app: &App, domain: &str) -> Result<Installation, Error> {
+    let upn = admin_of(domain);
+    app.install(|| Ok(FirstAdministrator { upn, password: Secret::new(PASSWORD.to_owned()) })).await
+}
+
+/// Seals what is stored by the key that worlds have.
+pub fn sealer() -> Sealer {
+    Sealer::new(&Secret::new([7; 32])).unwrap()
 }
 
 fn admin_of(domain: &str) -> Upn {

@@ -2,4 +2,5 @@
 
 pub mod documents;
 pub mod modules;
+pub mod mutants;
 pub mod tidy;

@@ -1,5 +1,5 @@
 //! `cargo xtask`: chores of this repository that are code. `tidy` checks the rules that no compiler knows,
-//! `modules` draws which file imports which.
+//! `modules` draws which file imports which, `mutants` changes the code to see whether a test notices.
 
 use std::{env, path::Path, process::ExitCode};
 
@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use xtask::{
     documents,
     modules::{self, draw},
+    mutants,
     tidy::{self, Severity},
 };
 
@@ -16,8 +17,14 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut arguments = env::args().skip(1);
     match arguments.next().as_deref() {
         Some("modules") => show_modules(root, arguments.next().as_deref()),
+        Some("mutants") => try_mutants(root, &arguments.collect::<Vec<_>>()),
         Some("tidy") => check(root),
-        other => bail!("unknown task {:?}; there are: modules [CRATE], tidy", other.unwrap_or_default()),
+        other => {
+            bail!(
+                "unknown task {:?}; there are: modules [CRATE], mutants CRATE..., tidy",
+                other.unwrap_or_default()
+            )
+        }
     }
 }
 
@@ -39,6 +46,28 @@ fn show_modules(root: &Path, name: Option<&str>) -> anyhow::Result<ExitCode> {
         println!("{name}: {} rooms on {floors} floors, {circles} circles of files", rooms.len());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Size, seed and part of the sample come from the environment, as those of other long tests do.
+fn try_mutants(root: &Path, crates: &[String]) -> anyhow::Result<ExitCode> {
+    fn number<N: std::str::FromStr>(name: &str, without: N) -> anyhow::Result<N> {
+        let Some(text) = env::var_os(name) else { return Ok(without) };
+        let parsed = text.to_str().and_then(|text| text.parse().ok());
+        parsed.with_context(|| format!("{name} is no number: {}", text.display()))
+    }
+    if crates.is_empty() {
+        bail!("name the crates whose code is changed");
+    }
+    let options = mutants::Options {
+        crates: crates.to_vec(),
+        sample: number("PORTCULLIS_MUTANTS", 100)?,
+        seed: number("PORTCULLIS_SEED", 1)?,
+        part: number("PORTCULLIS_PART", usize::MAX)?,
+    };
+    let summary = mutants::run(root, &options)?;
+    println!("{summary}");
+    let is_good = !summary.is_complete() || summary.is_enough();
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn check(root: &Path) -> anyhow::Result<ExitCode> {

@@ -3,3 +3,5 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
 
 mod contention;
+mod recovery;
+mod unreadable_records;

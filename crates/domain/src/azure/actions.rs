@@ -1,9 +1,9 @@
 //! Actions: what a request asks for, and the table that numbers the known ones, so that a role becomes a set
 //! of bits.
 
-use std::{collections::HashMap, fmt, hash::BuildHasherDefault, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
-use super::{hash::TextHasher, operations::Operations};
+use super::{hash::TableState, operations::Operations};
 use crate::{azure::text::CaseFolded, role::RoleDefinition};
 
 /// One action that a request needs, such as `Microsoft.ContainerService/managedClusters/pods/read`.
@@ -63,7 +63,7 @@ impl fmt::Display for Action {
 /// every kind of cluster, and those that built-in roles name in full.
 #[derive(Debug)]
 pub(super) struct KnownActions {
-    numbers: HashMap<Box<str>, u32, BuildHasherDefault<TextHasher>>,
+    numbers: HashMap<Box<str>, u32, TableState>,
     names: Vec<Box<str>>,
 }
 

@@ -8,7 +8,7 @@ use super::{
     actions::KnownActions,
     compiled::CompiledPermissions,
     found::CompiledDeny,
-    hash::{self, HashedMap},
+    hash::{self, FastMap},
 };
 use crate::{assignment::DenyAssignment, id::AssignmentId};
 
@@ -16,7 +16,7 @@ use crate::{assignment::DenyAssignment, id::AssignmentId};
 pub(super) struct Denies {
     by_id: HashMap<AssignmentId, Arc<CompiledDeny>>,
     /// By the hash of the folded scope; entries of scopes with the same hash are told apart when read.
-    by_scope: HashedMap<Vec<Arc<CompiledDeny>>>,
+    by_scope: FastMap<u64, Vec<Arc<CompiledDeny>>>,
 }
 
 impl Denies {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use imbl::Vector;
 
-use super::hash::{self, FastMap, HashedMap};
+use super::hash::{self, FastMap};
 use crate::{
     id::{AssignmentId, ObjectId},
     scope::Scope,
@@ -33,7 +33,7 @@ pub(super) struct Index {
     /// Where in the log each touched id was last changed.
     changed: FastMap<AssignmentId, u32>,
     /// By the hash of the folded scope; entries of scopes with the same hash are told apart when read.
-    added: HashedMap<Arc<[Added]>>,
+    added: FastMap<u64, Arc<[Added]>>,
 }
 
 /// A new base, and the changes that are in it.

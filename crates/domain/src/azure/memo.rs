@@ -41,7 +41,7 @@ impl MemoKey {
 
 impl Memo {
     pub(super) fn spot(&self, caller: &Caller, scope: &Scope) -> MemoKey {
-        MemoKey(hash::mix(hash::of_object(caller.object_id), hash::of_text(scope.folded())))
+        MemoKey(hash::of_object_and_text(caller.object_id, scope.folded()))
     }
 
     /// Never waits: where another thread is just writing, nothing is known.

@@ -3,81 +3,131 @@
 //! What is stored wraps what a client sends in levels of its own, and the parser that reads it back has a limit. So
 //! bodies are refused well below that limit, by one number for every surface.
 
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
+
 /// How deep lists and objects of a request may be nested.
 pub const DEEPEST: usize = 64;
 
-/// The JSON pointer (RFC 6901) of the first list or object beyond `DEEPEST` levels; none where there is none.
-///
-/// Brackets are counted outside strings, so that a text may hold as many as it likes. Texts that are no JSON may be
-/// miscounted; the parser refuses those anyway.
+/// The JSON pointer (RFC 6901) of the first list or object beyond `DEEPEST` levels; none where there is none before the
+/// text ends or is no JSON any more.
 pub fn too_deep(bytes: &[u8]) -> Option<String> {
     // Nearly all bodies hold too few brackets to be deep, which is quickly seen.
     if bytes.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() <= DEEPEST {
         return None;
     }
-    let mut levels: Vec<Level> = Vec::new();
-    let mut text: Option<usize> = None;
-    let mut escaped = false;
-    for (place, byte) in bytes.iter().enumerate() {
-        if let Some(start) = text {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => {
-                    text = None;
-                    if let Some(Level::Object { name, before_colon: true }) = levels.last_mut() {
-                        *name = (start, place);
-                    }
-                }
-                _ => {}
-            }
-            continue;
-        }
-        match (byte, levels.last_mut()) {
-            (b'"', _) => text = Some(place.saturating_add(1)),
-            (b'{' | b'[', _) => {
-                if levels.len() >= DEEPEST {
-                    return Some(pointer(bytes, &levels));
-                }
-                levels.push(match byte {
-                    b'{' => Level::Object { name: (0, 0), before_colon: true },
-                    _ => Level::List { index: 0 },
-                });
-            }
-            (b'}' | b']', _) => drop(levels.pop()),
-            (b':', Some(Level::Object { before_colon, .. })) => *before_colon = false,
-            (b',', Some(Level::Object { before_colon, .. })) => *before_colon = true,
-            (b',', Some(Level::List { index })) => *index += 1,
-            _ => {}
-        }
+    let mut walk = Walk::default();
+    // Whether it is JSON to its end is for the parser to say that reads it into what is wanted.
+    let _ = Value(&mut walk).deserialize(&mut serde_json::Deserializer::from_slice(bytes));
+    walk.too_deep.then(|| pointer(&walk.path))
+}
+
+/// The members that lead to what is being read.
+#[derive(Default)]
+struct Walk<'de> {
+    path: Vec<Member<'de>>,
+    /// The path leads to what is too deep.
+    too_deep: bool,
+}
+
+enum Member<'de> {
+    Name(Name<'de>),
+    Index(usize),
+}
+
+/// Copied only where the text has escapes in it.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Walk<'_> {
+    fn check<E: Error>(&mut self) -> Result<(), E> {
+        self.too_deep = self.path.len() == DEEPEST;
+        if self.too_deep { Err(E::custom("too deep")) } else { Ok(()) }
     }
-    None
 }
 
-/// An open list or object, and which of its members is being read.
-enum Level {
-    /// `name` is where the member's name begins and ends in the text.
-    Object {
-        name: (usize, usize),
-        before_colon: bool,
-    },
-    List {
-        index: usize,
-    },
+/// Reads any value and keeps nothing of it.
+struct Value<'a, 'de>(&'a mut Walk<'de>);
+
+impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
 }
 
-fn pointer(bytes: &[u8], levels: &[Level]) -> String {
+impl<'de> Visitor<'de> for Value<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value of JSON")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.0.check()?;
+        for index in 0.. {
+            self.0.path.push(Member::Index(index));
+            let value = list.next_element_seed(Value(self.0))?;
+            self.0.path.pop();
+            if value.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        self.0.check()?;
+        while let Some(name) = object.next_key()? {
+            self.0.path.push(Member::Name(name));
+            object.next_value_seed(Value(self.0))?;
+            self.0.path.pop();
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+fn pointer(path: &[Member<'_>]) -> String {
     let mut pointer = String::new();
-    for level in levels {
+    for member in path {
         if pointer.len() > MOST_POINTER {
             pointer.push_str("/...");
             break;
         }
         pointer.push('/');
-        match level {
-            Level::List { index } => pointer.push_str(&index.to_string()),
-            Level::Object { name: (start, end), .. } => {
-                let name = String::from_utf8_lossy(bytes.get(*start..*end).unwrap_or_default());
+        match member {
+            Member::Index(index) => pointer.push_str(&index.to_string()),
+            Member::Name(Name(name)) => {
                 let shown: String = name.chars().take(MOST_NAME).collect();
                 pointer.push_str(&shown.replace('~', "~0").replace('/', "~1"));
             }

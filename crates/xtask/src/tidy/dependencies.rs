@@ -22,8 +22,8 @@ pub(super) fn check(root: &Path, documents: &[Document]) -> anyhow::Result<Vec<F
         return Ok(Vec::new());
     };
     let rules = Rules::read(&document.text).context("reading deny.toml")?;
-    let everything = tree(root, &rules.targets, "normal,build,dev")?;
-    let shipped = tree(root, &rules.targets, "normal,build")?;
+    let everything = tree(root, &rules.targets, &["--workspace", "--edges", "normal,build,dev"])?;
+    let shipped = tree(root, &rules.targets, &["--package", "portcullis", "--edges", "normal,build"])?;
     let mut messages = rules.judge(&everything);
     messages.extend(rules.duplicates(&shipped));
     Ok(messages.into_iter().map(|message| document.error(None, message)).collect())
@@ -145,19 +145,13 @@ impl Package {
     }
 }
 
-/// All packages of the workspace's tree, by these kinds of edges.
-fn tree(root: &Path, targets: &[String], edges: &str) -> anyhow::Result<BTreeSet<Package>> {
+/// All packages of a tree: of which crates, and by which kinds of edges, say the flags.
+fn tree(root: &Path, targets: &[String], flags: &[&str]) -> anyhow::Result<BTreeSet<Package>> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    command.current_dir(root).args([
-        "tree",
-        "--workspace",
-        "--locked",
-        "--prefix",
-        "none",
-        "--format",
-        "{p}|{l}",
-    ]);
-    command.args(["--edges", edges]).args(targets.iter().flat_map(|target| ["--target", target]));
+    command.current_dir(root).args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{l}"]);
+    // With the features that each asks for, whatever builds share.
+    command.env_remove("CARGO_RESOLVER_FEATURE_UNIFICATION");
+    command.args(flags).args(targets.iter().flat_map(|target| ["--target", target]));
     let output = command.output().context("running cargo tree")?;
     if !output.status.success() {
         bail!("cargo tree: {}", String::from_utf8_lossy(&output.stderr));

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use hashbrown::HashTable;
+
 use super::{
     RoleTag, Row,
     wanted::{FILTER_BITS, Wanted, fingerprint, has_bit, set_bit},
@@ -24,9 +26,8 @@ pub(super) struct Base {
     ids: Vec<(ObjectId, AssignmentId)>,
     /// Rows with one scope each, in the order of the folded scopes.
     runs: Vec<Run>,
-    /// Open addressing by the hash of the folded scope: an index into the runs, or `EMPTY`. Its length is a
-    /// power of two and at least a quarter is empty, so that every search ends.
-    table: Vec<u32>,
+    /// Indexes into the runs, by the hash of the folded scope.
+    table: HashTable<u32>,
     filters: Vec<u64>,
 }
 
@@ -93,44 +94,31 @@ impl Base {
 
     /// The run of a scope, with its number. `key` is the hash of the text.
     pub(super) fn run(&self, key: u64, scope: &str) -> Option<(u32, &Run)> {
-        self.run_from(key as usize, key, scope)
+        let run = |number: u32| self.runs.get(number as usize);
+        let is_it = |run: &Run| run.hash == key && run.scope.folded() == scope;
+        let number = *self.table.find(key, |number| run(*number).is_some_and(is_it))?;
+        Some((number, run(number)?))
     }
 
     /// The runs of several scopes. Each step is taken for all of them before the next one is, so that its reads, most of
-    /// them far away in memory, do not wait for each other: first the table, then the runs, then their texts.
+    /// them far away in memory, do not wait for each other: first the table and the runs, then their texts.
     pub(super) fn runs<'a>(&'a self, scopes: &[&str]) -> Vec<(u64, Option<(u32, &'a Run)>)> {
-        let mask = self.table.len().wrapping_sub(1);
-        let first = |scope: &&str| {
+        let has_hash =
+            |number: u32, key: u64| self.runs.get(number as usize).is_some_and(|run| run.hash == key);
+        let guess = |scope: &&str| {
             let key = hash::of_text(scope);
-            (key, self.table.get(key as usize & mask).copied())
+            (key, self.table.find(key, |number| has_hash(*number, key)).copied())
         };
-        let guesses: Vec<(u64, Option<u32>)> = scopes.iter().map(first).collect();
-        let hash = |(key, number): (u64, Option<u32>)| {
-            (key, number.and_then(|number| self.runs.get(number as usize)).map(|run| run.hash))
-        };
-        let hashes: Vec<(u64, Option<u64>)> = guesses.into_iter().map(hash).collect();
-        let run = |((key, hash), scope): ((u64, Option<u64>), &&str)| {
-            let run = match hash {
-                None => None,
-                Some(hash) if hash == key => self.run(key, scope),
-                Some(_) => self.run_from(key as usize + 1, key, scope),
-            };
+        let guesses: Vec<(u64, Option<u32>)> = scopes.iter().map(guess).collect();
+        let run = |((key, number), scope): ((u64, Option<u32>), &&str)| {
+            let run = number.and_then(|number| match self.runs.get(number as usize) {
+                Some(run) if run.scope.folded() == *scope => Some((number, run)),
+                // Two scopes share a hash.
+                _ => self.run(key, scope),
+            });
             (key, run)
         };
-        hashes.into_iter().zip(scopes).map(run).collect()
-    }
-
-    fn run_from(&self, place: usize, key: u64, scope: &str) -> Option<(u32, &Run)> {
-        let mask = self.table.len().checked_sub(1)?;
-        let mut place = place & mask;
-        loop {
-            let number = *self.table.get(place)?;
-            let run = self.runs.get(number as usize)?;
-            if run.hash == key && run.scope.folded() == scope {
-                return Some((number, run));
-            }
-            place = (place + 1) & mask;
-        }
+        guesses.into_iter().zip(scopes).map(run).collect()
     }
 
     /// Calls `found` for every row whose fingerprint is that of a wanted principal, with the principal's
@@ -157,7 +145,7 @@ impl Base {
         let filter = self.filters.get(start..start + run.filter_words as usize).unwrap_or_default();
         for (place, fingerprint) in (0..).zip(wanted.fingerprints()) {
             if has_bit(filter, *fingerprint) {
-                let first = lower_bound(keys, *fingerprint);
+                let first = keys.partition_point(|key| key.fingerprint < *fingerprint);
                 let same = keys.get(first..).unwrap_or_default().iter();
                 let same = same.take_while(|key| key.fingerprint == *fingerprint);
                 for (row, key) in (run.first as usize + first..).zip(same) {
@@ -193,7 +181,7 @@ impl Base {
         self.keys.capacity() * size_of::<Key>()
             + self.ids.capacity() * size_of::<(ObjectId, AssignmentId)>()
             + self.runs.capacity() * size_of::<Run>()
-            + self.table.capacity() * size_of::<u32>()
+            + self.table.allocation_size()
             + self.filters.capacity() * size_of::<u64>()
     }
 
@@ -249,16 +237,11 @@ impl Base {
         self.ids.shrink_to_fit();
         self.runs.shrink_to_fit();
         self.filters.shrink_to_fit();
-        self.table = vec![EMPTY; (self.runs.len() * 4 / 3 + 1).next_power_of_two()];
-        let mask = self.table.len() - 1;
+        self.table = HashTable::with_capacity(self.runs.len());
         for (number, run) in (0..).zip(&self.runs) {
-            let mut place = run.hash as usize & mask;
-            while self.table.get(place).is_some_and(|taken| *taken != EMPTY) {
-                place = (place + 1) & mask;
-            }
-            if let Some(free) = self.table.get_mut(place) {
-                *free = number;
-            }
+            self.table.insert_unique(run.hash, number, |number| {
+                self.runs.get(*number as usize).map_or(0, |run| run.hash)
+            });
         }
         self
     }
@@ -285,49 +268,5 @@ fn by_scope(rows: impl IntoIterator<Item = (Scope, Row)>) -> Vec<(Scope, Vec<Ent
     groups
 }
 
-/// Where the first key is whose fingerprint is not below `wanted`. They are spread evenly, as hashes are, so the
-/// search starts where it should be and widens from there.
-fn lower_bound(keys: &[Key], wanted: u32) -> usize {
-    let length = keys.len();
-    let guess = ((u64::from(wanted) * length as u64) >> 32) as usize;
-    let is_below = |place: usize| keys.get(place).is_some_and(|key| key.fingerprint < wanted);
-    let (mut low, mut high) = (guess, guess);
-    let mut step = FIRST_STEP;
-    while low > 0 && !is_below(low - 1) {
-        low = low.saturating_sub(step);
-        step *= 2;
-    }
-    step = FIRST_STEP;
-    while is_below(high) {
-        high = (high + step).min(length);
-        step *= 2;
-    }
-    let window = keys.get(low..high).unwrap_or_default();
-    low + window.partition_point(|key| key.fingerprint < wanted)
-}
-
-const EMPTY: u32 = u32::MAX;
 /// Up to this many assignments a scope is always scanned, which is cheaper than its filter.
 const SCANNED: usize = 64;
-/// A cache line of keys.
-const FIRST_STEP: usize = 8;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_guess_changes_no_result(
-            mut all in prop::collection::vec(prop_oneof![any::<u32>(), 0..40_u32], 0..300), wanted in prop_oneof![any::<u32>(), 0..40_u32],
-        ) {
-            all.sort_unstable();
-            let role = RoleTag::new(0, false);
-            let keys: Vec<Key> = all.iter().map(|fingerprint| Key { fingerprint: *fingerprint, role }).collect();
-            for wanted in all.get(all.len() / 2).copied().into_iter().chain([wanted]) {
-                prop_assert_eq!(lower_bound(&keys, wanted), all.partition_point(|each| *each < wanted));
-            }
-        }
-    }
-}
