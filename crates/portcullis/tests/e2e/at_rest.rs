@@ -32,7 +32,7 @@ fn the_data_file_gives_no_secret_away() {
     ];
     secrets.extend(tokens);
     let data = std::fs::read(journey.path("data/portcullis.store")).unwrap();
-    let holds = |text: &str| data.windows(text.len()).any(|window| window == text.as_bytes());
+    let holds = |text: &str| memchr::memmem::find(&data, text.as_bytes()).is_some();
     assert!(holds("a-value-that-is-no-secret"), "this test does not see what the file holds");
     for secret in secrets {
         assert!(!holds(&secret), "the data file holds {secret:?}");

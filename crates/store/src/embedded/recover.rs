@@ -147,10 +147,8 @@ fn check_tail(file: &StoreFile, end: u64, length: u64) -> Result<(), StoreError>
     let bytes = bytes.ok_or_else(|| file.damaged(end, "what follows is too long for an incomplete write"))?;
     let mut tail = vec![0; bytes];
     file.file.read_exact_at(&mut tail, end).map_err(|problem| file.failed("read", &problem))?;
-    for (skipped, window) in tail.windows(FRAME_HEADER_BYTES).enumerate() {
-        if !window.starts_with(FRAME_MAGIC) {
-            continue;
-        }
+    for skipped in memchr::memmem::find_iter(&tail, FRAME_MAGIC) {
+        let Some(window) = tail.get(skipped..skipped.saturating_add(FRAME_HEADER_BYTES)) else { break };
         let offset = end + skipped as u64;
         if FrameHeader::parse(window, file.id, offset).is_ok_and(|header| header.group > end) {
             return Err(

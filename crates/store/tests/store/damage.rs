@@ -187,8 +187,7 @@ fn damage_under_an_open_store_is_found_when_it_is_read() {
         put(&*store, "damaged", "a value to look for").await.expect("put");
         let path = directory.path().join("portcullis.store");
         let image = fs::read(&path).expect("read");
-        let at =
-            image.windows(10).position(|window| window == b"to look fo").expect("the value is in the file");
+        let at = memchr::memmem::find(&image, b"to look fo").expect("the value is in the file");
         let file = OpenOptions::new().write(true).open(&path).expect("open");
         file.write_all_at(b"X", at as u64).expect("write");
         let (place, problem) = corrupt(store.read(Range::key("damaged"), At::Latest).await.err());
