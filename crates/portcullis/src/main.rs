@@ -26,6 +26,9 @@ enum Command {
     /// Show the stored records that cannot be read, and take one out or mend it; the server must not run
     #[command(after_help = REPAIR_EXAMPLES)]
     Repair(server::RepairArgs),
+    /// Seal all secrets at rest by a new key; the server must not run
+    #[command(after_help = ROTATE_SEALING_KEY_EXAMPLES)]
+    RotateSealingKey(server::RotateSealingKeyArgs),
     /// Show the whole product in one walk, in a temporary directory
     #[command(after_help = DEMO_EXAMPLES)]
     Demo(server::DemoArgs),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     match command {
         Command::Serve(arguments) => run(server::serve(arguments)),
         Command::Repair(arguments) => run(server::repair(arguments)),
+        Command::RotateSealingKey(arguments) => run(server::rotate_sealing_key(arguments)),
         Command::Demo(arguments) => run(server::demo(arguments)),
         Command::Client(command) => cli::run(command),
         Command::Completion(arguments) => {
@@ -96,6 +100,9 @@ Examples:
   portcullis serve --data-dir /var/lib/portcullis --listen 0.0.0.0:8443 --external-url https://access.example.org
   portcullis serve --config /etc/portcullis.toml";
 
+const ROTATE_SEALING_KEY_EXAMPLES: &str = "\
+Examples:
+  portcullis rotate-sealing-key --data-dir /var/lib/portcullis";
 const REPAIR_EXAMPLES: &str = "\
 Examples:
   portcullis repair --data-dir /var/lib/portcullis

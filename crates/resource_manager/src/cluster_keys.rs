@@ -9,7 +9,10 @@ use domain::{
 use jiff::Timestamp;
 
 use crate::ResourceManager;
-use state::{Error, sealed_keys::SERVICE_ACCOUNT_KEY};
+use state::{
+    Error,
+    sealed_keys::{SERVICE_ACCOUNT_KEY, authority_place},
+};
 
 /// What a new cluster is made with.
 pub(crate) struct ClusterKeys {
@@ -54,9 +57,4 @@ impl ResourceManager {
         })
         .map_err(Error::internal)
     }
-}
-
-/// Binds a sealed authority key to its certificate.
-fn authority_place(certificate_pem: &str) -> String {
-    format!("cluster-authority/{}", crypto::digest::sha256_hex(certificate_pem.as_bytes()))
 }

@@ -20,6 +20,7 @@ use app::{FirstAdministrator, Installation, Secret};
 use crypto::{
     cert::{Authority, Certificate},
     random::Random,
+    seal::Sealer,
 };
 use domain::name::Upn;
 use jiff::{SignedDuration, Timestamp};
@@ -78,9 +79,63 @@ impl DataDirectory {
 
     /// The key that secrets at rest are sealed with. It is made with the directory and never again: without it
     /// the sealed secrets of an existing state could not be opened.
-    pub fn sealing_key(&self, random: &dyn Random) -> anyhow::Result<Secret<[u8; 32]>> {
-        let path = self.path.join("sealing.key");
-        match fs::read(&path) {
+    fn sealing_key(&self, random: &dyn Random) -> anyhow::Result<Secret<[u8; 32]>> {
+        let path = self.path.join(SEALING_KEY);
+        if let Some(key) = self.read_sealing_key(&path)? {
+            return Ok(key);
+        }
+        if self.path.join("portcullis.store").exists() {
+            bail!(
+                "{} is missing, and without it the secrets in {} cannot be opened: restore it from where it is kept",
+                path.display(),
+                self.path.display()
+            );
+        }
+        let mut key = [0; 32];
+        random.fill(&mut key)?;
+        let key = Secret::new(key);
+        write_secret(&path, key.expose())?;
+        Ok(key)
+    }
+
+    /// What seals secrets at rest, and opens those of an earlier key while a rotation is under way.
+    pub fn sealer(&self, random: &dyn Random) -> anyhow::Result<Sealer> {
+        let sealer = Sealer::new(&self.sealing_key(random)?)?;
+        match self.read_sealing_key(&self.earlier_sealing_key())? {
+            Some(earlier) => Ok(sealer.with_earlier(&earlier)?),
+            None => Ok(sealer),
+        }
+    }
+
+    /// Makes a new sealing key and keeps the present one beside it, until [`Self::forget_earlier_sealing_key`]. Where
+    /// there is one from before already, a rotation was broken off, and goes on.
+    pub fn begin_sealing_key_rotation(&self, random: &dyn Random) -> anyhow::Result<()> {
+        let current = self.sealing_key(random)?;
+        let earlier = self.read_sealing_key(&self.earlier_sealing_key())?;
+        // Both alike: it was broken off before there was a new one.
+        if earlier.is_some_and(|earlier| earlier.expose() != current.expose()) {
+            return Ok(());
+        }
+        let mut key = [0; 32];
+        random.fill(&mut key)?;
+        let key = Secret::new(key);
+        write_secret(&self.earlier_sealing_key(), current.expose())?;
+        write_secret(&self.path.join(SEALING_KEY), key.expose())
+    }
+
+    /// Nothing is sealed by it any more.
+    pub fn forget_earlier_sealing_key(&self) -> anyhow::Result<()> {
+        let path = self.earlier_sealing_key();
+        fs::remove_file(&path).with_context(|| format!("deleting {}", path.display()))
+    }
+
+    fn earlier_sealing_key(&self) -> PathBuf {
+        self.path.join("sealing.key.earlier")
+    }
+
+    /// The key in a file, if there is one.
+    fn read_sealing_key(&self, path: &Path) -> anyhow::Result<Option<Secret<[u8; 32]>>> {
+        match fs::read(path) {
             Ok(bytes) => {
                 let key: [u8; 32] = bytes.as_slice().try_into().with_context(|| {
                     format!(
@@ -89,21 +144,9 @@ impl DataDirectory {
                         bytes.len()
                     )
                 })?;
-                Ok(Secret::new(key))
+                Ok(Some(Secret::new(key)))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if self.path.join("portcullis.store").exists() {
-                    bail!(
-                        "{} is missing, and without it the secrets in {} cannot be opened: restore it from where it is kept",
-                        path.display(),
-                        self.path.display()
-                    );
-                }
-                let mut key = [0; 32];
-                random.fill(&mut key)?;
-                write_secret(&path, &key)?;
-                Ok(Secret::new(key))
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
         }
     }
@@ -240,6 +283,7 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     attempt().with_context(|| format!("writing {}", path.display()))
 }
 
+const SEALING_KEY: &str = "sealing.key";
 pub const FIRST_ADMINISTRATOR: &str = "admin@portcullis.local";
 const SERVER_LIFE: SignedDuration = SignedDuration::from_hours(24 * 365);
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(24 * 30);

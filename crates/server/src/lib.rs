@@ -11,6 +11,7 @@ pub mod outbound;
 mod recover;
 mod repair;
 mod say;
+mod sealing_key;
 pub mod settings;
 pub mod start;
 pub mod telemetry;
@@ -21,6 +22,7 @@ use anyhow::Context;
 pub use demo::{DemoArgs, demo};
 pub use repair::{RepairArgs, repair};
 pub use say::ReaderGone;
+pub use sealing_key::{RotateSealingKeyArgs, rotate_sealing_key};
 pub use settings::{ServeArgs, Settings};
 pub use start::{Running, start};
 

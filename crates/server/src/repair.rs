@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context, bail};
 use app::state::repair::Damage;
 use clap::Args;
-use crypto::{random::System, seal::Sealer};
+use crypto::random::System;
 use store::StoreConfig;
 
 use crate::{
@@ -40,7 +40,7 @@ pub async fn repair(args: RepairArgs) -> anyhow::Result<()> {
     }
     let random = Arc::new(System::default());
     let directory = DataDirectory::open(path)?;
-    let sealer = Sealer::new(&directory.sealing_key(&*random)?)?;
+    let sealer = directory.sealer(&*random)?;
     let config = StoreConfig::Embedded { path: directory.path().to_owned() };
     let store = open_store(&config).await?;
     let repair = app::repair(store, sealer, random);

@@ -6,7 +6,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use app::{App, FirstAdministrator, Installation, Parts, state::clock::SystemClock};
 use axum::{Router, response::Response};
-use crypto::{random::System, seal::Sealer};
+use crypto::random::System;
 use http::{HeaderValue, Request, StatusCode, header};
 use kubeapi::Webhook;
 use store::{Store, StoreConfig, StoreError};
@@ -71,7 +71,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         }
     };
     let own = directory.own_tls(&names(&url), now, &*random)?;
-    let sealer = Sealer::new(&directory.sealing_key(&*random)?)?;
+    let sealer = directory.sealer(&*random)?;
     let (certificate, files, authority) = certificate(&settings, own).await?;
 
     let store = open_store(&config).await?;

@@ -14,7 +14,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::SignIn;
-use state::{Caller, Error, Tx, authorize};
+use state::{Caller, Error, Tx, authorize, sealed_keys::SIGNING_KEY};
 
 impl SignIn {
     /// Makes the first signing key of an installation, if there is none yet.
@@ -22,7 +22,7 @@ impl SignIn {
         let snapshot = self.state.snapshot();
         let mut known = snapshot.signing_keys().peekable();
         // Secrets that cannot be opened one by one are set aside; all of them together are a mistake of whoever starts.
-        if known.peek().is_some() && known.all(|each| self.state.open_key(PLACE, &each.key).is_err()) {
+        if known.peek().is_some() && known.all(|each| self.state.open_key(SIGNING_KEY, &each.key).is_err()) {
             return Err(Error::Internal(
                 "no signing key can be opened: sealing.key is not the one that this state was sealed with"
                     .into(),
@@ -31,7 +31,7 @@ impl SignIn {
         if self.state.snapshot().signing_keys().any(|each| each.may_sign(self.state.now())) {
             return Ok(());
         }
-        let key = self.state.make_sealed_key(PLACE).await?;
+        let key = self.state.make_sealed_key(SIGNING_KEY).await?;
         let now = self.state.now();
         self.state
             .transact(|tx| {
@@ -55,8 +55,8 @@ impl SignIn {
     /// the one after it is published now.
     pub async fn rotate_signing_keys(&self, caller: &Caller) -> Result<String, Error> {
         authorize::administrator(&self.state.snapshot(), caller, ROTATE)?;
-        let ready = self.state.make_sealed_key(PLACE).await?;
-        let spare = self.state.make_sealed_key(PLACE).await?;
+        let ready = self.state.make_sealed_key(SIGNING_KEY).await?;
+        let spare = self.state.make_sealed_key(SIGNING_KEY).await?;
         self.state
             .transact(|tx| {
                 tx.require_administrator(caller, ROTATE)?;
@@ -72,8 +72,8 @@ impl SignIn {
     /// The key that was published ahead goes too: it lay beside the others.
     pub async fn revoke_signing_keys(&self, caller: &Caller) -> Result<String, Error> {
         authorize::administrator(&self.state.snapshot(), caller, REVOKE)?;
-        let next = self.state.make_sealed_key(PLACE).await?;
-        let spare = self.state.make_sealed_key(PLACE).await?;
+        let next = self.state.make_sealed_key(SIGNING_KEY).await?;
+        let spare = self.state.make_sealed_key(SIGNING_KEY).await?;
         self.state
             .transact(|tx| {
                 tx.require_administrator(caller, REVOKE)?;
@@ -104,8 +104,8 @@ impl SignIn {
         if settled && !due {
             return Ok(());
         }
-        let ready = self.state.make_sealed_key(PLACE).await?;
-        let spare = self.state.make_sealed_key(PLACE).await?;
+        let ready = self.state.make_sealed_key(SIGNING_KEY).await?;
+        let spare = self.state.make_sealed_key(SIGNING_KEY).await?;
         self.state
             .transact(|tx| {
                 let keys = known(tx);
@@ -130,7 +130,7 @@ impl SignIn {
         let usable = snapshot.signing_keys().filter(|each| each.may_sign(self.state.now()));
         let newest = usable.max_by_key(|each| each.active_from);
         let newest = newest.ok_or_else(|| Error::internal("there is no key to sign with"))?;
-        Ok((newest.key.kid.clone(), self.state.open_key(PLACE, &newest.key)?))
+        Ok((newest.key.kid.clone(), self.state.open_key(SIGNING_KEY, &newest.key)?))
     }
 }
 
@@ -170,7 +170,6 @@ fn is_spare(key: &key::SigningKey) -> bool {
     key.active_from == Timestamp::MAX && key.accepted_until.is_none()
 }
 
-const PLACE: &str = "signing-key";
 /// How long one key signs.
 const SERVICE: SignedDuration = SignedDuration::from_hours(24 * 90);
 const ROTATE: &str = "portcullis.directory/signingKeys/rotate";

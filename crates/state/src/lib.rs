@@ -20,6 +20,7 @@ pub mod outbound;
 pub mod precondition;
 pub mod principal_status;
 pub mod repair;
+mod reseal;
 pub mod restrictions;
 pub mod sealed;
 pub mod sealed_keys;
@@ -50,6 +51,7 @@ pub use cold::{Cold, Swap};
 pub use crypto::secret::Secret;
 pub use error::{Error, Problem, Refusal, Rule};
 pub use live::{Applied, Changes, Expired};
+pub use reseal::reseal;
 pub use tables::place_of;
 pub use tx::{Committed, MOST_BYTES, MOST_WRITES, Run, Steps, Tx};
 

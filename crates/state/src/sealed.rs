@@ -33,6 +33,17 @@ impl Seal {
         self.sealer.open(place, sealed).map_err(Error::internal)
     }
 
+    /// The same secret, sealed by the current key. It is a conflict where neither key opens it.
+    pub(crate) fn seal_anew(&self, place: &str, sealed: &str) -> Result<String, Error> {
+        let plain = self.open(place, sealed).map_err(|error| Error::Conflict(error.to_string()))?;
+        self.seal(place, plain.expose())
+    }
+
+    /// Whether an earlier key has sealed it.
+    pub(crate) fn is_outdated(&self, sealed: &str) -> bool {
+        self.sealer.is_outdated(sealed)
+    }
+
     /// Texts that only the holder of the key can work out, by the current key first.
     pub fn derive(&self, purpose: &str, message: &str) -> Vec<String> {
         let derived = self.sealer.derive(purpose, message.as_bytes());

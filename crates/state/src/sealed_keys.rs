@@ -26,7 +26,7 @@ impl State {
         {
             return Ok(known.clone());
         }
-        let place = format!("{place}/{}", key.kid);
+        let place = place_of_key(place, &key.kid);
         let der = self.inner.seal.open(&place, &key.sealed_key)?;
         let opened = Arc::new(SigningKey::from_pkcs8(&der).map_err(Error::internal)?);
         let entry = (public_half(key), opened.clone());
@@ -62,7 +62,7 @@ impl State {
         let made = made.map_err(Error::internal)?;
         let kid = made.public().thumbprint();
         let der = made.to_pkcs8().map_err(Error::internal)?;
-        let sealed_key = self.inner.seal.seal(&format!("{place}/{kid}"), der.expose())?;
+        let sealed_key = self.inner.seal.seal(&place_of_key(place, &kid), der.expose())?;
         let public = made.public();
         Ok(SealedKey { kid, n: public.n.clone(), e: public.e.clone(), sealed_key })
     }
@@ -76,5 +76,17 @@ fn public_half(key: &SealedKey) -> PublicKey {
     PublicKey { n: key.n.clone(), e: key.e.clone() }
 }
 
+/// What binds a sealed key to where it is kept.
+pub(crate) fn place_of_key(place: &str, kid: &str) -> String {
+    format!("{place}/{kid}")
+}
+
+/// Binds a sealed authority key of a cluster to its certificate.
+pub fn authority_place(certificate_pem: &str) -> String {
+    format!("cluster-authority/{}", crypto::digest::sha256_hex(certificate_pem.as_bytes()))
+}
+
+/// Where the keys that sign tokens are sealed.
+pub const SIGNING_KEY: &str = "signing-key";
 /// Where the keys of clusters' service accounts are sealed.
 pub const SERVICE_ACCOUNT_KEY: &str = "service-account-key";

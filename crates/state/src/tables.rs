@@ -218,6 +218,11 @@ pub(crate) fn place(key: &[u8]) -> String {
     }
 }
 
+/// Whether the stored form of an object was sealed by an earlier key; never of one that is not sealed.
+pub(crate) fn is_outdated(value: &[u8], key: &ObjectKey, seal: &Seal) -> bool {
+    is_sealed(key) && serde_json::from_slice(value).is_ok_and(|Sealed { sealed }| seal.is_outdated(&sealed))
+}
+
 /// Reads one event of the live records. `None`: a key that the snapshot does not hold. The error says why the record
 /// cannot be read.
 pub(crate) fn decode(

@@ -4,4 +4,5 @@
 
 mod contention;
 mod recovery;
+mod sealing_key;
 mod unreadable_records;

@@ -116,6 +116,36 @@ fn repair_reads_a_store_whose_server_does_not_run() {
     assert!(said.contains("restore a copy"), "{said}");
 }
 
+#[test]
+fn a_new_sealing_key_opens_what_the_earlier_one_has_sealed() {
+    let mut journey = Journey::begin();
+    let data = journey.path("data");
+    let rotate = || {
+        let mut command = Command::new(PROGRAM);
+        command.args(["rotate-sealing-key", "--data-dir"]).arg(&data).stdin(Stdio::null());
+        command.output().unwrap()
+    };
+    let key = data.join("sealing.key");
+    let before = std::fs::read(&key).unwrap();
+    assert!(!rotate().status.success(), "the server runs");
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+    journey.stop();
+    let output = rotate();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("records are sealed by the new key"), "{said}");
+    let after = std::fs::read(&key).unwrap();
+    assert_ne!(after, before);
+    assert!(!data.join("sealing.key.earlier").exists());
+    // The earlier key opens nothing any more, and the new one everything.
+    std::fs::write(&key, before).unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data.to_str().unwrap()];
+    let said = refused(&serve, ("A", ""));
+    assert!(said.contains("sealing.key is not the one"), "{said}");
+    std::fs::write(&key, after).unwrap();
+    journey.start_again();
+    journey.portcullis("admin", &["cluster", "list"], None).ok();
+}
+
 /// The lines that the demo prints to be tried, in a shell as they stand.
 #[test]
 fn what_the_demo_prints_to_try_works() {
