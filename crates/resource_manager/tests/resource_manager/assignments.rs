@@ -4,7 +4,7 @@ use domain::{
     id::{AssignmentId, RoleId},
     scope::Scope,
 };
-use resource_manager::assignments::{Listed, NewAssignment};
+use resource_manager::{assignments::NewAssignment, scope_rules::ScopeFilter};
 use testkit::{ELSEWHERE, World, roles};
 use uuid::Uuid;
 
@@ -58,7 +58,7 @@ async fn a_list_shows_what_is_above_or_below() {
         scopes.sort();
         scopes
     };
-    assert_eq!(scopes(&home.scope(), Listed::AtScope), [home.scope()]);
-    assert_eq!(scopes(&group, Listed::AtScope), [home.scope(), group.clone()]);
-    assert_eq!(scopes(&home.scope(), Listed::All), [home.scope(), group]);
+    assert_eq!(scopes(&home.scope(), ScopeFilter::AtScope), [home.scope()]);
+    assert_eq!(scopes(&group, ScopeFilter::AtScope), [home.scope(), group.clone()]);
+    assert_eq!(scopes(&home.scope(), ScopeFilter::All), [home.scope(), group]);
 }

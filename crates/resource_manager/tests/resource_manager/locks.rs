@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{lock::LockLevel, scope::Scope};
-use resource_manager::{assignments::Listed, locks::NewLock};
+use resource_manager::{locks::NewLock, scope_rules::ScopeFilter};
 use state::{Error, Rule};
 use testkit::{ELSEWHERE, World, roles};
 
@@ -51,9 +51,9 @@ async fn a_list_shows_what_is_above_or_below() {
         names.sort_unstable();
         names
     };
-    assert_eq!(names(&home.scope(), Listed::AtScope), ["above"]);
-    assert_eq!(names(&home.scope(), Listed::All), ["above", "below"]);
-    assert_eq!(names(&group, Listed::AtScope), ["above", "below"]);
+    assert_eq!(names(&home.scope(), ScopeFilter::AtScope), ["above"]);
+    assert_eq!(names(&home.scope(), ScopeFilter::All), ["above", "below"]);
+    assert_eq!(names(&group, ScopeFilter::AtScope), ["above", "below"]);
     assert!(is_missing(area.find_lock(&home.admin, &group, "above")));
 }
 
@@ -68,8 +68,8 @@ async fn contributors_and_strangers_set_none() {
         assert!(is_forbidden(area.put_lock(caller, &home.scope(), &name("l"), new).await));
         assert!(is_forbidden(area.delete_lock(caller, &home.scope(), "l").await));
     }
-    assert!(area.list_locks(&ann, &home.scope(), Listed::All).unwrap().is_empty());
-    assert!(is_forbidden(area.list_locks(&world.tenant(ELSEWHERE).admin, &home.scope(), Listed::All)));
+    assert!(area.list_locks(&ann, &home.scope(), ScopeFilter::All).unwrap().is_empty());
+    assert!(is_forbidden(area.list_locks(&world.tenant(ELSEWHERE).admin, &home.scope(), ScopeFilter::All)));
 }
 
 #[tokio::test]
