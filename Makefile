@@ -55,7 +55,7 @@ bench:
 
 # Release build, because these run for many minutes. Only crates with tests that take chances.
 soak: nextest
-	PORTCULLIS_KILLS=500 PORTCULLIS_COMPARISONS=1000000 PROPTEST_CASES=2000 \
+	PORTCULLIS_KILLS=500 PORTCULLIS_COMPARISONS=1000000 PROPTEST_CASES=2000 PORTCULLIS_FUZZ_SECONDS=120 \
 		cargo nextest run --package domain --package store --package crypto --package web --package kubeapi \
 		--release --no-fail-fast --profile soak
 	PORTCULLIS_ODD_BODIES=72000 cargo nextest run --package server --release --no-fail-fast --profile soak \

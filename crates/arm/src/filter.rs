@@ -34,7 +34,7 @@ pub(crate) fn object_id(call: &Call<'_>, value: &str, expected: &str) -> Result<
     ObjectId::parse(value).map_err(|_| refused(call, expected))
 }
 
-fn parse(filter: &str) -> Option<Vec<Term>> {
+pub(crate) fn parse(filter: &str) -> Option<Vec<Term>> {
     let mut rest = filter;
     let mut terms = Vec::new();
     loop {

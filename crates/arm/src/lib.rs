@@ -13,6 +13,8 @@ mod credentials;
 mod deny_assignments;
 mod error;
 mod filter;
+#[cfg(test)]
+mod fuzz;
 mod identities;
 mod kubeconfig;
 mod locks;

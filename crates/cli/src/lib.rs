@@ -10,6 +10,8 @@ pub mod cmd;
 mod confirm;
 mod exec_credential;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod kubeconfig;
 pub mod kubelogin;
 pub mod login;

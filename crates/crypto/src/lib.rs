@@ -6,6 +6,8 @@
 
 pub mod cert;
 pub mod digest;
+#[cfg(test)]
+mod fuzz;
 pub mod jwt;
 pub mod keys;
 pub mod password;

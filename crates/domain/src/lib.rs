@@ -16,6 +16,8 @@ pub mod credential;
 pub mod decision;
 pub mod directory;
 pub mod directory_role;
+#[cfg(test)]
+mod fuzz;
 pub mod group;
 pub mod id;
 pub mod key;

@@ -11,6 +11,8 @@ mod directory_roles;
 mod error;
 mod federated_credentials;
 mod filter;
+#[cfg(test)]
+mod fuzz;
 mod groups;
 mod me;
 mod memberships;

@@ -8,6 +8,8 @@ pub mod apply;
 pub mod discovery;
 mod error;
 pub mod fields;
+#[cfg(test)]
+mod fuzz;
 pub mod json;
 pub mod kinds;
 pub mod lifecycle;

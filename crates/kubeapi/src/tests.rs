@@ -12,3 +12,4 @@ mod types;
 mod watches;
 mod webhooks;
 mod world;
+mod writes_at_once;

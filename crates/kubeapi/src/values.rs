@@ -2,18 +2,22 @@
 //! refused here in their words, because one object that cannot be decoded breaks the list that it stands in for
 //! every client. What they accept comes back in the form in which they would write it.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::general_purpose::{GeneralPurpose, PAD, STANDARD},
+};
 use jiff::{Timestamp, civil::Date};
 
-/// Base64 as `encoding/base64` reads it: line ends do not count. The error names the place of the first wrong byte.
+/// Base64 as `encoding/base64` reads it: line ends do not count, nor the bits behind the last byte. The error names the
+/// place of the first wrong byte.
 pub fn bytes(text: &str) -> Result<String, String> {
     if STANDARD.decode(text).is_ok() {
         return Ok(text.to_owned());
     }
-    let decoded = decode_loosely(text.as_bytes());
-    decoded
-        .map(|bytes| STANDARD.encode(bytes))
-        .map_err(|at| format!("illegal base64 data at input byte {at}"))
+    match LENIENT.decode(text.replace(['\n', '\r'], "")) {
+        Ok(bytes) => Ok(STANDARD.encode(bytes)),
+        Err(_) => Err(format!("illegal base64 data at input byte {}", first_wrong(text.as_bytes()))),
+    }
 }
 
 /// A quantity as `resource.ParseQuantity` reads it, which passes over blanks around it.
@@ -77,55 +81,29 @@ pub fn micro_time(text: &str) -> Result<String, String> {
     Ok(time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string())
 }
 
-/// The error is the place of the first byte that does not fit.
-fn decode_loosely(text: &[u8]) -> Result<Vec<u8>, usize> {
+/// Where `encoding/base64` says that a text goes wrong of which that is known.
+fn first_wrong(text: &[u8]) -> usize {
     let mut signs = text.iter().enumerate().filter(|(_, sign)| !matches!(**sign, b'\n' | b'\r'));
-    let mut decoded = Vec::with_capacity(text.len() / 4 * 3);
-    loop {
-        let (mut group, mut count) = (0_u32, 0);
-        while count < 4 {
-            let Some((at, sign)) = signs.next() else {
-                return if count == 0 { Ok(decoded) } else { Err(text.len().saturating_sub(count)) };
-            };
-            match sextet(*sign) {
-                Some(bits) => {
-                    group = group << 6 | bits;
-                    count += 1;
-                }
-                None if *sign == b'=' && count >= 2 => {
-                    if count == 2 {
-                        match signs.next() {
-                            Some((_, b'=')) => {}
-                            Some((next, _)) => return Err(next.saturating_sub(1)),
-                            None => return Err(text.len()),
-                        }
-                    }
-                    if let Some((after, _)) = signs.next() {
-                        return Err(after);
-                    }
-                    let [_, first, second, _] = (group << (6 * (4 - count))).to_be_bytes();
-                    decoded.push(first);
-                    decoded.extend((count == 3).then_some(second));
-                    return Ok(decoded);
-                }
-                None => return Err(at),
-            }
-        }
-        let [_, bytes @ ..] = group.to_be_bytes();
-        decoded.extend(bytes);
+    let is_letter = |sign: u8| sign.is_ascii_alphanumeric() || sign == b'+' || sign == b'/';
+    let mut letters: usize = 0;
+    let found = signs.by_ref().find(|(_, sign)| {
+        letters += usize::from(is_letter(**sign));
+        !is_letter(**sign)
+    });
+    match (found, letters % 4) {
+        (None, left) => text.len().saturating_sub(left),
+        (Some((_, b'=')), 3) => signs.next().map_or(text.len(), |(after, _)| after),
+        (Some((_, b'=')), 2) => match (signs.next(), signs.next()) {
+            (Some((_, b'=')), Some((after, _))) => after,
+            (Some((_, b'=')) | None, _) => text.len(),
+            (Some((next, _)), _) => next.saturating_sub(1),
+        },
+        (Some((at, _)), _) => at,
     }
 }
 
-fn sextet(sign: u8) -> Option<u32> {
-    Some(u32::from(match sign {
-        b'A'..=b'Z' => sign - b'A',
-        b'a'..=b'z' => sign - b'a' + 26,
-        b'0'..=b'9' => sign - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    }))
-}
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, PAD.with_decode_allow_trailing_bits(true));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {

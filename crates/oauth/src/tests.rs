@@ -5,6 +5,7 @@ mod clients;
 mod consent;
 mod documents;
 mod federation;
+mod fuzz;
 mod grants;
 mod input;
 mod names;

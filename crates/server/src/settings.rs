@@ -1,6 +1,9 @@
 //! The configuration: one TOML file, then the environment, then flags; each overrides the one before.
 //! `SettingsFile` is what stands in the file, [`Settings`] what is checked and complete.
 
+#[cfg(test)]
+mod fuzz;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, bail};

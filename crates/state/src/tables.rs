@@ -350,4 +350,6 @@ const ACCESS_OBJECT: &str = "/live/access/object/";
 const PLAIN_OBJECT: &str = "/live/object/";
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@
 mod checksum;
 mod file;
 mod format;
+#[cfg(test)]
+mod fuzz;
 mod index;
 mod lock;
 mod place;

@@ -8,6 +8,8 @@ pub mod bearer;
 pub mod body;
 pub mod cookie;
 pub mod escapes;
+#[cfg(test)]
+mod fuzz;
 mod host;
 pub mod memory_budget;
 pub mod page;

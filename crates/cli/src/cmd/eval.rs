@@ -7,6 +7,8 @@
 //!
 //! What decides is all in `domain`; here files are read and answers are printed.
 
+#[cfg(test)]
+mod fuzz;
 mod read;
 mod report;
 

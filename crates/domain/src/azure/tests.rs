@@ -2,6 +2,7 @@
 
 mod corpus;
 mod everything;
+mod folding;
 mod listing;
 mod matrix;
 mod properties;

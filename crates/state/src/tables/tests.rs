@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use super::{Bytes, MOST_BYTES, decode, encode, encode_readable, key};
 use crate::{Error, Secret, sealed::Seal};
 
-fn seal(key: u8) -> Seal {
+pub(super) fn seal(key: u8) -> Seal {
     let sealer = crypto::seal::Sealer::new(&Secret::new([key; 32])).unwrap();
     Seal::new(sealer, Arc::new(crypto::random::System::default()))
 }
 
-fn object(resource: &str, name: &str) -> Object {
+pub(super) fn object(resource: &str, name: &str) -> Object {
     let cluster = ClusterId::parse("11111111-2222-3333-4444-555555555555").unwrap();
     let value = json!({"metadata": {"name": name}, "data": {"password": "aHVudGVyMg=="}});
     Object { key: ObjectKey::new(cluster, "", resource, "web", name), revision: 7, value: Arc::new(value) }
@@ -94,7 +94,7 @@ fn nested(levels: usize) -> Value {
     (1..levels).fold(json!([]), |inner, _| json!([inner]))
 }
 
-fn resource(properties: Value) -> Record {
+pub(super) fn resource(properties: Value) -> Record {
     let scope = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/rg/providers/a.b/c/d";
     let stored = json!({"resource": {
         "id": scope, "location": "local", "tags": {}, "identity": null, "other": {"properties": properties},

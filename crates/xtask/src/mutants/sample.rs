@@ -1,5 +1,7 @@
 //! Changes as cargo-mutants names them, and a random sample of them.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use serde_json::Value;
 
@@ -37,16 +39,23 @@ pub(super) fn read(json: &[u8]) -> anyhow::Result<Vec<Mutant>> {
 /// As many as wanted, in an order that the seed gives and that does not depend on the other changes: a sample stays
 /// much the same when the code changes a little.
 pub(super) fn draw(all: &[Mutant], wanted: usize, seed: u64) -> Vec<Mutant> {
-    let mut ordered: Vec<(u64, &Mutant)> = all.iter().map(|mutant| (order(mutant, seed), mutant)).collect();
+    let mut seen: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    let mut ordered = Vec::new();
+    for mutant in all {
+        // Without line and column; which of several that read alike, is counted.
+        let what = mutant.name.split_once(": ").map_or(mutant.name.as_str(), |(_, what)| what);
+        let number = seen.entry((&mutant.file, what)).or_default();
+        *number += 1;
+        ordered.push((order(&mutant.file, what, *number, seed), mutant));
+    }
     ordered.sort_by_key(|(order, mutant)| (*order, &mutant.name));
     ordered.into_iter().take(wanted).map(|(_, mutant)| mutant.clone()).collect()
 }
 
-/// FNV-1a over the name without its line and column, and then mixed, for that alone leaves names that are alike close
-/// together.
-fn order(mutant: &Mutant, seed: u64) -> u64 {
-    let what = mutant.name.split_once(": ").map_or(mutant.name.as_str(), |(_, what)| what);
-    let bytes = seed.to_le_bytes().into_iter().chain(mutant.file.bytes()).chain(what.bytes());
+/// FNV-1a, and then mixed, for that alone leaves names that are alike close together.
+fn order(file: &str, what: &str, number: u64, seed: u64) -> u64 {
+    let numbers = [seed.to_le_bytes(), number.to_le_bytes()].concat();
+    let bytes = numbers.into_iter().chain(file.bytes()).chain(what.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

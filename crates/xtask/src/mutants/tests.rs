@@ -44,6 +44,13 @@ fn a_sample_follows_from_its_seed_and_survives_other_lines() {
     assert_eq!(first.len(), 10);
     assert_eq!(first, what(sample::draw(&at(50, 100), 10, 1)));
     assert_ne!(first, what(sample::draw(&at(1, 100), 10, 2)));
+    // Those that read alike are drawn each for itself.
+    let alike: Vec<_> =
+        (0..100).map(|line| listed(&format!("a.rs:{line}:5: x"), (1, 1), (1, 1), "")).collect();
+    let others: Vec<_> =
+        (0..100).map(|line| listed(&format!("a.rs:{line}:5: {line}"), (1, 1), (1, 1), "")).collect();
+    let drawn = what(sample::draw(&mutants(&[alike, others].concat()), 100, 1));
+    assert!((20..80).contains(&drawn.iter().filter(|what| *what == "x").count()), "{drawn:?}");
     let more = what(sample::draw(&at(1, 101), 11, 1));
     assert!(first.iter().filter(|name| more.contains(name)).count() >= 10, "{first:?} {more:?}");
 }

@@ -167,6 +167,7 @@ fn errors_say_where_what_was_expected_and_what_was_found() {
         ("@Request[x] StringEquals 'C:\\'", 25,
          "the text that begins here has no closing ' (inside of a text, a quote is written \\')".to_owned()),
         ("@Request[x] StringEquals 'a\nb'", 27, "expected the closing ' of the text, found the character U+000A".to_owned()),
+        ("@Request[x] StringEquals 'a\\\nb'", 28, "expected the closing ' of the text, found the character U+000A".to_owned()),
         ("@Request[x] StringEquals \"a\"", 25, "found \"\"\", texts stand between single quotes".to_owned()),
         ("Exists @Request[x] & Exists @Request[y]", 19, "found \"&\", expected &&".to_owned()),
         ("Exists\u{a0}@Request[x]", 6, "found the character U+00A0".to_owned()),
