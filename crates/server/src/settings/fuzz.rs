@@ -2,7 +2,7 @@
 
 use fuzzing::{says_something, text};
 
-use super::{Written, check_url, parse_address};
+use super::{SettingsFile, check_url, parse_address};
 
 #[test]
 fn settings_files() {
@@ -10,7 +10,7 @@ fn settings_files() {
                 refresh_reuse_seconds = 60\n[tls]\ncertificate = 'c'\nkey = 'k'\n[[authority]]\nname = 'a'\n\
                 issuer = 'https://x/y/v2.0'\nclient_id = 'c'\n";
     text(&[file], &["[[authority]]\n", "[tls]\n", "\"\"\"", "= [", "= {a="], |text| {
-        if let Err(error) = toml::from_str::<Written>(text) {
+        if let Err(error) = toml::from_str::<SettingsFile>(text) {
             says_something(error);
         }
     });

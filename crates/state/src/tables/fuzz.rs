@@ -5,7 +5,7 @@ use fuzzing::{bytes, says_something};
 use serde_json::json;
 
 use super::{
-    Change, Record, RecordKey, Said, decode, encode_readable, key, read,
+    Change, DecodedEvent, Record, RecordKey, decode, encode_readable, key, read,
     tests::{object, resource, seal},
 };
 
@@ -36,7 +36,7 @@ fn values() {
                 Ok(other) => assert!(other.is_none(), "{other:?}"),
                 Err(problem) => {
                     says_something(problem);
-                    assert!(matches!(read(place, Some(input), 7, &seal), Said::Unreadable(_)));
+                    assert!(matches!(read(place, Some(input), 7, &seal), DecodedEvent::Unreadable(_)));
                 }
             }
         }

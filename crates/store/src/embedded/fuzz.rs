@@ -1,7 +1,7 @@
 //! Pieces of a store file with any content: they are read or refused, and what is read was written so. Whole files that
 //! are damaged are tried in `tests/store/damage.rs`.
 
-use super::format::{FileId, FrameHeader, FrameKind, FrameWriter, Header, Mark, Record};
+use super::format::{DurabilityMark, FileId, FrameHeader, FrameKind, FrameWriter, Header, Record};
 use crate::Revision;
 
 const OFFSET: u64 = super::format::FIRST_FRAME;
@@ -36,6 +36,6 @@ fn heads_and_marks() {
     let head = vec![0; 4096];
     fuzzing::bytes(&[&head, b"\x89Portcullis\r\n\x1a\n\0\x01\0\0\0"], &[], |input| {
         assert!(Header::parse(input).is_err());
-        assert_eq!(Mark::parse(input, id, super::format::FIRST_MARK), None);
+        assert_eq!(DurabilityMark::parse(input, id, super::format::FIRST_MARK), None);
     });
 }
