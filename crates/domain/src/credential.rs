@@ -35,7 +35,7 @@ pub struct ClientCertificate {
     pub end: Timestamp,
 }
 
-/// Trust in the tokens of a foreign issuer for one subject (workload identity federation).
+/// Trust in the tokens of an external issuer for one subject (workload identity federation).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FederatedCredential {
     pub id: Uuid,

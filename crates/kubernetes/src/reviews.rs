@@ -157,7 +157,7 @@ impl Kubernetes {
         );
     }
 
-    /// Who a token stands for in an attached cluster: somebody of the directory, or of a foreign authority that
+    /// Who a token stands for in an attached cluster: somebody of the directory, or of an external issuer that
     /// counts. The error is for the API server's log.
     pub async fn review_token(
         &self,
@@ -209,7 +209,7 @@ impl Kubernetes {
         // Without a mark: impersonated, and the API server itself has decided that the caller may.
         let mark = user.extra.get(SESSION);
         let stamp = mark.map(|mark| SessionMark::stamp_of(mark, &snapshot, cluster.tenant, self.state.now()));
-        // Without an object id nobody of the directory is meant, and the standing is never looked at.
+        // Without an object id nobody of the directory is meant, and the principal status is never looked at.
         let standing = user.object_id().map(|id| PrincipalStatus::of(&snapshot, cluster.tenant, id, stamp));
         let state = standing.as_ref().map_or(IdentityState::Unknown, PrincipalStatus::state);
         let review = self.with_engines(&snapshot, cluster.id, |engines| {

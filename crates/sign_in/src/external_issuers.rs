@@ -41,7 +41,7 @@ pub struct ExternalIssuer {
     pub graph: Option<String>,
 }
 
-/// What is known of foreign authorities and their tokens.
+/// What is known of external issuers and their tokens.
 #[derive(Debug)]
 pub(crate) struct ExternalState {
     authorities: std::sync::OnceLock<Vec<ExternalIssuer>>,
@@ -77,7 +77,7 @@ impl SignIn {
         let _ = self.inner.external.authorities.set(authorities);
     }
 
-    /// Looks at a token of a foreign authority, and remembers for a while whom it stands for. Anything else is left
+    /// Looks at a token of an external issuer, and remembers for a while whom it stands for. Anything else is left
     /// alone. The error is for the log.
     pub async fn recognize_external(&self, token: &str) -> Result<(), String> {
         let Some(authority) = self.authority_of(token) else { return Ok(()) };

@@ -171,11 +171,6 @@ impl SignIn {
         Ok((caller, mark))
     }
 
-    /// Whether two looks at a token would still name the same live principal: for open watches.
-    pub fn is_live(&self, object_id: ObjectId) -> bool {
-        is_enabled(&self.state.snapshot(), object_id)
-    }
-
     fn verify(
         &self,
         snapshot: &Snapshot,

@@ -122,7 +122,7 @@ impl Kubernetes {
         Ok(reviewed.map(|token| ReviewedToken { user: authenticated(token.user).user, ..token }))
     }
 
-    /// Who presents this token: a service account of the cluster, somebody of a foreign authority who was recognized
+    /// Who presents this token: a service account of the cluster, somebody of an external issuer who was recognized
     /// ([`Kubernetes::recognize_external`]), or a member of the directory. It counts only for whom it was made: one of
     /// `audiences` must be among its own.
     fn token_user(

@@ -265,7 +265,7 @@ async fn a_link_to_logout_asks_before_it_ends_a_session() {
         assert!(asked.headers.get(header::SET_COOKIE).is_none());
         assert!(world.app.sign_in().find_session(&session).await.unwrap().is_some(), "{query}");
     }
-    // A foreign page's form brings no cookies, and must not take any away.
+    // A page of another site's form brings no cookies, and must not take any away.
     let posted = logout_by_form(&world, "", "cross-site", "client_id=x&state=a%26b&other=1".into()).await;
     assert_eq!(posted.headers[header::LOCATION], "/common/oauth2/v2.0/logout?client_id=x&state=a%26b");
     assert!(posted.headers.get(header::SET_COOKIE).is_none());

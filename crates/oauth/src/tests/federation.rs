@@ -1,4 +1,4 @@
-//! Workload identity: tokens of a foreign issuer in place of a secret. The issuer is played here; a real one is asked
+//! Workload identity: tokens of an external issuer in place of a secret. The issuer is played here; a real one is asked
 //! over the network in the end-to-end tests.
 
 use std::{
@@ -130,7 +130,7 @@ async fn a_token_that_a_federated_credential_names_is_as_good_as_a_secret() {
     assert_eq!(scene.asked(), 2);
 }
 
-/// A managed identity has no application, and no other proof than a foreign token.
+/// A managed identity has no application, and no other proof than a token of an external issuer.
 #[tokio::test]
 async fn a_workload_may_be_a_managed_identity() {
     let scene = Scene::new().await;

@@ -1,4 +1,4 @@
-//! Two installations: people of the one call a cluster of the other. The one is a foreign authority to the other like
+//! Two installations: people of the one call a cluster of the other. The one is an external issuer to the other like
 //! any that is shaped like Entra; what is asked of its Graph is counted there.
 
 use app::{Secret, kubernetes::reviews::CallingCluster, sign_in::external_issuers::ExternalIssuer};

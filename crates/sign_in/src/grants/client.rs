@@ -26,7 +26,7 @@ use state::{
 pub enum Client {
     WellKnown(&'static WellKnown),
     Registered(Arc<Application>),
-    /// A managed identity, which has no application: a workload may be it by a foreign token.
+    /// A managed identity, which has no application: a workload may be it by a token of an external issuer.
     Identity(Arc<ServicePrincipal>),
 }
 
@@ -72,7 +72,7 @@ pub enum ClientError {
     App(#[from] Error),
 }
 
-/// What of a foreign token is not as a federated credential says.
+/// What of a token of an external issuer is not as a federated credential says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mismatch {
     Issuer,

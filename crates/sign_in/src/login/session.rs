@@ -75,7 +75,7 @@ impl SignIn {
     }
 }
 
-/// The value that a form must bring back, for a browser with this cookie. A foreign page can make a browser
+/// The value that a form must bring back, for a browser with this cookie. A page of another site can make a browser
 /// post a form, but it knows neither the cookie nor this.
 pub fn form_token(browser: &str) -> String {
     crypto::digest::sha256_hex(format!("form protection {browser}").as_bytes())

@@ -1,4 +1,4 @@
-//! Client assertions (RFC 7523 §3): a JWT that the client signed with the key of its certificate, or a foreign token
+//! Client assertions (RFC 7523 §3): a JWT that the client signed with the key of its certificate, or a token of an external issuer
 //! that a federated credential of it names. Which of the two it is stands in the token: its own names the client as
 //! issuer.
 

@@ -1,4 +1,4 @@
-//! Workload identity: a client that shows the token of a foreign issuer, which one of its federated credentials names
+//! Workload identity: a client that shows the token of an external issuer, which one of its federated credentials names
 //! by issuer, subject and audience. A token that no credential names makes nobody ask its issuer for keys.
 
 use crypto::jwt::{Claims, Unverified};
