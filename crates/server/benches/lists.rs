@@ -1,12 +1,9 @@
 //! Long lists: how soon 10,000 role assignments begin to arrive, and whether a page of Graph costs the same wherever
 //! it is in a list of 100,000. CPU time of this process in one thread; rounds alternate, and medians are compared.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
-use app::{
-    App, Caller, FirstAdministrator, Installation, Parts, Secret, Settings,
-    resource_manager::scope_rules::ScopeFilter, state::clock::ManualClock,
-};
+use app::{App, resource_manager::scope_rules::ScopeFilter};
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -15,7 +12,7 @@ use domain::{
     assignment::{PrincipalKind, RoleAssignment},
     change::Record,
     group::{Group, Membership},
-    id::{AppId, AssignmentId, ObjectId, RoleId, TenantId},
+    id::{AssignmentId, ObjectId, RoleId, TenantId},
     name::{DisplayName, Upn},
     role::Stamp,
     scope::Scope,
@@ -32,7 +29,7 @@ use uuid::Uuid;
 async fn main() {
     let world = World::new().await;
     let mut missed = world.assignments().await;
-    let tenant = world.installation.tenant;
+    let tenant = world.home.id;
     world.fill(MEMBERS, |number| Record::User(user(tenant, number))).await;
     world.fill(MEMBERS, |number| Record::Group(group(tenant, number))).await;
     let crew = group_id(0);
@@ -57,38 +54,17 @@ async fn main() {
 struct World {
     app: App,
     router: Router,
-    installation: Installation,
+    home: testkit::Tenant,
     token: String,
 }
 
 impl World {
     async fn new() -> Self {
-        let parts = Parts {
-            store: store::open(&store::StoreConfig::Memory).await.expect("a store in memory opens"),
-            clock: Arc::new(ManualClock::new(jiff::Timestamp::now())),
-            random: Arc::new(crypto::random::System::default()),
-            sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).expect("the key has its length"),
-            settings: Settings { external_url: BASE.into(), authority_certificate: String::new() },
-        };
-        let (app, follow) = App::open(parts).await.expect("an empty store opens");
-        tokio::spawn(follow);
-        let upn = Upn::parse("admin@example.org").expect("a good name");
-        let password = Secret::new(PASSWORD.to_owned());
-        let installation = app.install(|| Ok(FirstAdministrator { upn, password })).await;
-        let installation = installation.expect("an empty store is installed on");
+        let testkit::World { app, home, .. } =
+            testkit::World::builder().external_url(BASE).now(jiff::Timestamp::now()).start().await;
         let router = server::start::router(app.clone());
-        let form = format!(
-            "grant_type=password&client_id={CLI}&username=admin%40example.org&password={PASSWORD}&scope=https%3A%2F%2Flocalhost%2F.default"
-        );
-        let request = Request::post("/organizations/oauth2/v2.0/token")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(form))
-            .expect("a good request");
-        let answer = router.clone().oneshot(request).await.expect("routers do not fail");
-        let body = answer.into_body().collect().await.expect("a body in memory").to_bytes();
-        let body: Value = serde_json::from_slice(&body).expect("JSON");
-        let token = body.get("access_token").and_then(Value::as_str).expect("a token").to_owned();
-        Self { app, router, installation, token }
+        let token = home.token(&home.admin).await;
+        Self { app, router, home, token }
     }
 
     /// Writes many records, each in a transaction with others.
@@ -105,7 +81,7 @@ impl World {
 
     /// Whether the limit was missed.
     async fn assignments(&self) -> bool {
-        let subscription = format!("/subscriptions/{}", self.installation.subscription);
+        let subscription = format!("/subscriptions/{}", self.home.subscription);
         let scope = Scope::parse(&subscription).expect("a good scope");
         let role = RoleId::parse(READER).expect("a good id");
         self.fill(ASSIGNMENTS, |number| Record::Assignment(assignment(role, &scope, number))).await;
@@ -117,14 +93,14 @@ impl World {
         let count = list.get("value").and_then(Value::as_array).map_or(0, Vec::len);
         assert_eq!(count, ARM_PAGE, "the assignments on the first page");
         let bare = Router::new().route("/", axum::routing::get(async move || body.clone()));
-        let caller = self.caller();
+        let caller = &self.home.admin;
         let (mut first, mut whole, mut peer, mut found) = (vec![], vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
             let (one, all) = first_and_last_byte(&self.router, self.request(&path)).await;
             first.push(one);
             whole.push(all);
             let start = cpu();
-            let list = self.app.resource_manager().list_assignments(&caller, &scope, ScopeFilter::AtScope);
+            let list = self.app.resource_manager().list_assignments(caller, &scope, ScopeFilter::AtScope);
             assert!(list.expect("the administrator may read them").len() >= ASSIGNMENTS as usize);
             found.push(cpu() - start);
             peer.push(first_and_last_byte(&bare, self.request("/")).await.0);
@@ -166,14 +142,6 @@ impl World {
             last.as_secs_f64() * 1e6
         );
         ratio > MOST_RATIO
-    }
-
-    fn caller(&self) -> Caller {
-        let snapshot = self.app.state().snapshot();
-        let upn = Upn::parse("admin@example.org").expect("a good name");
-        let user = snapshot.directory().user_by_upn(&upn).expect("the first administrator");
-        let app_id = AppId::parse(CLI).expect("a good id");
-        Caller::of_user(user, app_id)
     }
 
     fn request(&self, path: &str) -> Request<Body> {
@@ -271,8 +239,6 @@ fn millis(time: Duration) -> f64 {
 }
 
 const BASE: &str = "https://localhost";
-const CLI: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
-const PASSWORD: &str = "long-enough-for-here";
 const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 const ASSIGNMENTS: u32 = 10_000;
 /// What Resource Manager gives at once.

@@ -1,7 +1,12 @@
 //! What was found for a caller at a scope, remembered. All copies of a policy share one memory; each entry
 //! carries the mark of the very state it was found in, so that it is never read by another state.
 
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+
+use quick_cache::{
+    UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
 
 use super::{Caller, found::Found, hash};
 use crate::scope::Scope;
@@ -9,13 +14,15 @@ use crate::scope::Scope;
 /// Stands for one state of a policy. Compared by identity; entries hold it, so that it is not reused.
 pub(super) type PolicyVersion = Arc<()>;
 
-#[derive(Debug, Default)]
-pub(super) struct Memo {
-    shards: [RwLock<Vec<Option<Slot>>>; SHARDS],
-}
+#[derive(Debug)]
+pub(super) struct Memo(Cache<u64, Arc<Entry>, UnitWeighter, hash::TableState>);
 
-/// An entry beside the hash that it is kept by: another one's is known as such without being read.
-type Slot = (u64, Arc<Entry>);
+impl Default for Memo {
+    fn default() -> Self {
+        let lifecycle = DefaultLifecycle::default();
+        Self(Cache::with(MOST, MOST as u64, UnitWeighter, hash::TableState::default(), lifecycle))
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -28,16 +35,6 @@ pub(super) struct Entry {
 /// Where a caller and a scope are remembered, if they are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MemoKey(u64);
-
-impl MemoKey {
-    fn shard(self) -> usize {
-        self.0 as usize % SHARDS
-    }
-
-    fn slot(self) -> usize {
-        (self.0 >> 32) as usize % SLOTS
-    }
-}
 
 impl Memo {
     pub(super) fn spot(&self, caller: &Caller, scope: &Scope) -> MemoKey {
@@ -52,10 +49,9 @@ impl Memo {
         caller: &Caller,
         scope: &Scope,
     ) -> Option<Arc<Entry>> {
-        let slots = self.shards.get(spot.shard())?.try_read().ok()?;
-        let (_, entry) = slots.get(spot.slot())?.as_ref().filter(|(hash, _)| *hash == spot.0)?;
-        (Arc::ptr_eq(&entry.mark, mark) && entry.scope == *scope && entry.caller.is_same(caller))
-            .then(|| entry.clone())
+        let entry = self.0.try_get(&spot.0).ok()??;
+        let is_it = Arc::ptr_eq(&entry.mark, mark) && entry.scope == *scope && entry.caller.is_same(caller);
+        is_it.then_some(entry)
     }
 
     /// Remembers in the place of whatever was there; forgets instead of waiting.
@@ -69,18 +65,11 @@ impl Memo {
     ) -> Arc<Entry> {
         let entry =
             Arc::new(Entry { mark: mark.clone(), caller: caller.clone(), scope: scope.clone(), found });
-        let slots = self.shards.get(spot.shard()).and_then(|shard| shard.try_write().ok());
-        let before = slots.and_then(|mut slots| {
-            if slots.is_empty() {
-                slots.resize(SLOTS, None);
-            }
-            slots.get_mut(spot.slot()).and_then(|slot| slot.replace((spot.0, entry.clone())))
-        });
-        drop(before);
+        // Not kept where another thread is just writing.
+        drop(self.0.try_insert(spot.0, entry.clone()));
         entry
     }
 }
 
-const SHARDS: usize = 16;
-/// Bounds the memory: 16 x 4096 pairs of caller and scope are remembered.
-const SLOTS: usize = 4096;
+/// Bounds the memory: pairs of caller and scope that are remembered.
+const MOST: usize = 65_536;

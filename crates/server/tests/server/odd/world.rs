@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use app::{App, FirstAdministrator, Parts, Secret, Settings, state::clock::SystemClock};
+use app::App;
 use axum::{Router, body::Body};
 use domain::name::Upn;
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::{sync::watch, task::JoinHandle};
+use testkit::{BASE, PASSWORD};
+use testserver::{CLI, CLUSTER};
+use tokio::sync::watch;
 use tower::ServiceExt;
 use web::{
     escapes::encode,
@@ -17,7 +19,6 @@ use web::{
 };
 
 use super::Route;
-use testserver::{CLI, CLUSTER};
 
 /// Where what a route makes is found again.
 #[derive(Clone, Debug)]
@@ -31,7 +32,9 @@ pub(crate) enum Made {
 pub(super) struct World {
     app: App,
     router: Router,
-    follow: JoinHandle<()>,
+    kit: testkit::World,
+    /// How often it was started.
+    start: u64,
     stop: watch::Sender<bool>,
     /// For Graph and Resource Manager, and for the cluster.
     tokens: [String; 2],
@@ -47,15 +50,10 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(directory: &Path) -> Self {
-        let mut world = Self::open(directory).await;
-        let first = || {
-            let upn = Upn::parse("admin@portcullis.local").unwrap();
-            Ok(FirstAdministrator { upn, password: Secret::new(PASSWORD.to_owned()) })
-        };
-        let installation = world.app.install(first).await.unwrap();
+        let mut world = Self::open(directory, 1).await;
         world.sign_in().await;
-        world.set("subscription", installation.subscription);
-        world.set("tenant", installation.tenant);
+        world.set("subscription", world.kit.home.subscription);
+        world.set("tenant", world.kit.home.id);
         world.set("url", BASE);
         let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
         for (name, path, body) in [
@@ -112,21 +110,17 @@ impl World {
         world
     }
 
-    async fn open(directory: &Path) -> Self {
+    /// Each start has random numbers of its own: what is stored has had those of the starts before.
+    async fn open(directory: &Path, start: u64) -> Self {
         let config = store::StoreConfig::Embedded { path: directory.to_owned() };
-        let parts = Parts {
-            store: store::open(&config).await.unwrap(),
-            clock: Arc::new(SystemClock),
-            random: Arc::new(crypto::random::System::default()),
-            sealer: crypto::seal::Sealer::new(&Secret::new([7; 32])).unwrap(),
-            settings: Settings { external_url: BASE.into(), authority_certificate: String::new() },
-        };
-        let (app, follow) = App::open(parts).await.unwrap();
-        let follow = tokio::spawn(async move { drop(follow.await) });
+        let store = store::open(&config).await.unwrap();
+        let builder = testkit::World::builder().store(store).home("portcullis.local").seed(start);
+        let kit = builder.start().await;
         Self {
-            router: server::start::router(app.clone()),
-            app,
-            follow,
+            router: server::start::router(kit.app.clone()),
+            app: kit.app.clone(),
+            kit,
+            start,
             stop: watch::Sender::new(false),
             tokens: Default::default(),
             values: BTreeMap::new(),
@@ -139,11 +133,10 @@ impl World {
 
     /// The same installation after a restart.
     pub(super) async fn again(self, directory: &Path) -> Self {
-        let Self { app, router, follow, tokens, values, made, journal, .. } = self;
-        follow.abort();
-        drop(follow.await);
+        let Self { app, router, kit, start, tokens, values, made, journal, .. } = self;
         drop((router, app));
-        let mut world = Self::open(directory).await;
+        kit.stop().await;
+        let mut world = Self::open(directory, start + 1).await;
         (world.tokens, world.values, world.made, world.journal) = (tokens, values, made, journal);
         world.sign_in().await;
         world
@@ -376,8 +369,6 @@ pub(super) fn kubernetes_writes() -> Vec<Route> {
     routes
 }
 
-const BASE: &str = "https://localhost:8443";
-const PASSWORD: &str = "correct horse battery";
 pub(super) const VERSION: &str = "api-version=2024-11-01";
 const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
