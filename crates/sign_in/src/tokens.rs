@@ -29,10 +29,7 @@ use signing::Signing;
 use verified::{Verified, VerifiedTokens};
 
 use crate::SignIn;
-use state::{
-    Caller, CallerKind, Error,
-    principal_status::{is_client_live, is_enabled},
-};
+use state::{Caller, CallerKind, Error, principal_status::is_client_live};
 
 #[derive(Debug, Default)]
 pub(crate) struct TokenState {
