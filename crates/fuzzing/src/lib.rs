@@ -80,5 +80,6 @@ const SECONDS: f64 = 2.0;
 const BATCH: u32 = 64;
 /// Milliseconds in which a failure is made smaller.
 const MOST_SHRINKING: u32 = 5_000;
-/// Inputs are echoed, as other servers echo them; a longer refusal would be a small request with a large answer.
-const MOST_WORDS: usize = 256 * 1024;
+/// Sixteen times the longest input: inputs are echoed, once or twice and with escapes, as other servers echo them. More
+/// would be a small request with a large answer.
+const MOST_WORDS: usize = 1024 * 1024;

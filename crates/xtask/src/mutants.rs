@@ -119,7 +119,7 @@ fn test(tree: &Path, target: &Path, crates: &[&str]) -> anyhow::Result<Tests> {
 /// All changes of these crates.
 fn list(tree: &Path, crates: &[String]) -> anyhow::Result<Vec<Mutant>> {
     let mut command = Command::new(cargo());
-    command.current_dir(tree).args(["mutants", "--list", "--json"]);
+    command.current_dir(tree).args(["mutants", "--list", "--json", "--exclude", TEST_CODE]);
     command.args(crates.iter().flat_map(|name| ["--package", name]));
     let output = command.output().context("running cargo mutants")?;
     if !output.status.success() {
@@ -184,6 +184,9 @@ impl Above {
 fn cargo() -> std::ffi::OsString {
     env::var_os("CARGO").unwrap_or("cargo".into())
 }
+
+/// Tests that a crate offers to others.
+const TEST_CODE: &str = "**/conformance/**";
 
 /// What cargo-nextest ends with.
 const NO_TESTS: i32 = 4;
