@@ -51,6 +51,13 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<Summary> {
     let tree = place.join("tree");
     if record.is_empty() || !tree.exists() {
         copy(root, &tree)?;
+        // Else every change would be taken for caught, or for one that cannot be made.
+        for name in &options.crates {
+            if !matches!(test(&tree, &place.join("target"), &[name])?, Tests::Pass) {
+                fs::remove_dir_all(&tree)?;
+                bail!("the tests of {name} fail without any change");
+            }
+        }
     }
     let sample = sample::draw(&list(&tree, &options.crates)?, options.sample, options.seed);
     let above = Above::read(&tree)?;
