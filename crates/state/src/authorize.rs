@@ -4,6 +4,7 @@
 use domain::{
     azure::Access,
     decision::{Decision, Reason},
+    id::TenantId,
     scope::Scope,
     snapshot::Snapshot,
 };
@@ -31,12 +32,29 @@ pub fn access(
     now: Timestamp,
 ) -> Result<Reason, Error> {
     require_live(snapshot, caller)?;
+    if is_of_another_tenant(snapshot, caller, &access.scope) {
+        return Err(refused(caller, action, &access.scope, Reason::Silent));
+    }
     match snapshot.azure().decide(&caller.in_azure(snapshot), access, now) {
         Decision::Allow(reason) => Ok(reason),
         Decision::Deny(reason) | Decision::NoOpinion(reason) => {
             Err(refused(caller, action, &access.scope, reason))
         }
     }
+}
+
+/// Whether a scope belongs to another tenant than the caller. An assignment at `/` reaches everything of the caller's own
+/// tenant, and nothing beyond.
+fn is_of_another_tenant(snapshot: &Snapshot, caller: &Caller, scope: &Scope) -> bool {
+    let tenant = match scope.management_group_name() {
+        Some(name) => match snapshot.management_group(name) {
+            Some(group) => Some(group.tenant),
+            // The root group of a tenant has no record and the tenant's own name.
+            None => TenantId::parse(name).ok().filter(|id| snapshot.directory().tenant(*id).is_some()),
+        },
+        None => scope.subscription_id().and_then(|id| snapshot.subscription(id)).map(|found| found.tenant),
+    };
+    tenant.is_some_and(|tenant| tenant != caller.tenant)
 }
 
 /// Whether a control-plane action is allowed; for lists that show only what the caller may see.

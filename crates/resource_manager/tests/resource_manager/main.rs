@@ -7,6 +7,7 @@ mod locks;
 mod management_groups;
 mod roles;
 mod subscriptions;
+mod tenants;
 
 use domain::name::ResourceName;
 use resource_manager::ResourceManager;
