@@ -1,5 +1,5 @@
-//! X.509 certificates: authorities, server and client certificates, and the check that a client's
-//! certificate was signed by one authority. The check itself is rustls' webpki, never ours.
+//! X.509 certificates: CAs, server and client certificates, and the check that a client certificate was issued by one
+//! CA. rustls' webpki does the check.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -17,13 +17,13 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::{CryptoError, digest, keys::VerifyingKey, random::Random, secret::Secret};
 
-/// A certificate authority that can sign.
+/// A certificate authority (CA) with its private key.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate_pem: String,
 }
 
-/// A certificate with its private key, as made.
+/// A newly issued certificate with its private key.
 #[derive(Debug)]
 pub struct Issued {
     pub certificate_pem: String,
@@ -34,7 +34,7 @@ pub struct Issued {
     pub thumbprint: String,
 }
 
-/// Whom a client certificate names.
+/// The subject of a client certificate.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
     /// CN: the user name.
@@ -43,7 +43,7 @@ pub struct Subject<'a> {
     pub organization: &'a str,
 }
 
-/// What a certificate says. That it says so proves nothing.
+/// The parsed fields of a certificate; not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     pub der: Vec<u8>,
@@ -55,15 +55,15 @@ pub struct Certificate {
     pub not_after: Timestamp,
 }
 
-/// Decides whether a client certificate was signed by one authority for this use and is in its time.
+/// Checks that a client certificate was issued by one CA for client authentication and is within its validity.
 #[derive(Clone, Debug)]
 pub struct ClientVerifier {
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
 impl Authority {
-    /// Makes an authority with a P-256 key, good for ten years, which signs end certificates only. Gives it
-    /// with its key in PKCS#8, for sealing.
+    /// Creates a CA with a P-256 key, valid for ten years, that signs end-entity certificates only. Returns it with
+    /// its key in PKCS#8, for sealing.
     pub fn generate(
         name: &str,
         now: Timestamp,
@@ -173,7 +173,7 @@ impl Certificate {
         };
         Ok(Self {
             der: der.to_vec(),
-            // Of several names none would be the name.
+            // With several common names none is taken.
             common_name: match names.as_slice() {
                 [name] => name.clone(),
                 _ => String::new(),
@@ -190,7 +190,8 @@ impl Certificate {
         thumbprint(&self.der)
     }
 
-    /// Whether a token's `x5t` (SHA-1) or `x5t#S256` names this certificate.
+    /// Whether a token's `x5t` (SHA-1) or `x5t#S256` thumbprint is of this certificate; `x5t#S256` decides if both
+    /// are given.
     pub fn is_named_by(&self, x5t: Option<&[u8]>, x5t_s256: Option<&[u8]>) -> bool {
         match (x5t, x5t_s256) {
             (_, Some(named)) => digest::equal(named, &digest::sha256(&self.der)),
@@ -199,7 +200,7 @@ impl Certificate {
         }
     }
 
-    /// The RSA key in it, if it has one.
+    /// Its RSA public key; an error if it has another kind of key.
     pub fn rsa_key(&self) -> Result<VerifyingKey, CryptoError> {
         let (_, parsed) = X509Certificate::from_der(&self.der)
             .map_err(|error| CryptoError(format!("not an X.509 certificate: {error}")))?;
@@ -261,7 +262,7 @@ fn parameters(
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
     params.serial_number = Some(SerialNumber::from_slice(&serial));
-    // Five minutes for clocks that are behind.
+    // Backdated five minutes for clocks that are behind.
     params.not_before = offset_time(from - SignedDuration::from_mins(5))?;
     params.not_after = offset_time(until)?;
     Ok(params)

@@ -1,4 +1,4 @@
-//! SHA-256 and comparison in constant time.
+//! SHA-256, SHA-1 for certificate thumbprints, and comparison in constant time.
 
 use aws_lc_rs::digest;
 use subtle::ConstantTimeEq;
@@ -14,12 +14,12 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&sha256(bytes))
 }
 
-/// SHA-1, for `x5t` of RFC 7515 §4.1.7 only: it names a certificate and protects nothing.
+/// SHA-1, only for `x5t` (RFC 7515 §4.1.7): it identifies a certificate and protects nothing.
 pub(crate) fn sha1(bytes: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec()
 }
 
-/// Compares without telling by its time where the difference is.
+/// Compares in constant time: the duration does not depend on where the bytes differ.
 pub fn equal(one: &[u8], other: &[u8]) -> bool {
     one.ct_eq(other).into()
 }

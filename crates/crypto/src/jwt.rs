@@ -1,7 +1,7 @@
 //! JSON Web Tokens (RFC 7519) in the compact form of RFC 7515, signed with RSA.
 //!
-//! Only RS256 is made, and only RS256 and PS256 are read; there is no `none` and no shared secret. A key is
-//! never taken from the token (`jwk`, `jku`, `x5u`): the caller finds it by the key id among keys it trusts.
+//! Signs RS256 only; verifies RS256 and PS256 only. There is no `none` and no shared secret. The key is never taken
+//! from the token (`jwk`, `jku`, `x5u`): the caller finds it by key id among the keys it trusts.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ use crate::{
 
 pub type Claims = Map<String, Value>;
 
-/// What a token's header says, as far as it is of use.
+/// The header fields of a token that are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     pub algorithm: Algorithm,
@@ -31,7 +31,7 @@ pub struct Header {
     pub x5t_s256: Option<Vec<u8>>,
 }
 
-/// A token that was taken apart and not yet verified: nothing in it can be believed.
+/// A parsed token whose signature is not verified: nothing in it can be trusted.
 #[derive(Debug)]
 pub struct Unverified<'a> {
     pub header: Header,
@@ -68,7 +68,7 @@ struct RawHeader<'a> {
     zip: Option<Value>,
 }
 
-/// Signs claims. The message is built here, so what is signed is what is sent.
+/// Builds and signs a token with `claims`.
 pub fn sign(key: &SigningKey, kid: &str, claims: &impl Serialize) -> Result<String, CryptoError> {
     let header = serde_json::json!({"typ": "JWT", "alg": "RS256", "kid": kid});
     let claims = serde_json::to_vec(claims).map_err(|error| CryptoError::new("claims", error))?;
@@ -81,8 +81,8 @@ pub fn sign(key: &SigningKey, kid: &str, claims: &impl Serialize) -> Result<Stri
     Ok(token)
 }
 
-/// A time among the claims (`exp`, `nbf`, `iat`): seconds since 1970, fractions allowed (RFC 7519 §2). A claim
-/// that is there and is no such number makes the token malformed.
+/// A time claim (`exp`, `nbf`, `iat`): seconds since 1970, fractions allowed (RFC 7519 §2). A claim that is not a
+/// finite, non-negative number makes the token malformed.
 pub fn time(claims: &Claims, name: &str) -> Result<Option<f64>, JwtError> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     match value.as_f64() {
@@ -91,7 +91,7 @@ pub fn time(claims: &Claims, name: &str) -> Result<Option<f64>, JwtError> {
     }
 }
 
-/// Takes a token apart. White space around it is ignored: tokens come from files.
+/// Parses a token. Surrounding white space is ignored, because tokens are read from files.
 pub fn parse(token: &str) -> Result<Unverified<'_>, JwtError> {
     let token = token.trim_ascii();
     if token.len() > LONGEST {
@@ -136,8 +136,8 @@ impl Unverified<'_> {
         self.claims_before_verification()
     }
 
-    /// The claims that `T` has members for, if the signature is that of `key`. Where `T` is made by serde's derive, a
-    /// name of its that stands twice is refused.
+    /// The claims that `T` has members for, if the signature is that of `key`. If `T` derives `Deserialize`, a
+    /// repeated claim name of `T` is refused.
     pub fn verify_as<'a, T: Deserialize<'a>>(&'a self, key: &VerifyingKey) -> Result<T, JwtError> {
         if !key.verify(self.header.algorithm, self.message, &self.signature) {
             return Err(JwtError::Signature);
@@ -145,11 +145,10 @@ impl Unverified<'_> {
         serde_json::from_slice(&self.payload).map_err(|_| JwtError::Malformed)
     }
 
-    /// The claims as anybody may have written them: to find out which key to verify with, and for nothing
-    /// else.
+    /// The unverified claims: only for finding the key to verify with.
     pub fn claims_before_verification(&self) -> Result<Claims, JwtError> {
-        // serde_json bounds the nesting. Of a name that stands twice, all readers must see the same one:
-        // a token with a repeated name is refused.
+        // serde_json bounds the nesting. A repeated claim name is refused, because parsers differ in which value they
+        // take.
         let claims: Claims = serde_json::from_slice(&self.payload).map_err(|_| JwtError::Malformed)?;
         let names: NoRepeats = serde_json::from_slice(&self.payload).map_err(|_| JwtError::Malformed)?;
         if names.0 == claims.len() { Ok(claims) } else { Err(JwtError::Malformed) }
@@ -185,7 +184,7 @@ fn decode_padded(text: &str) -> Result<Vec<u8>, JwtError> {
     GeneralPurpose::new(&URL_SAFE, config).decode(text).map_err(|_| JwtError::Malformed)
 }
 
-/// No token of ours comes near; foreign ones with 200 groups and a certificate chain do not either.
+/// The longest token in bytes; even an external token with 200 groups and a certificate chain is far shorter.
 pub const LONGEST: usize = 64 * 1024;
 
 #[cfg(test)]

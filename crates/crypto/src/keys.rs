@@ -1,4 +1,4 @@
-//! RSA keys: made, exported for sealing, and shown as JSON Web Keys (RFC 7517).
+//! RSA keys: generated, exported for sealing, and published as JSON Web Keys (RFC 7517).
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
@@ -28,14 +28,14 @@ pub struct PublicKey {
     pub e: String,
 }
 
-/// A public key of 2048 to 8192 bits, made ready for many verifications.
+/// A public key of 2048 to 8192 bits, parsed once for many verifications.
 #[derive(Clone, Debug)]
 pub struct VerifyingKey {
     rs256: ParsedPublicKey,
     ps256: ParsedPublicKey,
 }
 
-/// How a signature was made (RFC 7518 §3.1).
+/// The signature algorithm (RFC 7518 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Rs256,

@@ -1,8 +1,8 @@
-//! The one importer of cryptography: random bytes, digests, passwords, sealing at rest, RSA keys, JSON Web
-//! Tokens and certificates. Every algorithm is a library's; this crate chooses parameters, bounds inputs and
-//! gives the rest of the program few ways to be wrong.
+//! All cryptography: random bytes, digests, password hashing, sealing at rest, RSA keys, JSON Web Tokens and
+//! certificates. The algorithms are from libraries; this crate chooses parameters, bounds inputs and offers an
+//! interface that is hard to misuse.
 //!
-//! It knows no record's meaning, no store and no HTTP.
+//! It knows no records, no store and no HTTP.
 
 pub mod cert;
 pub mod digest;

@@ -1,5 +1,5 @@
 //! Passwords: Argon2id with 19 MiB and two passes (RFC 9106; the first choice of OWASP's list), kept as PHC
-//! strings. One computation takes some 35 ms and is meant to; callers keep it off the async threads.
+//! strings. One computation takes about 35 ms by design; callers run it off the async threads.
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -14,8 +14,8 @@ pub fn hash(password: &Secret<String>, salt: &[u8; 16]) -> Result<String, Crypto
     hash.map(|hash| hash.to_string()).map_err(|error| CryptoError::new("hash of a password", error))
 }
 
-/// Whether the password is the one behind the hash. Without a hash the same work is done for nothing, so
-/// that an unknown account takes as long as a known one.
+/// Whether the password matches the hash. Without a hash the same work is done and the result is false, so that an
+/// unknown account takes as long as a known one.
 pub fn verify(password: &Secret<String>, hash: Option<&str>) -> bool {
     let Ok(argon2) = argon2() else { return false };
     let Ok(parsed) = PasswordHash::new(hash.unwrap_or(NOBODY)) else { return false };
@@ -27,7 +27,7 @@ fn argon2() -> Result<Argon2<'static>, CryptoError> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// The hash of a random password that nobody has.
+/// The hash to compute against when the account is unknown; no account has its password.
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$\
                       QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI";
 

@@ -1,4 +1,4 @@
-//! Random bytes, and the texts made of them.
+//! Random bytes, and their text encodings.
 
 use std::fmt::Debug;
 
@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::CryptoError;
 
-/// A source of random bytes; tests may put a predictable one in its place.
+/// A source of random bytes; tests may use a predictable one.
 pub trait Random: Send + Sync + Debug {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), CryptoError>;
 }
@@ -22,14 +22,14 @@ impl Random for System {
     }
 }
 
-/// Letters, digits, `-` and `_`: four characters for three bytes.
+/// Base64url without padding: four characters for three bytes.
 pub fn url_safe(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A code of eight letters and digits that people type, without those that look alike (no vowels either, so
-/// that it spells nothing). 28 letters to the power of 8: 38 bits. `bytes` are spread without bias because
-/// values that do not fit are skipped; 16 bytes leave fewer than one code in a million short.
+/// A device login code of eight letters and digits, without look-alikes, and without vowels so that it spells no
+/// word. 28^8 codes: 38 bits. Bytes outside a multiple of 28 are skipped to avoid bias; with 16 bytes fewer than one
+/// code in a million would be too short.
 pub fn user_code(bytes: &[u8; 32]) -> Option<String> {
     let limit = 256 - 256 % USER_CODE_LETTERS.len();
     let fitting = bytes.iter().map(|byte| usize::from(*byte)).filter(|value| *value < limit);

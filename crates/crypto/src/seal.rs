@@ -1,5 +1,5 @@
-//! Sealing of secrets at rest: AES-256-GCM under a key that lies outside the data file. The place of a
-//! secret is bound in, so that one sealed value cannot be put in the place of another.
+//! Sealing: encryption of secrets at rest with AES-256-GCM, under a key kept outside the data file. The storage place
+//! of a secret is authenticated too, so that one sealed value cannot be moved to another place.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 
 use crate::{CryptoError, digest, random::Random, secret::Secret};
 
-/// Seals with one key, and opens what it or an earlier key has sealed.
+/// Seals with the current key, and opens values sealed with it or an earlier key.
 #[derive(Debug)]
 pub struct Sealer {
     current: Key,
@@ -29,14 +29,14 @@ impl Sealer {
         Ok(Self { current: Key::new(key)?, earlier: Vec::new() })
     }
 
-    /// Opens what `key` has sealed, too: for the time until everything is sealed anew.
+    /// Also opens values sealed with `key`, until all values are sealed again with the current key.
     pub fn with_earlier(mut self, key: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
         self.earlier.push(Key::new(key)?);
         Ok(self)
     }
 
-    /// Standard base64 of version, key id, nonce and ciphertext with tag. `place` names what is sealed, and
-    /// must be given again to open it.
+    /// Returns standard base64 of version, key id, nonce and ciphertext with tag. `place` identifies where the value
+    /// is stored; opening needs the same `place`.
     pub fn seal(&self, place: &str, plain: &[u8], random: &dyn Random) -> Result<String, CryptoError> {
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce)?;
@@ -71,21 +71,21 @@ impl Sealer {
         Ok(Secret::new(plain))
     }
 
-    /// Values that only the holder of the key can work out (HMAC-SHA256): of the current key, then of each earlier one.
-    /// What is derived for one purpose says nothing about what is derived for another.
+    /// Derives secret values from `message` (HMAC-SHA256): with the current key, then with each earlier key. Values
+    /// for different purposes are independent.
     pub fn derive<'a>(&'a self, purpose: &'a str, message: &'a [u8]) -> impl Iterator<Item = [u8; 32]> + 'a {
         std::iter::once(&self.current).chain(&self.earlier).map(move |key| key.derive(purpose, message))
     }
 
-    /// A sealer with keys of its own for one purpose, derived from these: however much is sealed by it, the keys that
-    /// seal what is stored do not wear out.
+    /// A sealer with keys derived for one purpose, so that a high volume of sealing does not exhaust the nonces of
+    /// the storage keys.
     pub fn for_purpose(&self, purpose: &str) -> Result<Self, CryptoError> {
         let derived = |key: &Key| Key::new(&Secret::new(key.derive(purpose, b"sealing key")));
         let earlier = self.earlier.iter().map(derived).collect::<Result<_, _>>()?;
         Ok(Self { current: derived(&self.current)?, earlier })
     }
 
-    /// Whether `sealed` was made with an earlier key and should be sealed anew.
+    /// Whether `sealed` was made with an earlier key and should be sealed again.
     pub fn is_outdated(&self, sealed: &str) -> bool {
         let id = STANDARD.decode(sealed).ok().and_then(|blob| blob.get(1..=KEY_ID_LEN).map(<[u8]>::to_vec));
         id.as_deref() != Some(self.current.id.as_slice())
@@ -96,7 +96,7 @@ impl Key {
     fn new(secret: &Secret<[u8; 32]>) -> Result<Self, CryptoError> {
         let key = UnboundKey::new(&AES_256_GCM, secret.expose());
         let key = LessSafeKey::new(key.map_err(|error| CryptoError::new("sealing key", error))?);
-        // A digest over a fixed text and the key tells keys apart and tells nothing about them.
+        // The key id: a digest of a fixed text and the key, which does not reveal the key.
         let mut named = ID_CONTEXT.to_vec();
         named.extend_from_slice(secret.expose());
         let digest = digest::sha256(&named);
@@ -113,7 +113,7 @@ impl Key {
     fn derive(&self, purpose: &str, message: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.derivation);
         context.update(purpose.as_bytes());
-        // No purpose holds a zero byte, so no two pairs of purpose and message are one text.
+        // The zero byte separates purpose and message unambiguously, because no purpose contains one.
         context.update(&[0]);
         context.update(message);
         let mut derived = [0; 32];

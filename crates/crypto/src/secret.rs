@@ -1,4 +1,4 @@
-//! A value that must not be printed: its debug form is `***`, and its memory is wiped when it goes.
+//! A secret value: its debug form is `***`, and its memory is zeroed when it is dropped.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl<T: Zeroize> Secret<T> {
         Self(Zeroizing::new(value))
     }
 
-    /// The value itself. The name is there to be searched for.
+    /// The value itself. The distinct name makes uses easy to search for.
     pub fn expose(&self) -> &T {
         &self.0
     }

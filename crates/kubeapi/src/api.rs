@@ -1,13 +1,13 @@
-//! The API server of embedded clusters: from a request to the use case, and back to an answer.
+//! The API server of embedded clusters: turns a request into a use case, and its result into a response.
 //!
 //! ```text
 //!   path, query ─► RequestInfo ─┐
 //!   certificate, token, impersonation ─► caller ─► 401
-//!                               └► the use case decides ─► 403, or answers
+//!                               └► the use case authorizes ─► 403, or its result
 //! ```
 //!
-//! What a caller may is decided by the use case, first of all, for whatever the path names: a resource that does
-//! not exist is refused to those who may not look, and only then found missing.
+//! The use case authorizes the request before anything else, for any path: a caller without permission gets 403 even
+//! for a resource that does not exist; only an authorized caller gets 404.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -50,7 +50,7 @@ mod subresources;
 mod watch;
 mod writes;
 
-/// Everything that is known of a request before it is answered.
+/// A parsed and authenticated request.
 pub(crate) struct Call {
     app: App,
     caller: KubeCaller,
@@ -58,11 +58,11 @@ pub(crate) struct Call {
     query: Query,
     headers: HeaderMap,
     peer: Arc<Peer>,
-    /// Set aside for a large body, and for the answer to it.
+    /// The memory reservation for a large body and the response to it.
     place: Mutex<Option<Reservation>>,
 }
 
-/// A resource that is served, as the path names it.
+/// A served resource and the object that the path names.
 pub(crate) struct Named {
     kind: &'static Kind,
     namespace: String,
@@ -98,7 +98,7 @@ async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Re
     {
         tracing::info!(%reason, "a token of a foreign authority was refused");
     }
-    // Bad credentials are refused before anything is said of the request, on open paths too.
+    // Bad credentials are refused before any other check, also on paths that need no authorization.
     app.kubernetes().identify(&app.state().snapshot(), cluster.id, &presented).map_err(|because| {
         let source = parts.extensions.get::<RequestContext>().map(|context| context.peer.address.ip());
         failures::report(&format!("credentials for cluster {}", cluster.id), source, &because);
@@ -129,7 +129,7 @@ async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Re
 
 async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) -> Result<Response, Status> {
     let kind = named.kind;
-    // A namespaced kind without a namespace can only be read, a cluster-wide one is in none.
+    // Without a namespace, a namespaced kind can only be listed and watched; a cluster-wide kind has no namespace.
     let nowhere = named.namespace.is_empty();
     let misplaced = match kind.namespaced {
         true => nowhere && !named.name.is_empty() && call.is_named(),
@@ -169,17 +169,17 @@ async fn dispatch(call: &mut Call, named: Named, method: &Method, body: Body) ->
 }
 
 impl Call {
-    /// For what no use case answers.
+    /// Authorizes a request that no use case handles.
     fn allow(&self) -> Result<(), Status> {
         self.app.kubernetes().allow(&self.caller, &self.access).map_err(Status::from)
     }
 
-    /// Whether the path, and not a selector, names an object.
+    /// Whether the path names the object; a list or watch may name one by a field selector.
     fn is_named(&self) -> bool {
         !matches!(self.access.verb.as_str(), "list" | "watch")
     }
 
-    /// Reads a body of at most [`MOST_BODY_BYTES`], for which there must be room if it is large.
+    /// Reads a body of at most [`MOST_BODY_BYTES`]; a large one needs a memory reservation.
     async fn body(&self, body: Body) -> Result<bytes::Bytes, Status> {
         let read = web::body::read_in_room(body, MOST_BODY_BYTES, self.peer.room(), || self.account());
         match read.await {
@@ -195,14 +195,14 @@ impl Call {
         }
     }
 
-    /// How the objects of the answer are shown.
+    /// The format of the objects in the response.
     fn view(&self, kind: &'static Kind) -> Result<View, Status> {
         let form = accepted(&self.headers)?;
         let include = if form == Form::Table { include_object(&self.query)? } else { IncludeObject::None };
         Ok(View { kind, form, include, now: self.app.now() })
     }
 
-    /// Whom the room counts this request for.
+    /// The account that memory reservations of this request count for.
     fn account(&self) -> String {
         self.app.kubernetes().account_of(&self.caller)
     }
@@ -211,13 +211,13 @@ impl Call {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets room aside before anything is done, so that the answer to what is done finds it.
+    /// Reserves memory for the response before the change is made.
     fn hold(&self, bytes: usize) -> Result<(), Status> {
         *self.held() = Some(self.peer.room().take(&self.account(), bytes)?);
         Ok(())
     }
 
-    /// As [`Call::hold`], where the object that is written is a large one. The caller may write it.
+    /// As [`Call::hold`], if the stored object is large. The caller must already be authorized to write it.
     fn hold_for(&self, named: &Named) -> Result<(), Status> {
         let snapshot = self.app.state().snapshot();
         match snapshot.object(&named.place().key(self.caller.cluster)) {
@@ -226,7 +226,7 @@ impl Call {
         }
     }
 
-    /// The body of an answer that is there as a whole. What was done already is answered in any case.
+    /// The body of a complete response. With a reservation it is never refused: the change is already made.
     fn answer(&self, text: Vec<u8>) -> Result<Body, Status> {
         let room = self.peer.room();
         let held = self.held().take();
@@ -251,12 +251,12 @@ impl Named {
     }
 }
 
-/// An answer of JSON with the warnings of a decoded body.
+/// A JSON response with the warnings of the decoded request body.
 pub(crate) fn respond(status: StatusCode, value: &Value, warnings: &[String]) -> Response {
     json(status, value.to_string().into(), warnings)
 }
 
-/// With a body that is counted already.
+/// A response whose body already has a memory reservation.
 fn sent(status: StatusCode, body: Body, warnings: &[String]) -> Response {
     let mut response = json(status, body, warnings);
     response.extensions_mut().insert(Counted);
@@ -287,7 +287,7 @@ pub(crate) fn body_status(error: &BodyError) -> Status {
     }
 }
 
-/// By id, or by a name that only one embedded cluster has.
+/// Finds an embedded cluster by id, or by name if only one has it.
 fn find_cluster(snapshot: &Snapshot, name: &str) -> Option<Arc<Cluster>> {
     if let Ok(id) = ClusterId::parse(name) {
         return snapshot.cluster(id).filter(|cluster| cluster.is_embedded()).cloned();
@@ -299,7 +299,7 @@ fn find_cluster(snapshot: &Snapshot, name: &str) -> Option<Arc<Cluster>> {
     }
 }
 
-/// The path behind `/clusters/{cluster}`.
+/// The path after `/clusters/{cluster}`.
 fn path_within(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/clusters/")?;
     Some(rest.find('/').and_then(|place| rest.get(place..)).unwrap_or("/"))
@@ -315,8 +315,8 @@ fn presented(extensions: &http::Extensions, headers: &HeaderMap) -> Presented {
     Presented { certificate, token }
 }
 
-/// The client certificate of the connection. One that no authority vouches for is kept as an empty one, which
-/// is refused: presenting a wrong certificate is not the same as presenting none.
+/// The client certificate of the connection. An unverified one becomes an empty one, which is refused: presenting a
+/// wrong certificate is not the same as presenting none.
 fn presented_certificate(context: Option<&RequestContext>) -> Option<Arc<[u8]>> {
     match &context?.peer.identity {
         ClientIdentity::Verified(verified) => Some(verified.certificate.as_slice().into()),
@@ -325,7 +325,7 @@ fn presented_certificate(context: Option<&RequestContext>) -> Option<Arc<[u8]>> 
     }
 }
 
-/// The headers `Impersonate-*`. The error is what kube-apiserver says to groups without a user.
+/// The headers `Impersonate-*`. The error is kube-apiserver's for impersonated groups without a user.
 fn impersonation(headers: &HeaderMap) -> Result<Option<Impersonation>, String> {
     let text = |value: &HeaderValue| {
         value.to_str().map(str::to_owned).map_err(|_| "a header is not text".to_owned())

@@ -1,8 +1,8 @@
-//! Who manages which field: server-side apply, and `metadata.managedFields` for every other write.
+//! Field management: server-side apply, and `metadata.managedFields` for every other write.
 //!
-//! An apply says which fields its manager wants. Fields of others with another value are conflicts unless it is
-//! forced; fields that the manager had applied before and now leaves out are removed, if nobody else has them.
-//! Any other write takes over what it changes. The outcome is an object; the caller checks and stores it.
+//! An apply sets the fields of its manager. Fields of other managers with a different value are conflicts unless it
+//! is forced; fields that the manager applied before and now omits are removed if no other manager has them. Any
+//! other write takes over the fields that it changes. The result is an object; the caller validates and stores it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use merge::{merge, remove};
 mod field_set;
 mod merge;
 
-/// Who writes, in the words of `managedFields`.
+/// The manager of a write, as recorded in `managedFields`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manager<'a> {
     pub name: &'a str,
@@ -29,7 +29,7 @@ pub struct Manager<'a> {
     pub subresource: &'a str,
 }
 
-/// Fields that others manage and that the apply would change.
+/// Fields of other managers that the apply would change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflicts {
     pub causes: Vec<Cause>,
@@ -84,9 +84,9 @@ pub fn apply(
     Ok(merged)
 }
 
-/// Brings `managedFields` of `new` up to date after a write that is no apply. `old` is null for a create.
+/// Updates `managedFields` of `new` after a write other than an apply. `old` is null for a create.
 pub fn record_update(old: &Value, new: &mut Value, message: &Message, manager: &Manager<'_>, now: Timestamp) {
-    // An empty list is the way to ask that all be forgotten.
+    // A client clears `managedFields` by sending an empty list.
     let cleared =
         matches!(new.pointer("/metadata/managedFields"), Some(Value::Array(list)) if list.is_empty());
     let mut entries =
@@ -194,7 +194,7 @@ impl Entries {
         }
     }
 
-    /// Per other manager: the wanted fields that it has and whose value would change.
+    /// For each other manager: those of its fields in `wanted` whose value would change.
     fn conflicts(
         &self,
         own: &Id,
@@ -249,7 +249,7 @@ fn describe(conflicts: &BTreeMap<Id, FieldSet>, entries: &Entries) -> Conflicts 
     Conflicts { causes, message }
 }
 
-/// Without what nobody manages: identity and what the server keeps.
+/// Removes fields that have no manager: identity and server-set metadata.
 fn strip(mut fields: FieldSet) -> FieldSet {
     let metadata = json!({
         "f:name": {}, "f:namespace": {}, "f:generateName": {}, "f:creationTimestamp": {}, "f:selfLink": {},

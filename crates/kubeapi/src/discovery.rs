@@ -1,12 +1,12 @@
-//! What is served, as clients ask for it: `/version`, the aggregated discovery documents and the plain ones.
+//! Discovery: `/version`, and the aggregated and plain discovery documents.
 //!
-//! All of it is read off the table of kinds.
+//! All of it is generated from the table of kinds.
 
 use serde_json::{Value, json};
 
 use crate::kinds::{self, Kind, Subresource, group_version};
 
-/// `GET /version`: the release whose API this is, and that it is ours.
+/// `GET /version`: the Kubernetes release whose API is served, marked as this server.
 pub fn version() -> Value {
     json!({
         "major": "1", "minor": "36", "gitVersion": app::resource_manager::clusters::KUBERNETES_GIT_VERSION, "gitCommit": "", "gitTreeState": "clean",

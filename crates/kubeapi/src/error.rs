@@ -54,7 +54,7 @@ impl From<Error> for Status {
             }
             Error::Conflict(text) | Error::Rule(_, text) => Self::new(StatusCode::CONFLICT, "Conflict", text),
             Error::Invalid(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", error.to_string()),
-            // The words of the store of a real API server, which tools look for.
+            // etcd's message, which tools search for.
             Error::TooLarge { .. } => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestEntityTooLarge",
@@ -103,7 +103,7 @@ fn denied_status(denied: &Denied) -> Status {
     }
 }
 
-/// Why, and what would have allowed it. Nothing for callers who are nobody.
+/// The reason, and what would have allowed the request. Empty for anonymous callers.
 fn explain(denied: &Denied) -> String {
     let mut parts = Vec::new();
     if denied.reason != Reason::Silent {

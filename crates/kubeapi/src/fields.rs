@@ -1,8 +1,8 @@
-//! Checks the shape of an object against the schema: wrong types, and fields that nobody knows.
+//! Checks an object against the schema: wrong types and unknown fields.
 //!
-//! Wrong types, and texts that the type's decoder refuses (`values`), are an error always; unknown and duplicate
-//! fields depend on `fieldValidation`. Unknown fields are removed, as they are by a server that decodes into types.
-//! Meaning (names, references, limits) is checked elsewhere, by the kind's own hook.
+//! Wrong types, and strings that do not parse as their type (`values`), are always errors; unknown and duplicate
+//! fields depend on `fieldValidation`. Unknown fields are removed, as a typed Go server does. Semantic rules (names,
+//! references, limits) are checked by the kind's `validate` hook.
 
 use serde_json::Value;
 
@@ -20,19 +20,19 @@ pub enum FieldValidation {
     Strict,
 }
 
-/// Why a value is not one of its field's type.
+/// Why a value does not fit the type of its field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The JSON type is another, or the number is outside the type.
+    /// The JSON type is wrong, or the number is out of range.
     Type {
         /// The innermost message.
         message: &'static str,
-        /// Names of fields from the top, without the places in lists and keys of maps in between.
+        /// Field names from the root, without list indexes and map keys.
         path: String,
         found: String,
         expected: String,
     },
-    /// The type's own decoder refuses the text.
+    /// The string does not parse as the type.
     Value(String),
 }
 
@@ -59,25 +59,25 @@ impl std::fmt::Display for Fault {
     }
 }
 
-/// Removes the fields that `message` does not have, and nulls; answers the paths of the former. Values come out in
-/// the form in which a Go server would write them.
+/// Removes nulls and fields that `message` does not have; returns the paths of the latter. Values are normalized to
+/// the form that a Go server would write.
 pub fn prune(value: &mut Value, message: &Message) -> Result<Vec<String>, Fault> {
     let mut unknown = Vec::new();
     prune_message(value, message, &FieldPath::default(), &mut unknown)?;
     Ok(unknown)
 }
 
-/// The same for one value that is neither a message nor in a list or map.
+/// As [`prune`], for a single scalar value.
 pub(crate) fn prune_one(value: &mut Value, kind: &FieldType, owner: &Message) -> Result<(), Fault> {
     prune_scalar(value, kind, owner, &FieldPath::default())
 }
 
-/// Where in an object a value stands.
+/// The path of a value in an object.
 #[derive(Clone, Debug, Default)]
 struct FieldPath {
     /// As in `spec.containers[0].name`.
     path: String,
-    /// As errors of Go have it: `spec.containers.name`.
+    /// As in Go's decoding errors: `spec.containers.name`.
     fields: String,
 }
 
@@ -115,7 +115,7 @@ fn prune_message(
             unknown.push(place.path);
             return false;
         };
-        // A null is the same as no field.
+        // A null counts as an absent field.
         if inner.is_null() {
             return false;
         }
@@ -191,7 +191,7 @@ fn prune_scalar(
     Ok(())
 }
 
-/// A null in a list or map is the type's zero to a Go server.
+/// Replaces a null in a list or map by the type's zero value, as Go does.
 fn fill_null(value: &mut Value, kind: &FieldType) {
     if !value.is_null() {
         return;
@@ -207,7 +207,7 @@ fn fill_null(value: &mut Value, kind: &FieldType) {
     };
 }
 
-/// 3.0 is whole, as a patch's numbers are to a Go server, 3.5 is not.
+/// The number as an integer. As for patches in Go, 3.0 is one and 3.5 is not.
 fn whole(number: &serde_json::Number) -> Option<i64> {
     if let Some(whole) = number.as_i64() {
         return Some(whole);
@@ -244,7 +244,7 @@ fn kind_of(value: &Value) -> &'static str {
 
 fn go_type(kind: &FieldType) -> String {
     match kind {
-        // Times are decoded from a string, and int-or-string that is no string from a number.
+        // Go decodes times from a string, and an IntOrString that is not a string from a number.
         FieldType::String | FieldType::Time | FieldType::MicroTime => "string".to_owned(),
         FieldType::Bool => "bool".to_owned(),
         FieldType::Int32 | FieldType::IntOrString => "int32".to_owned(),

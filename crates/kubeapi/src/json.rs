@@ -1,7 +1,7 @@
-//! JSON as a request body: bounded in depth, with the places of keys that stand twice.
+//! Parses JSON request bodies, with a depth limit and the paths of duplicate keys.
 //!
-//! `serde_json::Value` alone would keep the last of two equal keys and say nothing, which strict field
-//! validation must report. Everything else about the document is left to `fields`.
+//! `serde_json::Value` alone would silently keep the last of two equal keys, which strict field validation must
+//! report. All other checks are in `fields`.
 
 use std::fmt;
 
@@ -17,29 +17,29 @@ pub struct Document {
     pub duplicates: Vec<String>,
 }
 
-/// Parses one document; nothing may follow it. The error is a sentence for the client.
+/// Parses one document; nothing may follow it. The error is a message for the client.
 pub fn parse(body: &[u8]) -> Result<Document, String> {
     let mut duplicates = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let seed = Seed { path: String::new(), levels: MAXIMUM_DEPTH, duplicates: &mut duplicates };
     let value = seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    // Where it is too deep is looked for only when it is.
+    // The path of the nesting error is computed only when parsing fails.
     let value = value.map_err(|error| {
         web::body::too_deep(body).map_or_else(|| error.to_string(), |place| too_deep(&place))
     })?;
     Ok(Document { value, duplicates })
 }
 
-/// Refuses what is nested deeper than a document that [`parse`] takes: what came in another form, or what a patch has
-/// made of an object, which is `allowed` to stay as deep as it was.
+/// Refuses a value that is nested deeper than [`parse`] allows: for YAML and protobuf bodies and for patched objects.
+/// `allowed` is the depth that the object already had.
 pub fn check_depth(value: &Value, allowed: usize) -> Result<(), String> {
     nesting::beyond(value, MAXIMUM_DEPTH.max(allowed)).map_or(Ok(()), |place| Err(too_deep(&place)))
 }
 
-/// How deep lists and objects may be nested.
+/// The most levels of nested arrays and objects.
 pub const MAXIMUM_DEPTH: usize = web::body::DEEPEST;
 pub const MAXIMUM_DUPLICATES: usize = 16;
-/// Of a path that is kept to be shown.
+/// The longest path that is kept for messages, in bytes.
 const MAXIMUM_PATH: usize = 512;
 
 fn too_deep(place: &str) -> String {
@@ -48,18 +48,18 @@ fn too_deep(place: &str) -> String {
 
 struct Seed<'a> {
     path: String,
-    /// How many there may still be.
+    /// The nesting levels that remain.
     levels: usize,
     duplicates: &'a mut Vec<String>,
 }
 
 impl Seed<'_> {
-    /// The levels that are left below this one.
+    /// The nesting levels that remain below this one.
     fn levels_below<E: Error>(&self) -> Result<usize, E> {
         self.levels.checked_sub(1).ok_or_else(|| E::custom("nested too deep"))
     }
 
-    /// The path of a member. Names may be long and many are below them: what nobody would read is not kept.
+    /// The path of a member; shortened, and empty once enough duplicates are found, to bound time and memory.
     fn path_to(&self, member: impl fmt::Display) -> String {
         match self.path.len() {
             _ if self.duplicates.len() >= MAXIMUM_DUPLICATES => String::new(),

@@ -1,9 +1,8 @@
-//! The kinds that this server has: one table. A later kind is a row here and its messages in `schema`.
+//! The table of served kinds. A new kind is a row here and its messages in `schema`.
 //!
-//! A row says everything that the generic code needs: names, verbs, subresources, table columns, how names are
-//! checked, and two hooks, one that fills in defaults and one that judges values. What a field is called and how
-//! patches merge it stands in the schema. Rules that hold for every kind (metadata, namespaces, conflicts) are
-//! not here but where objects are written.
+//! A row has everything that the generic code needs: names, verbs, subresources, table columns, the naming rule, and
+//! two hooks, one that sets defaults and one that validates. Field names and patch strategies are in the schema.
+//! Rules for all kinds (metadata, namespaces, conflicts) are in `lifecycle`.
 
 use std::fmt;
 
@@ -37,20 +36,20 @@ pub struct Kind {
     pub categories: &'static [&'static str],
     pub namespaced: bool,
     pub verbs: &'static [&'static str],
-    /// Name of its message in the schema.
+    /// The name of its message in the schema.
     pub message: &'static str,
     pub subresources: &'static [Subresource],
     pub naming: Naming,
-    /// Fields that a selector may name, beside the name and namespace.
+    /// Fields that a field selector may use besides `metadata.name` and `metadata.namespace`.
     pub fields: &'static [&'static str],
-    /// An update of an object that is not there makes it.
+    /// An update of an object that does not exist creates it.
     pub create_on_update: bool,
     /// `metadata.generation` counts changes of the specification.
     pub generation: bool,
     pub columns: &'static [Column],
-    /// Fills in what the client left out. Must change nothing when run again.
+    /// Sets defaults. Must be idempotent.
     pub default: fn(&mut Value),
-    /// Judges the object; `old` is there in an update.
+    /// Validates the object; `old` is given for an update.
     pub validate: fn(&Value, Option<&Value>, &mut Vec<Problem>),
     pub role: Role,
 }
@@ -58,9 +57,9 @@ pub struct Kind {
 /// What a row is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Objects that are kept.
+    /// Objects that are stored.
     Stored,
-    /// A question that is answered and forgotten.
+    /// A review: answered, not stored.
     Review(Review),
 }
 
@@ -78,7 +77,7 @@ pub enum Review {
 pub struct Subresource {
     pub name: &'static str,
     pub kind: &'static str,
-    /// Group and version of the kind where they are not those of the row.
+    /// Group and version of the subresource's kind if they differ from the row's.
     pub group_version: Option<(&'static str, &'static str)>,
     pub verbs: &'static [&'static str],
 }
@@ -107,7 +106,7 @@ pub fn find_stored(group: &str, plural: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.plural == plural && kind.group == group && kind.role == Role::Stored)
 }
 
-/// Whether anything is served in the group, and in the version of it.
+/// Whether the group is served, and in the version if one is given.
 pub fn group_version_exists(group: &str, version: Option<&str>) -> bool {
     KINDS.iter().any(|kind| kind.group == group && version.is_none_or(|version| kind.version == version))
 }
@@ -120,7 +119,7 @@ pub fn groups() -> Vec<(&'static str, &'static str)> {
     groups
 }
 
-/// The message of a type that may be a request body, for the protobuf decoder.
+/// The schema message of a request body type, for the protobuf decoder.
 pub fn message_of(api_version: &str, kind: &str) -> Option<&'static Message> {
     if let Some(row) = KINDS.iter().find(|row| row.kind == kind && row.api_version() == api_version) {
         return schema().find(row.message);
@@ -128,7 +127,7 @@ pub fn message_of(api_version: &str, kind: &str) -> Option<&'static Message> {
     let name = match (api_version, kind) {
         ("authentication.k8s.io/v1", "TokenRequest") => "authentication.v1.TokenRequest",
         ("autoscaling/v1", "Scale") => "autoscaling.v1.Scale",
-        // Every group registers the options of its own version.
+        // Every group version registers DeleteOptions.
         (_, "DeleteOptions") => "meta.v1.DeleteOptions",
         _ => return None,
     };
@@ -153,7 +152,7 @@ impl Kind {
         self.subresources.iter().find(|subresource| subresource.name == name)
     }
 
-    /// Whether the object has a status of its own, written through `/status`.
+    /// Whether the kind has a status subresource.
     pub fn has_status(&self) -> bool {
         self.subresource("status").is_some()
     }
@@ -162,7 +161,7 @@ impl Kind {
         schema().find(self.message)
     }
 
-    /// What the use cases need to know of it.
+    /// The description of the kind for the use cases.
     pub fn resource(&self) -> app::kubernetes::objects::Resource {
         app::kubernetes::objects::Resource {
             group: self.group,
@@ -199,7 +198,7 @@ pub fn group_version(group: &str, version: &str) -> String {
     if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
 }
 
-/// All that an ordinary stored kind allows.
+/// All verbs of an ordinary stored kind.
 const ALL: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 const NO_COLLECTION: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
 const CREATE: &[&str] = &["create"];
@@ -219,7 +218,7 @@ const SCALE: Subresource = Subresource {
     verbs: READ_WRITE,
 };
 
-/// An ordinary row, which others are written as differences from.
+/// The defaults of a row.
 const PLAIN: Kind = Kind {
     group: "",
     version: "v1",

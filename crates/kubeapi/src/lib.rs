@@ -1,7 +1,7 @@
 //! The Kubernetes API: the embedded clusters' API server, and the two webhooks of attached clusters.
 //!
-//! A skin like the other surfaces: it translates the wire form to application calls and back. The facts of the
-//! API stand in tables (`kinds`, `schema`), so that a later kind is a row.
+//! Like the other surfaces it only translates between the protocol and application calls. The facts of the API are in
+//! tables (`kinds`, `schema`), so that a new kind is a new row.
 
 mod api;
 pub mod apply;

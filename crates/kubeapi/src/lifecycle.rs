@@ -1,8 +1,7 @@
-//! What becomes of an object on its way in and out: bodies decoded and checked, metadata that the server keeps,
-//! defaults, validation, and the form in which it is shown.
+//! Processing of objects in requests and responses: decoding and checking bodies, server-set metadata, defaults,
+//! validation, and the form that clients get.
 //!
-//! All of it is a function of the object as it is and the object as it is wanted. Storing it, and asking whether
-//! the caller may, is the application's.
+//! All of it is pure: a function of the stored object and the requested one. The application authorizes and stores.
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
@@ -24,7 +23,7 @@ use crate::{
     status::{Problem, Status},
 };
 
-/// A body, decoded and of the right shape.
+/// A decoded body that matches the schema.
 #[derive(Debug)]
 pub struct Body {
     pub value: Value,
@@ -41,7 +40,7 @@ pub struct Expected {
     pub message: &'static Message,
 }
 
-/// Which part of an object a write is about.
+/// The part of an object that a write changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     Whole,
@@ -50,7 +49,7 @@ pub enum Part {
     Finalize,
 }
 
-/// What a write knows beside the objects.
+/// The context of a write.
 #[derive(Clone, Copy, Debug)]
 pub struct Writing<'a> {
     pub manager: &'a str,
@@ -89,12 +88,12 @@ pub fn decode_body(
             json::Document { value: decoded.value, duplicates: Vec::new() }
         }
     };
-    // Of the other forms nothing has looked at the depth yet.
+    // The YAML and protobuf decoders have not checked the depth.
     json::check_depth(&document.value, 0).map_err(|error| unrecognized(&error))?;
     shape(document, expected, validation)
 }
 
-/// Checks the type and shape of a document, and fills in the type where it is left out.
+/// Checks the type and the fields of a document, and adds `apiVersion` and `kind` if absent.
 pub fn shape(
     document: json::Document,
     expected: Expected,
@@ -168,7 +167,7 @@ pub fn prepare_create(
     if kind.generation {
         metadata.insert("generation".into(), 1.into());
     }
-    // Of the kinds with a status only nodes bring theirs along.
+    // A create ignores the status, except for nodes.
     if kind.has_status()
         && kind.kind != "Node"
         && let Value::Object(object) = &mut value
@@ -192,12 +191,12 @@ pub fn prepare_create(
     Ok(value)
 }
 
-/// The object that an update stores in place of `old`; `old` itself where nothing changes.
+/// The object that an update stores in place of `old`; equal to `old` if nothing changes.
 pub fn prepare_update(kind: &Kind, old: &Object, new: Value, writing: &Writing<'_>) -> Result<Value, Status> {
     prepare_change(kind, old, new, writing, true)
 }
 
-/// As [`prepare_update`], for the outcome of an apply, whose fields are counted already.
+/// As [`prepare_update`], for the result of an apply, whose `managedFields` are already up to date.
 pub fn prepare_applied(
     kind: &Kind,
     old: &Object,
@@ -228,7 +227,7 @@ fn prepare_change(
             metadata.insert((*field).to_owned(), kept.clone());
         }
     }
-    // Left out, the list of managers stays; an empty one is a wish to forget them.
+    // Absent `managedFields` keep the stored ones; an empty list clears them.
     if let (false, Some(kept)) = (metadata.contains_key("managedFields"), before.get("managedFields")) {
         metadata.insert("managedFields".into(), kept.clone());
     }
@@ -255,7 +254,7 @@ fn prepare_change(
     Ok(new)
 }
 
-/// The object as clients see it: with its version.
+/// The object as clients see it: with `resourceVersion`.
 pub fn shown(object: &Object) -> Value {
     let mut value = Value::clone(&object.value);
     if object.revision > 0 {
@@ -269,7 +268,7 @@ pub fn time_text(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// The version that a client names; `None` where it names none.
+/// Parses a `resourceVersion`; `None` if empty.
 pub fn parse_version(text: &str) -> Result<Option<u64>, String> {
     match text {
         "" => Ok(None),
@@ -296,7 +295,7 @@ fn check_identity(
     let version = text(metadata, "resourceVersion");
     match parse_version(version) {
         Ok(None) => {}
-        // Zero has never been a version: it means "whichever is there".
+        // Zero means any version.
         Ok(Some(version)) if version == old.revision || version == 0 => {}
         Ok(Some(_)) => return Err(Status::modified(kind.group, kind.plural, &old.key.name)),
         Err(_) => {
@@ -314,7 +313,7 @@ fn check_identity(
     Ok(())
 }
 
-/// What the write is not about stays as it is.
+/// Restores the parts of the object that the write must not change.
 fn keep_other_parts(kind: &Kind, old: &Value, new: &mut Value, part: Part) {
     let place = match part {
         Part::Whole => {
@@ -341,7 +340,7 @@ fn keep_other_parts(kind: &Kind, old: &Value, new: &mut Value, part: Part) {
     }
 }
 
-/// Copies a field, or its absence.
+/// Copies a field, or removes it if absent in `from`.
 fn take(from: &Value, to: &mut Value, field: &str) {
     let Value::Object(to) = to else { return };
     match from.get(field) {
@@ -362,7 +361,7 @@ fn check(kind: &Kind, value: &Value, old: Option<&Value>) -> Result<(), Status> 
     Err(kind.invalid(name, &problems))
 }
 
-/// New ones alone: one that was stored before keeps nobody from taking another away.
+/// Checks added finalizers only: an invalid stored one must not prevent removing others.
 fn check_finalizers(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
     let all = |value: &Value| -> Vec<String> {
         let list = value.pointer("/metadata/finalizers").and_then(Value::as_array);
@@ -450,7 +449,7 @@ fn place_in_namespace(kind: &Kind, metadata: &mut Map<String, Value>, namespace:
     Ok(())
 }
 
-/// The prefix with five signs that are no vowels, so that they spell nothing.
+/// The prefix with five random characters, without vowels so that they spell no word.
 fn generated_name(prefix: &str, uid: &str) -> String {
     const SIGNS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
     let digits: Vec<usize> = uid
@@ -503,7 +502,7 @@ fn entries<'a>(object: &'a Map<String, Value>, field: &str) -> impl Iterator<Ite
     object.get(field).and_then(Value::as_object).into_iter().flatten()
 }
 
-/// What the server alone writes.
+/// Metadata that only the server sets.
 const SERVER_FIELDS: &[&str] = &[
     "uid",
     "creationTimestamp",
@@ -514,9 +513,9 @@ const SERVER_FIELDS: &[&str] = &[
     "managedFields",
 ];
 const MOST_FAULTS: usize = 16;
-/// Of Kubernetes itself.
+/// The finalizers that Kubernetes defines.
 const STANDARD_FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 const MOST_ANNOTATION_BYTES: usize = 262_144;
 const MOST_GENERATED: usize = 63;
-/// Names are parts of keys of the store.
+/// A limit because names are part of store keys.
 const MOST_NAME_BYTES: usize = 512;

@@ -1,6 +1,6 @@
-//! Objects that were kept before values were checked against their types: one that no client can decode breaks the
-//! list that it stands in. They are brought into a form that can be decoded, and nothing is lost: plain text that
-//! stands for bytes becomes the bytes of that text; anything else that cannot be decoded moves to an annotation.
+//! Repairs objects that were stored before values were checked against their types: one object that clients cannot
+//! decode breaks every list that contains it. Repair loses nothing: plain text in a bytes field is base64-encoded;
+//! any other undecodable value moves to an annotation.
 
 use app::{App, Error};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::{
     schema::{FieldType, Message, schema},
 };
 
-/// Mends the objects of every cluster whose objects are older than the check, once. For the start of the program.
+/// Repairs, at the start of the program and once per cluster, the objects of clusters older than the check.
 pub async fn mend_stored_objects(app: &App) -> Result<(), Error> {
     app.kubernetes()
         .mend_objects(|key, value| {
@@ -21,7 +21,7 @@ pub async fn mend_stored_objects(app: &App) -> Result<(), Error> {
         .await
 }
 
-/// The object in a form that can be decoded; `None` where it is that already.
+/// The repaired object; `None` if it is decodable already.
 pub fn mend(value: &Value, message: &Message) -> Option<Value> {
     let mut mended = value.clone();
     let mut unreadable = Map::new();
@@ -50,7 +50,7 @@ fn mend_message(value: &mut Value, message: &Message, path: &str, unreadable: &m
     });
 }
 
-/// Whether the value can stay.
+/// Repairs a value; whether it can stay in its field.
 fn mend_value(
     value: &mut Value,
     kind: &FieldType,
@@ -91,7 +91,7 @@ fn mend_value(
     }
 }
 
-/// JSON: what could not be decoded, by its place.
+/// The annotation: a JSON object of the undecodable values by path.
 const UNREADABLE: &str = "portcullis/unreadable-fields";
 
 #[cfg(test)]

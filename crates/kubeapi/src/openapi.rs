@@ -1,10 +1,10 @@
 //! OpenAPI version 3 documents of the served groups, made from the schema.
 //!
-//! They are small on purpose: kubectl reads types and descriptions from them (`explain`), and looks whether the
-//! paths declare `fieldValidation` on POST and PATCH, which makes it leave validation to the server.
+//! They are minimal on purpose: kubectl reads types and descriptions from them (`explain`), and checks whether the
+//! paths declare `fieldValidation` on POST and PATCH, in which case it leaves validation to the server.
 //!
-//! Version 2 of the document describes nothing. kubectl asks for it before it applies a `List`, and gives up where it
-//! is missing; what it does not find in it, it leaves to the server.
+//! The version 2 document is empty. kubectl requires it before it applies a `List`; for types that are not in it, it
+//! leaves validation to the server.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::{
     schema::{FieldType, ListType, Message, MessageId, schema},
 };
 
-/// `GET /openapi/v3`: where the documents are. `prefix` is the path under which the cluster is served, empty or
+/// `GET /openapi/v3`: the paths of the documents. `prefix` is the path under which the cluster is served, empty or
 /// beginning with a slash.
 pub fn index() -> Value {
     let mut paths = Map::new();
     for (group, version) in std::iter::once(("", "v1")).chain(kinds::groups()) {
         let path =
             if group.is_empty() { format!("api/{version}") } else { format!("apis/{group}/{version}") };
-        // kubectl resolves the address against the server's own, path included.
+        // kubectl resolves this URL against the server URL, including its path.
         let entry = json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={REVISION}")});
         paths.insert(path, entry);
     }
@@ -65,19 +65,19 @@ pub fn document(group: &str, version: &str) -> Option<Value> {
     }))
 }
 
-/// `GET /openapi/v2`: a document that describes nothing.
+/// `GET /openapi/v2`: an empty document.
 pub fn version_2() -> Value {
     json!({"swagger": "2.0", "info": {"title": TITLE, "version": VERSION}, "paths": {}})
 }
 
-/// The same as the protobuf message `openapi.v2.Document`, which is what kubectl takes: field 1 is `swagger`, 2 is
-/// `info`, and in that 1 is `title`, 2 is `version`.
+/// The same as the protobuf message `openapi.v2.Document`, which kubectl requests: field 1 is `swagger`, 2 is `info`;
+/// in `info`, 1 is `title`, 2 is `version`.
 pub fn version_2_protobuf() -> Vec<u8> {
     let info = [field(1, TITLE.as_bytes()), field(2, VERSION.as_bytes())].concat();
     [field(1, b"2.0"), field(2, &info)].concat()
 }
 
-/// A field of bytes that are fewer than 128, so that their number is one byte.
+/// A length-delimited protobuf field of fewer than 128 bytes, so that the length is one byte.
 fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u8::try_from(bytes.len()).expect("the texts here are short");
     [&[number << 3 | 2, length], bytes].concat()
@@ -203,7 +203,7 @@ fn reference(message: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// The name that other servers give the same type.
+/// The name of the type in Kubernetes' OpenAPI documents.
 fn public_name(message: &Message) -> String {
     match message.name.strip_prefix("meta.") {
         Some(rest) => format!("io.k8s.apimachinery.pkg.apis.meta.{rest}"),

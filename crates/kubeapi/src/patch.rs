@@ -1,8 +1,7 @@
 //! The patch types of the Kubernetes API: JSON patch, merge patch and strategic merge patch.
 //!
-//! A patch is parsed once and applied as often as a conflicting write makes it necessary. The result is an
-//! object like any other: shape, defaults and meaning are checked after it. Server-side apply is not a patch in
-//! this sense and lives in `apply`.
+//! A patch is parsed once, and applied again after each write conflict. The result is checked like any other object:
+//! schema, defaults, validation. Server-side apply is separate, in `apply`.
 
 use domain::nesting;
 use json_patch::{PatchOperation, jsonptr};
@@ -32,10 +31,10 @@ pub enum PatchType {
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PatchError {
-    /// The patch itself is no patch of its type.
+    /// The patch is not valid for its type.
     #[error("{0}")]
     Malformed(String),
-    /// It cannot be applied to this object.
+    /// The patch cannot be applied to this object.
     #[error("{0}")]
     Inapplicable(String),
 }
@@ -57,7 +56,7 @@ impl PatchType {
 }
 
 impl Patch {
-    /// Parses a body of the type; the body of an apply is not one.
+    /// Parses a patch body; not for an apply.
     pub fn parse(kind: PatchType, body: &[u8]) -> Result<Self, PatchError> {
         let value = json::parse(body)
             .map_err(|because| PatchError::Malformed(format!("error decoding patch: {because}")))?
@@ -99,7 +98,8 @@ impl Patch {
     }
 }
 
-/// One by one, so that `copy` cannot double the object over and over, in size or in depth.
+/// Applies the operations one by one and checks limits after each, so that `copy` cannot grow the object
+/// exponentially in size or depth.
 fn apply_operations(object: &Value, operations: &[PatchOperation]) -> Result<Value, PatchError> {
     let mut patched = object.clone();
     let mut copied = 0;
@@ -127,14 +127,14 @@ fn apply_operations(object: &Value, operations: &[PatchOperation]) -> Result<Val
     Ok(patched)
 }
 
-/// How deep an object may become between two operations, and how much was looked at to find out.
+/// The depth limit between operations, and the number of values visited to check it.
 struct Depths {
     most: usize,
     visited: usize,
 }
 
 impl Depths {
-    /// Refuses a value that would be too deep at its place.
+    /// Refuses a value that would be too deep at this path.
     fn check(&mut self, place: &jsonptr::Pointer, value: Option<&Value>) -> Result<(), PatchError> {
         let depth = place.count() + value.map_or(0, |value| self.depth(value));
         if depth > self.most {

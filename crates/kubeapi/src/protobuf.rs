@@ -1,15 +1,15 @@
-//! Request bodies in the Kubernetes protobuf encoding, turned into the JSON form of the same object.
+//! Decodes request bodies in the Kubernetes protobuf encoding to the JSON form of the same object.
 //!
-//! kubectl's typed commands send nothing else and have no fallback, so a server must read it; answers are
-//! JSON, which the same clients accept. The decoder is generic: it walks the wire form along `schema`.
-//! It does not write protobuf, and it does not judge values: defaults and validation come after it.
+//! kubectl's typed commands send only protobuf, without fallback, so a server must read it; responses are JSON, which
+//! these clients accept. The decoder is generic and driven by `schema`. It does not write protobuf and does not
+//! validate values; defaults and validation follow.
 //!
 //! ```text
 //! 6b 38 73 00 | Unknown { 1: TypeMeta { 1: apiVersion, 2: kind }, 2: bytes of the object, .. }
 //! ```
 //!
-//! The JSON form follows what a Go server would make of the message: empty scalars are dropped unless the
-//! field is a pointer, list elements and map values never are.
+//! The JSON form is what a Go server would produce: empty scalars are dropped unless the field is a pointer; list
+//! elements and map values are always kept.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
@@ -116,7 +116,7 @@ fn decode_message(
                 Some(value) if is_kept(&value, field) => {
                     object.insert(field.name.to_owned(), value);
                 }
-                // The last value of a field counts (the encoding's own rule), also where it is the empty one.
+                // The last value of a field wins (protobuf's rule), also if it is empty.
                 _ => {
                     object.remove(field.name);
                 }
@@ -305,8 +305,8 @@ fn timestamp(bytes: &[u8], precision: Precision) -> Result<Option<Value>, Decode
 }
 
 fn text(bytes: &[u8]) -> Result<String, DecodeError> {
-    // Go strings may hold any bytes, its JSON encoder replaces those that are no UTF-8; refusing is safer here,
-    // where a name decides.
+    // Go accepts any bytes and replaces invalid UTF-8 in JSON; refusing is safer, because access decisions depend on
+    // names.
     String::from_utf8(bytes.to_vec()).map_err(|_| DecodeError::Malformed("a string"))
 }
 
@@ -402,7 +402,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What one body may cost.
+/// The limits for decoding one body.
 struct Budget {
     depth: usize,
     elements: usize,
@@ -424,7 +424,7 @@ impl Budget {
     }
 }
 
-/// First bytes of every body in this encoding.
+/// The prefix of every body in this encoding.
 pub const MAGIC: &[u8] = b"k8s\0";
 const MAXIMUM_DEPTH: usize = 64;
 const MAXIMUM_ELEMENTS: usize = 200_000;

@@ -1,5 +1,5 @@
-//! Objects as text, in the form that a client takes: alone, in a list, or as a row of a Table. They are written as
-//! they are stored, without a copy, so that a list costs what its texts cost.
+//! Serializes objects in the format that the client accepts: single, in a list, or as a row of a Table. Stored
+//! objects are written without a copy, so the cost of a list is the size of its text.
 
 use domain::object::Object;
 use jiff::Timestamp;
@@ -12,18 +12,19 @@ use crate::{
     table::{IncludeObject, cells, definitions},
 };
 
-/// How the objects of one answer are shown.
+/// The format of the objects in one response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View {
     pub(crate) kind: &'static Kind,
     pub(crate) form: Form,
     pub(crate) include: IncludeObject,
-    /// What ages are counted to.
+    /// The time that ages are computed for.
     pub(crate) now: Timestamp,
 }
 
 impl View {
-    /// An answer or event of one object. A Table describes its columns where `headers` are wanted.
+    /// Writes one object, as a response or in a watch event. `headers` says whether a Table includes column
+    /// definitions.
     pub(crate) fn object(&self, object: &Object, headers: Headers, to: &mut Vec<u8>) {
         match self.form {
             Form::Table => {
@@ -37,7 +38,7 @@ impl View {
         }
     }
 
-    /// A list up to its first item.
+    /// Writes the beginning of a list, up to its first item.
     pub(crate) fn list_head(&self, metadata: &Value, to: &mut Vec<u8>) {
         let (kind, api_version) = match self.form {
             Form::Table => return self.table_head(metadata, Headers::Described, to),
@@ -53,7 +54,7 @@ impl View {
         to.extend_from_slice(b",\"items\":[");
     }
 
-    /// One of a list.
+    /// Writes one item of a list.
     pub(crate) fn item(&self, object: &Object, to: &mut Vec<u8>) {
         match self.form {
             Form::Table => self.row(object, to),
@@ -91,18 +92,18 @@ impl View {
     }
 }
 
-/// Whether a Table describes its columns.
+/// Whether a Table includes column definitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Headers {
     Described,
-    /// An earlier Table of the same answer did.
+    /// An earlier Table of the same response had them.
     AlreadySent,
 }
 
-/// An object with its version.
+/// An object with its `resourceVersion`.
 struct VersionedObject<'a> {
     object: &'a Object,
-    /// The items of a list go without: the list has it.
+    /// False for list items: the list names the type.
     with_type: bool,
 }
 
@@ -148,7 +149,7 @@ impl Serialize for Metadata<'_> {
         let members = value.get("metadata").and_then(Value::as_object).unwrap_or(&nothing);
         let mut map = serializer.serialize_map(None)?;
         for (name, value) in members {
-            // What is not stored yet has no version, or the one that it came with.
+            // An object that is not stored (revision 0) keeps the `resourceVersion` it came with, if any.
             if name != "resourceVersion" || *revision == 0 {
                 map.serialize_entry(name, value)?;
             }
@@ -160,7 +161,7 @@ impl Serialize for Metadata<'_> {
     }
 }
 
-/// Whether an object is so large that its text is worth a place and a thread of its own.
+/// Whether an object is large enough to be serialized on a blocking thread under a memory reservation.
 pub(crate) fn is_large(value: &Value) -> bool {
     fn rest(value: &Value, left: usize) -> Option<usize> {
         match value {
@@ -175,7 +176,7 @@ pub(crate) fn is_large(value: &Value) -> bool {
     rest(value, LARGE).is_none()
 }
 
-/// Writing to memory cannot fail, and the keys of our maps are texts.
+/// Serialization to memory cannot fail, as all map keys are strings.
 pub(crate) fn write(value: &impl Serialize, to: &mut Vec<u8>) {
     let written = serde_json::to_writer(to, value);
     debug_assert!(written.is_ok(), "JSON of plain values");

@@ -1,8 +1,8 @@
-//! What a request asks for, read from its method, path, query and headers, before anything is looked up.
+//! Parses method, path, query and headers of a request, before any lookup.
 //!
-//! The reading is kube-apiserver's (`RequestInfoFactory`): it gives the verb and the attributes that access is
-//! decided by, for resources that exist and for such that do not. Values are typed here; whether a selector,
-//! a limit or an option makes sense for the resource is said by who uses it.
+//! It follows kube-apiserver's `RequestInfoFactory`: it yields the verb and the attributes for authorization, whether
+//! or not the resource exists. Values are typed here; the users of selectors, limits and options check whether they
+//! fit the resource.
 
 use http::{HeaderMap, Method, header};
 
@@ -15,16 +15,16 @@ use crate::{
 /// The attributes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestInfo {
-    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; of other paths the
+    /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`; for non-resource paths the
     /// method in lower case.
     pub verb: &'static str,
     pub place: RequestTarget,
 }
 
-/// What the path names.
+/// The resource or non-resource path of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestTarget {
-    /// Empty strings: the core group, no namespace, no name, no subresource.
+    /// An empty string means the core group, no namespace, no name or no subresource.
     Resource {
         group: String,
         version: String,
@@ -66,12 +66,12 @@ pub struct WriteOptions {
     pub force: Option<bool>,
 }
 
-/// The form of the answer.
+/// The format of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Object,
     Table,
-    /// Metadata alone, of an object or a list.
+    /// Only the metadata, of an object or a list.
     Metadata,
     /// The aggregated discovery document.
     Discovery,
@@ -86,7 +86,7 @@ pub enum MediaType {
 }
 
 impl RequestInfo {
-    /// `path` is the part within the cluster, still escaped; `None`: it cannot be read.
+    /// `path` is the path within the cluster, still percent-encoded; `None` if it is malformed.
     pub fn parse(method: &Method, path: &str, query: &Query) -> Option<Self> {
         let path_verb = path_verb(method);
         let segments: Vec<String> = path
@@ -103,7 +103,7 @@ impl RequestInfo {
         let rest: Vec<&str> = rest.collect();
         let (namespace, resource, name, subresource) = match rest.as_slice() {
             ["namespaces", namespace] => (*namespace, "namespaces", *namespace, ""),
-            // These two belong to the namespace itself; everything else is in it.
+            // `status` and `finalize` are subresources of the namespace; any other segment is a resource in it.
             ["namespaces", namespace, sub @ ("status" | "finalize")] => {
                 (*namespace, "namespaces", *namespace, *sub)
             }
@@ -119,7 +119,7 @@ impl RequestInfo {
         let verb = match (path_verb, name.is_empty()) {
             ("get" | "head", false) => "get",
             ("get" | "head", true) => {
-                // A list that can only hold one object is decided like that object.
+                // A list that a field selector limits to one name is authorized for that name.
                 let selector = query.get("fieldSelector");
                 if let Ok(selector) = crate::selectors::FieldSelector::parse(selector)
                     && let Some(only) = selector.name()
@@ -149,7 +149,7 @@ impl RequestInfo {
 }
 
 impl Query {
-    /// Parses what stands behind the question mark; `None`: a broken escape, or too many parameters.
+    /// Parses the query string; `None` for a malformed escape or too many parameters.
     pub fn parse(text: &str) -> Option<Self> {
         let pairs = web::escapes::pairs(text.as_bytes()).ok()?.into_owned();
         let parameters: Vec<(String, String)> = pairs.take(MAXIMUM_PARAMETERS + 1).collect();
@@ -165,7 +165,7 @@ impl Query {
         self.0.iter().filter(move |(each, _)| each == name).map(|(_, value)| value.as_str())
     }
 
-    /// `None` where the parameter is absent or no truth value. A bare `?watch` is true.
+    /// `None` if the parameter is absent or not a boolean. A bare `?watch` is true.
     pub fn flag(&self, name: &str) -> Option<bool> {
         let (_, value) = self.0.iter().find(|(each, _)| each == name)?;
         match value.to_ascii_lowercase().as_str() {
@@ -202,7 +202,7 @@ impl ListOptions {
 }
 
 impl WriteOptions {
-    /// `options` is the kind that errors name, as in `CreateOptions`.
+    /// `options` is the kind in error messages, such as `CreateOptions`.
     pub fn parse(query: &Query, options: &str) -> Result<Self, Status> {
         let invalid = |problem| Status::invalid("meta.k8s.io", options, "", &[problem]);
         let field_validation = query.get("fieldValidation");
@@ -246,7 +246,7 @@ pub fn parse_dry_run<'a>(values: impl Iterator<Item = &'a str>, options: &str) -
     Ok(dry_run)
 }
 
-/// The form of the answer that the client takes; the first that is possible wins.
+/// The format of the response: the first supported one of the `Accept` header.
 pub fn accepted(headers: &HeaderMap) -> Result<Form, Status> {
     let mut any = false;
     for value in headers.get_all(header::ACCEPT) {
@@ -280,7 +280,7 @@ pub fn accepted(headers: &HeaderMap) -> Result<Form, Status> {
     if any { Err(Status::not_acceptable()) } else { Ok(Form::Object) }
 }
 
-/// The media type of the body, without parameters; empty where none is said.
+/// The media type of the body, without parameters; empty without a `Content-Type`.
 pub fn content_type(headers: &HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
@@ -297,7 +297,7 @@ impl MediaType {
     }
 }
 
-/// The manager that a write is counted for: the parameter, else the first word of the user agent.
+/// The field manager of a write: the parameter `fieldManager`, else the user agent up to the first slash.
 pub fn manager(options: &WriteOptions, headers: &HeaderMap) -> String {
     if !options.field_manager.is_empty() {
         return options.field_manager.clone();
@@ -329,7 +329,7 @@ fn path_verb(method: &Method) -> &'static str {
     }
 }
 
-/// One segment, which must stay one: no slash, no dots that climb, nothing invisible.
+/// Decodes one path segment: no slash, not `.` or `..`, no control characters.
 fn decode_segment(segment: &str) -> Option<String> {
     let text = web::path::segment(segment).ok()?;
     (!text.chars().any(char::is_control)).then(|| text.into_owned())

@@ -1,4 +1,4 @@
-//! The URL surface of this crate: the API of embedded clusters, and the webhooks of attached ones.
+//! The routes of this crate: the API of embedded clusters, and the webhooks of attached clusters.
 
 use app::App;
 use axum::Router;
@@ -10,7 +10,7 @@ pub fn routes() -> Router<App> {
     router(webhooks()).merge(router(clusters()))
 }
 
-/// Every route, as method (`*`: whatever it is) and path.
+/// Method (`*` for any) and path of every route.
 pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     web::routes::names(webhooks()).chain(web::routes::names(clusters()))
 }
@@ -24,8 +24,8 @@ fn webhooks() -> Vec<Route<App>> {
 
 fn clusters() -> Vec<Route<App>> {
     vec![
-        // Below it, paths are those of the Kubernetes API and are read in one place: what is decided must be
-        // what is served, also for paths that lead nowhere.
+        // Kubernetes API paths are parsed by `request` alone, so that the authorized resource and the served one
+        // cannot differ, also for unknown paths.
         Route::any("/clusters/{cluster}", api::handle),
         Route::any("/clusters/{cluster}/", api::handle),
         Route::any("/clusters/{cluster}/{*path}", api::handle),

@@ -1,9 +1,8 @@
-//! The shape of the API's messages: one table that protobuf decoding, strict field checks, patches, apply and
-//! the OpenAPI documents read.
+//! The schema of the API's messages: one table, used by protobuf decoding, field checks, patches, apply and the
+//! OpenAPI documents.
 //!
-//! It exists so that a new kind is a row and its messages, not code. The facts stand in
-//! `schema/messages.txt`; this file only reads them. It knows nothing of values: see `protobuf`, `fields`,
-//! `patch`.
+//! With it a new kind is a row and its messages, not code. The data is in `schema/messages.txt`; this file parses it.
+//! It does not handle values: see `protobuf`, `fields`, `patch`.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -14,7 +13,7 @@ pub struct Schema {
     by_name: HashMap<&'static str, MessageId>,
 }
 
-/// Place of a message in the schema.
+/// The index of a message in the schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId(usize);
 
@@ -22,9 +21,9 @@ pub struct MessageId(usize);
 pub struct Message {
     /// As in `core.v1.Pod`.
     pub name: &'static str,
-    /// In the order of the wire form; inline fields stand here themselves.
+    /// The protobuf fields, in their order; an inline message is one field here.
     pub fields: Vec<Field>,
-    /// Fields as JSON has them: those of inline messages are here, the inline ones are not.
+    /// The JSON fields: fields of inline messages instead of the inline message.
     json: HashMap<&'static str, Field>,
 }
 

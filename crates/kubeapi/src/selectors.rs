@@ -1,7 +1,7 @@
 //! Label and field selectors: parsing and matching.
 //!
-//! The grammar is that of the query parameters `labelSelector` and `fieldSelector`. Nothing here knows objects
-//! beyond the labels or fields that are handed in.
+//! The grammar is that of the query parameters `labelSelector` and `fieldSelector`. Matching sees only the labels or
+//! fields that it is given.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ pub struct FieldRequirement {
 }
 
 impl LabelSelector {
-    /// Parses `a=b,c!=d,e in (f,g),h notin (i),j,!k`. The error is a sentence for the client.
+    /// Parses `a=b,c!=d,e in (f,g),h notin (i),j,!k`. The error is a message for the client.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut requirements = Vec::new();
         let mut rest = text.trim();
@@ -126,7 +126,7 @@ impl FieldSelector {
         Ok(Self(requirements))
     }
 
-    /// The one name that can match, if the selector says so.
+    /// The only name that can match, if the selector requires one.
     pub fn name(&self) -> Option<&str> {
         self.0
             .iter()
@@ -134,14 +134,14 @@ impl FieldSelector {
             .map(|requirement| requirement.value.as_str())
     }
 
-    /// Whether the fields match; `field` answers the value of a field of the object, empty if it has none.
+    /// Whether the fields match; `field` returns the value of a field of the object, empty if it has none.
     pub fn matches<'a>(&self, field: impl Fn(&str) -> &'a str) -> bool {
         self.0
             .iter()
             .all(|requirement| (field(&requirement.field) == requirement.value) != requirement.negated)
     }
 
-    /// The first field that is not among `known`, as the API's error.
+    /// An error that names the first field that is not in `known`.
     pub fn check(&self, known: &[&str]) -> Result<(), String> {
         match self.0.iter().find(|requirement| !known.contains(&requirement.field.as_str())) {
             None => Ok(()),
@@ -212,7 +212,7 @@ fn parse_requirement(text: &str) -> Result<Requirement, String> {
         }
     }
     let Some((key, rest)) = text.split_once(char::is_whitespace) else {
-        // `key in(a)` is not written without a blank, but `key in (a)` may be.
+        // A space must separate the key from the operator; none is needed between the operator and its values.
         return requirement(text, Operator::Exists);
     };
     let rest = rest.trim();
@@ -242,7 +242,7 @@ fn requirement(key: &str, operator: Operator) -> Result<Requirement, String> {
     }
 }
 
-/// Terms of a field selector: commas separate, a backslash keeps the next sign.
+/// The terms of a field selector, separated by commas; a backslash escapes the next character.
 fn split_terms(text: &str) -> Vec<String> {
     let (mut terms, mut term, mut escaped) = (Vec::new(), String::new(), false);
     for sign in text.chars() {

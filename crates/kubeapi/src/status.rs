@@ -1,7 +1,7 @@
-//! Status: the one form in which the Kubernetes API reports an error, and the texts of all of them.
+//! `Status`: the Kubernetes API's error object, and the messages of all errors.
 //!
-//! The texts are kube-apiserver's, because clients parse and people search for them. Nothing is decided here.
-//! `details.kind` is the plural resource, but the Kind in Invalid (that is how the real server does it).
+//! The messages are kube-apiserver's, because clients parse them and people search for them. `details.kind` is the
+//! plural resource name, but the Kind for `Invalid`, as in kube-apiserver.
 
 use axum::{
     body::Body,
@@ -21,7 +21,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub details: Option<Box<Details>>,
     pub code: u16,
-    /// Where a list can go on in spite of it.
+    /// The `continue` token with which a list can go on despite the error.
     #[serde(skip)]
     pub goes_on: Option<Box<str>>,
 }
@@ -94,7 +94,7 @@ impl Status {
             .with_details(Details::of(group, resource, name))
     }
 
-    /// Another write came between.
+    /// The object was changed since it was read.
     pub fn modified(group: &str, resource: &str, name: &str) -> Self {
         Self::conflict(
             group,
@@ -201,12 +201,12 @@ impl Status {
             .with_details(Details { retry_after_seconds: Some(retry_after_seconds), ..Details::default() })
     }
 
-    /// History has been forgotten up to a later revision.
+    /// The requested revision has been compacted.
     pub fn expired(message: &str) -> Self {
         Self::new(StatusCode::GONE, "Expired", message)
     }
 
-    /// What is asked for is yet to come. Clients look for the words, and newer ones for the cause.
+    /// The requested `resourceVersion` is in the future. Older clients look for the message, newer ones for the cause.
     pub fn too_large_version(asked: u64, newest: u64) -> Self {
         let text = "Too large resource version";
         let cause =

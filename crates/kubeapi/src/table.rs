@@ -1,7 +1,7 @@
-//! The answer to `kubectl get` for people: a Table with a row of cells for each object.
+//! Tables, as `kubectl get` requests them: a row of cells for each object.
 //!
-//! Which columns a kind has stands in `columns`, beside how a cell is read from an object. Ages are computed
-//! here as Kubernetes prints them.
+//! `columns` defines the columns of each kind and how a cell is read from an object. Ages are formatted here as
+//! Kubernetes prints them.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use columns::Column;
 
 pub mod columns;
 
-/// What a row carries beside its cells: the query parameter `includeObject`.
+/// What a row contains besides its cells: the query parameter `includeObject`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IncludeObject {
     None,
@@ -71,12 +71,12 @@ pub fn age(then: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// What stands in the columns of an object.
+/// The cells of an object.
 pub(crate) fn cells(kind: &Kind, object: &Value, now: Timestamp) -> Vec<Value> {
     kind.columns.iter().map(|column| (column.cell)(object, now)).collect()
 }
 
-/// What the columns of a kind are.
+/// The column definitions of a kind.
 pub(crate) fn definitions(kind: &Kind) -> Vec<Value> {
     kind.columns.iter().map(definition).collect()
 }
@@ -90,7 +90,7 @@ fn row(kind: &Kind, object: &Value, include: IncludeObject, now: Timestamp) -> V
     }
 }
 
-/// The metadata alone, as a PartialObjectMetadata.
+/// Only the metadata, as a PartialObjectMetadata.
 pub fn partial(object: &Value) -> Value {
     let metadata = object.get("metadata").cloned().unwrap_or_else(|| json!({}));
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})

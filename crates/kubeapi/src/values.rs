@@ -1,6 +1,6 @@
-//! Texts that mean something to whoever decodes them: bytes, quantities and times. What Go's decoders refuse is
-//! refused here in their words, because one object that cannot be decoded breaks the list that it stands in for
-//! every client. What they accept comes back in the form in which they would write it.
+//! Checks strings with a format: bytes (base64), quantities and times. What Go's decoders refuse is refused here with
+//! their messages, because one object that clients cannot decode breaks every list that contains it. Accepted values
+//! are normalized to the form that Go writes.
 
 use base64::{
     Engine, alphabet,
@@ -8,8 +8,8 @@ use base64::{
 };
 use jiff::{Timestamp, civil::Date};
 
-/// Base64 as `encoding/base64` reads it: line ends do not count, nor the bits behind the last byte. The error names the
-/// place of the first wrong byte.
+/// Base64 as Go's `encoding/base64` reads it: line ends and the bits after the last byte are ignored. The error gives
+/// the offset of the first wrong byte.
 pub fn bytes(text: &str) -> Result<String, String> {
     if STANDARD.decode(text).is_ok() {
         return Ok(text.to_owned());
@@ -20,7 +20,7 @@ pub fn bytes(text: &str) -> Result<String, String> {
     }
 }
 
-/// A quantity as `resource.ParseQuantity` reads it, which passes over blanks around it.
+/// Checks a quantity as `resource.ParseQuantity` does; surrounding white space is ignored.
 pub fn quantity(text: &str) -> Result<(), &'static str> {
     let text = text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{a0}']);
     if text.is_empty() {
@@ -29,7 +29,7 @@ pub fn quantity(text: &str) -> Result<(), &'static str> {
     let rest = text.strip_prefix(['-', '+']).unwrap_or(text);
     let is_digit = |each: char| each.is_ascii_digit();
     let suffix = rest.trim_start_matches(is_digit);
-    // Without a digit before the suffix it is zero to ParseQuantity.
+    // ParseQuantity reads a quantity without digits as zero.
     let suffix = suffix.strip_prefix('.').map_or(suffix, |more| more.trim_start_matches(is_digit));
     let exponent = suffix.trim_start_matches(|each| "eEinumkKMGTP".contains(each));
     let digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
@@ -37,7 +37,7 @@ pub fn quantity(text: &str) -> Result<(), &'static str> {
         return Err(QUANTITY_FORMAT);
     }
     let is_power = |suffix: &str| {
-        // What a client would have to write out is bounded: it may be the one that everybody lists.
+        // Bounded, because clients that list the object would have to expand the exponent.
         let number = suffix.strip_prefix(['e', 'E']).and_then(|number| number.parse::<i64>().ok());
         number.is_some_and(|number| number.abs() <= LARGEST_EXPONENT)
     };
@@ -47,7 +47,7 @@ pub fn quantity(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Of a quantity.
+/// The sign of a quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sign {
     Negative,
@@ -55,7 +55,7 @@ pub enum Sign {
     Positive,
 }
 
-/// Of one that [`quantity`] accepts. However small, it is not nothing.
+/// The sign of a quantity that [`quantity`] accepts; a tiny value is still positive or negative, not zero.
 pub fn sign(text: &str) -> Sign {
     let text = text.trim();
     let mantissa = text.trim_start_matches(['-', '+']);
@@ -81,7 +81,7 @@ pub fn micro_time(text: &str) -> Result<String, String> {
     Ok(time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string())
 }
 
-/// Where `encoding/base64` says that a text goes wrong of which that is known.
+/// The offset that Go's `encoding/base64` reports for a malformed text.
 fn first_wrong(text: &[u8]) -> usize {
     let mut signs = text.iter().enumerate().filter(|(_, sign)| !matches!(**sign, b'\n' | b'\r'));
     let is_letter = |sign: u8| sign.is_ascii_alphanumeric() || sign == b'+' || sign == b'/';
@@ -120,7 +120,7 @@ impl Layout {
     }
 }
 
-/// Reads one element after the other, as `time.Parse` does, so that the error names the same one.
+/// Parses element by element as Go's `time.Parse` does, so that the error names the same element.
 struct Elements<'a> {
     whole: &'a str,
     rest: &'a str,

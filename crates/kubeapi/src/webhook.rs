@@ -1,8 +1,7 @@
-//! The webhooks of attached clusters: kube-apiserver asks who a token stands for, and whether a request is
-//! allowed.
+//! The webhooks of attached clusters: kube-apiserver sends TokenReviews and SubjectAccessReviews.
 //!
-//! Each cluster's own client certificate opens its own two paths and nothing else. Between the body and the
-//! answer nothing waits and nothing is read but memory.
+//! A cluster's client certificate is valid only for its own two paths. A review is answered from memory alone,
+//! without IO between body and response.
 
 mod access_review;
 mod token_review;
@@ -31,7 +30,7 @@ use crate::{api::body_status, status::Status};
 /// One of the two webhooks of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// None: the path names something that is no cluster's id.
+    /// `None` if the path segment is not a cluster id.
     cluster: Option<ClusterId>,
     review: Review,
 }
@@ -43,8 +42,8 @@ enum Review {
 }
 
 impl Webhook {
-    /// The webhook that a request asks, if that is plain to see; whatever is not belongs to the router, which knows
-    /// the webhooks too. A server that asks here first spares them the router's work: copies of its routes, boxes, maps.
+    /// The webhook that method and path name; `None` leaves the request to the router, which has the webhook routes
+    /// too. Checking this first saves the router's cost for each review: cloned routes, boxes, maps.
     pub fn asked(method: &Method, path: &str) -> Option<Self> {
         let (cluster, review) = path.strip_prefix("/webhooks/")?.split_once('/')?;
         let review = match review {
@@ -56,8 +55,8 @@ impl Webhook {
         Some(Self { cluster: Some(cluster), review })
     }
 
-    /// `peer` is whoever holds the other end of the connection. One that is refused is led to make a new connection, with
-    /// the certificate that it has by then.
+    /// Answers a review from `peer`. A refused client is asked to reconnect ([`web::serve::Renew`]), because its
+    /// certificate may have been renewed.
     pub async fn answer<B>(self, app: &App, peer: &Peer, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -69,7 +68,7 @@ impl Webhook {
             Ok(body) => body,
             Err(error) => return body_status(&error).into_response(),
         };
-        // A body takes its time: what has ended meanwhile opens nothing.
+        // Checked again after the body was read: the certificate may have expired or been revoked meanwhile.
         match cluster(app, self.cluster, peer) {
             Ok(cluster) => self.review(app, cluster, &body).await.unwrap_or_else(IntoResponse::into_response),
             Err(refused) => refuse(refused),
@@ -106,7 +105,7 @@ async fn by_name(
     }
 }
 
-/// The cluster that asks, by the certificate of the connection.
+/// The calling cluster, by the client certificate of the connection.
 fn cluster(app: &App, named: Option<ClusterId>, peer: &Peer) -> Result<CallingCluster, WebhookRefused> {
     let shown = match &peer.identity {
         ClientIdentity::Verified(verified) => {
@@ -134,13 +133,13 @@ fn refuse(refused: WebhookRefused) -> Response {
     response
 }
 
-/// The review in a body; what it is not is said as a 400.
+/// Parses the review in a body; 400 if it is malformed.
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Status> {
     serde_json::from_slice(body)
         .map_err(|error| Status::bad_request(format!("the review cannot be read: {error}")))
 }
 
-/// The version of a review, if it is of the kind.
+/// The version of a review; an error if it is of another kind.
 fn check_type(api_version: &str, kind: &str, group: &str, wanted: &str) -> Result<Version, Status> {
     let version = api_version.strip_prefix(group).and_then(|rest| rest.strip_prefix('/'));
     match (kind == wanted, version) {
@@ -168,7 +167,7 @@ fn respond(answer: &impl serde::Serialize) -> Result<Response, Status> {
     Ok(response)
 }
 
-/// Of a caller with a dozen groups.
+/// The buffer size for the response: enough for a user with a dozen groups.
 const USUAL_ANSWER_BYTES: usize = 1024;
 /// A token with 200 groups takes some 12 KiB, a review with as many about the same.
 const MOST_BODY_BYTES: usize = 1024 * 1024;

@@ -1,7 +1,7 @@
 //! The contract of a store as tests, run by every back end.
 //!
-//! Each test gets a new, empty store from `open` and says in its name what must hold. A back end adds its own tests only
-//! for what the contract does not speak of: files, processes, damage.
+//! Each test gets a new, empty store from `open`; its name states the rule that it checks. A back end adds its own
+//! tests only for what the contract does not cover: files, processes, damage.
 
 mod commits;
 mod compaction;
@@ -70,7 +70,7 @@ async fn delete(store: &dyn Store, key: &'static str) -> Revision {
     store.commit(Txn { guards: Vec::new(), writes: vec![Write::Delete(key.into())] }).await.expect("delete")
 }
 
-/// Tries a harmless write under `guard`.
+/// Commits a write outside every tested range under `guard`.
 async fn guarded(store: &dyn Store, guard: Guard) -> Result<Revision, StoreError> {
     let writes = vec![Write::Put("beside every range".into(), "1".into())];
     store.commit(Txn { guards: vec![guard], writes }).await

@@ -8,9 +8,10 @@
 //!  commit, compact ──► queue ──► writer thread ──► (rewriting thread, when much is forgotten)
 //! ```
 //!
-//! The file is a log of committed transactions (`format`); opening it reads and verifies all of it (`recover`). Keys and
-//! the places of their values are held in memory, values stay on disk and are verified at each read. It deliberately
-//! has no cache of values (the system has one), no encryption, and no repair of damage: it refuses and says where.
+//! The file is a log of committed transactions (`format`); opening it reads and verifies all of it (`recover`). Keys
+//! and the file positions of their values are in memory; values stay on disk and are verified at each read. It
+//! deliberately has no value cache (the system's page cache serves), no encryption, and no repair: damage is an error
+//! that names the position.
 
 mod checksum;
 mod file;
@@ -48,7 +49,7 @@ pub(crate) struct EmbeddedStore {
     shared: Arc<Shared>,
     head: watch::Receiver<Revision>,
     sender: SyncSender<Message>,
-    /// Room in the writer's queue.
+    /// Permits for the writer's queue.
     room: Arc<Semaphore>,
     writer: Option<JoinHandle<()>>,
     /// Invariant: outlives the writer, which is joined before this is dropped.
@@ -56,7 +57,7 @@ pub(crate) struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `directory`, or makes one if there is none and there never was. Reads all of it.
+    /// Opens the store in `directory`, or creates one if the directory never held a store. Reads all of it.
     pub(crate) async fn open(directory: &Path) -> Result<EmbeddedStore, StoreError> {
         let directory = directory.to_owned();
         blocking(move || EmbeddedStore::open_blocking(&directory)).await
@@ -81,7 +82,7 @@ impl EmbeddedStore {
         Ok(EmbeddedStore { shared, head, sender, room, writer: Some(writer), _lock: lock })
     }
 
-    /// Hands a message to the writer, when there is room for it, and waits for the answer.
+    /// Sends a message to the writer once the queue has room, and waits for its answer.
     async fn ask<T>(
         &self,
         message: impl FnOnce(oneshot::Sender<Result<T, StoreError>>, OwnedSemaphorePermit) -> Message,
@@ -122,7 +123,7 @@ impl Store for EmbeddedStore {
 }
 
 impl Drop for EmbeddedStore {
-    /// Lets the writer finish what it was given, so that the directory is free when this returns.
+    /// Waits for the writer to finish queued messages, so that the directory is unlocked when this returns.
     fn drop(&mut self) {
         // Fails only if the writer has ended already.
         let _ = self.sender.send(Message::Close);
@@ -134,7 +135,7 @@ impl Drop for EmbeddedStore {
     }
 }
 
-/// Runs work that waits for the disk where it holds up nobody else.
+/// Runs disk work on a blocking thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
@@ -144,6 +145,6 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// How many commits may wait for the writer; more wait for room. The queue has two places more, for the thread that
-/// rewrites the file and for closing.
+/// How many commits may wait in the writer's queue; further ones wait for a permit. The queue has two more slots, for
+/// the rewriting thread and for closing.
 const QUEUE: usize = 1024;

@@ -1,8 +1,8 @@
 //! What a watch delivers: one batch per committed transaction, whole and in order.
 //!
-//! A watch is pulled, not pushed: it holds only the revision up to which it has delivered, waits for the store to move
-//! past it, and takes what follows from the history. So a slow reader costs no memory and never misses anything: it
-//! catches up, or, when the history it needs was compacted, is told so.
+//! A watch is pulled, not pushed: it keeps only the last delivered revision, waits for the store to pass it, and
+//! reads the following batches from the history. So a slow reader costs no memory and misses nothing: it catches up,
+//! or gets `Compacted` when the history it needs was compacted.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -38,8 +38,8 @@ pub enum Change {
 
 /// A watch: the batches after a revision, in order, none missing.
 ///
-/// A batch without events reports progress: nothing under the prefix has changed up to its revision. So whoever
-/// follows any prefix always learns how far the store has come, and can wait for a revision.
+/// A batch without events reports progress: nothing under the prefix has changed up to its revision. So a watch of
+/// any prefix learns the store's latest revision, and can wait for one.
 #[derive(Debug)]
 pub struct Events {
     history: Arc<dyn History>,
@@ -50,7 +50,7 @@ pub struct Events {
     fetched: VecDeque<Arc<Batch>>,
 }
 
-/// Where a watch takes what it has to deliver.
+/// The source of the batches that a watch delivers.
 #[async_trait]
 pub(crate) trait History: Send + Sync + Debug {
     /// Committed batches after `after`, in order, without gap: at least one if there is any, and few enough to hold
@@ -59,7 +59,7 @@ pub(crate) trait History: Send + Sync + Debug {
 }
 
 impl Events {
-    /// A watch of `history` from `after` on; `head` tells the latest revision and closes with the store.
+    /// A watch of `history` from `after` on; `head` holds the latest revision and closes with the store.
     pub(crate) fn new(
         history: Arc<dyn History>,
         head: watch::Receiver<Revision>,

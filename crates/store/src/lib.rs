@@ -1,8 +1,9 @@
 //! The store: one ordered log of key-value changes with revisions.
 //!
-//! Everything that Portcullis keeps goes through the five methods of [`Store`]. They have etcd's meaning: every
-//! committed transaction takes the next revision of one total order, transactions compare and swap, reads may look at
-//! an older revision, and a watch misses nothing. The in-memory snapshot that decides is folded from such a watch.
+//! All persistent state of Portcullis goes through the five methods of [`Store`]. They have etcd's semantics: every
+//! committed transaction takes the next revision of one total order, transactions compare and swap, reads may be at
+//! an older revision, and a watch misses nothing. The in-memory snapshot that decisions read is built from such a
+//! watch.
 //!
 //! ```text
 //!   commit(guards, writes) ──► revision 1, 2, 3, …  ──► read(range, at revision)
@@ -10,8 +11,8 @@
 //!                                      └──────────────► watch(prefix, after revision): one batch per revision
 //! ```
 //!
-//! Keys and values are bytes: this crate knows no record, no tenant and no clock. It has no time to live and no locks;
-//! records carry their own expiry, and a lock is a record that is swapped.
+//! Keys and values are bytes: this crate knows no record, no tenant and no clock. It has no TTL and no locks; records
+//! carry their own expiry, and a lock is a record that is changed by compare-and-swap.
 
 pub mod conformance;
 mod embedded;
@@ -57,7 +58,7 @@ impl fmt::Display for Revision {
     }
 }
 
-/// Why the store did not do what it was asked.
+/// Why a store operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// A guard of the transaction does not hold. Nothing was changed: read again and retry.
@@ -70,13 +71,12 @@ pub enum StoreError {
     /// yet). Nothing was tried, and trying again does not help.
     #[error("invalid request to the store: {0}")]
     Invalid(String),
-    /// There is no room: the disk is full, or the file is as large as it may be. As for `Unavailable`, and readers are
-    /// served.
+    /// The disk is full, or the file has reached its size limit. Commits fail as for `Unavailable`; reads still work.
     #[error("the store has no room: {0}")]
     Full(String),
-    /// The store cannot serve now: in use by another process, closed. Readers of this process see nothing
-    /// of a commit that failed this way; only if the disk refused to take it back as well may it be there after the
-    /// next start.
+    /// The store cannot serve now: in use by another process, or closed. Readers of this process see nothing of a
+    /// commit that failed this way. It may appear after the next start only if the disk also refused to undo the
+    /// write.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// What is stored is damaged or is not a store. `place` names the file and, as far as known, the byte and key.
@@ -85,13 +85,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The answer to a question about a revision that has not happened.
+    /// The error for a revision that has not happened yet.
     pub(crate) fn not_yet(revision: Revision, latest: Revision) -> StoreError {
         StoreError::Invalid(format!("revision {revision} has not happened yet, the latest is {latest}"))
     }
 }
 
-/// What an operator and the health page want to know of a store.
+/// The state of a store, for operators and the health page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct StoreStatus {
     /// The latest committed revision.
@@ -129,6 +129,6 @@ pub trait Store: Send + Sync + Debug {
     /// `through` itself still work. Returns when the space is given back. Forgetting what is forgotten is no error.
     async fn compact(&self, through: Revision) -> Result<(), StoreError>;
 
-    /// Where the store stands.
+    /// The latest revision, the compacted revision and the size.
     async fn status(&self) -> Result<StoreStatus, StoreError>;
 }

@@ -1,7 +1,7 @@
-//! The store in memory: the reference that every other back end is compared with.
+//! The in-memory store: the reference implementation that every other back end is compared with.
 //!
-//! It is written to be obvious, not fast: all versions of all keys in one map, all batches in another, one mutex around
-//! both. It forgets everything with the process.
+//! It is written for clarity, not speed: all versions of all keys in one map, all batches in another, one mutex
+//! around both. Its content is lost with the process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,7 +62,7 @@ impl Store for MemoryStore {
         txn.check()?;
         let mut state = locked(&self.state);
         let revision = state.commit(txn)?;
-        // Invariant: told while the lock is held, so that the head never goes backwards.
+        // Invariant: published while the lock is held, so that the head never goes backwards.
         self.head.send_replace(revision);
         Ok(revision)
     }
@@ -208,8 +208,7 @@ impl State {
     }
 }
 
-/// A panic while the lock was held cannot have left the state half changed in a way that memory safety depends on, and
-/// every method checks before it changes anything: going on is safe.
+/// Ignores poisoning: every method checks before it changes anything, so a panic leaves the state usable.
 fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Opening a store: the only way in. The back ends are private, so nobody can depend on which one is behind.
+//! Opens a store. The back ends are private, so no caller can depend on which one it uses.
 
 use std::path::PathBuf;
 use std::sync::Arc;

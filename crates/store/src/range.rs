@@ -1,7 +1,7 @@
-//! What is read: ranges of keys, the revision to read at, and the page that comes back.
+//! The parameters and results of reads: key ranges, the revision to read at, and the returned page.
 //!
-//! A range says which keys, in bytewise order, and at most how many; it carries no filter on values, because the store
-//! does not look into them.
+//! A range selects keys in bytewise order and limits their number; it cannot filter by value, because the store does
+//! not interpret values.
 
 use bytes::Bytes;
 
@@ -77,7 +77,7 @@ impl Range {
         Range { limit: entries, ..self }
     }
 
-    /// What is left of this range after `key`, for reading the next page, with the same limit.
+    /// The part of this range after `key`, with the same limit, for reading the next page.
     ///
     /// ```
     /// use store::Range;

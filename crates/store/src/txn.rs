@@ -1,13 +1,13 @@
-//! Transactions: guards that must hold, and writes that then happen together.
+//! Transactions: guards that must hold, and writes that are then applied together.
 //!
-//! A transaction is plain data, so that it can be built by synchronous code, logged and tried again. It reads nothing:
-//! what its author read before becomes guards.
+//! A transaction is plain data: synchronous code can build it, and it can be logged and retried. It reads nothing:
+//! conditions on what was read before are its guards.
 
 use bytes::Bytes;
 
 use crate::{Key, Range, Revision, StoreError};
 
-/// Writes that happen together, in one revision, if every guard holds; otherwise nothing happens.
+/// Writes that are applied together, in one revision, if every guard holds; otherwise nothing changes.
 ///
 /// ```
 /// use store::{Guard, Revision, Txn, Write};
@@ -24,7 +24,7 @@ pub struct Txn {
     pub writes: Vec<Write>,
 }
 
-/// A condition on the state that a transaction builds on. What cannot be known does not hold.
+/// A condition for a transaction. A guard that cannot be evaluated does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guard {
     /// The key does not exist.
@@ -70,7 +70,7 @@ impl Txn {
         Ok(())
     }
 
-    /// What counts against [`MAX_TXN_BYTES`].
+    /// The size that is compared with [`MAX_TXN_BYTES`].
     pub(crate) fn bytes(&self) -> usize {
         let bytes = |write: &Write| write.key().len() + write.value().map_or(0, Bytes::len) + WRITE_BYTES;
         self.writes.iter().map(bytes).sum()

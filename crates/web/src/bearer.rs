@@ -1,26 +1,26 @@
-//! The credentials in the `Authorization` header of a request: a bearer token (RFC 6750 §2.1), or the name and
-//! secret of a client (RFC 7617, RFC 6749 §2.3.1).
+//! The credentials in the `Authorization` header of a request: a bearer token (RFC 6750 §2.1), or a client id and
+//! secret (RFC 7617, RFC 6749 §2.3.1).
 //!
-//! They are taken out, not verified. A header that is there but cannot be used is not the same as none: the
-//! request must then fail, and not go on as somebody else.
+//! They are parsed, not verified. A header that cannot be used is not the same as no header: the request must fail
+//! then, and not continue with other credentials or as anonymous.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::escapes::{self, EscapeError};
 
-/// What the header holds.
+/// The parsed `Authorization` header.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials<'a> {
-    /// There is no such header.
+    /// There is no `Authorization` header.
     None,
     Bearer(&'a str),
-    /// Name and secret, their form escapes undone.
+    /// Client id and secret, form-decoded.
     Basic {
         name: String,
         secret: String,
     },
-    /// There is one that cannot be used: another scheme, several headers, characters that no token has, too long.
+    /// The header cannot be used: unknown scheme, several headers, characters no token has, or too long.
     Unusable,
 }
 
@@ -63,12 +63,12 @@ fn bearer(token: &str) -> Credentials<'_> {
 fn basic(text: &str) -> Option<Credentials<'static>> {
     let pair = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
     let (name, secret) = pair.split_once(':')?;
-    Some(Credentials::Basic { name: unescaped(name)?, secret: unescaped(secret)? })
+    Some(Credentials::Basic { name: form_decoded(name)?, secret: form_decoded(secret)? })
 }
 
-/// Clients that leave the escapes out, as many do, are understood as long as their text holds no percent sign
-/// and no plus. One that does not decode is taken as it is.
-fn unescaped(text: &str) -> Option<String> {
+/// Form-decodes one part. Many clients do not encode it: their text is understood if it has no percent sign and no
+/// plus. Text with a malformed escape is taken literally.
+fn form_decoded(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
     let decoded = match escapes::decode(spaced.as_bytes()) {
         Err(EscapeError::BadEscape) => return Some(text.to_owned()),
@@ -77,7 +77,7 @@ fn unescaped(text: &str) -> Option<String> {
     Some(decoded).filter(|text| !text.contains('\0'))
 }
 
-/// Tokens with 200 groups have about 10,000 characters.
+/// The longest header value; a token with 200 groups has about 10,000 characters.
 const LONGEST: usize = 16 * 1024;
 
 #[cfg(test)]

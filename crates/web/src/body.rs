@@ -1,7 +1,7 @@
 //! Reading request bodies within bounds of size, time and nesting: bytes, JSON, forms.
 //!
-//! What goes wrong is one [`BodyError`], which each surface renders in its own shape. [`Json`] and [`Form`] are
-//! arguments for handlers; surfaces name their error type once:
+//! Every failure is a [`BodyError`], which each surface renders in its own format. [`Json`] and [`Form`] are
+//! extractors; a surface names its error type once:
 //!
 //! ```ignore
 //! type Json<T> = web::body::Json<T, crate::error::Error>;     // Error: From<BodyError> + IntoResponse
@@ -37,7 +37,7 @@ pub enum BodyError {
     TooLarge { limit: usize },
     #[error("the body did not arrive within {} seconds", TIME.as_secs())]
     TooSlow,
-    /// The client has gone away, cancelled the request, or sent less than it said.
+    /// The client closed the connection, cancelled the request, or sent less than its `Content-Length`.
     #[error("the body ended before it was complete")]
     Incomplete,
     /// `place` is a JSON pointer.
@@ -45,7 +45,8 @@ pub enum BodyError {
     TooDeep { limit: usize, place: String },
     #[error("the body is of type \"{found}\" where {expected} was expected")]
     MediaType { found: String, expected: &'static str },
-    /// Not in the form that its type demands, or not what was asked for. The text is safe to show.
+    /// The body is not valid for its media type, or does not match the expected structure. The text is safe to show
+    /// to the client.
     #[error("the body cannot be read: {0}")]
     Malformed(String),
 }
@@ -61,9 +62,9 @@ impl BodyError {
     }
 }
 
-/// Reads a whole body of at most `limit` bytes. One that says it is larger is not read at all.
+/// Reads a whole body of at most `limit` bytes. A body whose `Content-Length` is larger is refused unread.
 ///
-/// A body of which nothing comes is a matter of the time limit for the whole request.
+/// A body that takes longer than `TIME` is `TooSlow`; the time limit of the whole request applies too.
 pub async fn read<B>(body: B, limit: usize) -> Result<Bytes, BodyError>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -74,20 +75,20 @@ where
     collect(body, limit, |_arrived| Ok(())).await
 }
 
-/// `arrived` is told how many bytes are there, with each part.
+/// Calls `arrived` after each part with the number of bytes read so far.
 async fn collect<B, E>(body: B, limit: usize, arrived: impl FnMut(usize) -> Result<(), E>) -> Result<Bytes, E>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     E: From<BodyError>,
 {
     let mut collecting = pin!(collect_parts(body, limit, arrived));
-    // Most bodies are there when they are asked for a second time; only the others are worth a timer.
-    let mut asked_before = false;
+    // Most bodies are complete at the second poll; a timer is started only for the rest.
+    let mut polled_before = false;
     let early = poll_fn(|context| match collecting.as_mut().poll(context) {
         Poll::Ready(collected) => Poll::Ready(Some(collected)),
-        Poll::Pending if asked_before => Poll::Ready(None),
+        Poll::Pending if polled_before => Poll::Ready(None),
         Poll::Pending => {
-            asked_before = true;
+            polled_before = true;
             Poll::Pending
         }
     });
@@ -127,7 +128,7 @@ where
     Ok(if parts.is_empty() { whole } else { parts.into() })
 }
 
-/// Why a body for which there must be room cannot be used.
+/// Why [`read_in_room`] did not return a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BudgetedBody {
     BudgetExhausted(BudgetExhausted),
@@ -140,8 +141,9 @@ impl From<BodyError> for BudgetedBody {
     }
 }
 
-/// As [`read`]. A large body takes room as it arrives, and for what is made of it when it is there; the caller holds the
-/// place that long. What is only announced takes none: anybody can announce.
+/// As [`read`], for a large body within the memory budget. The reservation grows with the bytes that arrive (not with
+/// the announced length, which a client could invent), then by what parsing and storing the body need; the caller
+/// keeps the reservation until it is done.
 pub async fn read_in_room<B>(
     body: B,
     limit: usize,
@@ -172,7 +174,7 @@ where
     Ok((bytes, place))
 }
 
-/// The media type of a body, in lower case and without parameters; nothing where the client names none.
+/// The media type of a body, in lower case and without parameters; none without a `Content-Type`.
 pub fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?;
     let text = String::from_utf8_lossy(value.as_bytes());
@@ -180,9 +182,9 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
     (!essence.is_empty()).then(|| essence.to_ascii_lowercase())
 }
 
-/// The limit where a surface has no need of another: enough for every record, far from harm.
+/// The limit in bytes unless a surface sets another: larger than any record, too small to exhaust memory.
 pub const USUAL_LIMIT: usize = 1024 * 1024;
-/// A body is there as it came, as it was read, as what is written, and as what is kept of that.
+/// Copies of a body that are reserved for: received bytes, parsed value, serialized form, and what is stored.
 const COPIES: usize = 4;
-/// For a whole body, however slowly it drips.
+/// The time for a whole body to arrive.
 const TIME: Duration = Duration::from_secs(30);

@@ -1,16 +1,16 @@
-//! The two cookies that browsers keep for us, and how they are written. The prefix `__Host-` makes a browser
-//! take them only over TLS, from this very host and for the whole of it, so that no neighbour can plant one.
-//! `SameSite=Lax` keeps them out of posts that other sites start.
+//! The session and browser cookies. With the prefix `__Host-` a browser accepts them only over TLS, for this exact
+//! host and the path `/`, so another host of the domain cannot set one. `SameSite=Lax` keeps them out of POST
+//! requests that other sites start.
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-/// Of a signed-in person.
+/// The session of a signed-in user.
 pub const SESSION: &str = "__Host-portcullis-session";
-/// Tells one browser from another, signed in or not; forms and pending requests are bound to it. It lasts, so that an
-/// account knows the browsers that it was signed in with.
+/// Identifies a browser, signed in or not; forms and pending requests are bound to it. It outlives the session, so
+/// that an account can recognize browsers it has signed in from.
 pub const BROWSER: &str = "__Host-portcullis-browser";
 
-/// The value of a cookie, unless the browser sends it several times.
+/// The value of the cookie `name`; none if the browser sends it more than once.
 pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let texts = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = texts.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -21,14 +21,14 @@ pub fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     }
 }
 
-/// A `Set-Cookie` header for a value of letters, digits, `-` and `_`: a session's until the browser is closed.
+/// A `Set-Cookie` header for a value of letters, digits, `-` and `_`. A session cookie lasts until the browser closes.
 pub fn set(name: &'static str, value: &str) -> Option<HeaderValue> {
     let life = if name == BROWSER { format!("; Max-Age={BROWSER_LIFE}") } else { String::new() };
     let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax{life}");
     is_plain(value).then(|| HeaderValue::try_from(text).ok()).flatten()
 }
 
-/// A `Set-Cookie` header that takes the cookie away.
+/// A `Set-Cookie` header that deletes the cookie.
 pub fn clear(name: &'static str) -> Option<HeaderValue> {
     HeaderValue::try_from(format!("{name}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")).ok()
 }
@@ -40,7 +40,7 @@ fn is_plain(value: &str) -> bool {
 }
 
 const LONGEST: usize = 100;
-/// Seconds of 180 days.
+/// 180 days in seconds.
 const BROWSER_LIFE: u32 = 180 * 24 * 3600;
 
 #[cfg(test)]

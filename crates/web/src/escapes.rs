@@ -1,13 +1,13 @@
-//! Percent escapes, as paths, queries and forms have them (RFC 3986 §2.1, URL Standard §5.1).
+//! Percent-encoding and -decoding for paths, queries and forms (RFC 3986 §2.1, URL Standard §5.1).
 //!
-//! Libraries know how they are written. They pass on what they cannot read; here it is refused, because a text
-//! that two readers could read differently must not come in.
+//! The libraries used here pass malformed escapes through. This module refuses them, because two parsers could read
+//! such a text differently.
 
 use std::borrow::Cow;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
-/// Why a text with escapes is refused.
+/// Why a percent-encoded text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EscapeError {
     #[error("a percent sign that no two hexadecimal digits follow")]
@@ -16,12 +16,12 @@ pub enum EscapeError {
     NotUtf8,
 }
 
-/// The text with everything but ASCII letters and digits escaped: one value wherever it stands in an address.
+/// Percent-encodes everything but ASCII letters and digits, so that the text is one value in any part of a URL.
 pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// The text with its escapes undone, once.
+/// Percent-decodes the text, once.
 pub fn decode(text: &[u8]) -> Result<Cow<'_, str>, EscapeError> {
     check_escapes(text)?;
     percent_decode(text).decode_utf8().map_err(|_| EscapeError::NotUtf8)
@@ -33,9 +33,9 @@ pub fn pairs(text: &[u8]) -> Result<form_urlencoded::Parse<'_>, EscapeError> {
     lenient_pairs(text)
 }
 
-/// As [`pairs`]; but a percent sign that begins no escape stands for itself.
+/// As [`pairs`], but a percent sign that begins no valid escape is taken literally.
 pub fn lenient_pairs(text: &[u8]) -> Result<form_urlencoded::Parse<'_>, EscapeError> {
-    // Pairs end at ASCII characters, so that the text is UTF-8 as a whole exactly where each name and value is.
+    // Separators are ASCII, so the whole text is UTF-8 exactly if each name and value is.
     percent_decode(text).decode_utf8().map_err(|_| EscapeError::NotUtf8)?;
     Ok(form_urlencoded::parse(text))
 }

@@ -1,9 +1,9 @@
-//! For which host a request is (RFC 9112 section 3.2, RFC 9113 section 8.3.1). A request that names several hosts, or one
-//! in two ways, could be read differently by a proxy in front of this server: it is refused.
+//! The host of a request (RFC 9112 §3.2, RFC 9113 §8.3.1). A request that names several hosts, or whose `Host` header
+//! and target disagree, is refused: a proxy in front of this server could read it differently.
 
 use http::{HeaderMap, Uri, Version, header::HOST, uri::Authority};
 
-/// Why a request is refused for its host.
+/// Why the host of a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HostError {
     #[error("the request has no Host header: expected one")]
@@ -16,7 +16,7 @@ pub(crate) enum HostError {
     Different,
 }
 
-/// Checks that the request names one host, or as HTTP/1.0 may, none.
+/// Checks that the request names one host; HTTP/1.0 requests may name none.
 pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), HostError> {
     let mut named = headers.get_all(HOST).iter();
     let host = match (named.next(), named.next()) {
@@ -25,7 +25,7 @@ pub(crate) fn check(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<
         (Some(host), None) => host,
         (Some(_), Some(_)) => return Err(HostError::Several),
     };
-    // What a name in it means is of no interest here, only that it is one.
+    // Only the syntax is checked, not which host is named.
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:".contains(byte);
     let bytes = host.as_bytes();
     if bytes.is_empty() || !(bytes.iter().all(plain) || is_authority(bytes)) {

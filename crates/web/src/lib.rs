@@ -1,8 +1,8 @@
-//! The HTTP toolkit that the surfaces share: serving over TLS with client certificates and limits, reading
-//! credentials and bodies, large answers and the room for them, pages for people, counting requests.
+//! HTTP parts shared by the surfaces: serving over TLS with client certificates and limits, reading credentials and
+//! request bodies, streaming large responses within a memory budget, HTML pages, request counters.
 //!
-//! It knows no route, no record and no rule: what a request means is the business of the surface that it is
-//! for, and what it may do that of the application.
+//! It knows no route, no record and no rule: the surface decides what a request means, and the application what its
+//! caller may do.
 
 pub mod bearer;
 pub mod body;

@@ -1,15 +1,15 @@
-//! How much of large answers and large uploads there may be in memory at once, for the whole process. Whoever finds no
-//! room is told to come back later, before anything is done for them.
+//! The memory budget for large responses and uploads of the whole process. A request that does not fit is refused
+//! with 429 before any work is done for it.
 //!
-//! Nobody has more than what stays free beside it: the first caller can have half of the room, the next half of what is
-//! left, and so on, so that some callers together do not shut out the others. (Choudhury and Hahne, Dynamic Queue Length
-//! Thresholds for Shared-Memory Packet Switches, 1998, with a factor of one.)
+//! A caller's reservations may not exceed what remains free: the first caller can reserve half of the budget, the
+//! next half of the rest, and so on, so that a few callers cannot shut out all others. (Choudhury and Hahne, Dynamic
+//! Queue Length Thresholds for Shared-Memory Packet Switches, 1998, with a factor of one.)
 //!
 //! ```text
-//!   take ─► Place (given back when dropped)      render ─► one of few blocking threads, in turn
+//!   take ─► Reservation (given back when dropped)      compute ─► a limited number of blocking threads, in turn
 //! ```
 //!
-//! It is one for all threads that serve. What is small is not counted: it is bounded by the number of connections.
+//! All serving threads share one budget. Small responses are not counted: the number of connections bounds them.
 
 use std::{
     collections::HashMap,
@@ -21,18 +21,18 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore};
 
-/// The room of a process.
+/// The budget of a process.
 #[derive(Debug)]
 pub struct MemoryBudget {
     most: usize,
-    /// A client that takes nothing of an answer for so long is given up.
+    /// A response is aborted when the client reads nothing for this long.
     pub(crate) stall: Duration,
-    /// For an answer with an end as a whole, however slowly it is taken.
+    /// The time limit for sending one whole response.
     pub(crate) whole: Duration,
     taken: Mutex<BudgetUse>,
     given_back: Notify,
-    /// How many answers are computed at once beside the threads that serve.
-    turns: Semaphore,
+    /// Limits how many responses are computed at once on blocking threads.
+    compute_permits: Semaphore,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ struct BudgetUse {
     by_caller: HashMap<Arc<str>, usize>,
 }
 
-/// Bytes that are set aside for one answer or upload; given back when dropped.
+/// Bytes reserved for one response or upload; given back when dropped.
 #[derive(Debug)]
 pub struct Reservation {
     room: Arc<MemoryBudget>,
@@ -49,13 +49,13 @@ pub struct Reservation {
     bytes: usize,
 }
 
-/// There is no room now.
+/// The budget does not allow the reservation now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many large requests are under way: try again in {} seconds", self.retry_after())]
 pub struct BudgetExhausted;
 
 impl BudgetExhausted {
-    /// In seconds.
+    /// For the `Retry-After` header, in seconds.
     pub const fn retry_after(self) -> u32 {
         RETRY_AFTER
     }
@@ -69,37 +69,38 @@ impl Default for MemoryBudget {
 
 impl MemoryBudget {
     pub fn new(most: usize, stall: Duration) -> Self {
-        let turns = available_parallelism().map_or(1, |processors| processors.get().div_ceil(2));
+        let compute_permits = available_parallelism().map_or(1, |processors| processors.get().div_ceil(2));
         Self {
             most,
             stall,
             whole: WHOLE,
             taken: Mutex::default(),
             given_back: Notify::new(),
-            turns: Semaphore::new(turns),
+            compute_permits: Semaphore::new(compute_permits),
         }
     }
 
-    /// Sets `bytes` aside for a caller, by whatever name: an account, an address.
+    /// Reserves `bytes` for `caller`: any name, such as an account id or an IP address.
     pub fn take(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Reservation, BudgetExhausted> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         self.check(&taken, caller, bytes)?;
         Ok(self.count(&mut taken, caller, bytes))
     }
 
-    /// For the answer to what is done already: counted, and not refused. Whoever comes next is.
+    /// Reserves `bytes` even beyond the budget: for the response to a change that is already committed. Later
+    /// requests are refused instead.
     pub fn take_anyway(self: &Arc<Self>, caller: &str, bytes: usize) -> Reservation {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         self.count(&mut taken, caller, bytes)
     }
 
-    /// As [`MemoryBudget::take`], but waits for room as long as a client is waited for.
+    /// As [`MemoryBudget::take`], but waits up to `stall` for bytes to be given back.
     pub async fn wait(self: &Arc<Self>, caller: &str, bytes: usize) -> Result<Reservation, BudgetExhausted> {
         let waiting = async {
             loop {
                 let given_back = self.given_back.notified();
-                if let Ok(place) = self.take(caller, bytes) {
-                    return place;
+                if let Ok(reservation) = self.take(caller, bytes) {
+                    return reservation;
                 }
                 given_back.await;
             }
@@ -123,9 +124,9 @@ impl MemoryBudget {
     fn give_back(&self, caller: &str, bytes: usize) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.bytes = taken.bytes.saturating_sub(bytes);
-        if let Some(of_one) = taken.by_caller.get_mut(caller) {
-            *of_one = of_one.saturating_sub(bytes);
-            if *of_one == 0 {
+        if let Some(of_caller) = taken.by_caller.get_mut(caller) {
+            *of_caller = of_caller.saturating_sub(bytes);
+            if *of_caller == 0 {
                 taken.by_caller.remove(caller);
             }
         }
@@ -133,21 +134,21 @@ impl MemoryBudget {
         self.given_back.notify_waiters();
     }
 
-    /// How many bytes are set aside now.
+    /// How many bytes are reserved now.
     pub fn taken(&self) -> usize {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
-    /// Computes something long beside the threads that serve: one after the other, each in its turn. None: it ended
-    /// in a panic, or the server stops.
+    /// Runs long work on a blocking thread, as soon as fewer than the allowed number run. None if the work panicked
+    /// or the server is shutting down.
     pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let _turn = self.turns.acquire().await.ok()?;
+        let _permit = self.compute_permits.acquire().await.ok()?;
         tokio::task::spawn_blocking(work).await.ok()
     }
 }
 
 impl Reservation {
-    /// Takes as much more as makes it `bytes`. Where there is no room for that it stays as it is.
+    /// Grows the reservation to `bytes`; unchanged if the budget does not allow it.
     pub fn grow(&mut self, bytes: usize) -> Result<(), BudgetExhausted> {
         let more = bytes.saturating_sub(self.bytes);
         let mut taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,7 +160,7 @@ impl Reservation {
         Ok(())
     }
 
-    /// Gives back what is more than `bytes`.
+    /// Shrinks the reservation to at most `bytes`.
     pub fn shrink(&mut self, bytes: usize) {
         let more = self.bytes.saturating_sub(bytes);
         if more > 0 {
@@ -168,10 +169,10 @@ impl Reservation {
         }
     }
 
-    /// Bytes that count until the last part of them is dropped.
+    /// Wraps `bytes` so that the reservation lasts until their last slice is dropped.
     pub fn hold(mut self, bytes: Vec<u8>) -> Bytes {
         self.shrink(bytes.capacity());
-        Bytes::from_owner(Held { bytes, _place: self })
+        Bytes::from_owner(Held { bytes, _reservation: self })
     }
 }
 
@@ -183,7 +184,7 @@ impl Drop for Reservation {
 
 struct Held {
     bytes: Vec<u8>,
-    _place: Reservation,
+    _reservation: Reservation,
 }
 
 impl AsRef<[u8]> for Held {
@@ -192,10 +193,10 @@ impl AsRef<[u8]> for Held {
     }
 }
 
-/// Half of it is room for fifty large lists of one caller.
+/// Half of it holds fifty large lists of one caller (2 MiB each).
 const MOST_BYTES: usize = 208 * 1024 * 1024;
 const RETRY_AFTER: u32 = 2;
-/// As long as a connection waits for a client that does not read.
+/// Equals the connection's limit for a client that does not read.
 const STALL: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(600);
 

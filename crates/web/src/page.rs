@@ -1,5 +1,4 @@
-//! Answers for people: HTML pages with the headers that keep a browser from being used against its user, and
-//! plain text.
+//! Responses for people: HTML pages with headers against framing, script injection and caching, and plain text.
 
 use axum::{
     body::Body,
@@ -7,10 +6,9 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 
-/// An HTML page of our own making, already escaped by its template.
+/// An HTML page rendered by this server; its template has escaped all values.
 ///
-/// Nothing from elsewhere is loaded, no script runs, nobody may frame it, nobody keeps a copy, and its address
-/// is not told to the pages it links to.
+/// Its headers allow no content from other origins, no script, no framing, no caching, and no `Referer` on links.
 #[derive(Clone, Debug)]
 pub struct Page {
     html: String,
@@ -30,15 +28,15 @@ impl Page {
         self
     }
 
-    /// Lets a form of this page lead to `url` as well, by itself or by the redirect that answers it: browsers
-    /// hold a form's redirects to the same rule as the form. Only scheme, host and port count.
+    /// Allows a form of this page to be sent to `url` too, directly or by the redirect that answers it: browsers
+    /// apply `form-action` to a form's redirects as well. Only scheme, host and port count.
     #[must_use]
     pub fn with_form_target(mut self, url: &str) -> Self {
         self.form_targets.extend(origin(url));
         self
     }
 
-    /// Lets one inline script run: that whose SHA-256 digest in base64 is `digest`.
+    /// Allows the one inline script whose SHA-256 digest in base64 is `digest`.
     #[must_use]
     pub fn with_script(mut self, digest: &str) -> Self {
         self.script_digest = Some(digest.to_owned());
@@ -79,7 +77,7 @@ impl IntoResponse for Page {
     }
 }
 
-/// A line of text as the whole answer.
+/// A response of one line of plain text.
 pub fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     let mut text = text.into();
     text.push('\n');
@@ -91,14 +89,15 @@ pub fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     response
 }
 
-/// Scheme, host and port of `url`, where they can stand in a policy as they are. An address in brackets cannot,
-/// browsers not knowing it there, and a scheme of an application's own has no host: then the scheme alone.
+/// Scheme, host and port of `url` as a source of a Content-Security-Policy. The scheme alone where the host is an
+/// IPv6 address in brackets, which browsers do not accept there, or where the scheme is an application's own and has
+/// no host. None if other characters could change the policy.
 fn origin(url: &str) -> Option<String> {
     let uri: http::Uri = url.parse().ok()?;
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
-    let harmless =
+    let is_safe_in_policy =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte));
-    if !harmless(scheme) || !harmless(authority.as_str()) {
+    if !is_safe_in_policy(scheme) || !is_safe_in_policy(authority.as_str()) {
         return None;
     }
     if !matches!(scheme, "http" | "https") || authority.host().starts_with('[') {

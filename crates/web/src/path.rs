@@ -1,9 +1,8 @@
-//! Which request paths are taken at all.
+//! Checks request paths before routing.
 //!
-//! A path is refused before routing when a segment, once its percent escapes are undone, could be read
-//! differently by two readers: it contains a slash, a backslash or a control character, is `.` or `..`, or is
-//! not UTF-8. Handlers may therefore trust that a decoded segment is one name. Escapes are undone exactly once;
-//! `%252e` means the three characters `%2e`.
+//! A path is refused when two parsers could read a segment differently after percent-decoding: a segment that
+//! contains a slash, a backslash or a control character, is `.` or `..`, or is not UTF-8. Handlers may therefore
+//! trust that a decoded segment is one name. Decoding happens exactly once; `%252e` means the three characters `%2e`.
 
 use std::borrow::Cow;
 
@@ -24,7 +23,7 @@ pub enum PathError {
     NotUtf8,
 }
 
-/// Checks the raw path of a request, as in the request line.
+/// Checks the raw path of a request, as it is in the request line.
 pub fn check(path: &str) -> Result<(), PathError> {
     let Some(rest) = path.strip_prefix('/') else { return Err(PathError::NotAbsolute) };
     if plain(rest.as_bytes()) {
@@ -33,12 +32,12 @@ pub fn check(path: &str) -> Result<(), PathError> {
     rest.split('/').try_for_each(|raw| segment(raw).map(drop))
 }
 
-/// Most paths hold nothing that needs a closer look.
+/// Fast path: whether the path has no escapes, dots, backslashes, control or non-ASCII characters to check.
 fn plain(rest: &[u8]) -> bool {
     !rest.iter().any(|byte| matches!(byte, b'%' | b'.' | b'\\' | 0..=0x1f | 0x7f..))
 }
 
-/// One segment with its escapes undone: a name that no reader takes for a step in the path.
+/// Decodes one segment and checks that it cannot be read as several segments or as `.` or `..`.
 pub fn segment(raw: &str) -> Result<Cow<'_, str>, PathError> {
     let decoded = escapes::decode(raw.as_bytes())?;
     if matches!(&*decoded, "." | "..") {

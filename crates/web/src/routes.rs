@@ -1,5 +1,5 @@
-//! A URL surface as data: the router is built from a list of routes, and the list can be read by others, such as the
-//! test that walks every route. What is served cannot differ from what is listed.
+//! The routes of a surface as a list. The router is built from it and tests read it, for example the one that walks
+//! every route: what is served cannot differ from what is listed.
 
 use std::convert::Infallible;
 
@@ -34,7 +34,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         Self { method: "DELETE", path, handler: routing::on(MethodFilter::DELETE, handler) }
     }
 
-    /// Whatever the method. It is listed as `*`.
+    /// Any method; listed as `*`.
     pub fn any<H: Handler<T, S>, T: 'static>(path: &'static str, handler: H) -> Self {
         Self { method: "*", path, handler: routing::any(handler) }
     }

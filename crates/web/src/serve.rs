@@ -1,13 +1,12 @@
-//! Serves answers over TLS, HTTP/1.1 and HTTP/2, on one address, to clients that may be slow, broken or
-//! hostile.
+//! Serves HTTP/1.1 and HTTP/2 over TLS on one address, to clients that may be slow, broken or hostile.
 //!
 //! ```text
-//! accept ─► place (admission), thread (workers) ─► handshake (tls, authority) ─► requests (connection, front) ─► answer
+//! accept ─► admission (limits), workers (thread) ─► handshake (tls, authority) ─► connection_service ─► response
 //! ```
 //!
-//! An accept loop of our own, because the certificate that a client has presented must reach the handlers, and
-//! because every wait for a client needs an end: handshake, request head, whole request, unread answer,
-//! silence. It does not speak plain HTTP, but says so to those who do.
+//! It has its own accept loop, because handlers need the client certificate, and because every wait for a client has
+//! a limit: handshake, request head, whole request, unread response, idle connection. It does not serve plain HTTP;
+//! such a client gets a 400 that says so.
 
 mod admission;
 mod authority;
@@ -34,32 +33,33 @@ use self::{
 };
 use crate::trace::Counts;
 
-/// Bounds on what clients may take. The default suits a server for everyone in an organization.
+/// Limits for clients. The defaults suit a server for a whole organization.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How many threads serve connections: one for each processor.
+    /// The number of serving threads; by default one for each processor.
     pub threads: usize,
     pub connections: usize,
-    /// Connections from one address (of IPv6: from one network of 64 bits).
+    /// Connections from one address (IPv6: from one /64 network).
     pub connections_per_address: usize,
     pub handshake: Duration,
     /// From the first byte of a request to the last of its head (HTTP/1.1).
     pub request_head: Duration,
-    /// From the head of a request to the head of its answer. What then streams may go on.
+    /// From the head of a request to the head of its response. Streaming the body may take longer.
     pub request: Duration,
     /// A connection without requests is closed after this time, or somewhat later.
     pub idle: Duration,
-    /// A client that takes nothing of what is written to it for so long is cut off.
+    /// The connection is closed when the client reads nothing of pending data for this long.
     pub unread_answer: Duration,
-    /// Silent peers are asked for a sign of life so often; one that gives none by the same time again is gone.
+    /// The interval of keep-alive probes (TCP, HTTP/2 PING); an HTTP/2 peer that does not answer one within the same
+    /// time is disconnected.
     pub probe: Duration,
-    /// Requests that may be under way at once on one HTTP/2 connection.
+    /// Concurrent requests (streams) on one HTTP/2 connection.
     pub streams: u32,
     /// Names and values of all headers of a request together, in bytes.
     pub header_bytes: u32,
-    /// A connection that shall be made anew ([`Renew`]) is ended once it is so old.
+    /// The age from which a connection is closed when a response carries [`Renew`].
     pub renewal: Duration,
-    /// How long requests may go on once the server is asked to stop.
+    /// How long active requests may continue once the server is asked to stop.
     pub drain: Duration,
 }
 
@@ -83,12 +83,12 @@ impl Default for Limits {
     }
 }
 
-/// Serves until `stop` is ready, then lets requests under way finish for at most [`Limits::drain`].
+/// Serves until `stop` is ready, then lets active requests finish for at most [`Limits::drain`].
 ///
-/// `answers` is called once for each thread, so that no two threads change the same counters of shared memory.
+/// `answers` is called once for each thread, so that threads do not contend for shared counters.
 ///
-/// Streaming answers learn of the stop through [`crate::trace::Peer::stopping`]. The future gives how many connections
-/// had to be cut off at the end. An error comes at once: the threads cannot be started.
+/// Streaming responses learn of the shutdown through [`crate::trace::Peer::stopping`]. The future returns the number
+/// of connections that had to be cut off. It returns an error at once if the threads cannot be started.
 pub fn serve<A: Answers>(
     listener: TcpListener,
     tls: Tls,
@@ -149,8 +149,8 @@ async fn accept<A: Answers>(
     }
 }
 
-/// A connection that failed before it was accepted concerns its client alone; anything else, such as no file
-/// descriptor being left, will not be better at once.
+/// Pauses before the next accept, unless the error concerns one connection only: any other error, such as no free
+/// file descriptor, will not go away at once.
 async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
@@ -160,7 +160,7 @@ async fn pause_after(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-/// Reports refused connections at 1, 2, 4, 8 and so on, so that a flood does not become a flood of lines.
+/// Logs refused connections at counts of 1, 2, 4, 8 and so on, so that a flood of connections does not flood the log.
 #[derive(Debug, Default)]
 struct Refused {
     connections: u64,

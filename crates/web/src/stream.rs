@@ -1,14 +1,13 @@
-//! Answers that may be large, written as they are read: piece by piece, never whole in memory.
+//! Response bodies that may be large, streamed piece by piece: never whole in memory.
 //!
 //! ```text
-//!   Pieces ─► the first 64 KB, at once ─► that was all: an ordinary answer
-//!                     │ there is more: a place in the room, or 429
-//!                     └► pump: a window at a time, computed beside the threads that serve ─► slices ─► the client
+//!   Pieces ─► the first 64 KB, at once ─► no more: an ordinary response
+//!                     │ more: a reservation of the memory budget, or 429
+//!                     └► pump: a window at a time, computed on a blocking thread ─► slices ─► the client
 //! ```
 //!
-//! The next window is computed when the last one is taken. A client that takes nothing for as long as a connection
-//! waits for one, or that takes longer than anybody should, loses the rest: the answer then ends with an error and
-//! never as if it were complete.
+//! The next window is computed when the client has taken the last one. If a client reads nothing for the stall time,
+//! or the whole response exceeds its time limit, the body ends with an error, never as if it were complete.
 
 use std::{
     pin::Pin,
@@ -28,20 +27,20 @@ use crate::{
     trace::Peer,
 };
 
-/// What an answer is made of, in order.
+/// A source of the pieces of a response, in order.
 pub trait Pieces: Send + 'static {
-    /// Appends the next piece; false where none comes after it.
+    /// Appends the next piece; false if it was the last.
     fn next(&mut self, to: &mut Vec<u8>) -> bool;
 }
 
-/// What is there already.
+/// No further pieces: the response is complete.
 impl Pieces for () {
     fn next(&mut self, _: &mut Vec<u8>) -> bool {
         false
     }
 }
 
-/// The body of an answer. What is small comes at once and whole; for anything else there must be room.
+/// A response body. A small one is returned whole; a larger one needs a reservation.
 pub fn body(
     room: &Arc<MemoryBudget>,
     caller: impl FnOnce() -> String,
@@ -52,11 +51,11 @@ pub fn body(
     if !more && first.len() <= SLICE {
         return Ok(first.into());
     }
-    let place = room.take(&caller(), if more { WINDOW } else { first.len() })?;
-    Ok(start(room, place, pieces, first, more))
+    let reservation = room.take(&caller(), if more { WINDOW } else { first.len() })?;
+    Ok(start(room, reservation, pieces, first, more))
 }
 
-/// As [`body`], for the answer to what is done already: it is not refused.
+/// As [`body`], for the response to a change that is already committed: never refused.
 pub fn body_anyway(
     room: &Arc<MemoryBudget>,
     caller: impl FnOnce() -> String,
@@ -67,11 +66,11 @@ pub fn body_anyway(
     if !more && first.len() <= SLICE {
         return first.into();
     }
-    let place = room.take_anyway(&caller(), WINDOW);
-    start(room, place, pieces, first, more)
+    let reservation = room.take_anyway(&caller(), WINDOW);
+    start(room, reservation, pieces, first, more)
 }
 
-/// An answer that is there already, such as an object that is shown: counted while it is sent.
+/// A body that is in memory as a whole, such as one object: reserved while it is sent.
 pub fn whole(
     room: &Arc<MemoryBudget>,
     caller: impl FnOnce() -> String,
@@ -80,20 +79,20 @@ pub fn whole(
     if bytes.len() <= SLICE {
         return Ok(bytes.into());
     }
-    let place = room.take(&caller(), bytes.len())?;
-    Ok(placed(room, place, bytes))
+    let reservation = room.take(&caller(), bytes.len())?;
+    Ok(placed(room, reservation, bytes))
 }
 
-/// As [`whole`], for which a place was taken before.
-pub fn placed(room: &Arc<MemoryBudget>, place: Reservation, bytes: Vec<u8>) -> Body {
+/// As [`whole`], with a reservation made before.
+pub fn placed(room: &Arc<MemoryBudget>, reservation: Reservation, bytes: Vec<u8>) -> Body {
     if bytes.len() <= SLICE {
         return bytes.into();
     }
-    start(room, place, (), bytes, false)
+    start(room, reservation, (), bytes, false)
 }
 
-/// An answer that a surface has made as a whole: counted and sent in slices, if it is large. One to a request that
-/// may have changed something is not refused.
+/// Reserves memory for a large response that a surface has built as a whole, and sends it in slices. A response to a
+/// request that may have changed something is not refused.
 pub(crate) fn counted(
     response: Response<Body>,
     peer: &Peer,
@@ -105,19 +104,20 @@ pub(crate) fn counted(
         return Ok(response);
     }
     let (room, caller) = (peer.room(), peer.address.ip().to_string());
-    let place = if changes_nothing { room.take(&caller, length)? } else { room.take_anyway(&caller, length) };
-    Ok(response.map(|body| Body::new(Sliced { body, rest: Bytes::new(), _place: place })))
+    let reservation =
+        if changes_nothing { room.take(&caller, length)? } else { room.take_anyway(&caller, length) };
+    Ok(response.map(|body| Body::new(Sliced { body, rest: Bytes::new(), _reservation: reservation })))
 }
 
-/// Says of an answer that it is counted already.
+/// Response extension: the body already has a reservation.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted;
 
-/// A whole answer on its way.
+/// A complete body, sent in slices.
 struct Sliced {
     body: Body,
     rest: Bytes,
-    _place: Reservation,
+    _reservation: Reservation,
 }
 
 impl http_body::Body for Sliced {
@@ -151,9 +151,9 @@ impl http_body::Body for Sliced {
     }
 }
 
-/// Makes the next window of an answer; true where there is more.
+/// Fills the next window of a response; true if there is more.
 ///
-/// It may be made on a thread that serves, so it ends after a millisecond, or with the piece that took longer.
+/// It may run on a serving thread, so it stops after a millisecond, or after the piece that exceeds it.
 pub fn fill(pieces: &mut impl Pieces, window: &mut Vec<u8>) -> bool {
     let started = Instant::now();
     while pieces.next(window) {
@@ -166,31 +166,31 @@ pub fn fill(pieces: &mut impl Pieces, window: &mut Vec<u8>) -> bool {
 
 fn start(
     room: &Arc<MemoryBudget>,
-    place: Reservation,
+    reservation: Reservation,
     pieces: impl Pieces,
     first: Vec<u8>,
     more: bool,
 ) -> Body {
     let (sender, slices) = mpsc::channel(1);
     let left = (!more).then_some(first.len() as u64);
-    let pump = Pump { room: room.clone(), pieces, sender, _place: place };
+    let pump = Pump { room: room.clone(), pieces, sender, _reservation: reservation };
     tokio::spawn(async move {
-        // Whoever went away, or was given up, finds no end.
+        // On an error or timeout the end is not sent: the body then ends with `TruncatedBody`.
         let _ = timeout(pump.room.whole, pump.run(first, more)).await;
     });
     Body::new(Streamed { slices, left, ended: false })
 }
 
-/// Carries an answer from its pieces to the client.
+/// The task that sends a response from its pieces to the client.
 struct Pump<P> {
     room: Arc<MemoryBudget>,
     pieces: P,
-    /// None is the end.
+    /// `None` is the end of the body.
     sender: mpsc::Sender<Option<Bytes>>,
-    _place: Reservation,
+    _reservation: Reservation,
 }
 
-/// Why the rest of an answer is not sent.
+/// The rest of the response is not sent: the client is gone or too slow, or computing failed.
 struct ResponseAborted;
 
 impl<P: Pieces> Pump<P> {
@@ -230,11 +230,11 @@ async fn hand_over(
     }
 }
 
-/// The client's end of an answer.
+/// The body that hyper reads.
 #[derive(Debug)]
 struct Streamed {
     slices: mpsc::Receiver<Option<Bytes>>,
-    /// What is still to come, where that is known.
+    /// Bytes still to come, if known.
     left: Option<u64>,
     ended: bool,
 }
@@ -275,16 +275,16 @@ impl http_body::Body for Streamed {
     }
 }
 
-/// The rest of an answer does not come.
+/// The response was cut off before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the answer was cut off: the client did not take it in time")]
 pub struct TruncatedBody;
 
-/// What is handed to a connection at once.
+/// The most bytes that are handed to a connection at once.
 pub const SLICE: usize = 64 * 1024;
-/// What one answer may have in memory: a piece of the largest kind with what came before it.
+/// The memory of one response: the largest piece, and the pieces collected before it.
 pub const WINDOW: usize = 2 * 1024 * 1024;
-/// How long one answer may compute at once.
+/// How long one response may compute at once.
 const TURN: Duration = Duration::from_millis(1);
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! What is known and counted about each request: its id, who is at the other end of the connection, and how
-//! many requests each surface answered with what status and how fast.
+//! The context of a request (its id and the peer of its connection), and counters of requests by surface, status
+//! class and duration.
 //!
-//! Handlers take [`RequestContext`] as an argument. Counters are plain atomic numbers; how they are shown to
-//! the outside is the business of whoever serves metrics.
+//! Handlers take [`RequestContext`] as an argument. Counters are atomic numbers; the server exports them as metrics.
 
 use std::{
     cell::Cell,
@@ -25,24 +24,24 @@ use uuid::Uuid;
 
 use crate::{memory_budget::MemoryBudget, serve::ClientIdentity};
 
-/// What a handler may know about a request beside its content.
+/// Facts about a request that are not in the request itself.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     pub id: RequestId,
     pub peer: Arc<Peer>,
 }
 
-/// The far end of the connection that a request came on.
+/// The remote end of the connection that the request arrived on.
 #[derive(Debug)]
 pub struct Peer {
-    /// The address of the connection itself: the client's, or that of the last proxy before us.
+    /// The TCP peer's address: the client's, or that of the nearest proxy.
     pub address: SocketAddr,
     pub identity: ClientIdentity,
     stopping: Option<watch::Receiver<bool>>,
     room: Arc<MemoryBudget>,
 }
 
-/// Names one request in answers and logs. Unique, and no secret: it can be guessed.
+/// Identifies one request in responses and logs. Unique, but guessable and not secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(Uuid);
 
@@ -53,39 +52,39 @@ impl RequestContext {
 }
 
 impl Peer {
-    /// `stopping` turns true when the server begins to stop.
+    /// `stopping` becomes true when the server begins to shut down.
     pub fn new(address: SocketAddr, identity: ClientIdentity, stopping: watch::Receiver<bool>) -> Self {
         Self { address, identity, stopping: Some(stopping), room: Arc::default() }
     }
 
-    /// With the room that all connections of a process share, instead of one of its own.
+    /// Uses the memory budget that all connections of the process share, instead of a separate one.
     #[must_use]
     pub fn sharing(self, room: Arc<MemoryBudget>) -> Self {
         Self { room, ..self }
     }
 
-    /// The room for large answers and uploads.
+    /// The memory budget for large responses and uploads.
     pub fn room(&self) -> &Arc<MemoryBudget> {
         &self.room
     }
 
-    /// For requests that came over no connection: a router that is called in process.
+    /// A peer for requests that did not arrive over a connection: a router called in process.
     pub fn in_process() -> Self {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         Self { address, identity: ClientIdentity::None, stopping: None, room: Arc::default() }
     }
 
-    /// Returns when the server begins to stop: whoever streams an answer without an end ends it then.
+    /// Returns when the server begins to shut down; handlers of unbounded streams, such as watches, end them then.
     pub async fn stopping(&self) {
         match self.stopping.clone() {
-            // The sender gone means that the server is.
+            // An error means that the sender, and so the server, is gone.
             Some(mut stopping) => drop(stopping.wait_for(|stopping| *stopping).await),
             None => std::future::pending().await,
         }
     }
 }
 
-/// Requests that came over no connection get a context of their own.
+/// Requests that did not arrive over a connection get a new context.
 impl<S: Sync> FromRequestParts<S> for RequestContext {
     type Rejection = Infallible;
 
@@ -100,8 +99,8 @@ impl<S: Sync> FromRequestParts<S> for RequestContext {
 }
 
 impl RequestId {
-    /// A counter spread over the whole width, so that ids of two processes do not meet: cheaper than random
-    /// numbers, which nobody needs here.
+    /// The next id: a counter multiplied by an odd number and offset by random values of this process, so that ids of
+    /// two processes do not collide. Cheaper than random ids, whose unpredictability is not needed.
     pub fn next() -> Self {
         static START: LazyLock<(u64, u64)> = LazyLock::new(|| {
             let random = RandomState::new();
@@ -133,7 +132,7 @@ impl From<RequestId> for HeaderValue {
         let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
         let text: &str = id.0.as_hyphenated().encode_lower(&mut text);
         let mut value = Self::from_str(text).unwrap_or(Self::from_static(""));
-        // Not a secret, but never seen again: HTTP/2 need not remember it.
+        // Not secret, but unique: marking it sensitive keeps it out of the HPACK table of HTTP/2.
         value.set_sensitive(true);
         value
     }
@@ -145,28 +144,28 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Counts of requests by surface.
+/// Request counters by surface.
 #[derive(Debug)]
 pub struct Counts {
     surface_of: fn(&str) -> usize,
     surfaces: Vec<SurfaceCounts>,
 }
 
-/// What one surface has answered since the start of the process.
+/// The counters of one surface since the start of the process.
 #[derive(Debug)]
 pub struct SurfaceCounts {
     pub name: &'static str,
-    lanes: [CounterShard; LANES],
+    shards: [CounterShard; SHARDS],
 }
 
-/// The counts of some threads: a number that several threads change at once costs each of them more than the
-/// counting. So each has cache lines of its own.
+/// The counters of some of the threads, on cache lines of their own: contention on one shared counter would cost more
+/// than the counting.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct CounterShard {
-    /// Answers by the first digit of their status: 1xx first, 5xx last.
+    /// Responses by status class: 1xx first, 5xx last.
     by_class: [AtomicU64; 5],
-    /// Answers that took at most the bound of the same place in [`DURATION_BOUNDS`]; the rest last.
+    /// Responses by duration, one entry for each of [`DURATION_BOUNDS`]; the slower ones last.
     by_duration: [AtomicU64; DURATION_BOUNDS.len() + 1],
     microseconds: AtomicU64,
 }
@@ -175,7 +174,7 @@ struct CounterShard {
 pub const DURATION_BOUNDS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
 
 impl Counts {
-    /// `surface_of` tells the place in `names` of the surface that serves a path; other places count nowhere.
+    /// `surface_of` gives the index in `names` of the surface that serves a path; any other index is not counted.
     pub fn new(names: &[&'static str], surface_of: fn(&str) -> usize) -> Self {
         Self { surface_of, surfaces: names.iter().map(|name| SurfaceCounts::new(name)).collect() }
     }
@@ -193,56 +192,56 @@ impl Counts {
 
 impl SurfaceCounts {
     fn new(name: &'static str) -> Self {
-        Self { name, lanes: Default::default() }
+        Self { name, shards: Default::default() }
     }
 
     fn record(&self, status: StatusCode, took: Duration) {
-        let Some(lane) = self.lanes.get(lane()) else { return };
+        let Some(shard) = self.shards.get(shard()) else { return };
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(count) = lane.by_class.get(class) {
+        if let Some(count) = shard.by_class.get(class) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let seconds = took.as_secs_f64();
         let bucket =
             DURATION_BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(DURATION_BOUNDS.len());
-        if let Some(count) = lane.by_duration.get(bucket) {
+        if let Some(count) = shard.by_duration.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);
         }
         let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        lane.microseconds.fetch_add(microseconds, Ordering::Relaxed);
+        shard.microseconds.fetch_add(microseconds, Ordering::Relaxed);
     }
 
-    /// How many answers began with this digit: 1 to 5.
+    /// The number of responses of one status class, 1 to 5.
     pub fn answers(&self, class: usize) -> u64 {
-        self.sum(|lane| lane.by_class.get(class.wrapping_sub(1)))
+        self.sum(|shard| shard.by_class.get(class.wrapping_sub(1)))
     }
 
-    /// Answers by duration, in the order of [`DURATION_BOUNDS`], the slower ones last; not cumulative.
+    /// Responses by duration, in the order of [`DURATION_BOUNDS`], the slower ones last; not cumulative.
     pub fn durations(&self) -> [u64; DURATION_BOUNDS.len() + 1] {
-        std::array::from_fn(|bucket| self.sum(|lane| lane.by_duration.get(bucket)))
+        std::array::from_fn(|bucket| self.sum(|shard| shard.by_duration.get(bucket)))
     }
 
     /// The sum of all durations.
     pub fn time(&self) -> Duration {
-        Duration::from_micros(self.sum(|lane| Some(&lane.microseconds)))
+        Duration::from_micros(self.sum(|shard| Some(&shard.microseconds)))
     }
 
     fn sum(&self, count: impl Fn(&CounterShard) -> Option<&AtomicU64>) -> u64 {
-        self.lanes.iter().filter_map(count).map(|count| count.load(Ordering::Relaxed)).sum()
+        self.shards.iter().filter_map(count).map(|count| count.load(Ordering::Relaxed)).sum()
     }
 }
 
-/// The lane of this thread: those that start after each other have different ones.
-fn lane() -> usize {
+/// The index of this thread's counters, assigned round robin.
+fn shard() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local!(static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % LANES);
-    LANE.with(|lane| *lane)
+    thread_local!(static SHARD: usize = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS);
+    SHARD.with(|shard| *shard)
 }
 
-const LANES: usize = 16;
-/// Numbers of requests that a thread takes at once.
+const SHARDS: usize = 16;
+/// How many request numbers a thread reserves at once.
 const BLOCK: u64 = 1024;
-/// Odd, so that the multiples of it meet every number once.
+/// Odd, so that its multiples modulo 2^64 take every value once.
 const ODD_STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]

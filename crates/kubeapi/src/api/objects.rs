@@ -1,4 +1,4 @@
-//! Reading: one object, or a list, in the form that the client takes.
+//! get and list, in the format that the client accepts.
 
 use std::sync::Arc;
 
@@ -21,17 +21,18 @@ use crate::{
     status::{Problem, Status},
 };
 
-/// What of a list a client wants.
+/// The label and field selectors of a list or watch.
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     labels: LabelSelector,
     fields: FieldSelector,
 }
 
-/// Where a list goes on.
+/// The content of a `continue` token.
 #[derive(Debug, Serialize, Deserialize)]
 struct Continue {
-    /// Of the first page: all of them are of it, and a watch must start from it. None: the newest, whatever came before.
+    /// The revision of the first page: all pages are read at it, and a watch must start from it. `None` reads the
+    /// rest at the latest revision.
     rv: Option<u64>,
     namespace: String,
     name: String,
@@ -85,7 +86,7 @@ pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status>
     Ok(sent(StatusCode::OK, stream::body(call.peer.room(), || call.account(), list)?, &[]))
 }
 
-/// What was there at an earlier revision; none where that is forgotten.
+/// The list at an earlier revision; `None` if it was compacted.
 async fn past(call: &Call, named: &Named, revision: u64, newest: u64) -> Result<Option<Listing>, Status> {
     if revision > newest {
         return Err(Status::too_large_version(revision, newest));
@@ -97,7 +98,7 @@ async fn past(call: &Call, named: &Named, revision: u64, newest: u64) -> Result<
     }
 }
 
-/// One object in the form that the client takes.
+/// A response of one object in the format that the client accepts.
 pub(super) fn show(
     call: &Call,
     kind: &'static Kind,
@@ -115,11 +116,11 @@ pub(super) type Objects = Box<dyn Iterator<Item = Arc<Object>> + Send>;
 /// A list that is being written.
 pub(super) struct List {
     view: View,
-    /// Of the list, until it is written.
+    /// The list's metadata, until it is written.
     head: Option<Value>,
     is_first: bool,
     objects: Objects,
-    /// None: all of them.
+    /// `None` selects all objects.
     selection: Option<Selection>,
 }
 
@@ -138,7 +139,7 @@ impl Pieces for List {
             to.extend_from_slice(LIST_END);
             return false;
         };
-        // A turn ends at any of them: one that is passed over takes its time too.
+        // Returns after each object, also a filtered one, so that the time limit of a window holds.
         if self.selection.as_ref().is_some_and(|selection| !selection.matches(&object)) {
             return true;
         }
@@ -150,11 +151,11 @@ impl Pieces for List {
     }
 }
 
-/// A part of a list that a client asked for.
+/// One page of a list.
 struct Page {
     objects: Vec<Arc<Object>>,
     goes_on_after: Option<ObjectKey>,
-    /// How many come after it, where everything is wanted.
+    /// How many objects follow; known only without selectors.
     remaining: Option<usize>,
 }
 
@@ -175,7 +176,7 @@ impl Page {
     }
 }
 
-/// The place of a list: what a selector names is not its name.
+/// The reference of a list: without the name that a field selector may have set.
 pub(super) fn in_all_places(named: &Named) -> app::kubernetes::objects::ObjectReference<'_> {
     app::kubernetes::objects::ObjectReference { name: "", ..named.place() }
 }
@@ -210,7 +211,7 @@ impl Selection {
 }
 
 impl Continue {
-    /// Of a list of one namespace, or of all: the empty one.
+    /// Parses the token of a list of `namespace`; empty for all namespaces.
     fn parse(options: &ListOptions, namespace: &str) -> Result<Self, Status> {
         if !options.resource_version_match.is_empty() {
             let because = "resourceVersionMatch is forbidden when continue is provided";
@@ -240,7 +241,8 @@ impl Continue {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// The state that the list began with is forgotten. Clients may take the rest as it is now.
+    /// The error when the revision of the first page was compacted. Its token lets clients read the rest at the
+    /// latest revision.
     fn inconsistent(&self) -> Status {
         let newest = Self { rv: None, namespace: self.namespace.clone(), name: self.name.clone() };
         let status = Status::expired(
@@ -253,7 +255,7 @@ impl Continue {
     }
 }
 
-/// A list is of the newest state, unless exactly an earlier one is asked for.
+/// The earlier revision to read at, if the client requires exactly that one; `None` for the latest.
 fn exact_version(options: &ListOptions, newest: u64) -> Result<Option<u64>, Status> {
     let asked = parse_version(&options.resource_version).map_err(Status::bad_request)?;
     match (options.resource_version_match.as_str(), asked) {
@@ -269,7 +271,7 @@ fn exact_version(options: &ListOptions, newest: u64) -> Result<Option<u64>, Stat
     }
 }
 
-/// A page is read at once from a list of so many.
+/// Lists of at most this length are read without a blocking thread.
 const SHORT: usize = 1000;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Paths that are no resources: health, version, discovery, OpenAPI, and the issuer of service accounts.
+//! Non-resource paths: health, version, discovery, OpenAPI, and the service account issuer.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
@@ -107,7 +107,7 @@ fn address(call: &Call) -> String {
     url.split_once("://").map_or(url.as_str(), |(_, address)| address).to_owned()
 }
 
-/// OpenID Connect Discovery 1.0, as much of it as Kubernetes publishes.
+/// The OpenID Connect Discovery 1.0 document, with the members that Kubernetes publishes.
 fn issuer(call: &Call) -> Value {
     let issuer = call.app.sign_in().service_account_issuer(call.caller.cluster);
     json!({
@@ -117,6 +117,6 @@ fn issuer(call: &Call) -> Value {
     })
 }
 
-/// As kubectl asks for it. The `@` is none of the characters of a media type, so the answer is called otherwise.
+/// The type that kubectl requests. `@` is not valid in a media type, so the response uses a different one.
 const OPENAPI_PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 const OPENAPI_PROTOBUF_ANSWER: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";

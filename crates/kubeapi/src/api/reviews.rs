@@ -1,4 +1,5 @@
-//! Questions about access and identity, answered from the same decision that guards every request.
+//! Access and identity reviews (`authorization.k8s.io`, `authentication.k8s.io`), answered by the same decision
+//! function that authorizes every request.
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
@@ -80,7 +81,7 @@ pub(crate) fn decision_status(decision: &Decision) -> Value {
     if matches!(decision, Decision::Deny(_)) {
         status.insert("denied".into(), true.into());
     }
-    // Members of system:masters are allowed before any authorizer, which has no words for it.
+    // kube-apiserver gives no reason for members of system:masters.
     let reason = match decision.reason() {
         Reason::Masters => String::new(),
         reason => reason.to_string(),
@@ -217,7 +218,7 @@ fn strings(list: Option<&Value>) -> Vec<String> {
     items.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Reviews name their kind empty in errors, but for the group.
+/// As in kube-apiserver, errors of reviews name the group but no kind.
 fn invalid(named: &Named, problem: Problem) -> Status {
     Status::invalid(named.kind.group, "", "", &[problem])
 }

@@ -1,4 +1,4 @@
-//! Parts of objects with paths of their own: status, scale, finalize, tokens, and what would need a node.
+//! Subresources: status, scale, finalize, token, and those that need a node (logs, exec and the like).
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
@@ -30,7 +30,7 @@ use crate::{
 
 pub(super) async fn answer(call: &Call, named: &Named, body: Body) -> Result<Response, Status> {
     let kind = named.kind;
-    // Attributes of a request to a subresource name it, so that this decides what is served.
+    // The caller is authorized for this subresource before learning that it does not exist.
     let Some(subresource) = kind.subresource(&named.subresource) else {
         call.allow()?;
         return Err(Status::no_such_resource());
@@ -49,7 +49,7 @@ pub(super) async fn answer(call: &Call, named: &Named, body: Body) -> Result<Res
         ("token", _) => token(call, named, body).await,
         ("log", _) => {
             call.app.kubernetes().get_object(&call.caller, &call.access, &named.place())?;
-            // A pod that no node has taken has said nothing yet.
+            // An unscheduled pod has an empty log.
             Ok((StatusCode::OK, "").into_response())
         }
         _ => {
@@ -59,7 +59,7 @@ pub(super) async fn answer(call: &Call, named: &Named, body: Body) -> Result<Res
     }
 }
 
-/// Objects are stored and guarded here, and nothing runs.
+/// The error for subresources that need a node: embedded clusters have none.
 fn without_node(named: &Named) -> Status {
     let text = format!(
         "{} {:?} does not have a host assigned: this cluster has no nodes, so nothing runs that {} could reach",
@@ -123,7 +123,7 @@ enum Wanted {
     Patch(Patch),
 }
 
-/// The object with the count that the scale says.
+/// The object with the replica count of `scale`.
 fn rescaled(kind: &Kind, old: &Object, scale: &Value, writing: &Writing<'_>) -> Result<Value, Status> {
     let replicas = scale.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
     if replicas < 0 {
@@ -197,7 +197,7 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
     let text = |place: &str| request.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
     let wanted = ServiceAccountTokenRequest {
         audiences: strings(request.pointer("/spec/audiences")),
-        // Longer than a year is nobody's need; the answer says what was given.
+        // Capped at one year; the response has the actual lifetime.
         expires_in: SignedDuration::from_secs(seconds.min(LONGEST_SECONDS)),
         bound_to: request.pointer("/spec/boundObjectRef").map(|_| BoundTo {
             kind: text("/spec/boundObjectRef/kind"),
@@ -221,7 +221,7 @@ async fn token(call: &Call, named: &Named, body: Body) -> Result<Response, Statu
     Ok(respond(StatusCode::CREATED, &answer, &decoded.warnings))
 }
 
-/// A request that names an account names the one of its path.
+/// Checks that a service account named in the request is the one in the path.
 fn check_account(named: &Named, request: &Value) -> Result<(), Status> {
     for (field, own, what) in [("name", &named.name, "name"), ("namespace", &named.namespace, "namespace")] {
         let said = request.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Watches: a line of JSON for each event, for as long as the client listens and may.
+//! Watches: one line of JSON for each event, while the client is connected and authorized.
 //!
-//! A watch that must end because its caller's rights, certificate or session have ended says so: its last event
-//! is an ERROR with the Status that a new request would get.
+//! A watch that ends because its caller's permission, certificate or session has ended sends a last event of type
+//! ERROR with the Status that a new request would get.
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
@@ -43,33 +43,33 @@ struct Stream {
     watch: ObjectWatch,
     selection: Selection,
     view: View,
-    /// Column definitions stand in the first event alone.
+    /// Only the first event has column definitions.
     headers: Headers,
     bookmarks: bool,
-    /// What was there when the watch began, as far as it is not told yet.
+    /// The rest of the initial list, not yet sent.
     initial: Option<Initial>,
-    /// A bookmark says that what was there is told, as soon as everything up to here is.
+    /// The revision from which the bookmark that ends the initial list is due.
     marked: Option<u64>,
     events: VecDeque<Event>,
-    /// Lines that are written, but not taken yet.
+    /// Serialized lines that the client has not taken yet.
     written: Bytes,
     ends: Instant,
-    /// When the credentials were looked at last.
+    /// When the credentials were last checked.
     checked: Instant,
-    /// It is time for a bookmark.
+    /// Whether a bookmark is due.
     is_marking: bool,
     ended: bool,
     peer: Arc<Peer>,
     user: String,
 }
 
-/// What is there already, told as events.
+/// The initial list, sent as ADDED events.
 struct Initial {
     view: View,
     headers: Headers,
     selection: Selection,
     listing: Listing,
-    /// Where there is more than comes at once.
+    /// The memory reservation, if the list does not fit the first window.
     place: Option<Reservation>,
 }
 
@@ -86,7 +86,7 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     let from = if starts_with_list { newest } else { asked.unwrap_or(newest) };
     let watch =
         match call.app.kubernetes().watch_objects(&call.caller, &call.access, &in_all_places(named), from) {
-            // Whoever may watch hears of this as the watch's end, as from kube-apiserver: clients look for it there.
+            // As in kube-apiserver, an authorized client gets this error as a watch event.
             Err(error @ ObjectError::Expired { .. }) => {
                 return Ok(response(line("ERROR", &Status::from(error).to_json()).into()));
             }
@@ -140,7 +140,7 @@ impl Pieces for Initial {
 }
 
 impl Stream {
-    /// Tells what comes at once of what is there. If that is not all, a place is taken for the rest.
+    /// Serializes the first window of the initial list; reserves memory if more follows.
     fn begin(&mut self, mut initial: Initial) -> Result<(), Status> {
         let mut window = Vec::new();
         let more = stream::fill(&mut initial, &mut window);
@@ -151,7 +151,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Tells a part of what is there.
+    /// Queues a window of the initial list.
     fn go_on(&mut self, initial: Initial, window: Vec<u8>, more: bool) {
         self.headers = initial.headers;
         if more {
@@ -178,7 +178,7 @@ impl Stream {
             if rest.is_zero() {
                 return None;
             }
-            // Before anything more is told. Time alone may have ended the credentials, too.
+            // Checked before each event: changes revoke access, and credentials expire without any change.
             let is_due = self.checked.elapsed() >= LOOK_AGAIN;
             if is_due {
                 self.checked = Instant::now();
@@ -229,7 +229,7 @@ impl Stream {
         }
     }
 
-    /// A long line is written beside the threads that serve, and counts until the client has taken it.
+    /// Serializes an event; a large one on a blocking thread, under a reservation until the client has taken it.
     async fn write(&mut self, Event { kind, object }: Event) {
         let headers = std::mem::replace(&mut self.headers, Headers::AlreadySent);
         self.view.now = self.app.now();
@@ -308,7 +308,7 @@ fn write_event(view: View, kind: EventKind, object: &Object, headers: Headers, t
     to.extend_from_slice(b"}\n");
 }
 
-/// Whether the watch begins with the list and a mark at its end.
+/// Whether the watch begins with the initial list, followed by a bookmark (`sendInitialEvents`).
 fn check_initial_events(options: &ListOptions) -> Result<bool, Status> {
     let forbidden = |field: &str, because: &str| {
         Err(Status::invalid("meta.k8s.io", "ListOptions", "", &[Problem::forbidden(field, because)]))
@@ -328,5 +328,5 @@ fn check_initial_events(options: &ListOptions) -> Result<bool, Status> {
 }
 
 const LONGEST: Duration = Duration::from_secs(3600);
-/// How often a watch without events looks at the credentials, and sends its bookmark.
+/// How often a watch without events checks the credentials and sends a bookmark.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Writing: create, update, the four kinds of patch, delete and deletecollection.
+//! create, update, the four patch types, delete and deletecollection.
 
 #![expect(clippy::indexing_slicing, reason = "members of JSON objects that were made or checked before")]
 
@@ -43,7 +43,7 @@ pub(super) async fn create(call: &Call, named: &Named, body: Body) -> Result<Res
     let uid = call.app.kubernetes().new_object_uid().map_err(Status::from)?;
     let value = prepare_create(kind, decoded.value, &named.namespace, &uid, &writing)?;
     let name = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    // The name is in the body: the decision was about any name, and the write is about this one.
+    // A create is authorized without a name, as the name is in the body; the write uses it.
     let place = app::kubernetes::objects::ObjectReference { name: &name, ..named.place() };
     let outcome =
         call.app.kubernetes().create_object(&call.caller, &call.access, &place, value, writing.run).await?;
@@ -138,7 +138,7 @@ async fn apply(
         let problem = crate::status::Problem::required("fieldManager", "is required for apply patch");
         return Err(Status::invalid("meta.k8s.io", "PatchOptions", "", &[problem]));
     }
-    // The type says YAML, and kubectl sends JSON, which is YAML too.
+    // The media type is YAML, but kubectl sends JSON, which is YAML too.
     let media_type = if json::parse(body).is_ok() { MediaType::Json } else { MediaType::Yaml };
     let decoded = decode_body(body, media_type, expected(kind)?, options.field_validation)?;
     if decoded.value.pointer("/metadata/managedFields").is_some() {
@@ -158,7 +158,7 @@ async fn apply(
                     let managers = applied.pointer("/metadata/managedFields").cloned();
                     check_name(named, &decoded.value)?;
                     let mut value = prepare_create(kind, applied, &named.namespace, &uid, &writing)?;
-                    // An apply that creates owns what it sets, and nothing else.
+                    // A creating apply manages only the fields that it sets.
                     if let Some(managers) = managers {
                         value["metadata"]["managedFields"] = managers;
                     }
@@ -269,7 +269,7 @@ fn check_name(named: &Named, value: &Value) -> Result<(), Status> {
     )))
 }
 
-/// The object with what the apply sets; conflicts are an error.
+/// The live object merged with the applied fields; conflicts are an error.
 fn join(
     kind: &Kind,
     live: &Value,
@@ -285,7 +285,7 @@ fn join(
     apply::apply(live, config, message, &manager, force, writing.now).map_err(Status::from)
 }
 
-/// An apply that names a version insists on it.
+/// Copies the `resourceVersion` of an apply, so that it must match the live object's.
 fn with_version(mut applied: Value, config: &Value) -> Value {
     if let Some(version) = config.pointer("/metadata/resourceVersion") {
         applied["metadata"]["resourceVersion"] = version.clone();
@@ -321,7 +321,7 @@ async fn delete_options(call: &Call, body: Body) -> Result<(Preconditions, Run),
     Ok((preconditions, if dry_run { Run::Dry } else { Run::Real }))
 }
 
-/// Delete options come under any group's version, and with unknown fields from newer clients.
+/// DeleteOptions may have any group version, and unknown fields of newer clients.
 fn decode_options(
     body: &[u8],
     media_type: MediaType,
@@ -345,7 +345,7 @@ fn decode_options(
     Ok(value)
 }
 
-/// A patch may build what is deeper than itself, one after the other; what was deep already stays changeable.
+/// Refuses an object that a patch has made too deep; an object that already was deeper can still be changed.
 pub(super) fn check_patched(old: &Object, patched: &Value) -> Result<(), Status> {
     json::check_depth(patched, domain::nesting::depth(&old.value)).map_err(Status::bad_request)
 }

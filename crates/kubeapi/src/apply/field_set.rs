@@ -1,5 +1,5 @@
-//! Sets of fields, in the form of `fieldsV1`: a tree whose steps are `f:<field>`, `k:<key of an item as JSON>`
-//! and `v:<scalar item as JSON>`.
+//! Field sets in the format of `fieldsV1`: a tree with steps `f:<field>`, `k:<key of an item as JSON>` and `v:<scalar
+//! item as JSON>`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::schema::{Field, FieldType, ListType, Message, schema};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FieldSet {
-    /// The place itself is in the set; what is below it, only if it says so too.
+    /// Whether this field itself is in the set; its children have their own flag.
     pub(super) own: bool,
     pub(super) children: BTreeMap<String, FieldSet>,
 }
@@ -71,7 +71,7 @@ impl FieldSet {
         self.children.retain(|_, child| !child.is_empty());
     }
 
-    /// Subtracts each place of `other` with all that is below it.
+    /// Subtracts each field of `other` with all its children.
     pub(super) fn subtract_below(&mut self, other: &Self) {
         for (step, inner) in &other.children {
             if inner.own {
@@ -93,7 +93,7 @@ impl FieldSet {
         });
     }
 
-    /// As people read them: `.spec.containers[name="c"].image`.
+    /// The fields as readable paths: `.spec.containers[name="c"].image`.
     pub(super) fn paths(&self) -> Vec<String> {
         let mut paths = Vec::new();
         self.collect(String::new(), &mut paths);
@@ -120,19 +120,19 @@ impl FieldSet {
     }
 }
 
-/// What `new` adds or changes, and what it removes, compared with `old`. Null counts as nothing.
+/// The fields that `new` adds or changes compared with `old`, and those that it removes. Null counts as absent.
 pub(super) fn changes(old: &Value, new: &Value, message: &Message) -> (FieldSet, FieldSet) {
     let (mut changed, mut removed) = (FieldSet::default(), FieldSet::default());
     compare_message(old, new, message, &mut changed, &mut removed);
     (changed, removed)
 }
 
-/// The step of an item of a list with keys.
+/// The step of an item in a list map.
 pub(super) fn key_step(item: &Value, keys: &[&str]) -> String {
     let key: BTreeMap<&str, Value> = keys
         .iter()
         .map(|key| {
-            // The one key with a default: ports without a protocol are TCP.
+            // The only key with a default: the protocol of a port is TCP.
             let value = item.get(key).cloned();
             (*key, value.unwrap_or_else(|| if *key == "protocol" { "TCP".into() } else { Value::Null }))
         })

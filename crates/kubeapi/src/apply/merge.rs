@@ -1,11 +1,11 @@
-//! Joining what an apply sets into the live object, and taking out what nobody wants any more.
+//! Merges applied fields into the live object, and removes fields that have no manager any more.
 
 use serde_json::{Map, Value};
 
 use super::field_set::{FieldSet, key_step};
 use crate::schema::{FieldType, ListType, Message, schema};
 
-/// `live` with everything that `config` sets. `message` is the type of both, where they are messages.
+/// `live` with all fields that `config` sets. `message` is the type of both, if they are messages.
 pub(super) fn merge(live: &Value, config: &Value, kind: &FieldType, message: Option<&Message>) -> Value {
     let (Value::Object(live_object), Value::Object(config_object)) = (live, config) else {
         return config.clone();
@@ -23,7 +23,7 @@ pub(super) fn merge(live: &Value, config: &Value, kind: &FieldType, message: Opt
     Value::Object(merged)
 }
 
-/// Takes out the places of `dropped` that are not in `kept`.
+/// Removes the fields in `dropped` that are not in `kept`.
 pub(super) fn remove(value: &mut Value, dropped: &FieldSet, kept: &FieldSet) {
     let nothing = FieldSet::default();
     for (step, inner) in &dropped.children {
@@ -34,7 +34,7 @@ pub(super) fn remove(value: &mut Value, dropped: &FieldSet, kept: &FieldSet) {
                     object.remove(name);
                 } else if let Some(below) = object.get_mut(name) {
                     remove(below, inner, others);
-                    // A container that held nothing else goes with its last field.
+                    // An object that becomes empty is removed too.
                     if is_empty(below) && others.is_empty() {
                         object.remove(name);
                     }
@@ -89,7 +89,7 @@ fn merge_value(live: &Value, config: &Value, kind: &FieldType, list: &ListType) 
     }
 }
 
-/// Items that both have are joined where the live list has them; new ones follow in their own order.
+/// Items in both lists are merged at their position in the live list; new ones are appended in their order.
 fn merge_items(live: &Value, config: &Value, element: &FieldType, keys: &[&str]) -> Value {
     let mut items = live.as_array().cloned().unwrap_or_default();
     for item in config.as_array().into_iter().flatten() {

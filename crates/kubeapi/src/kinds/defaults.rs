@@ -1,7 +1,6 @@
-//! Default values, as kube-apiserver fills them in before it stores an object.
+//! Default values, as kube-apiserver sets them before it stores an object.
 //!
-//! Each function may run on an object that has been through it before and then changes nothing. Objects whose
-//! shape is wrong are left as they are: the schema check has refused them already.
+//! Each function is idempotent. Values of a wrong type are left alone: the schema check has already refused them.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
@@ -18,7 +17,7 @@ pub(super) fn namespace(value: &mut Value) {
 pub(super) fn secret(value: &mut Value) {
     let Value::Object(object) = value else { return };
     set(object, "type", || "Opaque".into());
-    // What is written as text is kept as bytes, and wins over `data`.
+    // `stringData` is stored base64-encoded in `data` and overrides it.
     if let Some(Value::Object(texts)) = object.remove("stringData") {
         let data = object_in(object, "data");
         for (key, text) in texts {
@@ -74,8 +73,8 @@ pub(super) fn pod(value: &mut Value) {
     pod_spec(value, "/spec");
 }
 
-/// The service account that a new pod runs as if it names none. Not part of the defaults, because it must not
-/// come back in an update.
+/// Sets the service account `default` for a new pod that names none. Not one of the defaults, because an update must
+/// not set it.
 pub fn default_pod_account(value: &mut Value) {
     let spec = object_at(value, "spec");
     set(spec, "serviceAccountName", || "default".into());
@@ -83,7 +82,7 @@ pub fn default_pod_account(value: &mut Value) {
     spec.insert("serviceAccount".into(), account);
 }
 
-/// The status of a pod that no node has taken.
+/// The status of an unscheduled pod.
 pub fn default_pod_status(value: &mut Value) {
     let has_resources = list(value, "/spec/containers").iter().any(|container| {
         container.pointer("/resources/limits").is_some() || container.pointer("/resources/requests").is_some()
@@ -236,7 +235,7 @@ fn is_latest(image: &str) -> bool {
     name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
 }
 
-/// Sets a field that is absent or an empty text.
+/// Sets a field that is absent, null or an empty string.
 fn set(object: &mut Map<String, Value>, field: &str, value: impl FnOnce() -> Value) {
     if object.get(field).is_none_or(|present| present.is_null() || *present == "") {
         object.insert(field.to_owned(), value());
@@ -251,7 +250,7 @@ fn object_in<'a>(object: &'a mut Map<String, Value>, field: &str) -> &'a mut Map
     as_object(object.entry(field).or_insert(Value::Null))
 }
 
-/// Whatever is no object becomes an empty one.
+/// Replaces a value that is not an object by an empty object.
 fn as_object(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = Value::Object(Map::new());

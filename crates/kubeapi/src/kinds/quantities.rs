@@ -1,5 +1,5 @@
-//! Quantities that may not be negative: what containers ask for, what a quota grants, how large a volume is. What was
-//! stored before is left as it is: an object that has it must stay changeable.
+//! Quantities that must not be negative: container resources, quotas, volume sizes. Unchanged stored values are not
+//! checked, so that objects with an invalid one can still be updated.
 
 use serde_json::Value;
 
@@ -14,12 +14,12 @@ pub(super) fn quota(value: &Value, old: Option<&Value>, problems: &mut Vec<Probl
     check(value, old, "/spec", "spec", "hard", Sign::Zero, problems);
 }
 
-/// `spec.resources.requests.storage`, which is more than nothing.
+/// `spec.resources.requests.storage`, which must be greater than zero.
 pub(super) fn volume_claim(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
     check(value, old, "/spec/resources", "spec.resources", "requests", Sign::Positive, problems);
 }
 
-/// Of all containers of a pod's specification, which is at `place`.
+/// The resources of all containers of the pod specification at `place`.
 pub(super) fn pod(value: &Value, old: Option<&Value>, place: &str, field: &str, problems: &mut Vec<Problem>) {
     let nothing = Value::Null;
     for list in ["initContainers", "containers"] {

@@ -1,5 +1,5 @@
-//! Validation of roles and bindings: the rules of `domain::kube::check` for what this surface has read. Whether
-//! the writer may grant what they say is decided elsewhere.
+//! Validation of roles and bindings by the rules of `domain::kube::check`. Whether the caller may grant the
+//! permissions (escalation) is checked elsewhere.
 
 use domain::kube::{
     Manifest, check,
@@ -37,7 +37,7 @@ fn content(value: &Value, kind: Kind, problems: &mut Vec<Problem>) -> Option<Man
     Some(manifest)
 }
 
-/// What cannot be read is refused: the engine could not read it either.
+/// Parses the manifest as the RBAC engine does; refuses it if that fails.
 fn read(value: &Value, problems: &mut Vec<Problem>) -> Option<Manifest> {
     let read = Manifest::parse(value);
     read.map_err(|error| problems.push(Problem::invalid("", API_VERSION, error.to_string()))).ok()

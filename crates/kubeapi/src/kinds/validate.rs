@@ -1,4 +1,4 @@
-//! Validation of configuration objects and services, and the pieces that other kinds share.
+//! Validation of ConfigMaps, Secrets and Services, and helpers for other kinds.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Validation of pods and of what makes pods.
+//! Validation of pods and of workload controllers.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ pub(super) fn pod(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem
     }
 }
 
-/// Deployments and their like: a selector, a template, mostly a count.
+/// Deployments, ReplicaSets, StatefulSets and DaemonSets: selector, pod template and, except DaemonSets, replicas.
 pub(super) fn controller(value: &Value, old: Option<&Value>, problems: &mut Vec<Problem>) {
     let nothing = Value::Null;
     let spec = value.get("spec").unwrap_or(&nothing);
@@ -86,7 +86,7 @@ pub(super) fn controller(value: &Value, old: Option<&Value>, problems: &mut Vec<
     }
 }
 
-/// The specification without what an update may change.
+/// The specification without the fields that an update may change.
 fn fixed_part(spec: &Value) -> Value {
     let mut spec = spec.clone();
     if let Value::Object(object) = &mut spec {

@@ -1,4 +1,4 @@
-//! Strategic merge patch: a merge patch that knows by which key the lists of Kubernetes' types are merged.
+//! Strategic merge patch: a merge patch that merges lists by the keys that the schema defines.
 //!
 //! Directives: `$patch` (`replace`, `delete`, `merge`) in an object or list item, `$retainKeys` in an object,
 //! `$setElementOrder/F` and `$deleteFromPrimitiveList/F` beside a list field `F`. Fields without a schema are
@@ -19,7 +19,7 @@ pub(super) fn merge(object: &Value, patch: &Value, message: Option<&Message>) ->
     merge_object(object.clone(), patch, &Shape::of(message)).map(Value::Object)
 }
 
-/// What is known of the fields of an object.
+/// The type of an object's fields.
 enum Shape<'a> {
     Unknown,
     Message(&'a Message),
@@ -75,7 +75,7 @@ fn merge_object(
             continue;
         }
         if let Some(field) = name.strip_prefix(DELETE_PREFIX) {
-            // Beside a list of its own the field is handled with it.
+            // If the patch also has the list field, the directive is handled with it.
             if !patch.contains_key(field) {
                 let merged = merge_list(original.get(field), &[], patch, field, shape.field(field))?;
                 put_list(&mut original, field, merged);
@@ -181,7 +181,7 @@ fn merge_scalars(server: &[Value], items: &[Value], deleted: &[Value]) -> Vec<Va
 }
 
 enum Merged {
-    /// `$patch: replace` stood in the list.
+    /// The list contained `$patch: replace`.
     Replaced(Vec<Value>),
     List(Vec<Value>),
 }
@@ -223,7 +223,7 @@ fn merge_items(server: &[Value], items: &[Value], field: &Field, key: &str) -> R
     Ok(Merged::List(merged))
 }
 
-/// Items that the order names stand as it says; the others keep their places between them as well as they can.
+/// Puts the items named in `order` in that order; the others keep their relative positions as far as possible.
 fn in_order(merged: Vec<Value>, server: &[Value], order: &[Value], key: &str) -> Vec<Value> {
     let identity = |item: &Value| if key.is_empty() { Some(item.clone()) } else { item.get(key).cloned() };
     let position = |list: &[Value], item: &Value| {

@@ -13,10 +13,10 @@ pub struct Column {
     pub name: &'static str,
     /// `string`, `integer`, `date`.
     pub kind: &'static str,
-    /// `name` for the column that kubectl takes names from, else empty.
+    /// `name` for the column that holds the object's name, else empty.
     pub format: &'static str,
     pub description: &'static str,
-    /// Above 0: shown with `-o wide` only.
+    /// Above 0: only with `-o wide`.
     pub priority: u8,
     pub cell: fn(&Value, Timestamp) -> Value,
 }
@@ -27,7 +27,7 @@ impl fmt::Debug for Column {
     }
 }
 
-/// Every kind that has no columns of its own.
+/// The columns of kinds without specific ones.
 pub const PLAIN: &[Column] = &[NAME, AGE];
 
 pub const NAMESPACE: &[Column] = &[

@@ -1,4 +1,4 @@
-//! SubjectAccessReview of `authorization.k8s.io`, v1 and v1beta1. The older version calls the groups `group`.
+//! SubjectAccessReview of `authorization.k8s.io`, v1 and v1beta1. In v1beta1 the groups are in the field `group`.
 
 use std::collections::BTreeMap;
 
@@ -24,9 +24,9 @@ struct Spec {
     resource_attributes: Option<ResourceAttributes>,
     non_resource_attributes: Option<NonResourceAttributes>,
     user: String,
-    /// Of v1.
+    /// The groups in v1.
     groups: Option<Vec<String>>,
-    /// Of v1beta1.
+    /// The groups in v1beta1.
     group: Option<Vec<String>>,
     extra: Option<BTreeMap<String, Vec<String>>>,
     uid: String,
@@ -51,7 +51,7 @@ struct NonResourceAttributes {
     verb: String,
 }
 
-/// The question is not repeated: API servers read the status alone.
+/// The response omits `spec`: API servers read only the status.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer<'a> {
@@ -78,7 +78,7 @@ pub(super) fn answer(app: &App, cluster: CallingCluster, body: &[u8]) -> Result<
     respond(&Answer { api_version: &review.api_version, kind: "SubjectAccessReview", status })
 }
 
-/// A field that the version does not have must not be passed over: it may hold the groups.
+/// Refuses the groups field of the other version instead of ignoring it: it may hold the groups.
 fn attributes(spec: Spec, version: Version) -> Result<Attributes, Status> {
     let Spec { resource_attributes, non_resource_attributes, user, groups, group, extra, uid } = spec;
     let (groups, stranger) = match version {

@@ -1,7 +1,7 @@
-//! TokenReview of `authentication.k8s.io`, v1 and v1beta1, which are of one shape.
+//! TokenReview of `authentication.k8s.io`, v1 and v1beta1, which have the same fields.
 //!
-//! A refusal is an answer like any other (200, not authenticated): as an HTTP error the API server would take it
-//! for a fault of the webhook.
+//! A refused token is a normal response (200 with `authenticated: false`): the API server would take an HTTP error
+//! for a failure of the webhook.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,5 @@
-//! Writes to a store under load until it is killed, and says what was acknowledged: the other half of the crash tests.
+//! Writes to a store under load until it is killed, and prints each acknowledged commit: the process that the crash
+//! tests kill.
 //!
 //! `store-load DIRECTORY WRITERS VALUE_BYTES` opens the embedded store and prints `open REVISION`. Then each writer commits,
 //! one after the other, transactions that put `last/WRITER` (guarded by its latest revision) and `slot/WRITER/NUMBER mod
@@ -101,10 +102,10 @@ async fn wait_for_line() -> bool {
     task::spawn_blocking(read).await.unwrap_or(0) > 0
 }
 
-/// One whole line, at once: whoever reads it can rely on it.
+/// Prints one line in a single write, so that the reader never sees part of a line.
 fn say(line: &str) {
     let mut out = stdout().lock();
-    // When nobody reads any more, there is nobody to tell.
+    // Fails only when the reader is gone.
     let _ = out.write_all(format!("{line}\n").as_bytes()).and_then(|()| out.flush());
 }
 

@@ -1,6 +1,6 @@
 //! The contract of commits: revisions, guards, what is refused.
 //!
-//! That a commit survives the process is not tested here, because the memory store has nothing to survive with.
+//! Durability is not tested here, because the memory store has none.
 
 use std::sync::Arc;
 
@@ -132,12 +132,12 @@ pub(super) async fn unchanged_guard_sees_puts_and_deletions(store: &dyn Store) {
         assert_eq!(guarded(store, guard(before)).await, Err(StoreError::Conflict), "after {change}");
         assert_eq!(guarded(store, guard(since)).await, Err(StoreError::Conflict), "after {change}");
     }
-    // A key that came and went has changed, too.
+    // A key that was put and deleted again has changed, too.
     let before = store.status().await.expect("status").revision;
     put(store, "a/3", "1").await;
     delete(store, "a/3").await;
     assert_eq!(guarded(store, guard(before)).await, Err(StoreError::Conflict));
-    // Few changes among many keys, and many changes beside few keys.
+    // Few changes among many keys, and many changes outside a range of few keys.
     for number in 0..50 {
         put(store, format!("m/{number:02}"), "1").await;
     }

@@ -1,6 +1,6 @@
 //! The contract of compaction: only the past is forgotten, and its space is given back.
 //!
-//! It says nothing of how a back end keeps its history.
+//! It does not prescribe how a back end stores its history.
 
 use std::sync::Arc;
 

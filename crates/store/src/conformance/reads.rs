@@ -1,6 +1,6 @@
 //! The contract of reads: ranges, pages, the past.
 //!
-//! Writes here only prepare what is read; their own contract is beside.
+//! Writes here only prepare reads; their contract is in `commits`.
 
 use super::{assert_invalid, delete, keys, pairs, put, read};
 use crate::{At, Key, Page, Range, Revision, Store};

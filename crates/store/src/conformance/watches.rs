@@ -1,6 +1,6 @@
-//! The contract of watches: every batch, whole, in order, and an honest end.
+//! The contract of watches: every batch, whole, in order, and an error at the end.
 //!
-//! That memory stays bounded is in how a watch is built; no test here measures it.
+//! No test here measures memory; the design of a watch bounds it.
 
 use std::sync::Arc;
 
@@ -155,7 +155,7 @@ pub(super) async fn slow_watch_catches_up_or_is_told(store: &dyn Store) {
     }
     let compacted = Revision(2990);
     store.compact(compacted).await.expect("compact");
-    // Batches that it had fetched before may still come, in order; then it is told, and never skips.
+    // Batches that it had already fetched may still come, in order; then it gets `Compacted`, and never skips one.
     let mut seen = Revision::ZERO;
     let told = loop {
         match late.next().await {

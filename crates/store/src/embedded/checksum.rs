@@ -1,8 +1,8 @@
-//! CRC-64, with which every byte of the store file is guarded.
+//! CRC-64 checksums; they cover every byte of the store file.
 //!
 //! The variant is CRC-64/XZ (ECMA-182 polynomial, reflected, all ones before and after). It finds every burst of up to
-//! 64 damaged bits and misses other damage once in 2^64. It guards against accidents, not against people: whoever can
-//! write the file can write a checksum.
+//! 64 damaged bits and misses other damage once in 2^64. It detects accidents, not tampering: a writer of the file
+//! can compute a checksum, too.
 
 /// A checksum that is being computed.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ impl Checksum {
         Checksum(u64::MAX)
     }
 
-    /// Goes on with `bytes`.
+    /// Adds `bytes`.
     #[expect(clippy::indexing_slicing, reason = "tables have 256 entries and are indexed by a byte")]
     pub(super) fn add(mut self, bytes: &[u8]) -> Checksum {
         let (words, rest) = bytes.as_chunks::<8>();

@@ -1,7 +1,7 @@
-//! The store file on disk: made, read, appended to.
+//! The store file on disk: creating, reading, appending.
 //!
-//! Reading is shared by everyone who holds a [`StoreFile`]; only the [`Appender`] writes, and there is one. What comes
-//! back from the disk is verified each time, and what does not fit becomes `Corrupt` with the file and the byte.
+//! Every holder of a [`StoreFile`] may read it; only the single [`Appender`] writes. Data read from disk is verified
+//! each time; a mismatch is `Corrupt` with the file and the byte.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -21,7 +21,7 @@ use crate::{Batch, Change, Entry, Event, Key, Revision, StoreError};
 #[derive(Debug)]
 pub(super) struct StoreFile {
     pub(super) file: File,
-    /// What the file is called, for messages; it keeps this name while it is rewritten under another.
+    /// The file's name for messages; a rewritten file already has it while it is written under another name.
     pub(super) path: PathBuf,
     pub(super) id: FileId,
 }
@@ -32,7 +32,7 @@ pub(super) struct Appender {
     /// Where the next frame goes; everything before is durable.
     pub(super) end: u64,
     pub(super) mark: DurabilityMark,
-    /// Whether a failed append may have left something after `end`.
+    /// Whether a failed append may have left bytes after `end`.
     torn: bool,
 }
 
@@ -63,8 +63,8 @@ pub(super) enum FrameProblem {
 }
 
 impl StoreFile {
-    /// Makes a file at `path`, in place of whatever was there, that holds nothing but a header and two marks.
-    /// `name` is what the file will be called. Readable and writable by its owner alone.
+    /// Creates a file at `path`, replacing any existing one, with only a header and two marks. `name` is its later
+    /// name. Readable and writable by its owner alone.
     pub(super) fn create(
         path: &Path,
         name: &Path,
@@ -82,8 +82,7 @@ impl StoreFile {
         Ok(StoreFile { file, path: name.into(), id: header.id })
     }
 
-    /// The entries of these versions, which exist, in the same order. Records that stand near each other are read
-    /// together.
+    /// The entries of these existing versions, in the same order. Records near each other are read together.
     pub(super) fn entries(&self, found: Vec<(Key, Version)>) -> Result<Vec<Entry>, StoreError> {
         let mut places: Vec<(FilePosition, usize)> =
             found.iter().enumerate().map(|(position, (_, version))| (version.place, position)).collect();
@@ -112,7 +111,7 @@ impl StoreFile {
         let (record, _) = Record::parse(bytes, self.id, offset)
             .map_err(|problem| self.damaged(offset, format!("{problem} (key {key})")))?;
         match record.value {
-            // A copy, because the bytes around it were read only on the way.
+            // A copy, so that the larger buffer it was read with can be freed.
             Some(value) if record.key == entry.key && record.modified == entry.modified => {
                 Ok(Bytes::copy_from_slice(value))
             }
@@ -132,7 +131,7 @@ impl StoreFile {
         Ok(Batch { revision: frame.header.revision, events: frame.records.iter().map(event).collect() })
     }
 
-    /// The bytes of a place that the index knows.
+    /// The bytes at a position from the index.
     pub(super) fn bytes(&self, offset: u64, length: usize) -> Result<Vec<u8>, StoreError> {
         let mut bytes = vec![0; length];
         match self.file.read_exact_at(&mut bytes, offset) {
@@ -216,7 +215,7 @@ impl<'a> Frame<'a> {
         self.records.iter().map(version).collect()
     }
 
-    /// Whether what the records say agrees with what the frame says.
+    /// Whether the records agree with the frame header.
     pub(super) fn is_consistent(&self) -> bool {
         let FrameHeader { kind, revision, .. } = self.header;
         self.records.iter().all(|(_, record)| {

@@ -1,7 +1,7 @@
-//! The form of the store file, to the byte.
+//! The binary format of the store file.
 //!
 //! ```text
-//! byte 0      header   what this is; written once, never changed
+//! byte 0      header   file type, format, id, base revision; written once, never changed
 //! byte 4096   mark     up to where the file is durable; the two marks are written in turn, so that one
 //! byte 8192   mark     is always whole
 //! byte 12288  frames   one after the other to the end of the file
@@ -10,15 +10,15 @@
 //! record = record header, key, value, checksum
 //! ```
 //!
-//! Numbers are little endian. Every checksum covers the file's random id and the place where the bytes stand, so bytes
-//! of another file or from another place are as invalid as damaged ones. Nothing here touches a file.
+//! Numbers are little endian. Every checksum covers the file's random id and the offset of the bytes, so bytes from
+//! another file or another offset are as invalid as damaged ones. This module does no file IO.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::checksum::Checksum;
 use crate::Revision;
 
-/// Random, another for each file, also when a file is rewritten.
+/// A random id, new for each file, also when a store is rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId([u8; 16]);
 
@@ -40,10 +40,10 @@ pub(super) enum HeaderProblem {
     Newer(u32),
 }
 
-/// Says that everything before `end` was durable before anything after it was acknowledged or begun.
+/// States that everything before `end` was durable before anything after it was acknowledged or begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DurabilityMark {
-    /// Counts marks; even ones stand in the first place, odd ones in the second.
+    /// Counts marks; even ones are at the first mark offset, odd ones at the second.
     pub(super) sequence: u64,
     pub(super) end: u64,
     /// The latest revision before `end`.
@@ -67,7 +67,7 @@ pub(super) struct FrameHeader {
     /// Bytes of all records.
     pub(super) length: u64,
     pub(super) revision: Revision,
-    /// Where the group of frames begins that was made durable together. All before it was durable by then.
+    /// The offset of the first frame of the group that was synced together. All frames before it were durable by then.
     pub(super) group: u64,
 }
 
@@ -117,13 +117,13 @@ impl FileId {
 }
 
 impl FilePosition {
-    /// Where the next thing stands.
+    /// The offset after it.
     pub(super) fn end(self) -> u64 {
         self.offset + u64::from(self.length)
     }
 
-    /// Whether reading on to `next`, which comes later, is cheaper than reading anew. Never so far that what is read
-    /// on the way, from the first of many to the last, grows beyond [`NEAR_BLOCK_BYTES`].
+    /// Whether reading through to `next`, a later position, is cheaper than a separate read. Positions in different
+    /// blocks of [`NEAR_BLOCK_BYTES`] are never near, which bounds the size of one read.
     pub(super) fn is_near(self, next: FilePosition) -> bool {
         let same_block = self.offset / NEAR_BLOCK_BYTES == next.offset / NEAR_BLOCK_BYTES;
         same_block && next.offset.saturating_sub(self.end()) <= NEAR_BYTES
@@ -172,7 +172,7 @@ impl DurabilityMark {
         if self.sequence.is_multiple_of(2) { FIRST_MARK } else { SECOND_MARK }
     }
 
-    /// The mark twice, on two sectors: if one of them is damaged, the other tells.
+    /// Two copies of the mark on two sectors, so that one survives damage to the other.
     pub(super) fn encode(&self, id: FileId) -> Vec<u8> {
         let mut bytes = self.sequence.to_le_bytes().to_vec();
         bytes.extend(self.end.to_le_bytes());
@@ -342,7 +342,7 @@ impl<'a> FrameWriter<'a> {
         FilePosition { offset: self.offset, length: length as u32 }
     }
 
-    /// Takes the frame out of the buffer again.
+    /// Removes the frame from the buffer.
     pub(super) fn abandon(self) {
         self.buffer.truncate(self.begin);
     }
@@ -373,15 +373,15 @@ pub(super) const FRAME_MAGIC: &[u8; 8] = b"\xf7frame\r\n";
 /// The most that one append writes: what is collected, and one more transaction.
 pub(super) const MOST_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes atomically.
 const SECTOR_BYTES: usize = 512;
 const COPY_BYTES: usize = 32;
-/// What the system reads at once in any case.
+/// The system reads at least a page anyway.
 const NEAR_BYTES: u64 = 4096;
 const NEAR_BLOCK_BYTES: u64 = 1024 * 1024;
 /// The newest format that is read, and the one that is written.
 const FORMAT: u32 = 1;
-/// Not text, and broken by every conversion of line ends, as in PNG.
+/// Binary, and changed by any line-ending conversion, like the PNG signature.
 const MAGIC: &[u8; 16] = b"\x89Portcullis\r\n\x1a\n\0";
 const DELETE: u8 = 0;
 const PUT: u8 = 1;

@@ -1,7 +1,7 @@
-//! Which keys exist, since when, and where their values stand in the file.
+//! The in-memory index: which keys exist, since when, and the file positions of their values.
 //!
-//! Every kept version of every key is here, oldest first, with the place of its value but not the value itself; beside
-//! it the log of revisions after the compaction, with the keys that each one wrote. Nothing here touches the file.
+//! It holds every kept version of every key, oldest first, with the position of its value but not the value; also the
+//! log of revisions after the compaction, with the keys that each one wrote. It does no file IO.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -32,14 +32,14 @@ pub(super) struct Version {
     pub(super) created: Revision,
     pub(super) modified: Revision,
     pub(super) deleted: bool,
-    /// The record.
+    /// The file position of the record.
     pub(super) place: FilePosition,
 }
 
 #[derive(Debug)]
 struct Versions {
     latest: Version,
-    /// Those before, oldest first.
+    /// The versions before `latest`, oldest first.
     older: Vec<Version>,
 }
 
@@ -70,7 +70,7 @@ impl Index {
         self.live
     }
 
-    /// About how many bytes a file needs for what is kept.
+    /// The approximate size of a file that holds only the kept records.
     pub(super) fn kept_bytes(&self) -> u64 {
         self.base_bytes + self.log_bytes
     }
@@ -204,8 +204,8 @@ impl Index {
         self.live += u64::from(after.is_some_and(|version| !version.deleted));
     }
 
-    /// Whether no key of `range` was written after `since`, which is kept. Two ways lead to the answer: looking at
-    /// every key of the range, and looking at every later revision. They take turns, so that the shorter one decides.
+    /// Whether no key of `range` was written after `since`, a kept revision. Two searches find out: over every key of
+    /// the range, and over every later revision. They advance in turn, so that the shorter one decides.
     fn unchanged(&self, range: &Range, since: Revision) -> bool {
         let mut keys = self.within(range);
         let mut later = self.log_after(since);
@@ -225,7 +225,7 @@ impl Index {
 
     fn within(&self, range: &Range) -> impl Iterator<Item = (&Key, &Versions)> {
         let end = range.end().map_or(Bound::Unbounded, Bound::Excluded);
-        // The map takes an end before the start for a mistake.
+        // `BTreeMap::range` panics if the end is before the start.
         let found =
             (!range.is_empty()).then(|| self.keys.range::<Key, _>((Bound::Included(range.start()), end)));
         found.into_iter().flatten()
@@ -251,7 +251,7 @@ impl Versions {
         self.at(revision).filter(|version| !version.deleted)
     }
 
-    /// Drops what no read at `through` or later can see. True if nothing is left.
+    /// Drops versions that no read at `through` or later can see. True if none is left.
     fn forget(&mut self, through: Revision) -> bool {
         if self.latest.modified <= through {
             self.older = Vec::new();

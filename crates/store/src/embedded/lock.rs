@@ -1,8 +1,8 @@
 //! The lock on a data directory, so that two processes never write one store.
 //!
-//! It is the system's own lock on an open file, which vanishes with the process however that ends. The file stays; it
-//! names the process for the message that the second one gets, and says whether the directory holds a store, so that a
-//! store file that has gone missing is not taken for a new beginning.
+//! It is the system's lock on an open file, which is released when the process ends for any reason. The file remains;
+//! it holds the process id, for the error message of a second process, and whether the directory holds a store, so
+//! that a missing store file is not mistaken for a new directory.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -33,7 +33,7 @@ impl DirectoryLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                // What stands here is only a courtesy: without it the message is less helpful.
+                // The process id only improves the message.
                 let _ = file.read_to_string(&mut text);
                 let holder = text.lines().find_map(|line| line.strip_prefix(PROCESS)).unwrap_or("unknown");
                 let directory = directory.display();

@@ -46,7 +46,7 @@ impl Directory {
 
     /// Makes an empty store if there is none and there never was one.
     pub(super) fn create_store(&mut self, lock: &DirectoryLock) -> Result<(), StoreError> {
-        // What a process left unfinished when it was killed was not the store yet.
+        // A new file left by a killed process had not become the store yet.
         self.discard();
         let (path, new) = (self.file(), self.new_file());
         if path.try_exists().map_err(|problem| unavailable(&path, "open", &problem))? {
@@ -86,7 +86,7 @@ impl Directory {
 
     /// Removes the new file, if there is one.
     pub(super) fn discard(&self) {
-        // It is in nobody's way: the next one is written over it.
+        // A failure does not matter: the next new file overwrites it.
         let _ = fs::remove_file(self.new_file());
     }
 }

@@ -46,7 +46,7 @@ pub(super) fn recover(path: &Path, name: &Path) -> Result<(StoreFile, Index, App
         tracing::info!(file = %name.display(), offset = end, bytes = length - end, "cut off a write that was not acknowledged");
         file.file.set_len(end).map_err(|problem| file.failed("cut off an incomplete write of", &problem))?;
     }
-    // What was read may not be durable yet: the process that wrote it may have been killed before its sync returned.
+    // The data read may not be durable yet: the process that wrote it may have been killed before its sync returned.
     let mut appender = Appender::new(end, mark);
     file.file.sync_data().map_err(|problem| file.failed("sync", &problem))?;
     appender.write_mark(&file, index.head())?;
@@ -139,10 +139,10 @@ fn replay(
     Ok((index, offset))
 }
 
-/// Whether what follows `end` can be an append that was interrupted. It cannot if a later group has begun: then the
+/// Checks that the bytes after `end` can be an interrupted append. They cannot if a later group has begun: then the
 /// frame at `end` was durable once.
 fn check_tail(file: &StoreFile, end: u64, length: u64) -> Result<(), StoreError> {
-    // A group is smaller than this; a longer rest cannot be one.
+    // A group is smaller than this; a longer tail is damage.
     let bytes = usize::try_from(length - end).ok().filter(|bytes| *bytes <= MOST_GROUP_BYTES);
     let bytes = bytes.ok_or_else(|| file.damaged(end, "what follows is too long for an incomplete write"))?;
     let mut tail = vec![0; bytes];

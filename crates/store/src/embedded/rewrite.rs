@@ -1,13 +1,13 @@
-//! Giving space back: the store file is written anew without the history that is forgotten.
+//! Reclaims space: rewrites the store file without the compacted history.
 //!
 //! ```text
 //! old file   ░░ forgotten ░░ ▓ still needed ▓ ░░░ ▓▓ │ history after the compaction │ what is committed meanwhile
 //! new file   base: the state at the compaction ──────┤ the same frames ─────────────┤ added by the writer at the end
 //! ```
 //!
-//! A thread writes the new file beside the old one, reads it back with the same code that opens a store, and so verifies
-//! it; commits go on meanwhile. The writer then adds what was committed in between and gives the new file the old name.
-//! Until that moment the old file is the store, and after it the new one, whole and durable.
+//! A thread writes the new file beside the old one and verifies it by reading it back with the code that opens a
+//! store; commits continue meanwhile. The writer then adds what was committed in between and renames the new file to
+//! the store's name. Until the rename the old file is the store, after it the new one, complete and durable.
 
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -24,24 +24,24 @@ use super::recover::{apply, recover};
 use super::shared::State;
 use crate::{Revision, StoreError};
 
-/// What to take over into the new file.
+/// What to copy into the new file.
 #[derive(Debug)]
 pub(super) struct Plan {
     source: Arc<StoreFile>,
     compacted: Revision,
     /// The records of the state at `compacted`.
     base: Vec<FilePosition>,
-    /// Where the frames of the history after it stand.
+    /// The byte range of the frames of the history after `compacted`.
     history: Range<u64>,
 }
 
-/// A new file, not yet in place of the old one.
+/// A new file that has not yet replaced the old one.
 #[derive(Debug)]
 pub(super) struct Rewritten {
     pub(super) file: StoreFile,
     pub(super) index: Index,
     pub(super) appender: Appender,
-    /// Everything before this byte of the old file has been taken over.
+    /// Everything before this byte of the old file has been copied.
     copied: u64,
     /// The revision that the base holds.
     compacted: Revision,
@@ -123,7 +123,7 @@ impl Rewritten {
         self.file.file.sync_all().map_err(|problem| self.file.failed("sync", &problem))
     }
 
-    /// Whether the new file holds what `index` says of the old one.
+    /// Checks that the new file matches `index` of the old one.
     pub(super) fn check(&self, index: &Index) -> Result<(), StoreError> {
         let summary = |index: &Index| (index.compacted(), index.head(), index.live());
         if summary(&self.index) == summary(index) {
@@ -133,9 +133,9 @@ impl Rewritten {
     }
 }
 
-/// Hands the frames of `history` in `source` to `write`, in pieces, as they must stand in the file with the id and from
-/// the offset of `target`, each with the latest revision so far. `write` empties the piece and says where the next one
-/// begins. What the base at `compacted` already holds is left out.
+/// Passes the frames of `history` in `source` to `write` in pieces, re-encoded for the id and offset of the target
+/// file, each with the latest revision so far. `write` empties the piece and returns the offset of the next one.
+/// Revisions that the base at `compacted` already holds are left out.
 fn copy(
     source: &StoreFile,
     history: Range<u64>,

@@ -1,7 +1,7 @@
-//! What readers, watches and the writer share: the file, the index, and how far both are visible.
+//! State shared by readers, watches and the writer: the file, the index, and the visible revision.
 //!
-//! The writer may have put revisions into the index that are not durable yet; readers look no further than `visible`.
-//! The lock is held to look something up, never while the disk works.
+//! The index may hold revisions that are not durable yet; readers see nothing after `visible`. The lock is held for
+//! lookups, never during disk IO.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -32,7 +32,7 @@ pub(super) struct State {
     recent_bytes: usize,
 }
 
-/// Where the batches that a watch needs are found.
+/// Where to read the batches for a watch.
 enum Source {
     Recent(Vec<Arc<Batch>>),
     File(Arc<StoreFile>, Vec<FilePosition>),
@@ -46,8 +46,8 @@ impl Shared {
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, State> {
-        // Only the writer changes the state; should it have panicked, it answers no more, and reading is still right
-        // up to the visible revision.
+        // Only the writer changes the state; if it has panicked, it changes nothing more, and reads up to the visible
+        // revision are still correct.
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,7 +114,7 @@ impl State {
         }
     }
 
-    /// Goes on with another file, which holds the same.
+    /// Switches to a rewritten file with the same content.
     pub(super) fn replace(&mut self, file: StoreFile, index: Index, bytes: u64) {
         self.file = Arc::new(file);
         self.index = index;

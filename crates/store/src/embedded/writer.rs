@@ -4,9 +4,9 @@
 //! commits ──► take all that wait ──► check guards, assign revisions ──► append, sync once ──► mark ──► publish, answer
 //! ```
 //!
-//! Whoever waits while the disk syncs goes into the next group, so many transactions share one sync and each still has
-//! its own revision. Readers see a revision only after its sync. When the disk refuses, the whole group is taken back
-//! and every one of its answers says so.
+//! Commits that arrive during a sync form the next group, so many transactions share one sync, each with its own
+//! revision. Readers see a revision only after its sync. If a write fails, the whole group is undone and each of its
+//! commits gets the error.
 
 use std::mem;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use super::rewrite::{self, Plan, Rewritten};
 use super::shared::{Shared, State};
 use crate::{Batch, Change, Event, Key, Revision, StoreError, Txn, Write};
 
-/// What the writer is asked to do.
+/// A message to the writer.
 #[derive(Debug)]
 pub(super) enum Message {
     Commit(Commit),
@@ -44,7 +44,7 @@ pub(super) enum Message {
 pub(super) struct Commit {
     pub(super) txn: Txn,
     pub(super) answer: oneshot::Sender<Result<Revision, StoreError>>,
-    /// Its place in the queue, free again when this is dropped.
+    /// The queue permit; released when this is dropped.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Writer {
     sender: SyncSender<Message>,
     rewriting: Option<JoinHandle<()>>,
     closing: Arc<AtomicBool>,
-    /// Those who wait for a compaction to give space back.
+    /// Answers to send once a compaction has reclaimed space.
     compacting: Vec<CompactAnswer>,
     /// Whether a mark was written that no sync has made durable.
     mark_pending: bool,
@@ -162,7 +162,7 @@ impl Writer {
             answers.push((answer, outcome, permit));
         }
         drop(state);
-        // Also a conflict may rest on a transaction of this group, so no answer leaves before the sync.
+        // A conflict may depend on a transaction of this group, so conflicts, too, are answered only after the sync.
         let durable = if buffer.is_empty() { Ok(()) } else { self.append(&file, &buffer) };
         match &durable {
             Ok(()) if buffer.is_empty() => {}
@@ -175,7 +175,7 @@ impl Writer {
             }
         }
         for (answer, outcome, _permit) in answers {
-            // Who no longer waits for the answer does not get it.
+            // Fails if the caller no longer waits.
             let _ = answer.send(durable.clone().and(outcome));
         }
         if buffer.capacity() <= MOST_COLLECTED_BYTES {
@@ -220,7 +220,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Shows readers and watches what has become durable.
+    /// Makes durable revisions visible to readers and watches.
     fn publish(&mut self, file: &StoreFile, batches: Vec<Arc<Batch>>) {
         let revision = self.shared.read().index.head();
         match self.appender.write_mark(file, revision) {
@@ -234,15 +234,14 @@ impl Writer {
 
     fn sync_mark(&mut self) {
         let file = Arc::clone(&self.shared.read().file);
-        // Not needed for anything that was promised: a mark that is late is recovered from.
+        // Failure loses nothing: recovery handles a late mark.
         if let Err(problem) = file.file.sync_data() {
             tracing::warn!(%problem, "a mark could not be made durable");
         }
         self.mark_pending = false;
     }
 
-    /// Starts to rewrite the file if it holds much that is forgotten; otherwise tells those who wait that space has
-    /// been given back.
+    /// Starts to rewrite the file if it holds much compacted history; otherwise answers waiting compactions.
     fn rewrite_if_wasteful(&mut self) {
         if self.rewriting.is_some() {
             return;
@@ -255,7 +254,7 @@ impl Writer {
             (self.directory.new_file(), self.sender.clone(), Arc::clone(&self.closing));
         let work = move || {
             let outcome = rewrite::rewrite(&plan, &target, &closing);
-            // There is room: the queue is longer than what clients may put in. If the writer is gone, so is the store.
+            // The queue has a slot for this message. Sending fails only if the writer, and so the store, is gone.
             let _ = sender.send(Message::Rewritten(outcome));
         };
         match thread::Builder::new().name("store-rewrite".into()).spawn(work) {
@@ -270,7 +269,7 @@ impl Writer {
 
     fn adopt(&mut self, outcome: Result<Rewritten, StoreError>) {
         if let Some(thread) = self.rewriting.take() {
-            // It has sent its outcome and has nothing left to do.
+            // The thread has sent its outcome and is about to end.
             let _ = thread.join();
         }
         let source = Arc::clone(&self.shared.read().file);
@@ -348,7 +347,7 @@ fn stage(
         };
         let value = write.value().map(AsRef::as_ref);
         let place = frame.record(Record { key: write.key(), value, created, modified: revision });
-        // A copy, because the caller's key may be a part of something large.
+        // A copy, because the caller's key may be a slice of a large buffer.
         let key = Key::copy_from_slice(write.key());
         versions.push((key, Version { created, modified: revision, deleted: value.is_none(), place }));
         events.push(match write {
@@ -371,7 +370,7 @@ fn is_wasteful(state: &State, end: u64) -> bool {
 
 const MOST_COMMITS: usize = 1024;
 const MOST_COLLECTED_BYTES: usize = 4 * 1024 * 1024;
-/// How long nothing must happen before a mark is made durable by itself.
+/// How long the writer is idle before it syncs a pending mark.
 const IDLE: Duration = Duration::from_millis(20);
-/// A file is not rewritten for less.
+/// The least waste that makes a rewrite worthwhile.
 const TOLERATED_WASTE_BYTES: u64 = 256 * 1024;

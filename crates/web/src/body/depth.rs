@@ -1,7 +1,7 @@
-//! How deep a JSON text is nested, and where it becomes too deep.
+//! The nesting depth of a JSON text, and the first value that is nested too deep.
 //!
-//! What is stored wraps what a client sends in levels of its own, and the parser that reads it back has a limit. So
-//! bodies are refused well below that limit, by one number for every surface.
+//! Stored records wrap a client's JSON in further levels, and the parser that reads them back has a depth limit. So
+//! every surface refuses bodies well below it, by one shared limit.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,27 +10,27 @@ use serde::{
     de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// How deep lists and objects of a request may be nested.
+/// The most levels of nested arrays and objects in a request.
 pub const DEEPEST: usize = 64;
 
-/// The JSON pointer (RFC 6901) of the first list or object beyond `DEEPEST` levels; none where there is none before the
-/// text ends or is no JSON any more.
+/// The JSON pointer (RFC 6901) of the first array or object beyond `DEEPEST` levels. None if there is none before the
+/// end of the text or before its first syntax error.
 pub fn too_deep(bytes: &[u8]) -> Option<String> {
-    // Nearly all bodies hold too few brackets to be deep, which is quickly seen.
+    // Fast path: most bodies hold too few brackets to be nested too deep.
     if bytes.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() <= DEEPEST {
         return None;
     }
     let mut walk = Walk::default();
-    // Whether it is JSON to its end is for the parser to say that reads it into what is wanted.
+    // Syntax errors are ignored here: the parser that reads the body into its type reports them.
     let _ = Value(&mut walk).deserialize(&mut serde_json::Deserializer::from_slice(bytes));
     walk.too_deep.then(|| pointer(&walk.path))
 }
 
-/// The members that lead to what is being read.
+/// The path of members from the root to the value that is being read.
 #[derive(Default)]
 struct Walk<'de> {
     path: Vec<Member<'de>>,
-    /// The path leads to what is too deep.
+    /// Whether `path` leads to a value that is nested too deep.
     too_deep: bool,
 }
 
@@ -39,7 +39,7 @@ enum Member<'de> {
     Index(usize),
 }
 
-/// Copied only where the text has escapes in it.
+/// A member name; borrowed from the text unless it contains escapes.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -51,7 +51,7 @@ impl Walk<'_> {
     }
 }
 
-/// Reads any value and keeps nothing of it.
+/// Reads any value and discards it, recording only the path.
 struct Value<'a, 'de>(&'a mut Walk<'de>);
 
 impl<'de> DeserializeSeed<'de> for Value<'_, 'de> {
@@ -128,15 +128,15 @@ fn pointer(path: &[Member<'_>]) -> String {
         match member {
             Member::Index(index) => pointer.push_str(&index.to_string()),
             Member::Name(Name(name)) => {
-                let shown: String = name.chars().take(MOST_NAME).collect();
-                pointer.push_str(&shown.replace('~', "~0").replace('/', "~1"));
+                let shortened: String = name.chars().take(MOST_NAME).collect();
+                pointer.push_str(&shortened.replace('~', "~0").replace('/', "~1"));
             }
         }
     }
     pointer
 }
 
-/// Of a pointer that is shown.
+/// The longest pointer in an error message, in bytes.
 const MOST_POINTER: usize = 160;
-/// Of one name in it, in characters.
+/// The longest member name in that pointer, in characters.
 const MOST_NAME: usize = 60;

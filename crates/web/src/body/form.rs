@@ -1,7 +1,7 @@
 //! `application/x-www-form-urlencoded` bodies and queries.
 //!
-//! Fields keep their order, and a field that stands more than once is not silently one of its values:
-//! RFC 6749 §3.1 forbids it for the parameters of OAuth.
+//! Fields keep their order. A repeated field is an error, never resolved to one of its values: RFC 6749 §3.1 forbids
+//! repeating OAuth parameters.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use axum::{
 use super::{BodyError, media_type, read};
 use crate::escapes::{self, EscapeError};
 
-/// A form of at most 64 KiB; what goes wrong is answered as an `E`.
+/// A form of at most 64 KiB; failures become an `E`.
 #[derive(Debug)]
 pub struct Form<E>(pub FormFields, pub PhantomData<fn() -> E>);
 
@@ -36,19 +36,19 @@ where
     }
 }
 
-/// The fields of a form or a query, as they came.
+/// The fields of a form or a query, in their original order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FormFields {
     fields: Vec<(String, String)>,
 }
 
-/// A field that may stand once stands several times.
+/// A parameter that is allowed once was sent several times.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the parameter \"{0}\" is given more than once")]
 pub struct Repeated(pub String);
 
 impl FormFields {
-    /// At most `MOST_FIELDS` fields; names and values are UTF-8 without NUL once their escapes are undone.
+    /// Parses at most `MOST_FIELDS` fields; percent-decoded names and values must be UTF-8 without NUL.
     pub fn parse(text: &[u8]) -> Result<Self, BodyError> {
         let malformed = |problem: &str| BodyError::Malformed(problem.to_owned());
         let pairs = escapes::pairs(text).map_err(|error| match error {
@@ -65,7 +65,7 @@ impl FormFields {
         Ok(Self { fields })
     }
 
-    /// The value of a field that may stand once. An empty value counts as none (RFC 6749 §3.1).
+    /// The value of a field that is allowed once. An empty value counts as absent (RFC 6749 §3.1).
     pub fn find(&self, name: &str) -> Result<Option<&str>, Repeated> {
         let mut values =
             self.fields.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
@@ -80,7 +80,7 @@ impl FormFields {
     }
 }
 
-/// Names alone: values are passwords and codes.
+/// Prints names only: values may be passwords or codes.
 impl std::fmt::Debug for FormFields {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_list().entries(self.fields.iter().map(|(name, _)| name)).finish()

@@ -14,9 +14,9 @@ use super::{
     media_type, read,
 };
 
-/// A JSON body of at most `LIMIT` bytes, read into `T`; what goes wrong is answered as an `E`.
+/// A JSON body of at most `LIMIT` bytes, read into `T`; failures become an `E`.
 ///
-/// A client that names no media type is taken to mean JSON.
+/// A body without a `Content-Type` is read as JSON.
 #[derive(Debug)]
 pub struct Json<T, E, const LIMIT: usize = USUAL_LIMIT>(pub T, pub PhantomData<fn() -> E>);
 
@@ -37,10 +37,10 @@ where
     }
 }
 
-/// Parses JSON of at most [`DEEPEST`] levels of nesting, also in the parts that `T` takes no notice of.
+/// Parses JSON of at most [`DEEPEST`] levels of nesting; the limit also holds for members that `T` ignores.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
-    if let Some(place) = too_deep(bytes) {
-        return Err(BodyError::TooDeep { limit: DEEPEST, place });
+    if let Some(pointer) = too_deep(bytes) {
+        return Err(BodyError::TooDeep { limit: DEEPEST, place: pointer });
     }
     serde_json::from_slice(bytes).map_err(|error| BodyError::Malformed(error.to_string()))
 }

@@ -1,8 +1,8 @@
-//! How many connections there may be at once, in all and from one address.
+//! Limits on open connections, in total and by client address.
 //!
-//! Above a limit a connection is closed right after it was accepted: those that are being served keep working,
-//! and one address cannot take all the places. Addresses of IPv6 count by their first 64 bits, which is what
-//! one customer of a network commonly owns.
+//! Above a limit a connection is closed right after it is accepted: open connections keep working, and one address
+//! cannot use up the total. IPv6 addresses are counted by their /64 prefix, which one customer of a network commonly
+//! owns.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ struct Counts {
     by_address: HashMap<IpAddr, usize>,
 }
 
-/// One connection's place; given back when dropped.
+/// Counts one open connection until dropped.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     admission: Arc<Admission>,

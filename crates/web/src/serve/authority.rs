@@ -1,18 +1,18 @@
-//! Client certificates: which authorities count, and what a presented certificate is worth.
+//! Client certificates: the trusted CAs, and the verification of a presented certificate.
 //!
-//! A client certificate is optional. The names of the authorities that count are sent in the handshake, so that
-//! a browser without a fitting certificate does not ask its user.
+//! A client certificate is optional. The handshake sends the names of the trusted CAs, so that a browser without a
+//! matching certificate does not prompt its user.
 //!
 //! ```text
-//! handshake   the client proves that it holds the key of what it presents; a false proof ends the connection
-//! after it    the chain is verified against each authority that may have issued it
-//!               verified by one      Verified: authority and names are given to handlers
-//!               verified by none     Unverified: nothing of it is given to anyone
+//! handshake   the client proves possession of the certificate's private key; a false proof ends the connection
+//! after it    the chain is verified against each CA that may have issued it
+//!               one verifies it      Verified: CA and subject are given to handlers
+//!               none verifies it     Unverified: handlers get no part of it
 //! ```
 //!
-//! A certificate that no authority vouches for does not end the handshake: so a client with a certificate that
-//! was rotated away gets an answer in its own protocol instead of a broken connection. It is never trusted.
-//! Expiry is checked when the connection is made; `expires_at` is there for those who hold it longer.
+//! An untrusted certificate does not fail the handshake: a client whose certificate was rotated away gets an HTTP
+//! response instead of a broken connection. The certificate is never trusted. Expiry is checked when the connection
+//! is made; users of long connections check `expires_at`.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -35,27 +35,27 @@ use x509_parser::{
 
 use super::tls::TlsError;
 
-/// An authority whose client certificates count.
+/// A trusted client CA.
 #[derive(Clone, Debug)]
 pub struct ClientAuthority {
-    /// What handlers are told: chosen by whoever adds the authority, such as the id of a cluster.
+    /// The name that handlers get, chosen by the code that adds the CA, such as a cluster id.
     pub name: Arc<str>,
-    /// The authority's own certificate, DER.
+    /// The CA's own certificate, DER.
     pub certificate: Vec<u8>,
 }
 
-/// What the far end has proven about itself in the TLS handshake.
+/// The identity that the client has proven in the TLS handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClientIdentity {
     /// No certificate was presented.
     #[default]
     None,
-    /// A certificate was presented that no authority of the moment vouches for, or that is out of date.
+    /// A certificate was presented that no currently trusted CA has issued, or that is expired or not yet valid.
     Unverified,
     Verified(Arc<VerifiedCertificate>),
 }
 
-/// A client certificate that one of the authorities vouches for, its key proven to be the client's.
+/// A client certificate issued by a trusted CA; the client has proven possession of its private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedCertificate {
     /// [`ClientAuthority::name`] of the issuer.
@@ -71,7 +71,7 @@ pub struct VerifiedCertificate {
     pub expires_at: Timestamp,
 }
 
-/// The authorities of the moment, found by the name that certificates give as their issuer.
+/// The trusted CAs, by subject name: the issuer of their certificates.
 #[derive(Debug)]
 pub(super) struct Authorities {
     by_subject: HashMap<Vec<u8>, Vec<Authority>>,
@@ -112,8 +112,8 @@ impl Authorities {
                 verifier,
             });
         }
-        // The list must fit into one handshake message. Without hints every client may choose for itself:
-        // browsers then ask their users, but everyone who has a certificate still gets in.
+        // The list must fit into one handshake message. Without hints browsers prompt their users, but every client
+        // that has a certificate can still send it.
         if hints.iter().map(|hint| hint.as_ref().len() + 2).sum::<usize>() > MOST_HINT_BYTES {
             tracing::warn!(
                 authorities = hints.len(),
@@ -148,7 +148,7 @@ impl Authorities {
         intermediates: &[CertificateDer<'_>],
     ) -> Option<VerifiedCertificate> {
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
-        // The authority has signed the leaf itself, or the last of the intermediates.
+        // The CA has signed the leaf itself, or the last intermediate.
         let (issuer, issuer_key) = match intermediates.last() {
             None => (parsed.issuer().as_raw().to_vec(), authority_key_id(&parsed)),
             Some(last) => {
@@ -161,8 +161,8 @@ impl Authorities {
             .by_subject
             .get(&issuer)?
             .iter()
-            // Many authorities may share one name. The key id, where both have one, tells them apart without
-            // trying each; the signature below is what counts.
+            // Many CAs may have the same subject. Key ids, where both are present, select among them without trying
+            // each signature; the signature check below decides.
             .filter(|authority| match (&authority.key_id, &issuer_key) {
                 (Some(own), Some(wanted)) => own == wanted,
                 _ => true,
@@ -196,8 +196,8 @@ fn described(
     })
 }
 
-/// The values of one attribute of a name; nothing where one of them is not text, for a name that cannot be
-/// read must not become another name.
+/// The values of one attribute of a distinguished name. None if one of them is not text: dropping it would turn the
+/// name into another one.
 fn texts<'a, I>(name: &'a X509Name<'a>, attribute: impl Fn(&'a X509Name<'a>) -> I) -> Option<Vec<String>>
 where
     I: Iterator<Item = &'a x509_parser::x509::AttributeTypeAndValue<'a>>,
@@ -219,8 +219,8 @@ fn authority_key_id(certificate: &X509Certificate<'_>) -> Option<Vec<u8>> {
     })
 }
 
-/// The verifier for the handshake: a client must prove that it holds the key of the certificate it presents.
-/// What that certificate is worth is found out afterwards, so this accepts every issuer.
+/// The rustls verifier for the handshake: the client must prove possession of the certificate's private key. It
+/// accepts every issuer; [`Authorities::identify`] verifies the chain afterwards.
 #[derive(Debug)]
 pub(super) struct ProvenKeyOnly {
     hints: Vec<DistinguishedName>,
@@ -278,14 +278,14 @@ impl ClientCertVerifier for ProvenKeyOnly {
 }
 
 impl VerifiedCertificate {
-    /// Whether the certificate's time has run out at `now`; a connection may outlive it.
+    /// Whether the certificate has expired at `now`; a connection may outlive it.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at
     }
 }
 
-/// A handshake message's list of names is limited to 65,535 bytes; browsers and proxies take less.
+/// TLS limits the list of CA names to 65,535 bytes; some browsers and proxies accept less.
 const MOST_HINT_BYTES: usize = 16 * 1024;
-/// Signatures tried for one certificate whose issuer cannot be told by its key id.
+/// The most signatures tried for a certificate whose key id does not select one CA.
 const MOST_CANDIDATES: usize = 16;
 const MOST_INTERMEDIATES: usize = 4;

@@ -1,4 +1,4 @@
-//! One connection from its handshake to its end.
+//! One connection: TLS handshake, then HTTP/1.1 or HTTP/2 until it closes.
 
 use std::{
     future::poll_fn,
@@ -29,16 +29,16 @@ use super::{
 };
 use crate::trace::Peer;
 
-/// Serves one connection to its end. `place` is given back with it.
+/// Serves one connection until it closes, then releases `permit`.
 pub(super) async fn run<A: Answers>(
     settings: Arc<ConnectionSettings>,
     shared: Arc<Shared<A>>,
     stream: TcpStream,
     address: SocketAddr,
-    place: ConnectionPermit,
+    permit: ConnectionPermit,
 ) {
     serve(&settings, shared, stream, address).await;
-    drop(place);
+    drop(permit);
 }
 
 async fn serve<A: Answers>(
@@ -70,11 +70,11 @@ async fn serve<A: Answers>(
     let speaks_http2 = session.alpn_protocol() == Some(b"h2");
     let peer = Peer::new(address, identity, settings.stopping.clone());
     let peer = Arc::new(peer.sharing(settings.room.clone()));
-    let front = ConnectionService { shared, peer, activity: activity.clone(), since: Instant::now() };
+    let service = ConnectionService { shared, peer, activity: activity.clone(), since: Instant::now() };
     if speaks_http2 {
-        serve_http2(settings, stream, front, &activity).await;
+        serve_http2(settings, stream, service, &activity).await;
     } else {
-        serve_http1(settings, stream, front, &activity).await;
+        serve_http1(settings, stream, service, &activity).await;
     }
 }
 
@@ -82,9 +82,9 @@ async fn handshake(
     settings: &ConnectionSettings,
     stream: GuardedStream,
 ) -> io::Result<TlsStream<GuardedStream>> {
-    let mut first = [0_u8];
-    // Looked at before the handshake, which would send an alert in front of our words.
-    if stream.peek(&mut first).await? == 1 && first.iter().all(u8::is_ascii_uppercase) {
+    let mut first_byte = [0_u8];
+    // Peeked before the handshake: a failed handshake would send a TLS alert before the HTTP response.
+    if stream.peek(&mut first_byte).await? == 1 && first_byte.iter().all(u8::is_ascii_uppercase) {
         refuse_plain_http(stream).await?;
         return Err(io::Error::other("plain HTTP"));
     }
@@ -101,7 +101,7 @@ fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
 async fn serve_http1<A: Answers>(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
-    front: ConnectionService<A>,
+    service: ConnectionService<A>,
     activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;
@@ -109,15 +109,15 @@ async fn serve_http1<A: Answers>(
     let most_header_bytes = usize::try_from(limits.header_bytes).unwrap_or(usize::MAX).max(SMALLEST_BUFFER);
     builder
         .timer(TokioTimer::new())
-        // The guardian bounds the head: a timer for each request would also end quiet connections.
+        // The watchdog limits the request head; hyper's timer would also close idle connections.
         .header_read_timeout(None)
         .max_header_size(most_header_bytes)
         .max_buf_size(most_header_bytes);
-    let mut connection = builder.serve_connection(TokioIo::new(stream), front);
-    let guardian = ConnectionWatchdog::start(settings, activity.clone(), Partial::IsSlowRequest);
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
+    let watchdog = ConnectionWatchdog::start(settings, activity.clone(), Partial::IsSlowRequest);
     let mut finishing = false;
     let outcome = poll_fn(|context: &mut Context<'_>| {
-        match guardian.order(context) {
+        match watchdog.order(context) {
             Order::Serve => {}
             Order::Finish if finishing => {}
             Order::Finish => {
@@ -141,7 +141,7 @@ async fn serve_http1<A: Answers>(
 async fn serve_http2<A: Answers>(
     settings: &ConnectionSettings,
     stream: TlsStream<GuardedStream>,
-    front: ConnectionService<A>,
+    service: ConnectionService<A>,
     activity: &Arc<Activity>,
 ) {
     let limits = &settings.limits;
@@ -157,11 +157,11 @@ async fn serve_http2<A: Answers>(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), front));
-    let guardian = ConnectionWatchdog::start(settings, activity.clone(), Partial::IsOrdinary);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let watchdog = ConnectionWatchdog::start(settings, activity.clone(), Partial::IsOrdinary);
     let mut finishing = false;
     let outcome = poll_fn(|context: &mut Context<'_>| {
-        match guardian.order(context) {
+        match watchdog.order(context) {
             Order::Serve if activity.is_last() && !finishing => {
                 finishing = true;
                 connection.as_mut().graceful_shutdown();
@@ -181,8 +181,8 @@ async fn serve_http2<A: Answers>(
     }
 }
 
-/// Lets the client read our last answer, after we have closed our side: a socket closed with bytes unread would
-/// reset the connection, and the client might lose the answer to a body that was too large.
+/// Drains the request body after our side is closed: closing a socket with unread bytes resets the connection, and
+/// the client could lose the response to a body that was too large.
 async fn linger(mut stream: TlsStream<GuardedStream>) -> io::Result<()> {
     let mut scratch = [0_u8; 8192];
     let mut left = MOST_LINGERING_BYTES;
@@ -204,16 +204,16 @@ async fn refuse_plain_http(mut stream: GuardedStream) -> io::Result<()> {
 }
 
 const PLAIN_HTTP_ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\nthis address speaks HTTPS: use https:// instead of http://\n";
-/// The least that hyper takes.
+/// The smallest buffer that hyper accepts.
 const SMALLEST_BUFFER: usize = 8 * 1024;
 const LINGER: Duration = Duration::from_secs(5);
 const MOST_LINGERING_BYTES: usize = 256 * 1024 * 1024;
-/// Streams that a peer may reset before we have seen them, and errors that it may provoke, before it is sent
-/// away (CVE-2023-44487).
+/// Streams that a peer may reset before they are accepted, and stream errors that it may cause, before the connection
+/// is closed (CVE-2023-44487).
 const MOST_PENDING_RESETS: usize = 20;
 const MOST_ERROR_RESETS: usize = 256;
-/// What a peer may send ahead of our reading, for one request and for all of a connection.
+/// Bytes that a peer may send before we read them, for one stream and for the whole connection.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// What we keep of one answer that a peer is slow to take.
+/// The most bytes buffered of one response that a peer reads slowly.
 const SEND_BUFFER: usize = 64 * 1024;

@@ -1,11 +1,11 @@
-//! What happens to every request of every surface, before and after it is answered.
+//! The hyper service of a connection: what is done for every request of every surface before and after its handler.
 //!
 //! ```text
-//! path check ─► id and context ─► answer, bounded in time, a panic caught ─► headers, counts
+//! host and path check ─► id and context ─► handler with a time limit, panics caught ─► headers, counters
 //! ```
 //!
-//! Answers made here concern requests that no surface has seen, or could not finish. They are plain text, unless
-//! whoever answers gives them a shape.
+//! Responses made here are for requests that no handler has seen, or that a handler did not finish. They are plain
+//! text, unless [`Answers::failure`] renders them.
 
 use std::{
     convert::Infallible,
@@ -38,7 +38,7 @@ use crate::{
     trace::{Counts, Peer, RequestContext, RequestId},
 };
 
-/// Gives the answers of one thread: a router, or something that leads to one.
+/// Answers the requests of one serving thread: a router, or a wrapper of one.
 pub trait Answers: fmt::Debug + Send + Sync + 'static {
     fn answer(
         &self,
@@ -46,13 +46,13 @@ pub trait Answers: fmt::Debug + Send + Sync + 'static {
         context: RequestContext,
     ) -> impl Future<Output = Response<Body>> + Send;
 
-    /// What is said in place of an answer, in the words of whoever asks at this path.
+    /// An error response in the format of the surface that serves `path`.
     fn failure(&self, _path: &str, status: StatusCode, text: String) -> Response<Body> {
         plain(status, text)
     }
 }
 
-/// Handlers find the context by asking for it as an argument.
+/// Handlers get the context as an extractor argument.
 impl Answers for Router {
     async fn answer(&self, mut request: Request<AskedBody>, context: RequestContext) -> Response<Body> {
         request.extensions_mut().insert(context);
@@ -61,12 +61,12 @@ impl Answers for Router {
     }
 }
 
-/// Put into the extensions of an answer: the client is to make a new connection before long, for it may have another
-/// certificate by then. Its requests are answered all the same.
+/// Response extension: the client should reconnect before long, because its certificate may have been renewed. The
+/// server closes the connection once it is older than the renewal time; requests are answered until then.
 #[derive(Clone, Copy, Debug)]
 pub struct Renew;
 
-/// What is the same for all connections of a thread.
+/// Shared by all connections of a thread.
 #[derive(Debug)]
 pub(super) struct Shared<A> {
     pub(super) answers: A,
@@ -85,24 +85,25 @@ pub(super) struct ConnectionService<A> {
     pub(super) since: Instant,
 }
 
-/// What the guardian of a connection looks at.
+/// The state of a connection that its watchdog checks.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
-    /// Requests whose answer is not yet sent in full.
+    /// Requests whose response is not yet sent in full.
     in_flight: AtomicUsize,
-    /// Requests begun since the connection was made.
+    /// Requests received since the connection was made.
     begun: AtomicU64,
-    /// Times that bytes came in, written by the stream.
+    /// How often bytes arrived; written by the stream.
     pub(super) reads: Arc<AtomicU64>,
     /// Whether a request's body was left unread.
     left_unread: AtomicBool,
     /// The value of `reads` when the last request began or ended.
     settled: AtomicU64,
-    /// How often the guardian has looked.
+    /// How often the watchdog has checked.
     looks: AtomicU64,
-    /// Of answers in several parts: at which look the last part was handed over, if it was not taken since.
+    /// For each response in several parts: the watchdog's check count when the last part was handed to hyper, or
+    /// `TAKEN` if hyper has since asked for the next part.
     handed: Mutex<Vec<Weak<AtomicU64>>>,
-    /// Whether the connection is to take no further requests.
+    /// Whether the connection accepts no further requests.
     is_last: AtomicBool,
 }
 
@@ -115,7 +116,7 @@ impl Activity {
         self.begun.load(Ordering::Relaxed)
     }
 
-    /// Whether bytes have come in since the last request that are not yet a request.
+    /// Whether bytes have arrived since the last request that are not yet a whole request.
     pub(super) fn has_partial_request(&self) -> bool {
         self.reads.load(Ordering::Relaxed) != self.settled.load(Ordering::Relaxed)
     }
@@ -124,7 +125,7 @@ impl Activity {
         self.left_unread.load(Ordering::Relaxed)
     }
 
-    /// Counts a look of the guardian. True: some answer has waited for the client for so many of them.
+    /// Counts a check of the watchdog. True if some response has waited for the client for more than `most` checks.
     pub(super) fn look_for_unread_answers(&self, most: u64) -> bool {
         let now = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
         let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +136,7 @@ impl Activity {
         })
     }
 
-    /// Whether the connection is to take no further requests. The answer after which that is so wakes it.
+    /// Whether the connection accepts no further requests. Sending the response that sets it wakes the connection.
     pub(super) fn is_last(&self) -> bool {
         self.is_last.load(Ordering::Acquire)
     }
@@ -187,7 +188,7 @@ impl<A: Answers> hyper::service::Service<Request<Incoming>> for ConnectionServic
     }
 }
 
-/// HTTP/1.1 has a header for it; over HTTP/2 the connection says so itself.
+/// Ends the connection after this response: by `Connection: close` in HTTP/1.1, by GOAWAY in HTTP/2.
 fn end_connection(response: &mut Response<Body>, version: Version, activity: &Activity) {
     if version == Version::HTTP_2 {
         activity.is_last.store(true, Ordering::Release);
@@ -222,14 +223,14 @@ async fn answer<A: Answers>(
     let peer = context.peer.clone();
     let changes_nothing = request.method().is_safe();
     let answered = AssertUnwindSafe(shared.answers.answer(request, context)).catch_unwind();
-    // Pinned here, so that a large future is not moved once more.
+    // Pinned here to avoid moving a large future.
     let mut bounded = pin!(timeout_at((started + shared.request_timeout).into(), answered));
     let outcome =
         if span.is_disabled() { bounded.as_mut().await } else { bounded.as_mut().instrument(span).await };
     let response = match outcome {
         Ok(Ok(response)) => match stream::counted(response, &peer, changes_nothing) {
             Ok(response) => response,
-            Err(full) => no_room(shared, uri.path(), full),
+            Err(full) => budget_exhausted(shared, uri.path(), full),
         },
         Ok(Err(_panic)) => {
             tracing::error!(request.id = %id, http.path = uri.path(), "a request ended in a panic, which is a fault of ours");
@@ -245,7 +246,7 @@ async fn answer<A: Answers>(
     finished(&shared.counts, uri.path(), id, started, response)
 }
 
-fn no_room<A: Answers>(shared: &Shared<A>, path: &str, full: BudgetExhausted) -> Response<Body> {
+fn budget_exhausted<A: Answers>(shared: &Shared<A>, path: &str, full: BudgetExhausted) -> Response<Body> {
     let mut response = shared.answers.failure(path, StatusCode::TOO_MANY_REQUESTS, full.to_string());
     response.headers_mut().insert(header::RETRY_AFTER, full.retry_after().into());
     response
@@ -274,7 +275,7 @@ fn finished(
     response
 }
 
-/// The body of a request as it arrives; notes when it was not read to its end.
+/// The body of a request; records in the connection's activity if it was not read to its end.
 #[derive(Debug)]
 pub struct AskedBody {
     body: Incoming,
@@ -312,12 +313,12 @@ impl Drop for AskedBody {
     }
 }
 
-/// The body of an answer; the request counts as unfinished until it is sent or given up.
+/// The body of a response; the request counts as in flight until the body is sent or dropped.
 #[derive(Debug)]
 pub(super) struct AnswerBody {
     body: Body,
-    /// When the client was handed a part after which more comes, for the guardian. An HTTP/2 connection may be alive
-    /// while nobody reads an answer on it.
+    /// The check count of the watchdog when a part that is not the last was handed to hyper. An HTTP/2 connection may
+    /// be alive while its client does not read one of the responses.
     handed: Option<Arc<AtomicU64>>,
     in_flight: InFlight,
 }
@@ -364,6 +365,6 @@ impl AnswerBody {
     }
 }
 
-/// Nothing was handed over that the client has not taken.
+/// The client has taken every part handed over.
 const TAKEN: u64 = u64::MAX;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -13,8 +13,8 @@ pub(super) struct ConnectionSettings {
     pub(super) tls: Tls,
     /// One for the whole process.
     pub(super) room: Arc<MemoryBudget>,
-    /// Turns true when the server stops.
+    /// Becomes true when the server begins to shut down.
     pub(super) stopping: watch::Receiver<bool>,
-    /// Closed when those that are still there are cut off.
+    /// Closed when the connections still open after the grace period are closed.
     pub(super) cut: watch::Receiver<()>,
 }

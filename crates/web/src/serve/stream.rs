@@ -1,8 +1,8 @@
-//! The TCP stream under TLS, with two additions: a peer that stops reading ends the connection, and the
-//! connection's guardian can see whether bytes come in.
+//! The TCP stream under TLS, with two additions: a write timeout for a peer that stops reading, and a count of reads
+//! for the connection's watchdog.
 //!
-//! hyper waits for ever for a peer that does not read what was written for it; a watch on a quiet cluster, on
-//! the other hand, has nothing to write, and must stay. So the time is measured only while a write waits.
+//! hyper waits for ever for a peer that does not read what was written to it; an idle watch, on the other hand, has
+//! nothing to write and must stay open. So the time is measured only while a write is pending.
 
 use std::{
     io,
@@ -25,18 +25,18 @@ use tokio::{
 pub(super) struct GuardedStream {
     stream: TcpStream,
     write_timeout: Duration,
-    /// Runs while a write waits.
+    /// The timer of a pending write.
     stalled: Option<Pin<Box<Sleep>>>,
     reads: Arc<AtomicU64>,
 }
 
 impl GuardedStream {
-    /// Counts in `reads` how often bytes came in.
+    /// Counts in `reads` how often bytes arrived.
     pub(super) fn new(stream: TcpStream, write_timeout: Duration, reads: Arc<AtomicU64>) -> Self {
         Self { stream, write_timeout, stalled: None, reads }
     }
 
-    /// Waits for the first bytes and leaves them to be read.
+    /// Waits for the first bytes without consuming them.
     pub(super) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.peek(buffer).await
     }

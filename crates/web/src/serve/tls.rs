@@ -1,11 +1,11 @@
-//! The TLS side of the one address: our certificate, which can be replaced while serving, and the authorities
-//! whose client certificates count, which come and go with clusters.
+//! TLS of the server's address: the server certificate, which can be replaced while serving, and the client CAs,
+//! which come and go with clusters.
 //!
-//! Both live behind [`Tls`], a handle that is cheap to clone: the accept loop takes the current configuration
-//! for each new connection. Sessions resume by tickets; what a client certificate is worth is therefore asked
-//! anew for each connection (`authority.rs`) and never read out of a ticket.
+//! Both are in [`Tls`], a handle that is cheap to clone: the accept loop takes the current configuration for each new
+//! connection. Sessions resume by tickets; a client certificate is verified again for each connection
+//! (`authority.rs`), never trusted because of a ticket.
 //!
-//! Who is behind a certificate is not decided here: that is the business of the application.
+//! Which principal a certificate identifies is decided by the application, not here.
 
 mod error;
 
@@ -42,21 +42,21 @@ struct Inner {
     current: ArcSwap<Current>,
 }
 
-/// What one connection is set up with. One value, so that names and authorities always belong together.
+/// The configuration of a new connection. One value, so that the CA names sent and the CAs trusted always match.
 #[derive(Debug)]
 struct Current {
     config: Arc<ServerConfig>,
     authorities: Authorities,
 }
 
-/// A server certificate with its chain and key, checked to belong together.
+/// A server certificate with its chain and private key, checked to match.
 #[derive(Clone, Debug)]
 pub struct ServerCertificate {
     key: Arc<CertifiedKey>,
 }
 
 impl Tls {
-    /// Serves with `certificate`; no client certificate counts until [`Tls::trust`] says so.
+    /// Serves with `certificate`; no client CA is trusted until [`Tls::trust`] is called.
     pub fn new(certificate: ServerCertificate) -> Result<Self, TlsError> {
         let provider = provider();
         let certificate = Arc::new(CurrentCertificate { key: ArcSwap::new(certificate.key) });
@@ -67,15 +67,15 @@ impl Tls {
         Ok(Self { inner: Arc::new(Inner { provider, certificate, current }) })
     }
 
-    /// New connections see `certificate` from now on.
+    /// Uses `certificate` for new connections.
     pub fn replace_certificate(&self, certificate: ServerCertificate) {
         self.inner.certificate.key.store(certificate.key);
     }
 
-    /// Replaces the authorities whose client certificates count, for every connection made from now on.
+    /// Replaces the trusted client CAs, for every new connection.
     ///
-    /// An open connection keeps what its certificate was worth when it was made: whoever takes an authority
-    /// away must also refuse its certificates where they are used.
+    /// An open connection keeps the identity that was verified when it was made: code that removes a CA must also
+    /// refuse its certificates where they are used.
     pub fn trust(&self, authorities: Vec<ClientAuthority>) -> Result<(), TlsError> {
         let authorities = Authorities::new(&self.inner.provider, authorities)?;
         let mut config = configuration(&self.inner.provider, self.inner.certificate.clone(), &authorities)?;
@@ -88,14 +88,14 @@ impl Tls {
         self.inner.current.load().config.clone()
     }
 
-    /// What the certificates that a client has presented are worth now.
+    /// Verifies the certificate chain that a client has presented against the current CAs.
     pub(super) fn identify(&self, chain: Option<&[CertificateDer<'_>]>) -> ClientIdentity {
         self.inner.current.load().authorities.identify(chain)
     }
 }
 
 impl ServerCertificate {
-    /// From PEM texts: the certificate first, then its intermediates; a PKCS #8, SEC 1 or PKCS #1 key.
+    /// From PEM texts: the certificate, then its intermediates; the key in PKCS #8, SEC 1 or PKCS #1.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain)
             .collect::<Result<_, _>>()
@@ -109,29 +109,29 @@ impl ServerCertificate {
     }
 }
 
-/// A certificate and its key in two PEM files that somebody else renews.
+/// A certificate and its key in two PEM files that an external tool renews.
 #[derive(Debug)]
 pub struct CertificateFiles {
     chain: PathBuf,
     key: PathBuf,
-    /// A fingerprint of what was read last, usable or not.
+    /// A hash of the files' last content, usable or not.
     read: u64,
     hasher: RandomState,
 }
 
 impl CertificateFiles {
-    /// Reads the pair for the first time.
+    /// Reads the files for the first time.
     pub async fn load(chain: PathBuf, key: PathBuf) -> Result<(Self, ServerCertificate), TlsError> {
         let mut files = Self { chain, key, read: 0, hasher: RandomState::new() };
         let certificate = files.read().await?;
         Ok((files, certificate))
     }
 
-    /// Reads the files again every `interval`, and serves with what is new, until the future is dropped.
+    /// Reads the files every `interval` and serves with a changed certificate, until the future is dropped.
     ///
-    /// A pair that cannot be used is reported and left alone: the one in use stays, and the next change is tried
-    /// again. The files are read instead of watched, because certificates are commonly replaced by renaming or
-    /// by a symbolic link, which watches on one file miss.
+    /// An unusable pair is logged and ignored: the current certificate stays, and the next change is tried again. The
+    /// files are polled, because certificates are commonly replaced by a rename or a symbolic link, which watches on
+    /// one file miss.
     pub async fn follow(mut self, tls: Tls, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
@@ -161,7 +161,7 @@ async fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
     tokio::fs::read(file).await.map_err(|cause| TlsError::Unreadable { file: file.to_owned(), cause })
 }
 
-/// The certificate of the moment, as rustls asks for it.
+/// Gives rustls the current certificate.
 #[derive(Debug)]
 struct CurrentCertificate {
     key: ArcSwap<CertifiedKey>,

@@ -1,7 +1,8 @@
-//! The guardian of a connection: ends it when the server stops, or when its client neither asks nor leaves.
+//! The watchdog of a connection: closes it when the server shuts down, when the client is idle or sends a request too
+//! slowly, or when a response stays unread.
 //!
-//! It is a task of its own that looks at the connection a few times within the shortest of its limits. A
-//! connection in use pays for it with a few counters and one look at a flag, instead of a timer for each request.
+//! It is a separate task that checks the connection a few times within its shortest limit. This costs an active
+//! connection some counters and one flag check, instead of a timer for each request.
 
 use std::{
     sync::{
@@ -21,25 +22,25 @@ use tokio::{
 
 use super::{Limits, connection_service::Activity, settings::ConnectionSettings};
 
-/// What a connection shall do.
+/// The watchdog's order to its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Serve,
-    /// Take no new requests, and end after those under way.
+    /// Accept no new requests, and close after the current ones.
     Finish,
-    /// End now.
+    /// Close now.
     Close,
 }
 
-/// Whether bytes that are no request yet mean that a request is being sent slowly.
+/// Whether received bytes that are not yet a request mean that a client is sending one slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Partial {
     IsSlowRequest,
-    /// HTTP/2 has frames of its own beside requests, and its peers answer to probes.
+    /// HTTP/2 has frames other than requests, and its peers answer PING.
     IsOrdinary,
 }
 
-/// The connection's side of its guardian, which ends with it.
+/// The connection's handle on its watchdog task; dropping it ends the task.
 #[derive(Debug)]
 pub(super) struct ConnectionWatchdog {
     orders: Arc<WatchdogOrders>,
@@ -60,7 +61,7 @@ impl ConnectionWatchdog {
         Self { orders, task: task.abort_handle() }
     }
 
-    /// The order of the moment; a later one wakes the connection.
+    /// The current order; a later one wakes the connection.
     pub(super) fn order(&self, context: &Context<'_>) -> Order {
         self.orders.connection.register(context.waker());
         match self.orders.order.load(Ordering::Acquire) {
@@ -89,7 +90,7 @@ impl WatchdogOrders {
     }
 }
 
-/// What the guardian remembers of its connection.
+/// The state of the watchdog task.
 #[derive(Debug)]
 struct Watch {
     activity: Arc<Activity>,
@@ -97,12 +98,12 @@ struct Watch {
     ticks: Interval,
     request_head: Duration,
     idle: Duration,
-    /// For how many looks an answer may wait for its client.
+    /// For how many ticks a response may wait for the client to read.
     most_unread: u64,
     seen_begun: u64,
-    /// Since when nothing has been under way.
+    /// Since when no request has been active.
     quiet_since: Instant,
-    /// Since when a request has been arriving.
+    /// Since when a partial request has been arriving.
     partial_since: Option<Instant>,
 }
 
@@ -148,7 +149,7 @@ impl Watch {
                     }
                 }
             }
-            // A client of HTTP/1.1 that is overdue has no request under way that could be finished.
+            // An overdue HTTP/1.1 connection has no active request that could be finished.
             if is_finishing || (self.partial == Partial::IsSlowRequest && !*stopping.borrow()) {
                 return orders.give(Order::Close);
             }
@@ -166,7 +167,7 @@ impl Watch {
             self.partial_since = None;
             return false;
         }
-        // A client that never sends a request is held to the shorter time from its first moment on.
+        // Before the first request the shorter request-head limit applies from the start of the connection.
         if self.partial == Partial::IsSlowRequest && (begun == 0 || self.activity.has_partial_request()) {
             let since = *self.partial_since.get_or_insert(if begun == 0 { self.quiet_since } else { now });
             if now - since >= self.request_head {

@@ -1,7 +1,7 @@
-//! The threads that serve connections. A connection stays on one of them for all its life, so a request wakes no other
-//! thread, which over HTTP/2 is a third of the cost of a short one (docs/decisions/serving-threads.md).
+//! The serving threads. A connection stays on one thread for its whole life, so a request wakes no other thread; over
+//! HTTP/2 that would be a third of the cost of a short request (docs/decisions/serving-threads.md).
 //!
-//! What a handler computes for long it must do elsewhere, on a blocking thread: the connections beside it wait.
+//! Handlers must run long computations on a blocking thread: other connections of the same thread wait meanwhile.
 
 use std::{io, sync::Arc, thread};
 
@@ -13,7 +13,7 @@ use tokio::{
 
 use super::connection_service::{Answers, Shared};
 
-/// The threads end when this is dropped, with whatever is still served.
+/// The serving threads. Dropping it ends them and every open connection.
 #[derive(Debug)]
 pub(super) struct Workers<A>(Vec<Worker<A>>);
 
@@ -21,19 +21,19 @@ pub(super) struct Workers<A>(Vec<Worker<A>>);
 struct Worker<A> {
     handle: Handle,
     shared: Arc<Shared<A>>,
-    /// Held by each of its connections as well.
+    /// Each of the thread's connections holds a clone; the count is the number of connections.
     connections: Arc<()>,
     _stop: oneshot::Sender<()>,
 }
 
 impl<A: Answers> Workers<A> {
-    /// `shared` is made once for each thread.
+    /// `shared` is called once for each thread.
     pub(super) fn start(count: usize, shared: impl Fn() -> Shared<A>) -> io::Result<Self> {
         let workers = (0..count.max(1)).map(|number| Worker::start(number, shared()));
         workers.collect::<io::Result<_>>().map(Self)
     }
 
-    /// Serves a connection on the thread that has the fewest.
+    /// Serves a connection on the thread with the fewest connections.
     pub(super) fn serve<F>(
         &self,
         stream: TcpStream,
@@ -44,7 +44,7 @@ impl<A: Answers> Workers<A> {
         let least = |worker: &&Worker<A>| Arc::strong_count(&worker.connections);
         let Some(worker) = self.0.iter().min_by_key(least) else { return };
         let (connections, shared) = (worker.connections.clone(), worker.shared.clone());
-        // A stream belongs to the thread that waits for its bytes.
+        // A Tokio stream is registered with one runtime: converted, to register it with the worker's.
         let stream = stream.into_std();
         worker.handle.spawn(async move {
             match stream.and_then(TcpStream::from_std) {
@@ -62,7 +62,7 @@ impl<A: Answers> Worker<A> {
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel();
         thread::Builder::new().name(format!("serve-{number}")).spawn(move || {
-            // The sender is never used: it is dropped.
+            // Returns when the sender is dropped; nothing is ever sent.
             let _ = runtime.block_on(stopped);
             runtime.shutdown_background();
         })?;

@@ -1,8 +1,8 @@
-//! Why a certificate or an authority cannot be used.
+//! Why a server certificate or a client CA cannot be used.
 
 use std::{path::PathBuf, sync::Arc};
 
-/// See the head of this file; the texts name what is wrong.
+/// The error; its texts name the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("no certificate in the PEM text given")]
