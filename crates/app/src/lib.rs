@@ -13,6 +13,7 @@ mod install;
 mod jobs;
 mod recover;
 mod repair;
+mod running;
 mod work;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use kubernetes::{self, Kubernetes};
 pub use recover::Recovered;
 pub use repair::repair;
 pub use resource_manager::{self, ResourceManager};
+pub use running::{Health, RecordCounts};
 pub use sign_in::{self, SignIn};
 pub use state::{
     self, Applied, Caller, CallerKind, Changes, Clock, Error, Expired, Parts, Problem, Refusal, Rule, Run,
