@@ -1,11 +1,7 @@
 //! Management groups (`Microsoft.Management`, 2020-05-01 and later), and what is in them. Everything is done when it
 //! is answered, so there is no operation to wait for; az takes neither 201 for a group nor 200 for a deletion.
 
-use app::resource_manager::{
-    TenantResources,
-    management_group_tree::Group,
-    management_groups::NewGroup,
-};
+use app::resource_manager::{TenantResources, management_group_tree::Group, management_groups::NewGroup};
 use axum::{
     Json,
     response::{IntoResponse, Response},

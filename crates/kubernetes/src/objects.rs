@@ -100,16 +100,16 @@ impl Kubernetes {
         }
     }
 
-    /// Whether `test` holds for what is stored at a place, where something is. Nothing else is told of it: this makes
+    /// Whether `test` holds for the object that is stored, if there is one. Nothing else is told of it: this makes
     /// room before a write that was allowed.
     pub fn is_stored(
         &self,
         caller: &KubeCaller,
-        place: &Place<'_>,
-        test: impl FnOnce(&Value) -> bool,
+        reference: &ObjectReference<'_>,
+        test: impl FnOnce(&serde_json::Value) -> bool,
     ) -> bool {
         let snapshot = self.state.snapshot();
-        snapshot.object(&place.key(caller.cluster)).is_some_and(|object| test(&object.value))
+        snapshot.object(&reference.key(caller.cluster)).is_some_and(|object| test(&object.value))
     }
 
     /// All objects of a place, in order of namespace and name.

@@ -62,7 +62,8 @@ impl TenantResources {
     /// The group that a subscription is in.
     pub fn group_of(&self, subscription: &Subscription) -> Option<Group> {
         let own = subscription.tenant == self.tenant;
-        own.then(|| management_group_of(&self.snapshot, subscription)).and_then(|name| self.management_group(name.as_str()))
+        own.then(|| management_group_of(&self.snapshot, subscription))
+            .and_then(|name| self.management_group(name.as_str()))
     }
 
     pub fn cluster_state(&self, cluster: &Cluster) -> ProvisioningState {
