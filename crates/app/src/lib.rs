@@ -6,17 +6,19 @@
 //!       ─► sign_in()           passwords, grants, tokens
 //!       ─► resource_manager()  subscriptions, roles, assignments, clusters
 //!       ─► kubernetes()        objects of clusters, reviews
-//!       ─► state()             the snapshot and transactions that all of them share
+//!       ─► state               the snapshot and transactions that all of them share; surfaces do not reach it
 //! ```
 
 mod install;
 mod jobs;
 mod recover;
 mod repair;
+mod running;
 mod work;
 
 use std::sync::Arc;
 
+use domain::snapshot::Snapshot;
 use jiff::Timestamp;
 use state::{State, unfinished::WorkReference};
 
@@ -26,6 +28,7 @@ pub use kubernetes::{self, Kubernetes};
 pub use recover::Recovered;
 pub use repair::repair;
 pub use resource_manager::{self, ResourceManager};
+pub use running::{Health, RecordCounts};
 pub use sign_in::{self, SignIn};
 pub use state::{
     self, Applied, Caller, CallerKind, Changes, Clock, Error, Expired, Parts, Problem, Refusal, Rule, Run,
@@ -66,7 +69,19 @@ impl App {
         Ok((Self { areas: Arc::new(SharedAreas(Arc::new(areas))) }, follow))
     }
 
-    pub fn state(&self) -> &State {
+    /// Everything, of all tenants: for decisions of an engine that need all of it, and for tests. What a caller may see
+    /// comes from the areas, limited to the caller. Places in surfaces are counted by `cargo xtask tidy`.
+    pub fn whole_snapshot(&self) -> Arc<Snapshot> {
+        self.state().snapshot()
+    }
+
+    /// What tests and benches arrange that no use case does: records of any tenant, a state that is stale. Surfaces that
+    /// call it are refused by `cargo xtask tidy`.
+    pub fn whole_state(&self) -> &State {
+        self.state()
+    }
+
+    fn state(&self) -> &State {
         &self.areas.0.state
     }
 

@@ -299,7 +299,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
         "identityProfile": identities,
         "disableLocalAccounts": cluster.local_accounts_disabled,
         "enableRBAC": true,
-        "provisioningState": call.app.state().snapshot().provisioning_state(cluster).as_str(),
+        "provisioningState": call.app.resource_manager().of(&call.caller).cluster_state(cluster).as_str(),
         "powerState": {"code": power},
         "kubernetesVersion": KUBERNETES_VERSION,
         "currentKubernetesVersion": KUBERNETES_VERSION,

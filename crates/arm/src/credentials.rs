@@ -1,64 +1,64 @@
 //! What opens a cluster: kubeconfigs for people and administrators, and administrator certificates on record.
 
+use std::sync::Arc;
+
 use app::resource_manager::credentials::Credential;
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::cluster::AdminCertificate;
+use domain::cluster::{AdminCertificate, Cluster};
 use serde_json::{Value, json};
 
 use crate::{call::Call, error::ArmError, kubeconfig};
 
 /// `listClusterUserCredential`: for people who sign in with the directory.
 pub(crate) fn user(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(kubeconfigs("clusterUser", &user_kubeconfig(call, Credential::User)?))
+    Ok(kubeconfigs("clusterUser", &user_kubeconfig(call, Credential::User)?.1))
 }
 
 /// `listClusterMonitoringUserCredential`: the same sign-in, for whoever may pull only this.
 pub(crate) fn monitoring_user(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(kubeconfigs("clusterMonitoringUser", &user_kubeconfig(call, Credential::MonitoringUser)?))
+    Ok(kubeconfigs("clusterMonitoringUser", &user_kubeconfig(call, Credential::MonitoringUser)?.1))
 }
 
 /// `accessProfiles/{profile}/listCredential`: the older form. It asks for the right to the credential itself too.
 pub(crate) async fn access_profile(call: &Call<'_>) -> Result<Response, ArmError> {
     call.app.resource_manager().require_access_profile(&call.caller, &call.cluster()?)?;
     let profile = call.name("profile");
-    let (name, text) = match profile.to_ascii_lowercase().as_str() {
+    let (name, (cluster, text)) = match profile.to_ascii_lowercase().as_str() {
         "clusteruser" => ("clusterUser", user_kubeconfig(call, Credential::User)?),
         "clusteradmin" => ("clusterAdmin", admin_kubeconfig(call).await?),
         _ => return Err(app::Error::not_found("access profile", profile).into()),
     };
-    let cluster = call.cluster()?;
-    let found = call.app.state().snapshot();
-    let found =
-        found.cluster_by_name(cluster.subscription, cluster.resource_group.as_str(), cluster.name.as_str());
     Ok(Json(json!({
-        "id": format!("{}/accessProfiles/{name}", cluster.scope()?),
+        "id": format!("{}/accessProfiles/{name}", call.cluster()?.scope()?),
         "name": name,
         "type": "Microsoft.ContainerService/ManagedClusters/AccessProfiles",
-        "location": found.map(|found| found.location.clone()),
+        "location": cluster.location,
         "properties": {"kubeConfig": STANDARD.encode(text)},
     }))
     .into_response())
 }
 
-fn user_kubeconfig(call: &Call<'_>, credential: Credential) -> Result<String, ArmError> {
+fn user_kubeconfig(call: &Call<'_>, credential: Credential) -> Result<(Arc<Cluster>, String), ArmError> {
     let (cluster, endpoint) =
         call.app.resource_manager().user_endpoint(&call.caller, &call.cluster()?, credential)?;
-    Ok(kubeconfig::for_person(call.app, &cluster, &endpoint))
+    let text = kubeconfig::for_person(call.app, &cluster, &endpoint);
+    Ok((cluster, text))
 }
 
-async fn admin_kubeconfig(call: &Call<'_>) -> Result<String, ArmError> {
+async fn admin_kubeconfig(call: &Call<'_>) -> Result<(Arc<Cluster>, String), ArmError> {
     let (cluster, endpoint, issued) =
         call.app.resource_manager().issue_admin_certificate(&call.caller, &call.cluster()?).await?;
-    Ok(kubeconfig::for_administrator(&cluster, &endpoint, &issued))
+    let text = kubeconfig::for_administrator(&cluster, &endpoint, &issued);
+    Ok((cluster, text))
 }
 
 /// `listClusterAdminCredential`: with a fresh certificate of the caller's own.
 pub(crate) async fn admin(call: &Call<'_>) -> Result<Response, ArmError> {
-    Ok(kubeconfigs("clusterAdmin", &admin_kubeconfig(call).await?))
+    Ok(kubeconfigs("clusterAdmin", &admin_kubeconfig(call).await?.1))
 }
 
 pub(crate) async fn rotate(call: &Call<'_>) -> Result<Response, ArmError> {

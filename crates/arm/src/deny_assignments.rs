@@ -34,7 +34,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             }
             Term::Call(function, Some(value)) if function == "assignedto" && principals.is_none() => {
                 let id = filter::object_id(call, &value, FILTERS)?;
-                let groups = call.app.state().snapshot().directory().transitive_groups(id);
+                let groups = call.app.directory().of(&call.caller).transitive_groups(id);
                 principals = Some(groups.iter().copied().chain([id]).collect());
             }
             Term::Equals(field, value) if field == "denyassignmentname" && name.is_none() => {
@@ -74,9 +74,9 @@ pub(crate) fn refuse(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 fn render(call: &Call<'_>, deny: &DenyAssignment) -> Value {
-    let snapshot = call.app.state().snapshot();
+    let directory = call.app.directory().of(&call.caller);
     let principal = |id: &ObjectId| {
-        let kind = match snapshot.directory().principal(*id) {
+        let kind = match directory.principal(*id) {
             Some(Principal::User(_)) => "User",
             Some(Principal::Group(_)) => "Group",
             Some(Principal::ServicePrincipal(_)) => "ServicePrincipal",

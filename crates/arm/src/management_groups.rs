@@ -1,17 +1,13 @@
 //! Management groups (`Microsoft.Management`, 2020-05-01 and later), and what is in them. Everything is done when it
 //! is answered, so there is no operation to wait for; az takes neither 201 for a group nor 200 for a deletion.
 
-use app::resource_manager::{
-    management_group_tree::{Group, management_group_of},
-    management_groups::NewGroup,
-};
+use app::resource_manager::{TenantResources, management_group_tree::Group, management_groups::NewGroup};
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use domain::{
     name::{DisplayName, ResourceName},
-    snapshot::Snapshot,
     subscription::Subscription,
 };
 use http::StatusCode;
@@ -91,16 +87,16 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     let found = call.app.resource_manager().find_management_group(&call.caller, &group(call)?)?;
-    let snapshot = call.app.state().snapshot();
+    let resources = call.app.resource_manager().of(&call.caller);
     let mut expanded = Expanded::default();
     match call.parameter("$expand").unwrap_or_default() {
         "" => {}
         expand if expand.eq_ignore_ascii_case("children") => {
             let levels = if flag(call, "$recurse")? { MOST_LEVELS } else { 1 };
-            expanded.children = children(&snapshot, &found, levels);
+            expanded.children = children(&resources, &found, levels);
         }
         expand if expand.eq_ignore_ascii_case("path") || expand.eq_ignore_ascii_case("ancestors") => {
-            let path: Vec<Value> = ancestors(&snapshot, &found)
+            let path: Vec<Value> = ancestors(&resources, &found)
                 .iter()
                 .map(|above| json!({"name": above.name, "displayName": above.display_name}))
                 .collect();
@@ -113,7 +109,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
             return Err(ArmError::bad("InvalidExpand", text));
         }
     }
-    Ok(Json(render(&snapshot, &found, expanded)).into_response())
+    Ok(Json(render(&resources, &found, expanded)).into_response())
 }
 
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -139,7 +135,8 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         parent: reference(parent.as_deref())?,
     };
     let (group, _) = call.app.resource_manager().put_management_group(&call.caller, &name, new).await?;
-    Ok(Json(render(&call.app.state().snapshot(), &group, Expanded::default())).into_response())
+    Ok(Json(render(&call.app.resource_manager().of(&call.caller), &group, Expanded::default()))
+        .into_response())
 }
 
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -149,7 +146,8 @@ pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
         parent: reference(form.parent_group_id.as_deref())?,
     };
     let group = call.app.resource_manager().update_management_group(&call.caller, &group(call)?, new).await?;
-    Ok(Json(render(&call.app.state().snapshot(), &group, Expanded::default())).into_response())
+    Ok(Json(render(&call.app.resource_manager().of(&call.caller), &group, Expanded::default()))
+        .into_response())
 }
 
 pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
@@ -159,7 +157,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
 
 pub(crate) fn list_subscriptions(call: &Call<'_>) -> Result<Response, ArmError> {
     let found = call.app.resource_manager().find_management_group(&call.caller, &group(call)?)?;
-    let placed = found.subscriptions_below(&call.app.state().snapshot());
+    let placed = call.app.resource_manager().of(&call.caller).subscriptions_below(&found);
     page::respond(call, placed, |each| each.id.to_string(), |each| render_placed(&found, each))
 }
 
@@ -174,8 +172,8 @@ pub(crate) async fn add_subscription(call: &Call<'_>) -> Result<Response, ArmErr
     let name = group(call)?;
     let placed =
         call.app.resource_manager().place_subscription(&call.caller, &name, call.subscription()?).await?;
-    let snapshot = call.app.state().snapshot();
-    let found = Group::find(&snapshot, placed.tenant, name.as_str());
+    let resources = call.app.resource_manager().of(&call.caller);
+    let found = resources.management_group(name.as_str());
     Ok(match found {
         Some(found) => Json(render_placed(&found, &placed)).into_response(),
         None => StatusCode::NO_CONTENT.into_response(),
@@ -212,7 +210,7 @@ pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// Everything of the tree that the caller sees, in one list.
 pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
-    let snapshot = call.app.state().snapshot();
+    let resources = call.app.resource_manager().of(&call.caller);
     let entity =
         |id: String, kind: &str, name: String, display_name: &str, above: Vec<Group>, below: usize| {
             let names: Vec<&ResourceName> = above.iter().map(|group| &group.name).collect();
@@ -235,17 +233,16 @@ pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
             })
         };
     let groups = call.app.resource_manager().list_management_groups(&call.caller).into_iter().map(|group| {
-        let below = group.groups_below(&snapshot).len() + group.subscriptions_below(&snapshot).len();
-        let (id, above) = (group.scope().to_string(), ancestors(&snapshot, &group));
+        let below = resources.groups_below(&group).len() + resources.subscriptions_below(&group).len();
+        let (id, above) = (group.scope().to_string(), ancestors(&resources, &group));
         entity(id, TYPE, group.name.to_string(), &group.display_name, above, below)
     });
     let subscriptions =
         call.app.resource_manager().list_subscriptions(&call.caller).into_iter().map(|subscription| {
-            let place = management_group_of(&snapshot, &subscription);
-            let place = Group::find(&snapshot, subscription.tenant, place.as_str());
-            let above = place.map_or_else(Vec::new, |place| {
-                let mut above = ancestors(&snapshot, &place);
-                above.push(place);
+            let group = resources.group_of(&subscription);
+            let above = group.map_or_else(Vec::new, |group| {
+                let mut above = ancestors(&resources, &group);
+                above.push(group);
                 above
             });
             let id = format!("/subscriptions/{}", subscription.id);
@@ -299,16 +296,15 @@ fn flag(call: &Call<'_>, name: &'static str) -> Result<bool, ArmError> {
 }
 
 /// The groups above one, the root group first.
-fn ancestors(snapshot: &Snapshot, group: &Group) -> Vec<Group> {
-    let above = |group: &Group| Group::find(snapshot, group.tenant, group.parent.as_ref()?.as_str());
-    let mut found: Vec<Group> = std::iter::successors(above(group), above).take(MOST_LEVELS + 1).collect();
+fn ancestors(resources: &TenantResources, group: &Group) -> Vec<Group> {
+    let mut found = resources.above(group);
     found.reverse();
     found
 }
 
-fn children(snapshot: &Snapshot, group: &Group, levels: usize) -> Value {
-    let groups = group.groups_below(snapshot).into_iter().map(|child| {
-        let below = if levels > 1 { children(snapshot, &child, levels - 1) } else { Value::Null };
+fn children(resources: &TenantResources, group: &Group, levels: usize) -> Value {
+    let groups = resources.groups_below(group).into_iter().map(|child| {
+        let below = if levels > 1 { children(resources, &child, levels - 1) } else { Value::Null };
         json!({
             "type": TYPE,
             "id": child.scope(),
@@ -317,7 +313,7 @@ fn children(snapshot: &Snapshot, group: &Group, levels: usize) -> Value {
             "children": below,
         })
     });
-    let subscriptions = group.subscriptions_below(snapshot).into_iter().map(|child| {
+    let subscriptions = resources.subscriptions_below(group).into_iter().map(|child| {
         json!({
             "type": "/subscriptions",
             "id": format!("/subscriptions/{}", child.id),
@@ -328,9 +324,9 @@ fn children(snapshot: &Snapshot, group: &Group, levels: usize) -> Value {
     groups.chain(subscriptions).collect::<Vec<_>>().into()
 }
 
-fn render(snapshot: &Snapshot, group: &Group, expanded: Expanded) -> Value {
-    let parent = group.parent.as_ref().and_then(|name| Group::find(snapshot, group.tenant, name.as_str()));
-    let parent = parent
+fn render(resources: &TenantResources, group: &Group, expanded: Expanded) -> Value {
+    let parent = resources
+        .parent(group)
         .map(|parent| json!({"id": parent.scope(), "name": parent.name, "displayName": parent.display_name}));
     json!({
         "id": group.scope(),

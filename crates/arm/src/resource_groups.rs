@@ -7,7 +7,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use domain::{name::ResourceName, subscription::ResourceGroup, unfinished::ProvisioningState};
+use domain::{name::ResourceName, subscription::ResourceGroup};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -120,8 +120,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
 }
 
 fn render(call: &Call<'_>, group: &ResourceGroup) -> Value {
-    let ending = call.app.state().snapshot().is_ending_group(group.subscription, group.name.as_str());
-    let state = if ending { ProvisioningState::Deleting } else { ProvisioningState::Succeeded };
+    let state = call.app.resource_manager().of(&call.caller).resource_group_state(group);
     json!({
         "id": format!("/subscriptions/{}/resourceGroups/{}", group.subscription, group.name),
         "name": group.name,

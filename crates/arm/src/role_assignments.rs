@@ -62,7 +62,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
             // Of this principal, through groups too.
             Term::Call(name, Some(id)) if name == "assignedto" && principals.is_none() => {
                 let id = filter::object_id(call, &id, FILTERS)?;
-                let groups = call.app.state().snapshot().directory().transitive_groups(id);
+                let groups = call.app.directory().of(&call.caller).transitive_groups(id);
                 principals = Some(groups.iter().copied().chain([id]).collect());
             }
             _ => return Err(filter::refused(call, FILTERS)),
@@ -105,8 +105,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
 
 /// What the caller's roles permit at a scope.
 pub(crate) fn permissions(call: &Call<'_>) -> Result<Response, ArmError> {
-    let snapshot = call.app.state().snapshot();
-    let permissions = snapshot.azure().permissions(&call.caller.in_azure(&snapshot), &call.scope()?);
+    let permissions = call.app.resource_manager().permissions(&call.caller, &call.scope()?);
     Ok(Json(json!({"value": permissions})).into_response())
 }
 

@@ -94,12 +94,8 @@ async fn handle(
 
 /// Where to sign in, as Azure says it: some clients learn the tenant from it. Where there are several, all of them.
 fn challenge(app: &App) -> Option<HeaderValue> {
-    let snapshot = app.state().snapshot();
-    let mut tenants = snapshot.directory().tenants();
-    let tenant = match (tenants.next(), tenants.next()) {
-        (Some(only), None) => only.id.to_string(),
-        _ => "organizations".to_owned(),
-    };
+    let tenant =
+        app.directory().only_tenant().map_or_else(|| "organizations".to_owned(), |id| id.to_string());
     let text = format!(
         "Bearer authorization_uri=\"{}/{tenant}\", error=\"invalid_token\", error_description=\"The access token is missing, invalid, has ended or was revoked.\"",
         app.settings().external_url

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::{call::Call, error::ArmError};
 
 pub(crate) fn tenants(call: &Call<'_>) -> Result<Response, ArmError> {
-    let snapshot = call.app.state().snapshot();
-    let own = snapshot.directory().tenant(call.caller.tenant);
-    let tenants: Vec<Value> = own
+    let directory = call.app.directory().of(&call.caller);
+    let tenants: Vec<Value> = directory
+        .tenant()
         .map(|tenant| {
             json!({
                 "id": format!("/tenants/{}", tenant.id),

@@ -47,9 +47,7 @@ impl Directory {
     }
 
     pub fn find_group(&self, caller: &Caller, id: ObjectId) -> Result<Arc<Group>, Error> {
-        let snapshot = self.state.snapshot();
-        let group = snapshot.directory().group(id).filter(|group| group.tenant == caller.tenant);
-        group.cloned().ok_or_else(|| Error::not_found("group", id))
+        self.of(caller).group(id).cloned().ok_or_else(|| Error::not_found("group", id))
     }
 
     pub async fn update_group(

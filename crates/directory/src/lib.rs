@@ -12,6 +12,7 @@ pub mod federated;
 pub mod groups;
 pub mod owners;
 mod passwords;
+mod tenant_directory;
 pub mod tenants;
 pub mod users;
 
@@ -19,6 +20,8 @@ use std::sync::Arc;
 
 use state::{Error, State, cold::StoredKind};
 use tokio::sync::Semaphore;
+
+pub use tenant_directory::{DirectoryObject, TenantDirectory};
 
 /// What the directory can do; cheap to clone.
 #[derive(Clone, Debug)]

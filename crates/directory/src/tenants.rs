@@ -1,5 +1,7 @@
 //! What holds for a tenant as a whole.
 
+use std::sync::Arc;
+
 use domain::{change::Record, id::TenantId, tenant::Tenant};
 
 use crate::Directory;
@@ -28,6 +30,25 @@ impl Directory {
                 Ok(tenant)
             })
             .await
+    }
+
+    /// The tenant that an address names, by its id or one of its domains. Whoever signs in may know that there is one.
+    pub fn tenant_named(&self, name: &str) -> Option<Arc<Tenant>> {
+        let snapshot = self.state.snapshot();
+        let directory = snapshot.directory();
+        let found = match TenantId::parse(name) {
+            Ok(id) => directory.tenant(id),
+            Err(_) => directory.tenant_by_domain(name),
+        };
+        found.cloned()
+    }
+
+    /// The tenant, if there is but one.
+    pub fn only_tenant(&self) -> Option<TenantId> {
+        let snapshot = self.state.snapshot();
+        let mut tenants = snapshot.directory().tenants();
+        let only = tenants.next()?.id;
+        tenants.next().is_none().then_some(only)
     }
 
     /// Whether a client that is part of the installation may send the passwords of a tenant's people: of the tenant

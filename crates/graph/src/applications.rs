@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use app::{
     App,
     directory::{
+        TenantDirectory,
         applications::{ApplicationUpdate, CertificateForm, NewSecret},
         owners::Owned,
     },
@@ -18,8 +19,7 @@ use axum::{
 };
 use domain::{
     application::Application,
-    directory::Directory,
-    id::{AppId, ObjectId, TenantId},
+    id::{AppId, ObjectId},
 };
 use http::StatusCode;
 use jiff::Timestamp;
@@ -112,9 +112,8 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.state().snapshot();
-    let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
-    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
+    let directory = app.directory().of(&caller);
+    let found = directory.application(parse(&id)?).ok_or_else(|| GraphError::not_found(&id))?;
     Ok(Json(single(&app, "applications", query.one(render(found))?)).into_response())
 }
 
@@ -143,11 +142,10 @@ pub(crate) async fn owners(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.state().snapshot();
-    let found = snapshot.directory().application(parse(&id)?).filter(|each| each.tenant == caller.tenant);
-    let found = found.ok_or_else(|| GraphError::not_found(&id))?;
+    let directory = app.directory().of(&caller);
+    let found = directory.application(parse(&id)?).ok_or_else(|| GraphError::not_found(&id))?;
     let path = format!("applications/{}/owners", found.id);
-    Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &found.owners)?).into_response())
+    Ok(Json(directory_objects::page(&app, &directory, &query, &path, &found.owners)?).into_response())
 }
 
 pub(crate) async fn add_owner(
@@ -240,18 +238,13 @@ impl Kind for Applications {
     const PROPERTIES: &'static [&'static str] = &["id", "appId", "displayName", "identifierUris"];
 
     fn records(
-        directory: &Directory,
-        tenant: TenantId,
+        directory: &TenantDirectory,
         after: Option<ObjectId>,
     ) -> impl Iterator<Item = &Arc<Application>> {
-        directory.applications_of(tenant, after)
+        directory.applications(after)
     }
 
-    fn only<'a>(
-        directory: &'a Directory,
-        _: TenantId,
-        filter: &Filter,
-    ) -> Option<Option<&'a Arc<Application>>> {
+    fn only<'a>(directory: &'a TenantDirectory, filter: &Filter) -> Option<Option<&'a Arc<Application>>> {
         if let Some(id) = filter.required("id") {
             return Some(ObjectId::parse(id).ok().and_then(|id| directory.application(id)));
         }
@@ -259,8 +252,8 @@ impl Kind for Applications {
         Some(id.and_then(|id| directory.application_by_app_id(id)))
     }
 
-    fn key(application: &Application) -> (TenantId, ObjectId) {
-        (application.tenant, application.id)
+    fn id(application: &Application) -> ObjectId {
+        application.id
     }
 
     fn field(application: &Application, name: &str) -> Field {

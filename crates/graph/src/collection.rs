@@ -3,16 +3,13 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use app::App;
+use app::{App, directory::TenantDirectory};
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
-use domain::{
-    directory::Directory,
-    id::{ObjectId, TenantId},
-};
+use domain::id::ObjectId;
 use serde_json::Value;
 
 use crate::{
@@ -30,19 +27,14 @@ pub(crate) trait Kind {
     /// Properties that `$filter` and `$search` may name.
     const PROPERTIES: &'static [&'static str];
 
-    /// Those of a tenant after `after`, in order of id; to begin in the middle costs no more than at the start.
+    /// Those after `after`, in order of id; to begin in the middle costs no more than at the start.
     fn records(
-        directory: &Directory,
-        tenant: TenantId,
+        directory: &TenantDirectory,
         after: Option<ObjectId>,
     ) -> impl Iterator<Item = &Arc<Self::Record>>;
     /// The one record that a filter can hold for, where an index tells; none where one must look.
-    fn only<'a>(
-        directory: &'a Directory,
-        tenant: TenantId,
-        filter: &Filter,
-    ) -> Option<Option<&'a Arc<Self::Record>>>;
-    fn key(record: &Self::Record) -> (TenantId, ObjectId);
+    fn only<'a>(directory: &'a TenantDirectory, filter: &Filter) -> Option<Option<&'a Arc<Self::Record>>>;
+    fn id(record: &Self::Record) -> ObjectId;
     /// What stands in one of [`Self::PROPERTIES`].
     fn field(record: &Self::Record, property: &str) -> Field;
     fn render(record: &Self::Record) -> Value;
@@ -54,10 +46,10 @@ pub(crate) async fn list<K: Kind>(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     let wanted = Wanted::<K>::read(&query)?;
-    let snapshot = app.state().snapshot();
-    let records = |after| wanted.records(snapshot.directory(), caller.tenant, after);
+    let directory = app.directory().of(&caller);
+    let records = |after| wanted.records(&directory, after);
     let total = query.is_counted().then(|| records(None).count());
-    let objects = records(query.after()?).map(|record| (K::key(record).1, K::render(record)));
+    let objects = records(query.after()?).map(|record| (K::id(record), K::render(record)));
     Ok(Json(query.page(&app, K::PATH, total, objects)?).into_response())
 }
 
@@ -68,8 +60,8 @@ pub(crate) async fn count<K: Kind>(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     let wanted = Wanted::<K>::read(&query)?;
-    let snapshot = app.state().snapshot();
-    Ok(wanted.records(snapshot.directory(), caller.tenant, None).count().to_string().into_response())
+    let directory = app.directory().of(&caller);
+    Ok(wanted.records(&directory, None).count().to_string().into_response())
 }
 
 /// What a query asks for.
@@ -87,16 +79,12 @@ impl<K: Kind> Wanted<K> {
 
     fn records<'a>(
         &'a self,
-        directory: &'a Directory,
-        tenant: TenantId,
+        directory: &'a TenantDirectory,
         after: Option<ObjectId>,
     ) -> impl Iterator<Item = &'a Arc<K::Record>> {
-        let only = K::only(directory, tenant, &self.filter);
-        let all = only.is_none().then(|| K::records(directory, tenant, after));
-        let only = only.flatten().filter(|record| {
-            let (of, id) = K::key(record);
-            of == tenant && after.is_none_or(|after| id > after)
-        });
+        let only = K::only(directory, &self.filter);
+        let all = only.is_none().then(|| K::records(directory, after));
+        let only = only.flatten().filter(|record| after.is_none_or(|after| K::id(record) > after));
         only.into_iter().chain(all.into_iter().flatten()).filter(|record| self.has(record))
     }
 

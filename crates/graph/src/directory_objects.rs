@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use app::App;
+use app::{
+    App,
+    directory::{DirectoryObject, TenantDirectory},
+};
 use axum::{
     Json,
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use domain::{
-    directory::Principal,
-    id::{ObjectId, TenantId},
-    snapshot::Snapshot,
-};
+use domain::id::ObjectId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -42,10 +41,9 @@ pub(crate) async fn get_by_ids(
     if form.ids.len() > MOST_IDS {
         return Err(GraphError::bad(format!("{} ids, expected at most {MOST_IDS}.", form.ids.len())));
     }
-    let snapshot = app.state().snapshot();
+    let directory = app.directory().of(&caller);
     let ids = form.ids.iter().filter_map(|id| ObjectId::parse(id).ok());
-    let own = ids.filter(|id| belongs(&snapshot, *id, caller.tenant));
-    let objects = own.filter_map(|id| render(&snapshot, id));
+    let objects = ids.filter_map(|id| render(&directory, id));
     let value: Vec<Value> = objects.filter(|object| is_of(object, form.types.as_deref())).collect();
     Ok(Json(json!({"value": value})).into_response())
 }
@@ -56,16 +54,14 @@ pub(crate) async fn show(
     Path(object): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let id = parse(&object)?;
-    let snapshot = app.state().snapshot();
-    let found = render(&snapshot, id).filter(|_| belongs(&snapshot, id, caller.tenant));
+    let found = render(&app.directory().of(&caller), parse(&object)?);
     Ok(Json(query.one(found.ok_or_else(|| GraphError::not_found(&object))?)?).into_response())
 }
 
 /// A page of objects that are named by their ids.
 pub(crate) fn page(
     app: &App,
-    snapshot: &Snapshot,
+    directory: &TenantDirectory,
     query: &ListQuery,
     path: &str,
     ids: &BTreeSet<ObjectId>,
@@ -74,17 +70,17 @@ pub(crate) fn page(
     query.refuse_conditions()?;
     let start = query.after()?.map_or(Bound::Unbounded, Bound::Excluded);
     let left = ids.range((start, Bound::Unbounded)).copied();
-    let objects = left.filter_map(|id| Some((id, render(snapshot, id)?)));
+    let objects = left.filter_map(|id| Some((id, render(directory, id)?)));
     query.page(app, path, Some(ids.len()), objects)
 }
 
-pub(crate) fn render(snapshot: &Snapshot, id: ObjectId) -> Option<Value> {
-    match snapshot.directory().principal(id) {
-        Some(Principal::User(user)) => Some(users::render(user)),
-        Some(Principal::Group(group)) => Some(groups::render(group)),
-        Some(Principal::ServicePrincipal(principal)) => Some(service_principals::render(principal)),
-        None => snapshot.directory().application(id).map(|application| applications::render(application)),
-    }
+pub(crate) fn render(directory: &TenantDirectory, id: ObjectId) -> Option<Value> {
+    Some(match directory.object(id)? {
+        DirectoryObject::User(user) => users::render(user),
+        DirectoryObject::Group(group) => groups::render(group),
+        DirectoryObject::ServicePrincipal(principal) => service_principals::render(principal),
+        DirectoryObject::Application(application) => applications::render(application),
+    })
 }
 
 /// Whether an object is of one of these types.
@@ -93,12 +89,6 @@ fn is_of(object: &Value, types: Option<&[String]>) -> bool {
     types.is_none_or(|types| {
         types.iter().any(|each| each == "directoryObject" || Some(each.as_str()) == known)
     })
-}
-
-pub(crate) fn belongs(snapshot: &Snapshot, id: ObjectId, tenant: TenantId) -> bool {
-    let directory = snapshot.directory();
-    let of_principal = directory.principal(id).map(|principal| principal.tenant());
-    of_principal.or_else(|| directory.application(id).map(|each| each.tenant)) == Some(tenant)
 }
 
 const MOST_IDS: usize = 1000;

@@ -1,7 +1,7 @@
 //! `/directoryRoles` and `/directoryRoleTemplates`: the roles of the directory and who holds them. A role is named by its
 //! id, or by that of its template, `roleTemplateId=ID`; here both are the same. Every role is activated from the start.
 
-use app::App;
+use app::{App, directory::TenantDirectory};
 use axum::{
     Json,
     extract::{Path, State},
@@ -10,7 +10,6 @@ use axum::{
 use domain::{
     directory_role::DirectoryRole,
     id::{ObjectId, RoleTemplateId},
-    snapshot::Snapshot,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -73,9 +72,9 @@ pub(crate) async fn members(
 ) -> Result<Response, GraphError> {
     let role = find(&role)?;
     let holders = app.directory().role_holders(&caller, role)?;
-    let snapshot = app.state().snapshot();
+    let directory = app.directory().of(&caller);
     let path = format!("directoryRoles/{}/members", role.template_id);
-    Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &holders)?).into_response())
+    Ok(Json(directory_objects::page(&app, &directory, &query, &path, &holders)?).into_response())
 }
 
 pub(crate) async fn add_member(
@@ -98,12 +97,8 @@ pub(crate) async fn remove_member(
 }
 
 /// The roles that a principal holds, in order of id.
-pub(crate) fn held(snapshot: &Snapshot, id: ObjectId) -> impl Iterator<Item = (ObjectId, Value)> {
-    let directory = snapshot.directory();
-    let tenant = directory.principal(id).and_then(|principal| directory.tenant(principal.tenant())).cloned();
-    let roles = domain::directory_role::ALL.iter();
-    let held = roles.filter(move |role| tenant.as_ref().is_some_and(|of| (role.holders)(of).contains(&id)));
-    held.map(|role| (role.object_id(), render(role)))
+pub(crate) fn held(directory: &TenantDirectory, id: ObjectId) -> impl Iterator<Item = (ObjectId, Value)> {
+    directory.roles_of(id).map(|role| (role.object_id(), render(role)))
 }
 
 /// The role that a path names: by an id, or as `roleTemplateId=ID`.

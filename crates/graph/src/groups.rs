@@ -7,6 +7,7 @@ use std::sync::Arc;
 use app::{
     App,
     directory::{
+        TenantDirectory,
         groups::{GroupUpdate, NewGroup},
         owners::Owned,
     },
@@ -16,11 +17,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use domain::{
-    directory::Directory,
-    group::Group,
-    id::{ObjectId, TenantId},
-};
+use domain::{group::Group, id::ObjectId};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -105,9 +102,9 @@ pub(crate) async fn members(
 ) -> Result<Response, GraphError> {
     let group = app.directory().find_group(&caller, parse(&group)?)?;
     query.refuse_conditions()?;
-    let snapshot = app.state().snapshot();
-    let members = snapshot.directory().members_after(group.id, query.after()?);
-    let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let directory = app.directory().of(&caller);
+    let members = directory.members(group.id, query.after()?);
+    let objects = members.filter_map(|id| Some((id, directory_objects::render(&directory, id)?)));
     Ok(Json(query.page(&app, &format!("groups/{}/members", group.id), None, objects)?).into_response())
 }
 
@@ -119,16 +116,15 @@ pub(crate) async fn transitive_members(
 ) -> Result<Response, GraphError> {
     let group = app.directory().find_group(&caller, parse(&group)?)?;
     query.refuse_conditions()?;
-    let snapshot = app.state().snapshot();
-    let directory = snapshot.directory();
+    let directory = app.directory().of(&caller);
     let mut found = std::collections::BTreeSet::new();
     let mut open = vec![group.id];
     while let Some(each) = open.pop() {
-        open.extend(directory.members(each).filter(|member| found.insert(*member)));
+        open.extend(directory.members(each, None).filter(|member| found.insert(*member)));
     }
     let after = query.after()?;
     let members = found.into_iter().filter(|id| after.is_none_or(|after| *id > after));
-    let objects = members.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let objects = members.filter_map(|id| Some((id, directory_objects::render(&directory, id)?)));
     Ok(Json(query.page(&app, &format!("groups/{}/transitiveMembers", group.id), None, objects)?)
         .into_response())
 }
@@ -159,9 +155,9 @@ pub(crate) async fn owners(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     let group = app.directory().find_group(&caller, parse(&group)?)?;
-    let snapshot = app.state().snapshot();
+    let directory = app.directory().of(&caller);
     let path = format!("groups/{}/owners", group.id);
-    Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &group.owners)?).into_response())
+    Ok(Json(directory_objects::page(&app, &directory, &query, &path, &group.owners)?).into_response())
 }
 
 pub(crate) async fn add_owner(
@@ -188,20 +184,16 @@ impl Kind for Groups {
     const PATH: &'static str = "groups";
     const PROPERTIES: &'static [&'static str] = &["id", "displayName", "mailNickname", "securityEnabled"];
 
-    fn records(
-        directory: &Directory,
-        tenant: TenantId,
-        after: Option<ObjectId>,
-    ) -> impl Iterator<Item = &Arc<Group>> {
-        directory.groups_of(tenant, after)
+    fn records(directory: &TenantDirectory, after: Option<ObjectId>) -> impl Iterator<Item = &Arc<Group>> {
+        directory.groups(after)
     }
 
-    fn only<'a>(directory: &'a Directory, _: TenantId, filter: &Filter) -> Option<Option<&'a Arc<Group>>> {
+    fn only<'a>(directory: &'a TenantDirectory, filter: &Filter) -> Option<Option<&'a Arc<Group>>> {
         Some(ObjectId::parse(filter.required("id")?).ok().and_then(|id| directory.group(id)))
     }
 
-    fn key(group: &Group) -> (TenantId, ObjectId) {
-        (group.tenant, group.id)
+    fn id(group: &Group) -> ObjectId {
+        group.id
     }
 
     fn field(group: &Group, name: &str) -> Field {

@@ -31,14 +31,9 @@ pub(crate) async fn owned_objects(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     require_person(&caller)?;
-    let snapshot = app.state().snapshot();
-    let directory = snapshot.directory();
-    let id = caller.object_id;
-    let groups = directory.groups().filter(|each| each.owners.contains(&id)).map(|each| each.id);
-    let applications = directory.applications().filter(|each| each.owners.contains(&id)).map(|each| each.id);
-    let principals = directory.service_principals().filter(|each| each.owners.contains(&id));
-    let owned = groups.chain(applications).chain(principals.map(|each| each.id)).collect();
-    Ok(Json(directory_objects::page(&app, &snapshot, &query, "me/ownedObjects", &owned)?).into_response())
+    let directory = app.directory().of(&caller);
+    let owned = directory.owned_by(caller.object_id).collect();
+    Ok(Json(directory_objects::page(&app, &directory, &query, "me/ownedObjects", &owned)?).into_response())
 }
 
 pub(crate) fn require_person(caller: &Caller) -> Result<(), GraphError> {

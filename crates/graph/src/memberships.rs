@@ -1,13 +1,13 @@
 //! The groups that an object is in, the same for people, groups, service principals and oneself: directly, through
 //! nesting too, all ids at once, or those of a list.
 
-use app::App;
+use app::{App, Caller, directory::TenantDirectory};
 use axum::{
     Json,
     extract::{FromRequestParts, RawPathParams, State},
     response::{IntoResponse, Response},
 };
-use domain::{id::ObjectId, snapshot::Snapshot};
+use domain::id::ObjectId;
 use http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ pub(crate) struct Subject {
     id: ObjectId,
     /// Where it is in Graph: `users/ID`.
     place: String,
+    caller: Caller,
 }
 
 #[derive(Deserialize)]
@@ -43,26 +44,25 @@ impl FromRequestParts<App> for Subject {
         let Authenticated(caller) = Authenticated::from_request_parts(parts, app).await?;
         let named = RawPathParams::from_request_parts(parts, app).await;
         let named = named.map_err(|_| GraphError::not_found(parts.uri.path()))?;
-        let at = |collection: &str, id: ObjectId| Self { id, place: format!("{collection}/{id}") };
-        match named.iter().next() {
+        let directory = app.directory().of(&caller);
+        let place = |collection: &str, id: ObjectId| (id, format!("{collection}/{id}"));
+        let (id, place) = match named.iter().next() {
             None => {
                 me::require_person(&caller)?;
-                Ok(Self { id: caller.object_id, place: "me".into() })
+                (caller.object_id, "me".into())
             }
-            Some(("user", name)) => Ok(at("users", app.directory().find_user(&caller, name)?.id)),
-            Some(("group", name)) => Ok(at("groups", app.directory().find_group(&caller, parse(name)?)?.id)),
-            Some(("principal", name)) => Ok(at(
-                "servicePrincipals",
-                service_principals::find(&app.state().snapshot(), &caller, name)?.id,
-            )),
+            Some(("user", name)) => place("users", app.directory().find_user(&caller, name)?.id),
+            Some(("group", name)) => place("groups", app.directory().find_group(&caller, parse(name)?)?.id),
+            Some(("principal", name)) => {
+                place("servicePrincipals", service_principals::find(&directory, name)?.id)
+            }
             Some((_, name)) => {
                 let id = parse(name)?;
-                match directory_objects::belongs(&app.state().snapshot(), id, caller.tenant) {
-                    true => Ok(at("directoryObjects", id)),
-                    false => Err(GraphError::not_found(name)),
-                }
+                directory.object(id).ok_or_else(|| GraphError::not_found(name))?;
+                place("directoryObjects", id)
             }
-        }
+        };
+        Ok(Self { id, place, caller })
     }
 }
 
@@ -73,12 +73,12 @@ pub(crate) async fn direct(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     query.refuse_conditions()?;
-    let snapshot = app.state().snapshot();
+    let directory = app.directory().of(&subject.caller);
     let after = query.after()?;
-    let groups = snapshot.directory().direct_groups_after(subject.id, after);
-    let groups = groups.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let groups = directory.direct_groups(subject.id, after);
+    let groups = groups.filter_map(|id| Some((id, directory_objects::render(&directory, id)?)));
     let path = format!("{}/memberOf", subject.place);
-    let objects = with_roles(&snapshot, subject.id, after, groups);
+    let objects = with_roles(&directory, subject.id, after, groups);
     Ok(Json(query.page(&app, &path, None, objects)?).into_response())
 }
 
@@ -88,27 +88,27 @@ pub(crate) async fn transitive(
     query: ListQuery,
 ) -> Result<Response, GraphError> {
     query.refuse_conditions()?;
-    let snapshot = app.state().snapshot();
-    let groups = snapshot.directory().transitive_groups(subject.id);
+    let directory = app.directory().of(&subject.caller);
+    let groups = directory.transitive_groups(subject.id);
     let after = query.after()?;
     let start = groups.partition_point(|id| after.is_some_and(|after| *id <= after));
     let left = groups.iter().skip(start).copied();
-    let left = left.filter_map(|id| Some((id, directory_objects::render(&snapshot, id)?)));
+    let left = left.filter_map(|id| Some((id, directory_objects::render(&directory, id)?)));
     let path = format!("{}/transitiveMemberOf", subject.place);
-    let total = groups.len() + directory_roles::held(&snapshot, subject.id).count();
-    let objects = with_roles(&snapshot, subject.id, after, left);
+    let total = groups.len() + directory_roles::held(&directory, subject.id).count();
+    let objects = with_roles(&directory, subject.id, after, left);
     Ok(Json(query.page(&app, &path, Some(total), objects)?).into_response())
 }
 
 /// Groups, which come in order of id, and among them the roles of the directory that the object holds, as Entra has
 /// them.
 fn with_roles(
-    snapshot: &Snapshot,
+    directory: &TenantDirectory,
     id: ObjectId,
     after: Option<ObjectId>,
     groups: impl Iterator<Item = (ObjectId, Value)>,
 ) -> impl Iterator<Item = (ObjectId, Value)> {
-    let roles = directory_roles::held(snapshot, id);
+    let roles = directory_roles::held(directory, id);
     let mut roles = roles.filter(move |(id, _)| after.is_none_or(|after| *id > after)).peekable();
     let mut groups = groups.peekable();
     std::iter::from_fn(move || match (groups.peek(), roles.peek()) {
@@ -120,7 +120,7 @@ fn with_roles(
 
 /// The ids of all groups, nested ones too.
 pub(crate) async fn list(State(app): State<App>, subject: Subject) -> Result<Response, GraphError> {
-    let groups = app.state().snapshot().directory().transitive_groups(subject.id);
+    let groups = app.directory().of(&subject.caller).transitive_groups(subject.id);
     Ok(Json(json!({"value": &*groups})).into_response())
 }
 
@@ -134,7 +134,7 @@ pub(crate) async fn check(
     if asked.len() > MOST_IDS {
         return Err(GraphError::bad(format!("{} groupIds, expected at most {MOST_IDS}.", asked.len())));
     }
-    let groups = app.state().snapshot().directory().transitive_groups(subject.id);
+    let groups = app.directory().of(&subject.caller).transitive_groups(subject.id);
     let held: Vec<ObjectId> = asked.into_iter().filter(|group| groups.binary_search(group).is_ok()).collect();
     Ok(Json(json!({"value": held})).into_response())
 }

@@ -65,9 +65,9 @@ pub(crate) async fn update(
 }
 
 fn own(app: &App, caller: &Caller, tenant: &str) -> Result<Arc<Tenant>, GraphError> {
-    let snapshot = app.state().snapshot();
-    let found = snapshot.directory().tenant(caller.tenant);
-    found
+    let directory = app.directory().of(caller);
+    directory
+        .tenant()
         .filter(|_| tenant.eq_ignore_ascii_case(&caller.tenant.to_string()))
         .cloned()
         .ok_or_else(|| GraphError::not_found(tenant))

@@ -87,9 +87,8 @@ fn resource_of(app: &App, caller: &Caller, id: &str) -> String {
 }
 
 fn app_id_of(app: &App, caller: &Caller, id: &str) -> Option<AppId> {
-    let snapshot = app.state().snapshot();
-    let principal = snapshot.directory().service_principal(ObjectId::parse(id).ok()?)?;
-    (principal.tenant == caller.tenant).then_some(principal.app_id)
+    let directory = app.directory().of(caller);
+    directory.service_principal(ObjectId::parse(id).ok()?).map(|principal| principal.app_id)
 }
 
 async fn render(app: &App, caller: &Caller, id: &str, client: AppId) -> Result<Value, GraphError> {

@@ -4,7 +4,10 @@ mod rendered;
 
 use std::sync::Arc;
 
-use app::{App, Caller, directory::owners::Owned};
+use app::{
+    App,
+    directory::{TenantDirectory, owners::Owned},
+};
 use axum::{
     Json,
     extract::{Path, State},
@@ -12,9 +15,7 @@ use axum::{
 };
 use domain::{
     application::ServicePrincipal,
-    directory::Directory,
-    id::{AppId, ObjectId, TenantId},
-    snapshot::Snapshot,
+    id::{AppId, ObjectId},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -64,8 +65,8 @@ pub(crate) async fn show(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.state().snapshot();
-    let found = find(&snapshot, &caller, &id)?;
+    let directory = app.directory().of(&caller);
+    let found = find(&directory, &id)?;
     Ok(Json(single(&app, "servicePrincipals", query.one(render(found))?)).into_response())
 }
 
@@ -96,10 +97,10 @@ pub(crate) async fn owners(
     Path(id): Path<String>,
     query: ListQuery,
 ) -> Result<Response, GraphError> {
-    let snapshot = app.state().snapshot();
-    let found = find(&snapshot, &caller, &id)?;
+    let directory = app.directory().of(&caller);
+    let found = find(&directory, &id)?;
     let path = format!("servicePrincipals/{}/owners", found.id);
-    Ok(Json(directory_objects::page(&app, &snapshot, &query, &path, &found.owners)?).into_response())
+    Ok(Json(directory_objects::page(&app, &directory, &query, &path, &found.owners)?).into_response())
 }
 
 pub(crate) async fn add_owner(
@@ -142,12 +143,10 @@ pub(crate) async fn remove_password(
 }
 
 pub(crate) fn find<'a>(
-    snapshot: &'a Snapshot,
-    caller: &Caller,
+    directory: &'a TenantDirectory,
     id: &str,
 ) -> Result<&'a Arc<ServicePrincipal>, GraphError> {
-    let found = snapshot.directory().service_principal(parse(id)?);
-    found.filter(|each| each.tenant == caller.tenant).ok_or_else(|| GraphError::not_found(id))
+    directory.service_principal(parse(id)?).ok_or_else(|| GraphError::not_found(id))
 }
 
 impl Kind for ServicePrincipals {
@@ -157,16 +156,14 @@ impl Kind for ServicePrincipals {
         &["id", "appId", "displayName", "servicePrincipalNames", "accountEnabled", "servicePrincipalType"];
 
     fn records(
-        directory: &Directory,
-        tenant: TenantId,
+        directory: &TenantDirectory,
         after: Option<ObjectId>,
     ) -> impl Iterator<Item = &Arc<ServicePrincipal>> {
-        directory.service_principals_of(tenant, after)
+        directory.service_principals(after)
     }
 
     fn only<'a>(
-        directory: &'a Directory,
-        tenant: TenantId,
+        directory: &'a TenantDirectory,
         filter: &Filter,
     ) -> Option<Option<&'a Arc<ServicePrincipal>>> {
         if let Some(id) = filter.required("id") {
@@ -175,11 +172,11 @@ impl Kind for ServicePrincipals {
         // The application id is the only name there is.
         let name = filter.required("appId").or_else(|| filter.required("servicePrincipalNames"))?;
         let id = AppId::parse(name).ok();
-        Some(id.and_then(|id| directory.service_principal_by_app_id(tenant, id)))
+        Some(id.and_then(|id| directory.service_principal_by_app_id(id)))
     }
 
-    fn key(principal: &ServicePrincipal) -> (TenantId, ObjectId) {
-        (principal.tenant, principal.id)
+    fn id(principal: &ServicePrincipal) -> ObjectId {
+        principal.id
     }
 
     fn field(principal: &ServicePrincipal, name: &str) -> Field {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use app::{
     App, Secret,
-    directory::users::{NewUser, UserUpdate},
+    directory::{
+        TenantDirectory,
+        users::{NewUser, UserUpdate},
+    },
 };
 use axum::{
     Json,
@@ -12,8 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
-    directory::Directory,
-    id::{ObjectId, TenantId},
+    id::ObjectId,
     name::{DisplayName, Upn},
     user::User,
 };
@@ -175,15 +177,11 @@ impl Kind for Users {
     const PROPERTIES: &'static [&'static str] =
         &["id", "userPrincipalName", "displayName", "mail", "mailNickname", "accountEnabled"];
 
-    fn records(
-        directory: &Directory,
-        tenant: TenantId,
-        after: Option<ObjectId>,
-    ) -> impl Iterator<Item = &Arc<User>> {
-        directory.users_of(tenant, after)
+    fn records(directory: &TenantDirectory, after: Option<ObjectId>) -> impl Iterator<Item = &Arc<User>> {
+        directory.users(after)
     }
 
-    fn only<'a>(directory: &'a Directory, _: TenantId, filter: &Filter) -> Option<Option<&'a Arc<User>>> {
+    fn only<'a>(directory: &'a TenantDirectory, filter: &Filter) -> Option<Option<&'a Arc<User>>> {
         if let Some(id) = filter.required("id") {
             return Some(ObjectId::parse(id).ok().and_then(|id| directory.user(id)));
         }
@@ -191,8 +189,8 @@ impl Kind for Users {
         Some(Upn::parse(name).ok().and_then(|upn| directory.user_by_upn(&upn)))
     }
 
-    fn key(user: &User) -> (TenantId, ObjectId) {
-        (user.tenant, user.id)
+    fn id(user: &User) -> ObjectId {
+        user.id
     }
 
     fn field(user: &User, name: &str) -> Field {

@@ -23,7 +23,7 @@ use axum::{
     extract::{Path, Request, State},
     response::{IntoResponse, Response},
 };
-use domain::{cluster::Cluster, id::ClusterId, snapshot::Snapshot};
+use domain::cluster::Cluster;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use web::{
@@ -76,7 +76,7 @@ pub(crate) async fn handle(
     request: Request,
 ) -> Response {
     let named = parameters.into_iter().find(|(name, _)| name == "cluster").map(|(_, value)| value);
-    let Some(cluster) = named.and_then(|name| find_cluster(&app.state().snapshot(), &name)) else {
+    let Some(cluster) = named.and_then(|name| app.kubernetes().find_embedded(&name)) else {
         return not_found();
     };
     match answer(app, &cluster, request).await {
@@ -99,7 +99,7 @@ async fn answer(app: App, cluster: &Arc<Cluster>, request: Request) -> Result<Re
         tracing::info!(%reason, "a token of a foreign authority was refused");
     }
     // Bad credentials are refused before any other check, also on paths that need no authorization.
-    app.kubernetes().identify(&app.state().snapshot(), cluster.id, &presented).map_err(|because| {
+    app.kubernetes().check_credentials(cluster.id, &presented).map_err(|because| {
         let source = parts.extensions.get::<RequestContext>().map(|context| context.peer.address.ip());
         failures::report(&format!("credentials for cluster {}", cluster.id), source, &because);
         Status::from(ObjectError::Unauthenticated)
@@ -219,10 +219,9 @@ impl Call {
 
     /// As [`Call::hold`], if the stored object is large. The caller must already be authorized to write it.
     fn hold_for(&self, named: &Named) -> Result<(), Status> {
-        let snapshot = self.app.state().snapshot();
-        match snapshot.object(&named.place().key(self.caller.cluster)) {
-            Some(object) if is_large(&object.value) => self.hold(stream::WINDOW),
-            _ => Ok(()),
+        match self.app.kubernetes().is_stored(&self.caller, &named.place(), is_large) {
+            true => self.hold(stream::WINDOW),
+            false => Ok(()),
         }
     }
 
@@ -284,18 +283,6 @@ pub(crate) fn body_status(error: &BodyError) -> Status {
     match error {
         BodyError::TooLarge { limit } => Status::too_large(*limit),
         error => Status::bad_request(error.to_string()),
-    }
-}
-
-/// Finds an embedded cluster by id, or by name if only one has it.
-fn find_cluster(snapshot: &Snapshot, name: &str) -> Option<Arc<Cluster>> {
-    if let Ok(id) = ClusterId::parse(name) {
-        return snapshot.cluster(id).filter(|cluster| cluster.is_embedded()).cloned();
-    }
-    let mut found = snapshot.clusters().filter(|cluster| cluster.is_embedded() && cluster.name.matches(name));
-    match (found.next(), found.next()) {
-        (Some(cluster), None) => Some(cluster.clone()),
-        _ => None,
     }
 }
 

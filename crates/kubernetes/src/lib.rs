@@ -2,6 +2,7 @@
 //! and the reviews that the API servers of attached clusters ask for.
 
 pub mod admin_certificates;
+mod authorities;
 mod engines;
 pub mod objects;
 pub mod reviews;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 
 use sign_in::SignIn;
 use state::State;
+
+pub use authorities::{ClusterAuthority, WebhookCertificateEnd};
 
 /// What clusters ask for; cheap to clone.
 #[derive(Clone, Debug)]

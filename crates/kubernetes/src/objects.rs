@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use domain::{
+    cluster::Cluster,
     id::{ClusterId, Id},
     object::{Object, ObjectKey},
 };
@@ -84,6 +85,31 @@ impl Kubernetes {
         self.allow(caller, access)?;
         let snapshot = self.state.snapshot();
         snapshot.object(&reference.key(caller.cluster)).cloned().ok_or_else(|| reference.not_found())
+    }
+
+    /// The embedded cluster of an id, or of a name that only one has: whoever asks a cluster may know that it is there.
+    pub fn find_embedded(&self, name: &str) -> Option<Arc<Cluster>> {
+        let snapshot = self.state.snapshot();
+        if let Ok(id) = ClusterId::parse(name) {
+            return snapshot.cluster(id).filter(|cluster| cluster.is_embedded()).cloned();
+        }
+        let mut found = snapshot.clusters().filter(|each| each.is_embedded() && each.name.matches(name));
+        match (found.next(), found.next()) {
+            (Some(cluster), None) => Some(cluster.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether `test` holds for the object that is stored, if there is one. Nothing else is told of it: this makes
+    /// room before a write that was allowed.
+    pub fn is_stored(
+        &self,
+        caller: &KubeCaller,
+        reference: &ObjectReference<'_>,
+        test: impl FnOnce(&serde_json::Value) -> bool,
+    ) -> bool {
+        let snapshot = self.state.snapshot();
+        snapshot.object(&reference.key(caller.cluster)).is_some_and(|object| test(&object.value))
     }
 
     /// All objects of a place, in order of namespace and name.

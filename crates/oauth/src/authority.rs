@@ -20,15 +20,9 @@ impl Authority {
         if let Some(alias) = ALIASES.iter().find(|alias| segment.eq_ignore_ascii_case(alias)) {
             return Ok(Self::Any(alias));
         }
-        let snapshot = app.state().snapshot();
-        let directory = snapshot.directory();
-        let tenant = match TenantId::parse(segment) {
-            Ok(id) => directory.tenant(id),
-            Err(_) => directory.tenant_by_domain(segment),
-        };
         let shown: String = segment.chars().take(100).flat_map(char::escape_debug).collect();
         let unknown = || Failure::new(&codes::UNKNOWN_TENANT, format!("\"{shown}\" is none."));
-        tenant.cloned().map(Self::Tenant).ok_or_else(unknown)
+        app.directory().tenant_named(segment).map(Self::Tenant).ok_or_else(unknown)
     }
 
     pub(crate) fn tenant(&self) -> Option<TenantId> {

@@ -76,13 +76,10 @@ pub(crate) async fn version_1(
 /// The public halves of all keys whose signatures count, as JSON Web Keys (RFC 7517).
 pub(crate) async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> Result<Response, Failure> {
     Authority::parse(&app, &tenant)?;
-    let now = app.now();
-    let snapshot = app.state().snapshot();
-    let keys: Vec<Value> = snapshot
-        .signing_keys()
-        .filter(|key| key.is_accepted(now))
+    let public = app.sign_in().published_keys().into_iter();
+    let keys: Vec<Value> = public
         .map(|key| {
-            json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": key.key.kid, "n": key.key.n, "e": key.key.e})
+            json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": key.kid, "n": key.modulus, "e": key.exponent})
         })
         .collect();
     let fresh = [(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))];

@@ -19,8 +19,8 @@ pub(crate) async fn get(State(app): State<App>, headers: HeaderMap) -> Response 
             return refused("invalid_token");
         }
     };
-    let snapshot = app.state().snapshot();
-    let Some(user) = snapshot.directory().user(caller.object_id) else { return refused("invalid_token") };
+    let directory = app.directory().of(&caller);
+    let Some(user) = directory.user(caller.object_id) else { return refused("invalid_token") };
     let body = json!({
         "sub": user.id,
         "name": user.display_name,

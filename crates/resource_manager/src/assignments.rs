@@ -10,7 +10,7 @@ use domain::{
     condition::Condition,
     directory::Principal,
     id::{AssignmentId, ObjectId, RoleId},
-    role::Stamp,
+    role::{Permission, Stamp},
     scope::Scope,
     snapshot::Snapshot,
 };
@@ -97,6 +97,12 @@ impl ResourceManager {
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let found = snapshot.azure().assignment(id).filter(|found| found.scope == *scope);
         found.cloned().ok_or_else(|| Error::not_found("role assignment", id))
+    }
+
+    /// The permissions of every role that the caller holds at a scope. Conditions and deny assignments are not taken off.
+    pub fn permissions(&self, caller: &Caller, scope: &Scope) -> Vec<Permission> {
+        let snapshot = self.state.snapshot();
+        snapshot.azure().permissions(&caller.in_azure(&snapshot), scope)
     }
 
     /// Assignments that concern a scope, in a stable order.

@@ -20,9 +20,12 @@ pub mod resources;
 pub mod roles;
 pub mod scope_rules;
 pub mod subscriptions;
+mod tenant_resources;
 pub mod webhook_certificates;
 
 use state::{Error, State, cold::StoredKind};
+
+pub use tenant_resources::TenantResources;
 
 /// What Resource Manager can do; cheap to clone.
 #[derive(Clone, Debug)]

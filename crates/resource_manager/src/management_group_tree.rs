@@ -26,7 +26,7 @@ impl Group {
     }
 
     /// Compared without regard to case.
-    pub fn find(snapshot: &Snapshot, tenant: TenantId, name: &str) -> Option<Self> {
+    pub(crate) fn find(snapshot: &Snapshot, tenant: TenantId, name: &str) -> Option<Self> {
         let root_name = ManagementGroup::root_name(tenant);
         if root_name.matches(name) {
             let created = snapshot.directory().tenant(tenant)?.created;
@@ -38,7 +38,7 @@ impl Group {
     }
 
     /// The groups directly below, by name.
-    pub fn groups_below(&self, snapshot: &Snapshot) -> Vec<Self> {
+    pub(crate) fn groups_below(&self, snapshot: &Snapshot) -> Vec<Self> {
         let below =
             |group: &&Arc<ManagementGroup>| group.tenant == self.tenant && group.parent_name() == self.name;
         let mut found: Vec<Self> =
@@ -48,7 +48,7 @@ impl Group {
     }
 
     /// The subscriptions directly below.
-    pub fn subscriptions_below(&self, snapshot: &Snapshot) -> Vec<Arc<Subscription>> {
+    pub(crate) fn subscriptions_below(&self, snapshot: &Snapshot) -> Vec<Arc<Subscription>> {
         let here = |subscription: &&Arc<Subscription>| {
             subscription.tenant == self.tenant && management_group_of(snapshot, subscription) == self.name
         };
@@ -69,7 +69,7 @@ impl From<&ManagementGroup> for Group {
 }
 
 /// The name of the group that a subscription is in.
-pub fn management_group_of(snapshot: &Snapshot, subscription: &Subscription) -> ResourceName {
+pub(crate) fn management_group_of(snapshot: &Snapshot, subscription: &Subscription) -> ResourceName {
     let holding = snapshot.management_groups().filter(|group| group.subscriptions.contains(&subscription.id));
     let named = holding.min_by_key(|group| group.name.folded()).map(|group| group.name.clone());
     named.unwrap_or_else(|| ManagementGroup::root_name(subscription.tenant))

@@ -418,4 +418,4 @@ const READ: &str = "Microsoft.Management/managementGroups/read";
 const WRITE: &str = "Microsoft.Management/managementGroups/write";
 const PLACE: &str = "Microsoft.Management/managementGroups/subscriptions/write";
 const UNPLACE: &str = "Microsoft.Management/managementGroups/subscriptions/delete";
-const MOST_LEVELS: usize = 6;
+pub(crate) const MOST_LEVELS: usize = 6;

@@ -73,7 +73,7 @@ impl World {
             let numbers = start..(start + BATCH).min(count);
             let written = self
                 .app
-                .state()
+                .whole_state()
                 .transact(|tx| numbers.clone().try_for_each(|number| tx.put(&record(number))));
             written.await.expect("records that are new are written");
         }

@@ -1,8 +1,7 @@
 //! `/livez`, `/readyz`, `/healthz`: for load balancers, open to everybody.
 
-use app::App;
+use app::{App, Health};
 use axum::{Router, extract::State, response::Response};
-use domain::{scope::Scope, snapshot::Snapshot, unreadable::Effect};
 use http::StatusCode;
 use web::{
     page::plain,
@@ -29,9 +28,9 @@ async fn live() -> Response {
 
 /// The store answers, and the snapshot has what it has.
 async fn ready(State(app): State<App>) -> Response {
-    match app.state().store().status().await {
-        Ok(_) if app.state().is_stale() => plain(StatusCode::SERVICE_UNAVAILABLE, "the state is stale"),
-        Ok(_) => plain(StatusCode::OK, set_aside(&app.state().snapshot())),
+    match app.check_store().await {
+        Ok(()) if app.is_stale() => plain(StatusCode::SERVICE_UNAVAILABLE, "the state is stale"),
+        Ok(()) => plain(StatusCode::OK, set_aside(app.health())),
         Err(error) => {
             tracing::warn!(%error, "not ready");
             plain(StatusCode::SERVICE_UNAVAILABLE, "the store is unavailable")
@@ -41,14 +40,13 @@ async fn ready(State(app): State<App>) -> Response {
 
 /// What anybody may know of records that cannot be read: how many, and whether all decisions suffer. The rest is in the
 /// log. The others are served, so the server is ready.
-fn set_aside(snapshot: &Snapshot) -> String {
-    let count = snapshot.unreadable().count();
+fn set_aside(health: Health) -> String {
+    let count = health.unreadable;
     if count == 0 {
         return "ok".to_owned();
     }
     let records = if count == 1 { "record cannot be read and is" } else { "records cannot be read and are" };
-    let everything = Effect::Scope(Scope::root());
-    let effect = match snapshot.unreadable().any(|each| each.effect == everything) {
+    let effect = match health.refuses_everything {
         true => ": everything that Azure RBAC decides is refused",
         false => "",
     };

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use app::App;
+use app::{App, RecordCounts};
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use http::{StatusCode, header};
 use prometheus_client::{
@@ -66,30 +66,16 @@ struct Measured {
 
 impl Collector for Measured {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        self.encode_records(&mut encoder)?;
+        let counts = self.app.record_counts();
+        encode_records(&mut encoder, counts)?;
         self.encode_webhooks(&mut encoder)?;
-        let unreadable = self.app.state().snapshot().unreadable().count();
         let help = "Stored records that cannot be read and are set aside.";
-        gauges(&mut encoder, "unreadable_records", help, [(NO_LABELS, unreadable)])?;
+        gauges(&mut encoder, "unreadable_records", help, [(NO_LABELS, counts.unreadable)])?;
         self.encode_requests(&mut encoder)
     }
 }
 
 impl Measured {
-    fn encode_records(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.app.state().snapshot();
-        let help = "Revision of the state that decisions are taken on.";
-        gauges(encoder, "revision", help, [(NO_LABELS, snapshot.revision())])?;
-        let records = [
-            ("users", snapshot.directory().users().count()),
-            ("groups", snapshot.directory().groups().count()),
-            ("role_assignments", snapshot.azure().assignments().count()),
-            ("clusters", snapshot.clusters().count()),
-        ];
-        let records = records.map(|(kind, count)| ([("kind", kind)], count));
-        gauges(encoder, "records", "Records of each kind.", records)
-    }
-
     /// What keeps attached clusters from asking, and what will.
     fn encode_webhooks(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let refusals = self
@@ -99,13 +85,9 @@ impl Measured {
             .map(|(refused, count)| ([("reason", refused.word())], count));
         let help = "Requests of webhooks without a certificate that counts.";
         counters(encoder, "webhook_refusals", help, refusals)?;
-        let (snapshot, now) = (self.app.state().snapshot(), self.app.now());
-        let ends = snapshot.clusters().filter_map(|cluster| {
-            let mut newest = cluster.webhook_certificates.iter().rev();
-            let in_use = newest.find(|each| each.seen.is_some() && each.counts(now))?;
-            let labels = [("cluster", cluster.name.to_string()), ("id", cluster.id.to_string())];
-            Some((labels, in_use.until()?.as_second()))
-        });
+        let ends = self.app.kubernetes().webhook_certificate_ends().into_iter();
+        let ends =
+            ends.map(|end| ([("cluster", end.name), ("id", end.cluster.to_string())], end.at.as_second()));
         let help = "When the newest certificate in use of a cluster ends.";
         gauges(encoder, "webhook_certificate_expiry_seconds", help, ends)
     }
@@ -130,6 +112,19 @@ impl Measured {
         }
         Ok(())
     }
+}
+
+fn encode_records(encoder: &mut DescriptorEncoder<'_>, counts: RecordCounts) -> fmt::Result {
+    let help = "Revision of the state that decisions are taken on.";
+    gauges(encoder, "revision", help, [(NO_LABELS, counts.revision)])?;
+    let records = [
+        ("users", counts.users),
+        ("groups", counts.groups),
+        ("role_assignments", counts.role_assignments),
+        ("clusters", counts.clusters),
+    ];
+    let records = records.map(|(kind, count)| ([("kind", kind)], count));
+    gauges(encoder, "records", "Records of each kind.", records)
 }
 
 /// A family of gauges: a value for each set of labels.

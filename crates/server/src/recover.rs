@@ -27,9 +27,7 @@ pub(crate) async fn recover(
     let upn = match asked {
         Recover::Named(upn) => upn.clone(),
         Recover::First => {
-            let snapshot = app.state().snapshot();
-            let tenant = snapshot.directory().tenant(installation.tenant);
-            let domain = tenant.and_then(|tenant| tenant.domains.first().cloned());
+            let domain = app.first_domain(installation);
             Upn::parse(&format!("admin@{}", domain.context("the directory has no domain")?))?
         }
     };

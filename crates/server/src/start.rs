@@ -4,7 +4,9 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use app::{App, FirstAdministrator, Installation, Parts, state::clock::SystemClock};
+use app::{
+    App, FirstAdministrator, Installation, Parts, kubernetes::ClusterAuthority, state::clock::SystemClock,
+};
 use axum::{Router, response::Response};
 use crypto::random::System;
 use http::{HeaderValue, Request, StatusCode, header};
@@ -83,7 +85,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         settings: app::Settings { external_url: url.clone(), authority_certificate: authority.clone() },
     };
     let (app, follow) = App::open(parts).await.context("reading the state")?;
-    app.state().connect_outbound(Arc::new(Https::new(settings.outside_authorities.as_deref())?));
+    app.connect_outbound(Arc::new(Https::new(settings.outside_authorities.as_deref())?));
     if let Some(own) =
         settings.external_issuers.iter().find(|each| each.issuer.starts_with(&format!("{url}/")))
     {
@@ -100,7 +102,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         if let Err(error) = follow.await {
             tracing::error!(%error, "changes are not followed any more: the state grows stale and nothing is allowed");
         }
-        follower.state().mark_stale();
+        follower.mark_stale();
     })));
 
     let mut first = None;
@@ -136,7 +138,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     }
 
     let tls = Tls::new(certificate)?;
-    tls.trust(client_authorities(&app))?;
+    tls.trust(client_authorities(&app.kubernetes().cluster_authorities()))?;
     let counts = Arc::new(Counts::new(&SURFACES, surface_of));
     let metrics_listener = TcpListener::bind(settings.metrics_listen)
         .await
@@ -146,14 +148,11 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
     tasks.push(("metrics", tokio::spawn(metrics)));
     tasks.push(("trust", tokio::spawn(keep_trust(app.clone(), tls.clone(), stopping.clone()))));
     let (finishing, finishing_stop) = (app.clone(), stopped(stopping.clone()));
-    tasks.push((
-        "finish",
-        tokio::spawn(async move { finishing.state().keep_finishing(finishing_stop).await }),
-    ));
+    tasks.push(("finish", tokio::spawn(async move { finishing.keep_finishing(finishing_stop).await })));
     let (jobs, folding) = (app.clone(), app.clone());
     let (jobs_stop, folding_stop) = (stopped(stopping.clone()), stopped(stopping.clone()));
     tasks.push(("jobs", tokio::spawn(async move { jobs.run_jobs(jobs_stop).await })));
-    tasks.push(("fold", tokio::spawn(async move { folding.state().keep_folded(folding_stop).await })));
+    tasks.push(("fold", tokio::spawn(async move { folding.keep_folded(folding_stop).await })));
     let (uses, uses_stop) = (app.clone(), stopped(stopping.clone()));
     tasks.push((
         "webhook certificates",
@@ -338,44 +337,37 @@ async fn certificate(settings: &Settings, own: OwnTls) -> anyhow::Result<Certifi
     Ok((certificate, Some(files), authority.to_owned()))
 }
 
-/// The authorities of all clusters, by the cluster's id.
-fn client_authorities(app: &App) -> Vec<ClientAuthority> {
-    let snapshot = app.state().snapshot();
+/// The authorities of clusters, by the cluster's id.
+fn client_authorities(authorities: &[ClusterAuthority]) -> Vec<ClientAuthority> {
     // One that cannot be read vouches for nobody, and is no reason not to serve the others.
-    let authority = |cluster: &Arc<domain::cluster::Cluster>| match crypto::cert::Certificate::from_pem(
-        &cluster.authority.certificate_pem,
+    let client_authority = |authority: &ClusterAuthority| match crypto::cert::Certificate::from_pem(
+        &authority.certificate_pem,
     ) {
         Ok(certificate) => {
-            Some(ClientAuthority { name: cluster.id.to_string().into(), certificate: certificate.der })
+            Some(ClientAuthority { name: authority.cluster.to_string().into(), certificate: certificate.der })
         }
         Err(error) => {
-            tracing::error!(cluster.id = %cluster.id, %error, "the authority of a cluster cannot be read");
+            tracing::error!(cluster.id = %authority.cluster, %error, "the authority of a cluster cannot be read");
             None
         }
     };
-    snapshot.clusters().filter_map(authority).collect()
+    authorities.iter().filter_map(client_authority).collect()
 }
 
 /// Keeps the hints and the trust of the TLS handshake in step with the clusters that exist.
 async fn keep_trust(app: App, tls: Tls, mut stopping: watch::Receiver<bool>) {
-    let mut revisions = app.state().revisions();
+    let mut revisions = app.revisions();
     let mut known = Vec::new();
     loop {
         tokio::select! {
             _ = stopping.wait_for(|stop| *stop) => return,
             changed = revisions.changed() => if changed.is_err() { return },
         }
-        let mut current: Vec<String> = app
-            .state()
-            .snapshot()
-            .clusters()
-            .map(|cluster| cluster.authority.certificate_pem.clone())
-            .collect();
-        current.sort();
+        let current = app.kubernetes().cluster_authorities();
         if current == known {
             continue;
         }
-        match tls.trust(client_authorities(&app)) {
+        match tls.trust(client_authorities(&current)) {
             Ok(()) => known = current,
             Err(error) => tracing::error!(%error, "the authorities of clusters could not be taken over"),
         }

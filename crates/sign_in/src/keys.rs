@@ -16,7 +16,27 @@ use jiff::{SignedDuration, Timestamp};
 use crate::SignIn;
 use state::{Caller, Error, Tx, authorize, sealed_keys::SIGNING_KEY};
 
+/// The public half of a key whose signatures count, in base64url as in a JWK.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedKey {
+    pub kid: String,
+    pub modulus: String,
+    pub exponent: String,
+}
+
 impl SignIn {
+    /// What anybody may check tokens with.
+    pub fn published_keys(&self) -> Vec<PublishedKey> {
+        let (snapshot, now) = (self.state.snapshot(), self.state.now());
+        let accepted = snapshot.signing_keys().filter(|each| each.is_accepted(now)).map(|each| &each.key);
+        let publish = |key: &SealedKey| PublishedKey {
+            kid: key.kid.clone(),
+            modulus: key.n.clone(),
+            exponent: key.e.clone(),
+        };
+        accepted.map(publish).collect()
+    }
+
     /// Makes the first signing key of an installation, if there is none yet.
     pub async fn ensure_signing_key(&self) -> Result<(), Error> {
         let snapshot = self.state.snapshot();

@@ -22,6 +22,7 @@ use domain::{
 
 use crate::SignIn;
 pub use crypto::secret::Secret;
+use directory::TenantDirectory;
 use directory::attempts::{AttemptError, Subject, account_of, network};
 use directory::users::end_sessions;
 use known::Familiar;
@@ -84,6 +85,11 @@ impl From<AttemptError> for LoginError {
 }
 
 impl SignIn {
+    /// The directory of somebody who has signed in, as their own pages show it.
+    pub fn directory_of(&self, person: &SignedIn) -> TenantDirectory {
+        TenantDirectory::new(self.state.snapshot(), person.tenant)
+    }
+
     /// Checks a password. `tenant`: where the client is bound to one, only its people count.
     pub async fn sign_in_with_password(
         &self,

@@ -293,8 +293,15 @@ pub(crate) fn is_issuer(iss: &str, external_url: &str, tenant: TenantId) -> bool
     })
 }
 
+impl SignIn {
+    /// What people call a client that they are asked about.
+    pub fn client_name(&self, app_id: AppId) -> Option<String> {
+        client_name(&self.state.snapshot(), app_id)
+    }
+}
+
 /// The client that a token names, for a person's consent and the audit trail.
-pub fn client_name(snapshot: &Snapshot, app_id: AppId) -> Option<String> {
+pub(crate) fn client_name(snapshot: &Snapshot, app_id: AppId) -> Option<String> {
     let registered =
         snapshot.directory().application_by_app_id(app_id).map(|each| each.display_name.to_string());
     registered.or_else(|| state::well_known::find(app_id).map(|each| each.name.to_owned()))

@@ -172,7 +172,7 @@ impl Tenant {
     /// A user or service principal of this tenant, calling through the command line.
     #[track_caller]
     pub fn caller(&self, id: ObjectId) -> Caller {
-        let snapshot = self.app.state().snapshot();
+        let snapshot = self.app.whole_snapshot();
         let directory = snapshot.directory();
         let client = AppId::parse(clients::CLI).unwrap();
         let user = directory.user(id).map(|user| Caller::of_user(user, client));

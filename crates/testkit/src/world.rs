@@ -119,7 +119,7 @@ impl World {
     /// Returns when this program has heard of all that was committed by others.
     pub async fn caught_up(&self) {
         let committed = self.store.status().await.unwrap().revision.0;
-        self.app.state().revisions().wait_for(|revision| *revision >= committed).await.unwrap();
+        self.app.whole_state().revisions().wait_for(|revision| *revision >= committed).await.unwrap();
     }
 
     fn with_app(&self, app: App) -> Self {
@@ -221,7 +221,7 @@ fn admin_of(domain: &str) -> Upn {
 
 /// A tenant that is there, with its administrator.
 fn tenant(app: &App, domain: &str, id: TenantId, subscription: SubscriptionId) -> Tenant {
-    let snapshot = app.state().snapshot();
+    let snapshot = app.whole_snapshot();
     let user = snapshot.directory().user_by_upn(&admin_of(domain)).unwrap();
     let admin = Caller::of_user(user, AppId::parse(clients::CLI).unwrap());
     Tenant { app: app.clone(), id, domain: domain.to_owned(), subscription, admin }
@@ -234,7 +234,7 @@ async fn add_tenant(home: &Tenant, domain: &str, random: &Seeded) -> Tenant {
     let (id, subscription, user_id) =
         (Id::new(random.uuid()), Id::new(random.uuid()), ObjectId::new(random.uuid()));
     let assignment = Id::new(random.uuid());
-    let snapshot = app.state().snapshot();
+    let snapshot = app.whole_snapshot();
     let mut user = (**snapshot.directory().user(home.admin.object_id).unwrap()).clone();
     user.id = user_id;
     user.tenant = id;
@@ -267,7 +267,7 @@ async fn add_tenant(home: &Tenant, domain: &str, random: &Seeded) -> Tenant {
             updated: stamp,
         }),
     ];
-    let made = app.state().transact(|tx| {
+    let made = app.whole_state().transact(|tx| {
         tx.take_name("upn", admin_of(domain).folded());
         records.iter().try_for_each(|record| tx.create(record))
     });

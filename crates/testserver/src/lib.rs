@@ -44,7 +44,7 @@ impl Site {
         let authority = reqwest::Certificate::from_pem_bundle(running.authority.as_bytes()).unwrap();
         let http = Client::builder().tls_certs_only(authority).build().unwrap();
         let first = running.first_administrator.as_ref().unwrap();
-        let snapshot = running.app.state().snapshot();
+        let snapshot = running.app.whole_snapshot();
         let user = snapshot.directory().user_by_upn(&first.upn).unwrap();
         let admin = Caller::of_user(user, AppId::parse(CLI).unwrap());
         Self { running, http, admin }
@@ -88,7 +88,7 @@ impl Site {
 
     /// Makes another tenant; the token is its administrator's.
     pub async fn other_tenant(&self) -> String {
-        let snapshot = self.running.app.state().snapshot();
+        let snapshot = self.running.app.whole_snapshot();
         let tenant = TenantId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"other tenant"));
         let mut user = (**snapshot.directory().user(self.admin.object_id).unwrap()).clone();
         user.id = ObjectId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"stranger"));
@@ -99,8 +99,11 @@ impl Site {
         other.domains = vec!["elsewhere.example".into()];
         other.administrators = [user.id].into();
         let records = [Record::Tenant(other), Record::User(user)];
-        let made =
-            self.running.app.state().transact(|tx| records.iter().try_for_each(|record| tx.create(record)));
+        let made = self
+            .running
+            .app
+            .whole_state()
+            .transact(|tx| records.iter().try_for_each(|record| tx.create(record)));
         made.await.unwrap();
         self.management_of("stranger@elsewhere.example").await
     }
@@ -118,11 +121,11 @@ impl Site {
     /// A person with the administrator's password.
     pub async fn user(&self, upn: &str) -> ObjectId {
         let id = ObjectId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, upn.as_bytes()));
-        let snapshot = self.running.app.state().snapshot();
+        let snapshot = self.running.app.whole_snapshot();
         let mut user = (**snapshot.directory().user(self.admin.object_id).unwrap()).clone();
         user.id = id;
         user.upn = Upn::parse(upn).unwrap();
-        self.running.app.state().transact(|tx| tx.create(&Record::User(user.clone()))).await.unwrap();
+        self.running.app.whole_state().transact(|tx| tx.create(&Record::User(user.clone()))).await.unwrap();
         id
     }
 
@@ -136,7 +139,7 @@ impl Site {
 
     /// Puts somebody into a group whose object id is one of another installation.
     pub async fn claim(&self, id: ObjectId, upn: &str) {
-        let snapshot = self.running.app.state().snapshot();
+        let snapshot = self.running.app.whole_snapshot();
         let member = snapshot.directory().user_by_upn(&Upn::parse(upn).unwrap()).unwrap().id;
         self.make_groups(&[id], member).await;
     }
@@ -147,7 +150,7 @@ impl Site {
         for some in records.chunks(app::state::MOST_WRITES) {
             self.running
                 .app
-                .state()
+                .whole_state()
                 .transact(|tx| some.iter().try_for_each(|record| tx.put(record)))
                 .await
                 .unwrap();
@@ -160,7 +163,7 @@ impl Site {
         // Each group is two writes.
         for some in groups.chunks(app::state::MOST_WRITES / 2) {
             let first = inner;
-            app.state()
+            app.whole_state()
                 .transact(|tx| -> Result<_, app::Error> {
                     inner = first;
                     for group in some {
@@ -195,7 +198,7 @@ impl Site {
         let body = json!({"location": "local", "identity": {"type": "SystemAssigned"}, "properties":
             {"dnsPrefix": "c1", "aadProfile": {"managed": true, "adminGroupObjectIDs": crew}}});
         self.ok(put(path, body)).await;
-        let id = self.running.app.state().snapshot().clusters().next().unwrap().id;
+        let id = self.running.app.whole_snapshot().clusters().next().unwrap().id;
         self.url(&format!("/clusters/{id}"))
     }
 

@@ -28,7 +28,7 @@ async fn whoever_has_the_machine_gets_back_in_whatever_became_of_the_administrat
     }
     assert!(matches!(sign_in(&app, RIGHT, "203.0.113.9").await, Err(LoginError::Throttled)));
     // Locked, disabled, without a password, no administrator, no owner.
-    app.state()
+    app.whole_state()
         .transact(|tx| -> Result<_, Error> {
             let user = tx.snapshot().directory().user_by_upn(&alice).unwrap().clone();
             let mut tenant =
@@ -48,7 +48,7 @@ async fn whoever_has_the_machine_gets_back_in_whatever_became_of_the_administrat
     let signed_in = sign_in(&app, NEW, "203.0.113.9").await.unwrap();
     assert!(app.sign_in().find_session(&session).await.unwrap().is_none());
     let holds = |id: ObjectId| {
-        let snapshot = app.state().snapshot();
+        let snapshot = app.whole_snapshot();
         let tenant = snapshot.directory().tenant(installation.tenant).unwrap();
         tenant.administrators.contains(&id) && snapshot.azure().assignments_of(id).len() == 1
     };

@@ -36,19 +36,23 @@ fn secret() -> ObjectKey {
 /// A Secret of a cluster, sealed by the first of the world's keys.
 async fn write_secret(world: &World, token: &str) {
     let object = Object { key: secret(), revision: 0, value: Arc::new(json!({"data": {"token": token}})) };
-    let written =
-        world.app.state().transact(|tx| -> Result<_, Error> { tx.put(&Record::Object(object.clone())) });
+    let written = world
+        .app
+        .whole_state()
+        .transact(|tx| -> Result<_, Error> { tx.put(&Record::Object(object.clone())) });
     written.await.unwrap();
 }
 
 /// Whether everything in the store opens by these keys.
 async fn opens(world: &World, sealer: Sealer) -> bool {
     let world = world.reopened_with(sealer).await;
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     snapshot.object(&secret()).is_some()
         && snapshot.unreadable().count() == 0
         && world.install().await.is_ok()
-        && snapshot.signing_keys().all(|each| world.app.state().open_key("signing-key", &each.key).is_ok())
+        && snapshot
+            .signing_keys()
+            .all(|each| world.app.whole_state().open_key("signing-key", &each.key).is_ok())
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ impl World {
     async fn write(&self, place: &str, text: &str) {
         let writes = vec![Write::Put(place.to_owned().into(), text.to_owned().into())];
         let revision = self.store.commit(Txn { guards: Vec::new(), writes }).await.unwrap();
-        self.app.state().reached(revision.0).await.unwrap();
+        self.app.whole_state().reached(revision.0).await.unwrap();
     }
 
     /// What stands for a record, overwritten by what nobody can read.
@@ -59,7 +59,7 @@ impl World {
 
     /// Writes a record, and gives its stored form.
     async fn stored(&self, record: &Record) -> bytes::Bytes {
-        self.app.state().transact(|tx| -> Result<_, Error> { tx.put(record) }).await.unwrap();
+        self.app.whole_state().transact(|tx| -> Result<_, Error> { tx.put(record) }).await.unwrap();
         let key = bytes::Bytes::from(place_of(&record.key()));
         self.store.read(Range::key(key), At::Latest).await.unwrap().entries.remove(0).value
     }
@@ -69,7 +69,7 @@ impl World {
     }
 
     fn administrator(&self) -> Caller {
-        let snapshot = self.app.state().snapshot();
+        let snapshot = self.app.whole_snapshot();
         let user = snapshot.directory().users().next().unwrap();
         Caller::of_user(user, domain::id::AppId::new(well_known::PORTAL))
     }
@@ -78,7 +78,7 @@ impl World {
     fn may(&self, scope: &Scope) -> bool {
         let caller = self.administrator();
         let action = "Microsoft.Resources/tags/write";
-        authorize::may(&self.app.state().snapshot(), &caller, action, scope, self.app.now())
+        authorize::may(&self.app.whole_snapshot(), &caller, action, scope, self.app.now())
     }
 }
 
@@ -101,19 +101,19 @@ const NEWER: &str = r#"{"v":2,"whatever":{}}"#;
 async fn a_record_that_cannot_be_read_keeps_no_other_from_being_served() {
     let world = World::new().await;
     let one = Record::Group(group(1));
-    world.app.state().transact(|tx| tx.create(&one)).await.unwrap();
+    world.app.whole_state().transact(|tx| tx.create(&one)).await.unwrap();
     let place = world.damage(&one.key()).await;
     world.write("/live/object/what is this", "{}").await;
     // While it runs, and after a start: the same state.
     for world in [&world, &world.again().await] {
-        let snapshot = world.app.state().snapshot();
+        let snapshot = world.app.whole_snapshot();
         let places: Vec<&str> = snapshot.unreadable().map(|each| &*each.place).collect();
         assert_eq!(places, [place.as_str(), "/live/object/what is this"]);
         assert!(snapshot.directory().group(group(1).id).is_none());
         world.install().await.unwrap();
         let more = u128::from(snapshot.revision());
-        world.app.state().transact(|tx| tx.create(&Record::Group(group(more)))).await.unwrap();
-        assert!(world.app.state().snapshot().directory().group(group(more).id).is_some());
+        world.app.whole_state().transact(|tx| tx.create(&Record::Group(group(more)))).await.unwrap();
+        assert!(world.app.whole_snapshot().directory().group(group(more).id).is_some());
     }
 }
 
@@ -123,11 +123,11 @@ async fn nothing_is_written_over_a_record_that_cannot_be_read() {
     let one = Record::Group(group(1));
     let place = world.damage(&one.key()).await;
     for error in [
-        world.app.state().transact(|tx| tx.create(&one)).await.unwrap_err(),
-        world.app.state().transact(|tx| tx.put(&one)).await.unwrap_err(),
+        world.app.whole_state().transact(|tx| tx.create(&one)).await.unwrap_err(),
+        world.app.whole_state().transact(|tx| tx.put(&one)).await.unwrap_err(),
         world
             .app
-            .state()
+            .whole_state()
             .transact(|tx| {
                 tx.delete(&one.key());
                 Ok(())
@@ -146,7 +146,7 @@ async fn nothing_is_written_over_a_record_that_cannot_be_read() {
 async fn what_cannot_be_read_of_a_group_goes_with_it() {
     let world = World::new().await;
     let group = group(1);
-    world.app.state().transact(|tx| tx.create(&Record::Group(group.clone()))).await.unwrap();
+    world.app.whole_state().transact(|tx| tx.create(&Record::Group(group.clone()))).await.unwrap();
     let membership = Membership { group: group.id, member: world.administrator().object_id };
     world.damage(&RecordKey::Membership(membership)).await;
     assert!(!world.may(&Scope::root()));
@@ -154,8 +154,8 @@ async fn what_cannot_be_read_of_a_group_goes_with_it() {
         tx.delete(&RecordKey::Group(group.id));
         Ok(())
     };
-    world.app.state().transact(gone).await.unwrap();
-    assert_eq!(world.app.state().snapshot().unreadable().count(), 0);
+    world.app.whole_state().transact(gone).await.unwrap();
+    assert_eq!(world.app.whole_snapshot().unreadable().count(), 0);
     assert!(world.may(&Scope::root()));
 }
 
@@ -188,8 +188,8 @@ async fn a_lock_that_cannot_be_read_still_locks() {
         created: stamp,
         updated: stamp,
     };
-    let check = |operation| locks::check(&world.app.state().snapshot(), &scope, operation);
-    world.app.state().transact(|tx| tx.create(&Record::Lock(lock.clone()))).await.unwrap();
+    let check = |operation| locks::check(&world.app.whole_snapshot(), &scope, operation);
+    world.app.whole_state().transact(|tx| tx.create(&Record::Lock(lock.clone()))).await.unwrap();
     assert!(check(Operation::Write).is_ok() && check(Operation::Delete).is_err());
     world.damage(&Record::Lock(lock).key()).await;
     assert!(check(Operation::Write).is_err() && check(Operation::Delete).is_err());
@@ -205,12 +205,12 @@ async fn an_installation_that_cannot_be_read_is_not_made_anew() {
     world.damage(&RecordKey::Tenant(known.tenant)).await;
     let again = world.again().await;
     assert_eq!(again.install().await.unwrap(), known_again(&known));
-    assert_eq!(again.app.state().snapshot().directory().tenants().count(), 0);
-    let key = again.app.state().snapshot().signing_keys().next().unwrap().key.kid.clone();
+    assert_eq!(again.app.whole_snapshot().directory().tenants().count(), 0);
+    let key = again.app.whole_snapshot().signing_keys().next().unwrap().key.kid.clone();
     world.damage(&RecordKey::SigningKey(key)).await;
     let again = world.again().await;
     again.install().await.unwrap();
-    assert_eq!(again.app.state().snapshot().signing_keys().count(), 1);
+    assert_eq!(again.app.whole_snapshot().signing_keys().count(), 1);
 }
 
 fn known_again(known: &app::Installation) -> app::Installation {
@@ -229,7 +229,7 @@ async fn a_record_is_repaired_by_a_form_that_can_be_read_and_by_no_other() {
         assert!(matches!(repair.replace(&place, bad).await, Err(Error::Invalid(_))));
     }
     assert_eq!(repair.replace(&place, text.clone()).await.unwrap(), NEWER);
-    assert!(world.again().await.app.state().snapshot().directory().group(group(1).id).is_some());
+    assert!(world.again().await.app.whole_snapshot().directory().group(group(1).id).is_some());
     // What can be read is not for this way to change.
     assert!(matches!(repair.replace(&place, text).await, Err(Error::Conflict(_))));
     assert!(matches!(repair.remove(&place).await, Err(Error::Conflict(_))));
@@ -239,11 +239,11 @@ async fn a_record_is_repaired_by_a_form_that_can_be_read_and_by_no_other() {
 #[tokio::test]
 async fn a_record_that_is_taken_out_gives_its_name_free() {
     let world = World::new().await;
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let upn = Upn::parse("eve@example.org").unwrap();
     let eve = |id| User { id, upn: upn.clone(), ..User::clone(snapshot.directory().users().next().unwrap()) };
     let make = async |app: &App, id: u128| {
-        app.state()
+        app.whole_state()
             .transact(|tx| {
                 tx.take_name("upn", upn.folded());
                 tx.create(&Record::User(eve(group(id).id)))
@@ -259,7 +259,7 @@ async fn a_record_that_is_taken_out_gives_its_name_free() {
     let again = world.again().await;
     make(&again.app, 8).await.unwrap();
     // The names of everything else are still taken.
-    let taken = again.app.state().transact(|tx| {
+    let taken = again.app.whole_state().transact(|tx| {
         tx.take_name("upn", "admin@example.org");
         Ok(())
     });
@@ -283,12 +283,17 @@ async fn the_group_of_a_cluster_that_cannot_be_read_is_closed_to_others() {
         })
     };
     let groups = [named("nodes", Some("/subscriptions/s/c1")), named("mine", None)];
-    world.app.state().transact(|tx| groups.iter().try_for_each(|group| tx.create(group))).await.unwrap();
+    world
+        .app
+        .whole_state()
+        .transact(|tx| groups.iter().try_for_each(|group| tx.create(group)))
+        .await
+        .unwrap();
     let caller = world.administrator();
     let check = |name: &str, action: &str| {
         let scope =
             format!("/subscriptions/{subscription}/resourceGroups/{name}/providers/Microsoft.Network/x/y");
-        restrictions::check(&world.app.state().snapshot(), &caller, action, &Scope::parse(&scope).unwrap())
+        restrictions::check(&world.app.whole_snapshot(), &caller, action, &Scope::parse(&scope).unwrap())
     };
     let write = "Microsoft.Network/x/write";
     assert!(check("nodes", write).is_ok());
@@ -313,7 +318,7 @@ async fn a_work_that_cannot_go_on_keeps_no_other_waiting() {
     let memberships: Vec<Record> =
         (2..300).map(|number| Record::Membership(Membership { group: group(number).id, member })).collect();
     for some in memberships.chunks(90) {
-        world.app.state().transact(|tx| some.iter().try_for_each(|each| tx.put(each))).await.unwrap();
+        world.app.whole_state().transact(|tx| some.iter().try_for_each(|each| tx.put(each))).await.unwrap();
     }
     let works = [stuck.clone(), Work::ForgetMemberships(member)];
     let since = world.app.now();
@@ -322,16 +327,17 @@ async fn a_work_that_cannot_go_on_keeps_no_other_waiting() {
             .iter()
             .try_for_each(|work| tx.put(&Record::Unfinished(Unfinished { work: work.clone(), since })))
     };
-    world.app.state().transact(begin).await.unwrap();
+    world.app.whole_state().transact(begin).await.unwrap();
     let app = world.app.clone();
-    let finishing = tokio::spawn(async move { app.state().keep_finishing(std::future::pending()).await });
-    let mut revisions = world.app.state().revisions();
+    let finishing =
+        tokio::spawn(async move { app.whole_state().keep_finishing(std::future::pending()).await });
+    let mut revisions = world.app.whole_state().revisions();
     let started = tokio::time::Instant::now();
-    while world.app.state().snapshot().unfinished().count() > 1 {
+    while world.app.whole_snapshot().unfinished().count() > 1 {
         revisions.changed().await.unwrap();
     }
     assert_eq!(started.elapsed(), std::time::Duration::ZERO);
-    let left: Vec<Work> = world.app.state().snapshot().unfinished().map(|each| each.work.clone()).collect();
+    let left: Vec<Work> = world.app.whole_snapshot().unfinished().map(|each| each.work.clone()).collect();
     assert_eq!(left, [stuck]);
     finishing.abort();
 }
@@ -345,7 +351,7 @@ async fn cold_records_that_cannot_be_read_are_found_and_hold_up_no_cleaning() {
     }
     world.app.clean_up().await.unwrap();
     assert!(matches!(
-        world.app.state().find_cold::<app::resource_manager::operations::Operation>("y").await,
+        world.app.whole_state().find_cold::<app::resource_manager::operations::Operation>("y").await,
         Err(Error::Internal(text)) if text == "stored record /cold/operation/y cannot be read"
     ));
     let places: Vec<String> =

@@ -188,7 +188,7 @@ async fn nothing_of_a_tenant_is_changed_from_another() {
     let (home, other) = (&stage.world.home, stage.elsewhere());
     let clients = [stage.owner(home).await, stage.owner(other).await];
     let things = Things::make(home, &clients[0], "homely").await;
-    let before = stage.world.app.state().snapshot().revision();
+    let before = stage.world.app.whole_snapshot().revision();
     for (method, template) in crate::surface() {
         let path = things.fill(&template);
         // What has no tenant in its path is the caller's own.
@@ -200,6 +200,6 @@ async fn nothing_of_a_tenant_is_changed_from_another() {
         let answer = clients[1].ask(method, &path, Some(&json!({"properties": {}}))).await;
         assert!(!answer.status.is_success(), "{template}: {} {}", answer.status, answer.text);
     }
-    let changed = stage.world.app.state().changes_since(before).unwrap();
+    let changed = stage.world.app.whole_state().changes_since(before).unwrap();
     assert!(changed.is_empty(), "{changed:?}");
 }

@@ -142,7 +142,7 @@ async fn nothing_of_a_tenant_is_changed_from_another() {
     let client = stage.client(home, &home.admin).await;
     let things = Things::make(&stage, home, &client, "homely").await;
     let there = stage.client(other, &other.admin).await;
-    let before = stage.world.app.state().snapshot().revision();
+    let before = stage.world.app.whole_snapshot().revision();
     for (method, template) in crate::surface() {
         // What has no object in its path is made in the caller's own tenant.
         if method == "GET" || !template.contains('{') || template.contains("{role}") {
@@ -155,6 +155,6 @@ async fn nothing_of_a_tenant_is_changed_from_another() {
         let answer = there.ask(method.parse().unwrap(), &path, Some(&body)).await;
         assert!(!answer.status.is_success(), "{method} {template}: {} {}", answer.status, answer.text);
     }
-    let changed = stage.world.app.state().changes_since(before).unwrap();
+    let changed = stage.world.app.whole_state().changes_since(before).unwrap();
     assert!(changed.is_empty(), "{changed:?}");
 }

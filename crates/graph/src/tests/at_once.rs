@@ -92,7 +92,7 @@ async fn members_that_come_and_go_at_once_are_those_that_were_meant() {
     });
     all(writers.collect()).await;
     world.caught_up().await;
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let mut members: Vec<_> = snapshot.directory().members(group).collect();
     members.sort_unstable();
     staying.sort_unstable();

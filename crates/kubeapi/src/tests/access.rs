@@ -266,12 +266,12 @@ async fn administrator_certificates_end_by_revocation_time_and_rotation() {
 async fn an_older_administrator_certificate_opens_until_its_person_is_signed_out() {
     let world = World::new().await;
     let (who, serial) = world.administrator().await;
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let record = snapshot.admin_certificate(world.cluster.id, &serial).unwrap();
     let mut stored = serde_json::to_value(&**record).unwrap();
     stored.as_object_mut().unwrap().remove("session").unwrap();
     let older = domain::change::Record::AdminCertificate(serde_json::from_value(stored).unwrap());
-    world.app.state().transact(|tx| tx.put(&older)).await.unwrap();
+    world.app.whole_state().transact(|tx| tx.put(&older)).await.unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::OK);
     world.app.directory().revoke_sessions(&world.home.admin, world.home.admin.object_id).await.unwrap();
     world.get(&who, "/api/v1/nodes").await.expect(StatusCode::UNAUTHORIZED);
@@ -290,7 +290,7 @@ async fn nothing_is_issued_to_somebody_who_was_signed_out_meanwhile() {
 async fn a_stale_state_allows_nothing() {
     let world = World::new().await;
     let (administrator, _) = world.administrator().await;
-    world.app.state().mark_stale();
+    world.app.whole_state().mark_stale();
     let answer = world.get(&administrator, "/api/v1/nodes").await;
     assert_eq!(answer.said(), "503 ServiceUnavailable: the state is stale: nothing is allowed");
     world.get(&Who::Nobody, "/healthz").await.expect(StatusCode::SERVICE_UNAVAILABLE);

@@ -23,7 +23,7 @@ fn revision(object: &Value) -> u64 {
 
 /// Opens a watch from the state of the moment, and follows it on a task of its own until it has told of `last`.
 async fn watcher(world: &Arc<World>, who: &Who, last: &'static str) -> tokio::task::JoinHandle<Vec<Told>> {
-    let newest = world.app.state().snapshot().revision();
+    let newest = world.app.whole_snapshot().revision();
     let path = format!(
         "/clusters/{}{CONFIG_MAPS}?watch=true&allowWatchBookmarks=true&resourceVersion={newest}",
         world.cluster.id
@@ -56,7 +56,7 @@ fn make_noise(world: &Arc<World>, task: usize) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         for number in 0..NOISE {
             let name = format!("{task}-{number}");
-            let taken = world.app.state().transact(|tx| -> Result<_, app::Error> {
+            let taken = world.app.whole_state().transact(|tx| -> Result<_, app::Error> {
                 tx.take_name("noise", &name);
                 Ok(())
             });
@@ -135,7 +135,7 @@ fn follower(world: &Arc<World>, who: &Who) -> tokio::task::JoinHandle<Vec<Told>>
     let asked = RequestedAccess { verb: "watch".into(), target };
     let place = ObjectReference { resource, namespace: "default", name: "" };
     let mut watch =
-        app.kubernetes().watch_objects(&caller, &asked, &place, app.state().snapshot().revision()).unwrap();
+        app.kubernetes().watch_objects(&caller, &asked, &place, app.whole_snapshot().revision()).unwrap();
     tokio::spawn(async move {
         let mut told = Vec::new();
         loop {
@@ -199,7 +199,7 @@ async fn a_watch_misses_nothing_however_fast_changes_come() {
     let entry = entries.iter().find(|entry| entry.key.ends_with(b"/one")).unwrap();
     let followers: Vec<_> = (0..WATCHERS).map(|_| follower(&world, &who)).collect();
     let mut written = BTreeMap::new();
-    let mut seen = world.app.state().revisions();
+    let mut seen = world.app.whole_state().revisions();
     for number in 0..FAST {
         let noise = Write::Put("/live/unique/noise/name".into(), Bytes::new());
         world.store.commit(Txn { guards: vec![], writes: vec![noise] }).await.unwrap();

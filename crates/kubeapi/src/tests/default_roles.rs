@@ -21,7 +21,7 @@ fn key(world: &World, kind: &str, name: &str) -> ObjectKey {
 }
 
 fn stored(world: &World, name: &str) -> Value {
-    Value::clone(&world.app.state().snapshot().object(&key(world, "ClusterRole", name)).unwrap().value)
+    Value::clone(&world.app.whole_snapshot().object(&key(world, "ClusterRole", name)).unwrap().value)
 }
 
 /// Makes the cluster what an earlier program has left, changed by `change`.
@@ -38,7 +38,7 @@ async fn make_earlier(world: &World, change: impl Fn(&mut Value) + Sync) {
         let key = key(world, kind, name.as_str().unwrap());
         world
             .app
-            .state()
+            .whole_state()
             .transact(|tx| {
                 let old = tx.snapshot().object(&key).unwrap().value["metadata"]["uid"].clone();
                 let found =
@@ -56,7 +56,7 @@ async fn make_earlier(world: &World, change: impl Fn(&mut Value) + Sync) {
             .unwrap();
     }
     assert!(is_earlier(&"edit".into()));
-    world.app.state().transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
+    world.app.whole_state().transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
 }
 
 async fn may(world: &World, who: &Who, verb: &str, resource: &str) -> bool {

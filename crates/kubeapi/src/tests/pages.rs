@@ -131,7 +131,7 @@ async fn a_list_whose_state_is_forgotten_can_go_on_with_what_is_there_now() {
     let token = gone["metadata"]["continue"].as_str().unwrap();
     let rest =
         world.get(&who, &format!("{CONFIG_MAPS}?limit=1&continue={token}")).await.expect(StatusCode::OK);
-    let newest = world.app.state().snapshot().revision().to_string();
+    let newest = world.app.whole_snapshot().revision().to_string();
     assert_eq!(rest["metadata"]["resourceVersion"], newest);
     assert_eq!(items(&rest)[0].0, "d");
     // From here on it is one state again.

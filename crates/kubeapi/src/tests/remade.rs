@@ -137,7 +137,7 @@ async fn what_is_made_again_has_none_of_the_credentials_that_were_given_out_befo
 
 fn uid(world: &World, cluster: &Cluster, resource: &str, namespace: &str, name: &str) -> String {
     let group = if resource.starts_with("cluster") { "rbac.authorization.k8s.io" } else { "" };
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let object = snapshot.object(&ObjectKey::new(cluster.id, group, resource, namespace, name)).unwrap();
     object.value["metadata"]["uid"].as_str().unwrap().to_owned()
 }
@@ -160,7 +160,7 @@ async fn every_object_that_the_server_makes_has_an_id_of_its_own() {
         Some('4'),
         "{after}: a random one is of version 4"
     );
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let all: Vec<_> = snapshot.cluster_objects(world.cluster.id).collect();
     let ids: std::collections::BTreeSet<_> =
         all.iter().map(|object| object.value["metadata"]["uid"].as_str().unwrap()).collect();

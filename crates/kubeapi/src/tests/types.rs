@@ -233,7 +233,7 @@ async fn keep(world: &World, resource: &str, value: &Value) {
     let key = ObjectKey::new(world.cluster.id, "", resource, "default", name);
     world
         .app
-        .state()
+        .whole_state()
         .transact(|tx| {
             let value = std::sync::Arc::new(value.clone());
             tx.put(&Record::Object(Object { key: key.clone(), revision: 0, value }))
@@ -259,7 +259,7 @@ async fn what_an_earlier_program_kept_is_mended_and_breaks_nobody() {
     assert_eq!(secret["data"]["a"], "***", "a cluster of this program has been looked at already");
 
     let cluster = Cluster { objects_form: ObjectsForm::Roles, ..Cluster::clone(&world.cluster) };
-    world.app.state().transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
+    world.app.whole_state().transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
     crate::mend::mend_stored_objects(&world.app).await.unwrap();
     let list = world.get(&who, SECRETS).await.expect(StatusCode::OK);
     let list = list["items"].as_array().unwrap().clone();
@@ -270,7 +270,7 @@ async fn what_an_earlier_program_kept_is_mended_and_breaks_nobody() {
     let moved = odd["metadata"]["annotations"]["portcullis/unreadable-fields"].as_str().unwrap();
     assert_eq!(moved, r#"{"spec.containers[0].resources.limits.cpu":"much"}"#);
     world.send(&who, Method::DELETE, &format!("{PODS}/odd"), &[], vec![]).await.expect(StatusCode::OK);
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     assert_eq!(snapshot.cluster(world.cluster.id).unwrap().objects_form, ObjectsForm::Types);
 }
 
@@ -288,9 +288,14 @@ async fn large_objects_of_an_earlier_program_are_mended_one_after_the_other() {
     // In its new form it would be larger than an object may be.
     keep(&world, "configmaps", &made("c", 1_300_000)).await;
     let form = |form: ObjectsForm| Cluster { objects_form: form, ..Cluster::clone(&world.cluster) };
-    let now = || world.app.state().snapshot().cluster(world.cluster.id).unwrap().objects_form;
+    let now = || world.app.whole_snapshot().cluster(world.cluster.id).unwrap().objects_form;
     let put = async |cluster: Cluster| {
-        world.app.state().transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone())))).await.unwrap();
+        world
+            .app
+            .whole_state()
+            .transact(|tx| tx.put(&Record::Cluster(Box::new(cluster.clone()))))
+            .await
+            .unwrap();
     };
     // Objects are mended before the default roles are, and what the roles still need is not forgotten.
     put(form(ObjectsForm::First)).await;

@@ -203,7 +203,7 @@ async fn a_watch_ends_when_the_server_stops() {
 async fn a_watch_from_a_version_that_is_yet_to_come_tells_what_comes_after_it() {
     let world = World::new().await;
     let (who, _) = world.administrator().await;
-    let newest = world.app.state().snapshot().revision();
+    let newest = world.app.whole_snapshot().revision();
     let version = newest + 2;
     let refused = world.get(&who, &format!("{CONFIG_MAPS}?resourceVersion={version}")).await;
     let text = format!("504 Timeout: Too large resource version: {version}, current: {newest}");
@@ -213,7 +213,7 @@ async fn a_watch_from_a_version_that_is_yet_to_come_tells_what_comes_after_it() 
     for name in ["a", "b", "c"] {
         world.post(&who, CONFIG_MAPS, &config_map(name, "1")).await.expect(StatusCode::CREATED);
     }
-    assert_eq!(world.app.state().snapshot().revision(), newest + 3);
+    assert_eq!(world.app.whole_snapshot().revision(), newest + 3);
     assert_eq!(lines.brief().await, "ADDED c 1");
 
     // What is there is told at once, but that it is not older than asked for only when that is so.
@@ -241,7 +241,7 @@ async fn a_watch_from_a_version_that_is_forgotten_says_so_as_its_only_event() {
     let (who, _) = world.administrator().await;
     // Whoever starts anew remembers no changes from before.
     let world = world.reopened().await;
-    let newest = world.app.state().snapshot().revision();
+    let newest = world.app.whole_snapshot().revision();
     let mut lines = Lines::open(&world, &who, "&resourceVersion=1", "application/json").await;
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": format!("too old resource version: 1 ({newest})"), "reason": "Expired", "code": 410});

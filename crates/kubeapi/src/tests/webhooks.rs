@@ -165,7 +165,7 @@ async fn leaving_a_group_ends_what_it_gave_and_nothing_else() {
     world.app.directory().remove_member(&world.home.admin, group, ann).await.unwrap();
     assert_eq!(attached.authorize(&user).await["denied"], true, "a role may be bound to the group");
     let role =
-        world.app.state().snapshot().azure().role_named("Azure Kubernetes Service RBAC Reader").unwrap().id;
+        world.app.whole_snapshot().azure().role_named("Azure Kubernetes Service RBAC Reader").unwrap().id;
     let reader =
         NewAssignment { principal: ann, principal_kind: None, role, condition: None, description: None };
     let id = AssignmentId::parse("6f1e2b7a-0000-4000-8000-0000000000aa").unwrap();

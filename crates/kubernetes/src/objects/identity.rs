@@ -74,8 +74,17 @@ impl Kubernetes {
         format!("{}/{name}", caller.cluster)
     }
 
+    /// Refuses credentials that are none of the cluster's.
+    pub fn check_credentials(
+        &self,
+        cluster: ClusterId,
+        presented: &Presented,
+    ) -> Result<(), Unauthenticated> {
+        self.identify(&self.state.snapshot(), cluster, presented).map(drop)
+    }
+
     /// Who presents these credentials to the cluster.
-    pub fn identify(
+    fn identify(
         &self,
         snapshot: &Snapshot,
         cluster: ClusterId,

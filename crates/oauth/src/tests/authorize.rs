@@ -54,7 +54,7 @@ async fn a_request_is_kept_and_the_person_led_to_the_portal() {
 #[tokio::test]
 async fn a_request_of_a_stranger_is_bounded_and_stores_nothing() {
     let world = World::new().await;
-    let revision = async || world.app.state().store().status().await.unwrap().revision;
+    let revision = async || world.app.whole_state().store().status().await.unwrap().revision;
     let before = revision().await;
     let (state, nonce) = ("s".repeat(4096), "n".repeat(1024));
     let scope = format!("{SCOPE} {}", "openid ".repeat(570));

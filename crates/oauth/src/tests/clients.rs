@@ -46,7 +46,7 @@ async fn an_application_gets_a_token_for_its_secret() {
     let client = build.app_id.to_string();
     let tokens = by_secret(&world, &client, &secret).await.ok();
     assert!(tokens.get("refresh_token").is_none() && tokens.get("id_token").is_none());
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let principal = snapshot.directory().service_principal_by_app_id(world.home.id, build.app_id).unwrap();
     let access = claims(text(&tokens, "access_token"));
     assert_eq!(access["oid"], principal.id.to_string());
@@ -129,7 +129,7 @@ async fn a_disabled_principal_and_a_deleted_application_end_at_once() {
     let client = build.app_id.to_string();
     let tokens = by_secret(&world, &client, &secret).await.ok();
     let token = text(&tokens, "access_token");
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let principal = snapshot.directory().service_principal_by_app_id(world.home.id, build.app_id).unwrap().id;
     world.app.directory().set_service_principal_enabled(&world.home.admin, principal, false).await.unwrap();
     assert!(world.app.sign_in().verify_management_token(token).is_err());
@@ -333,7 +333,7 @@ async fn a_stale_server_issues_and_accepts_no_token() {
     let tokens = by_secret(&world, &client, &secret).await.ok();
     let token = text(&tokens, "access_token").to_owned();
     assert!(world.app.sign_in().verify_management_token(&token).is_ok());
-    world.app.state().mark_stale();
+    world.app.whole_state().mark_stale();
     assert_eq!(
         world.app.sign_in().verify_management_token(&token),
         Err(app::sign_in::tokens::Rejection::Stale)

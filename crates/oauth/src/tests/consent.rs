@@ -40,7 +40,7 @@ impl World {
     }
 
     async fn written(&self) -> u64 {
-        self.app.state().store().status().await.unwrap().revision.0
+        self.app.whole_state().store().status().await.unwrap().revision.0
     }
 }
 
@@ -218,14 +218,14 @@ async fn earlier_consent_is_taken_over_where_it_names_one_thing() {
         (format!("all-of-{}/{}", world.home.id, own.app_id), of_all),
         (format!("{}/{}", world.alice, world.alice), gone),
     ] {
-        world.app.state().create_cold(&id, &record).await.unwrap();
+        world.app.whole_state().create_cold(&id, &record).await.unwrap();
     }
     assert!(!world.asks(own, &format!("openid offline_access {BASE}/.default")).await);
     assert!(!world.asks(own, &format!("{}/.default", payroll.app_id)).await);
     assert!(world.asks(own, &format!("{CLUSTER}/.default")).await);
     let scopes = world.app.sign_in().consented_for_all(&world.home.admin, own.app_id).await.unwrap();
     assert_eq!(scopes.into_iter().collect::<BTreeSet<_>>(), [by_id, graph.to_owned()].into());
-    assert!(world.app.state().list_cold::<Earlier>(None, 10).await.unwrap().is_empty());
+    assert!(world.app.whole_state().list_cold::<Earlier>(None, 10).await.unwrap().is_empty());
     let only_by_name = world.register("other", &[]).await;
     assert!(world.asks(&only_by_name, "api://payroll/.default").await);
 }
@@ -241,7 +241,7 @@ async fn consent_goes_with_person_and_client() {
         world.let_everybody(client, BASE).await;
     }
     let kept = async || {
-        let all = world.app.state().list_cold::<Kept>(None, 10).await.unwrap();
+        let all = world.app.whole_state().list_cold::<Kept>(None, 10).await.unwrap();
         all.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
     };
     world.app.clean_up().await.unwrap();

@@ -121,7 +121,7 @@ async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
     let world = World::new().await;
     let signs = || {
         let now = world.app.now();
-        let snapshot = world.app.state().snapshot();
+        let snapshot = world.app.whole_snapshot();
         snapshot
             .signing_keys()
             .filter(|key| key.may_sign(now))
@@ -130,16 +130,16 @@ async fn keys_rotate_by_themselves_when_they_have_served_their_time() {
     };
     let first = signs();
     world.app.sign_in().tend_signing_keys().await.unwrap();
-    assert_eq!((signs(), world.app.state().snapshot().signing_keys().count()), (first.clone(), 2));
+    assert_eq!((signs(), world.app.whole_snapshot().signing_keys().count()), (first.clone(), 2));
     world.app.sign_in().tend_signing_keys().await.unwrap();
-    assert_eq!(world.app.state().snapshot().signing_keys().count(), 2);
+    assert_eq!(world.app.whole_snapshot().signing_keys().count(), 2);
     world.advance(91 * 24 * 3600);
     world.app.sign_in().tend_signing_keys().await.unwrap();
     let second = signs();
     assert!(second.len() == 1 && second != first, "{second:?}");
     world.advance(26 * 3600);
     world.app.sign_in().tend_signing_keys().await.unwrap();
-    assert!(world.app.state().snapshot().signing_key(&first[0]).is_none());
+    assert!(world.app.whole_snapshot().signing_key(&first[0]).is_none());
 }
 
 /// A grant is looked at before its tokens are made; in between, its person may be signed out.

@@ -73,9 +73,9 @@ impl Scene {
         world.app.directory().create_service_principal(&world.home.admin, made.app_id).await.unwrap();
         let mut changed = (*made).clone();
         changed.federated.push(credential());
-        world.app.state().transact(|tx| tx.put(&Record::Application(changed.clone()))).await.unwrap();
+        world.app.whole_state().transact(|tx| tx.put(&Record::Application(changed.clone()))).await.unwrap();
         let documents = Arc::new(Documents::default());
-        world.app.state().connect_outbound(documents.clone());
+        world.app.whole_state().connect_outbound(documents.clone());
         let scene = Self { world, client: made.app_id, documents, key: SigningKey::generate().unwrap() };
         scene.serve(
             "/.well-known/openid-configuration",
@@ -137,14 +137,19 @@ async fn a_workload_may_be_a_managed_identity() {
     let world = &scene.world;
     let resource =
         "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/till";
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     let like = snapshot.directory().service_principal_by_app_id(world.home.id, scene.client).unwrap();
     let mut identity = (**like).clone();
     identity.id = ObjectId::new(uuid::Uuid::from_u128(1));
     identity.app_id = AppId::new(uuid::Uuid::from_u128(2));
     identity.kind = ServicePrincipalKind::ManagedIdentity(resource.into());
     identity.federated = vec![credential()];
-    world.app.state().transact(|tx| tx.create(&Record::ServicePrincipal(identity.clone()))).await.unwrap();
+    world
+        .app
+        .whole_state()
+        .transact(|tx| tx.create(&Record::ServicePrincipal(identity.clone())))
+        .await
+        .unwrap();
     let ask = async |proof: [(&str, &str); 2]| {
         let client = identity.app_id.to_string();
         let fixed = [

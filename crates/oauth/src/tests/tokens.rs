@@ -172,7 +172,7 @@ async fn tokens_that_are_not_ours_are_refused() {
     let kid = "unknown";
     let foreign = crypto::keys::SigningKey::generate().unwrap();
     let by_foreign_key = crypto::jwt::sign(&foreign, kid, &claims(token)).unwrap();
-    let our_kid = world.app.state().snapshot().signing_keys().next().unwrap().key.kid.clone();
+    let our_kid = world.app.whole_snapshot().signing_keys().next().unwrap().key.kid.clone();
     let under_our_name = crypto::jwt::sign(&foreign, &our_kid, &claims(token)).unwrap();
     for wrong in [
         "",

@@ -33,12 +33,11 @@ pub(crate) async fn get(State(app): State<App>, browser: Browser) -> Result<Resp
     let Some(session) = browser.session(&app).await? else {
         return Ok(Redirect::to("/portal/sign-in").into_response());
     };
-    let snapshot = app.state().snapshot();
-    let directory = snapshot.directory();
+    let directory = app.sign_in().directory_of(&session.signed_in);
     let Some(user) = directory.user(session.signed_in.user) else {
         return Ok(Redirect::to("/portal/sign-in").into_response());
     };
-    let tenant = directory.tenant(user.tenant);
+    let tenant = directory.tenant();
     let groups = directory.transitive_groups(user.id);
     let mut rows: Vec<GroupRow> = groups
         .iter()

@@ -1,10 +1,6 @@
 //! What a client asks for, in words for the person who is asked.
 
-use app::{
-    App,
-    directory::audience::Resource,
-    sign_in::{login::SignedIn, tokens::client_name},
-};
+use app::{App, directory::audience::Resource, sign_in::login::SignedIn};
 
 /// One text for each thing that the scopes let a client do; services by the name that their owners gave them.
 pub(super) fn permissions(app: &App, person: &SignedIn, scope: &str) -> Vec<String> {
@@ -24,9 +20,7 @@ pub(super) fn permissions(app: &App, person: &SignedIn, scope: &str) -> Vec<Stri
 fn service(app: &App, person: &SignedIn, scope: &str) -> String {
     let plain = || scope.trim_end_matches("/.default").to_owned();
     match app.sign_in().resource_of_scopes(Some(person.tenant), &[scope]) {
-        Ok(Resource::Application { app_id, .. }) => {
-            client_name(&app.state().snapshot(), app_id).unwrap_or_else(plain)
-        }
+        Ok(Resource::Application { app_id, .. }) => app.sign_in().client_name(app_id).unwrap_or_else(plain),
         Ok(Resource::Cluster) => "your clusters".to_owned(),
         Ok(Resource::Management(_) | Resource::UserInfo) | Err(_) => plain(),
     }

@@ -41,7 +41,7 @@ async fn resource_groups_are_made_kept_and_deleted_with_what_is_in_them() {
     let cluster = home.cluster("c1").await;
     assert!(area.delete_resource_group(&home.admin, home.subscription, "rg").await.is_ok());
     assert!(is_missing(area.find_resource_group(&home.admin, home.subscription, "rg")));
-    assert!(world.app.state().snapshot().cluster(cluster.id).is_none());
+    assert!(world.app.whole_snapshot().cluster(cluster.id).is_none());
     assert!(area.list_resource_groups(&home.admin, home.subscription).unwrap().is_empty());
 }
 

@@ -12,7 +12,7 @@ async fn an_owner_of_everything_reaches_nothing_of_another_tenant() {
     let (home, elsewhere) = (&world.home, world.tenant(ELSEWHERE));
     let group = elsewhere.resource_group("apps").await;
     let cluster = elsewhere.cluster("prod").await;
-    let snapshot = world.app.state().snapshot();
+    let snapshot = world.app.whole_snapshot();
     assert!(principal_status::is_enabled(&snapshot, home.admin.object_id));
     let may = |caller, scope: &Scope| authorize::may(&snapshot, caller, "*/read", scope, world.app.now());
     let cluster = Scope::parse(&cluster.resource_id()).unwrap();

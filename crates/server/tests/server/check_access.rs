@@ -49,7 +49,7 @@ async fn deny(arm: &Arm, principal: ObjectId, scope: &str) -> AssignmentId {
         updated: Stamp::BUILT_IN,
     };
     let record = Record::DenyAssignment(deny);
-    arm.site.running.app.state().transact(|tx| tx.create(&record)).await.unwrap();
+    arm.site.running.app.whole_state().transact(|tx| tx.create(&record)).await.unwrap();
     id
 }
 
@@ -91,10 +91,10 @@ async fn the_live_directory_says_which_groups_count() {
     let stranger = ObjectId::new(Uuid::from_u128(99));
     assert!(allowed(stranger, crew.clone()).await, "unknown here: the caller's word counts");
     assert!(!allowed(stranger, vec![]).await);
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     let mut user = (**snapshot.directory().user(ada.id).unwrap()).clone();
     user.enabled = false;
-    arm.site.running.app.state().transact(|tx| tx.put(&Record::User(user.clone()))).await.unwrap();
+    arm.site.running.app.whole_state().transact(|tx| tx.put(&Record::User(user.clone()))).await.unwrap();
     assert!(!allowed(ada.id, crew).await, "disabled");
 }
 
@@ -189,7 +189,7 @@ async fn deny_assignments_win_and_are_read_but_not_written() {
     arm.site
         .running
         .app
-        .state()
+        .whole_state()
         .transact(|tx| {
             let mut above = (**tx.snapshot().azure().deny(id).unwrap()).clone();
             above.scope = Scope::parse(shop).unwrap();

@@ -136,7 +136,7 @@ async fn a_cluster_comes_and_goes_with_its_group_its_identities_and_their_roles(
     off["properties"]["addonProfiles"]["httpApplicationRouting"] = json!({"enabled": false});
     manager.put(&manager.cluster(), off).await;
     assert_eq!(manager.assignments(&nodes).await, [(principal.clone(), CONTRIBUTOR.to_owned())]);
-    let snapshot = site.running.app.state().snapshot();
+    let snapshot = site.running.app.whole_snapshot();
     let known =
         |id: &str| snapshot.directory().service_principal(domain::id::ObjectId::parse(id).unwrap()).is_some();
     assert!(known(&principal) && !known(dns["objectId"].as_str().unwrap()));
@@ -144,7 +144,7 @@ async fn a_cluster_comes_and_goes_with_its_group_its_identities_and_their_roles(
     manager.refused(Method::DELETE, &nodes, None, "Conflict").await;
     manager.done(Method::DELETE, &manager.group(), None).await;
     manager.refused(Method::GET, &nodes, None, "ResourceGroupNotFound").await;
-    let snapshot = site.running.app.state().snapshot();
+    let snapshot = site.running.app.whole_snapshot();
     assert_eq!(snapshot.directory().service_principals().count(), 0);
     assert_eq!(snapshot.clusters().count(), 0);
     assert_eq!(snapshot.azure().assignments().count(), 1);
@@ -202,13 +202,13 @@ async fn the_creator_holds_what_the_features_need_before_anything_is_made() {
     let manager = Manager::of(&site, "alice@portcullis.local").await;
     let pools =
         |subnet: &str| json!({"agentPoolProfiles": [{"name": "np", "count": 1, "vnetSubnetID": subnet}]});
-    let revision = site.running.app.state().snapshot().revision();
+    let revision = site.running.app.whole_snapshot().revision();
     let refusal = manager
         .refused(Method::PUT, &manager.cluster(), Some(cluster(pools(&subnet))), "LinkedAuthorizationFailed")
         .await;
     assert!(refusal.contains("Microsoft.Network/virtualNetworks/subnets/join/action"), "{refusal}");
     assert!(refusal.contains("Network Contributor"), "{refusal}");
-    assert_eq!(site.running.app.state().snapshot().revision(), revision);
+    assert_eq!(site.running.app.whole_snapshot().revision(), revision);
     admin.put(&admin.group().replace("/rg", "/net"), json!({"location": "local"})).await;
     admin.assign(&alice, "Network Contributor", &subnet).await;
     manager.put(&manager.cluster(), cluster(pools(&subnet))).await;

@@ -62,8 +62,8 @@ fn group(arm: &Arm, number: u128) -> Record {
 
 /// Waits until nothing is unfinished.
 async fn settled(arm: &Arm) {
-    let mut revisions = arm.site.running.app.state().revisions();
-    while arm.site.running.app.state().snapshot().unfinished().next().is_some() {
+    let mut revisions = arm.site.running.app.whole_state().revisions();
+    while arm.site.running.app.whole_snapshot().unfinished().next().is_some() {
         revisions.changed().await.unwrap();
     }
 }
@@ -82,7 +82,7 @@ impl Held {
         let handle = tokio::runtime::Handle::current();
         let mut began = Some(began);
         let task = tokio::task::spawn_blocking(move || {
-            let held = app.state().transact(move |_| -> Result<_, app::Error> {
+            let held = app.whole_state().transact(move |_| -> Result<_, app::Error> {
                 if let Some(began) = began.take() {
                     began.send(()).unwrap();
                 }
@@ -107,7 +107,7 @@ async fn a_transaction_of_more_than_a_hundred_writes_is_refused() {
     let app = &arm.site.running.app;
     let put = |count: u128| {
         let records: Vec<Record> = (0..count).map(|number| group(&arm, number + 1)).collect();
-        async move { app.state().transact(|tx| records.iter().try_for_each(|record| tx.put(record))).await }
+        async move { app.whole_state().transact(|tx| records.iter().try_for_each(|record| tx.put(record))).await }
     };
     put(100).await.unwrap();
     let error = put(101).await.unwrap_err();
@@ -119,7 +119,7 @@ async fn a_transaction_of_more_than_a_hundred_writes_is_refused() {
         let records = ["a", "b"].map(|name| {
             Record::Object(Object { key: key(name), revision: 0, value: Arc::new(value.clone()) })
         });
-        async move { app.state().transact(|tx| records.iter().try_for_each(|record| tx.put(record))).await }
+        async move { app.whole_state().transact(|tx| records.iter().try_for_each(|record| tx.put(record))).await }
     };
     large(400_000).await.unwrap();
     let error = large(600_000).await.unwrap_err();
@@ -158,7 +158,7 @@ async fn a_cluster_that_is_being_deleted_is_out_of_use_and_its_name_is_taken_unt
     let credential = format!("{cluster}/listClusterUserCredential");
     let busy = (409, "OperationNotAllowed".to_owned());
     assert_eq!(arm.refusal(&arm.admin, Method::POST, &credential, Value::Null).await, busy);
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     let acting = snapshot.directory().service_principal(ObjectId::parse(&principal).unwrap());
     assert!(acting.is_none_or(|acting| !acting.enabled));
     // Asked for while it goes on, behind the writes that are held up.
@@ -174,7 +174,7 @@ async fn a_cluster_that_is_being_deleted_is_out_of_use_and_its_name_is_taken_unt
     assert_eq!(arm.refusal(&arm.admin, Method::GET, &cluster, Value::Null).await.0, 404);
     assert_eq!(arm.site.ok(poll("azure-asyncoperation")).await["status"], "Succeeded");
     assert_eq!(poll("location").send().await.unwrap().status(), StatusCode::NO_CONTENT);
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     let gone = domain::id::ClusterId::parse(&id).unwrap();
     assert_eq!(snapshot.cluster_objects(gone).count(), 0);
     assert_eq!(snapshot.directory().service_principals().count(), 0);
@@ -214,7 +214,7 @@ async fn a_group_that_is_being_deleted_takes_nothing_in_and_lets_nobody_act() {
     assert_eq!(arm.get(&group).await["properties"]["provisioningState"], "Deleting");
     let (status, _) = arm.site.send(arm.site.http.get(format!("{address}/version"))).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     assert!(snapshot.directory().service_principal(acting).is_none_or(|acting| !acting.enabled));
     let network = format!("{group}/providers/Microsoft.Network/virtualNetworks/v1");
     let ending = (409, "ResourceGroupBeingDeleted".to_owned());
@@ -229,7 +229,7 @@ async fn a_group_that_is_being_deleted_takes_nothing_in_and_lets_nobody_act() {
     assert_eq!(deleted.0, StatusCode::ACCEPTED);
     settled(&arm).await;
     assert_eq!(arm.refusal(&arm.admin, Method::GET, &group, Value::Null).await.0, 404);
-    assert_eq!(arm.site.running.app.state().snapshot().directory().service_principals().count(), 0);
+    assert_eq!(arm.site.running.app.whole_snapshot().directory().service_principals().count(), 0);
     arm.resource_group("rg").await;
     assert_eq!(arm.get(&format!("{group}/resources")).await["value"], json!([]));
 }
@@ -247,7 +247,7 @@ async fn principals_with_many_memberships_and_assignments_are_deleted() {
     arm.site
         .running
         .app
-        .state()
+        .whole_state()
         .transact(|tx| tx.put(&assignment(&arm, 7, crew, &arm.subscription)))
         .await
         .unwrap();
@@ -262,7 +262,7 @@ async fn principals_with_many_memberships_and_assignments_are_deleted() {
     let (status, answer) = arm.site.send(delete(format!("/v1.0/users/{}", ada.id))).await;
     assert_eq!(status, StatusCode::NO_CONTENT, "{answer}");
     settled(&arm).await;
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     assert_eq!(snapshot.directory().members(crew).count(), 0);
     assert_eq!(snapshot.directory().direct_groups(ada.id).count(), 0);
     assert_eq!(snapshot.directory().members(id(9)).count(), 0);
@@ -280,7 +280,7 @@ async fn principals_with_many_memberships_and_assignments_are_deleted() {
     arm.site.fill((20_000..20_300).map(|number| assignment(&arm, number, id(number), &identity))).await;
     arm.ok(Method::DELETE, &identity, Value::Null).await;
     settled(&arm).await;
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     assert_eq!(snapshot.azure().assignments_of(acting).len(), 0);
     assert_eq!(snapshot.azure().assignments_at_or_below(&Scope::parse(&identity).unwrap()).len(), 0);
     assert!(snapshot.directory().service_principal(acting).is_none());
@@ -288,7 +288,7 @@ async fn principals_with_many_memberships_and_assignments_are_deleted() {
     let shop = arm.management_group("shop", None).await;
     arm.site.fill((30_000..30_300).map(|number| assignment(&arm, number, id(number), &shop))).await;
     arm.ok(Method::DELETE, &shop, Value::Null).await;
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     assert_eq!(snapshot.azure().assignments_at_or_below(&Scope::parse(&shop).unwrap()).len(), 0);
     arm.management_group("shop", None).await;
 }
@@ -311,7 +311,7 @@ async fn namespaces_and_collections_are_deleted_in_steps() {
     arm.site.fill((350..700).map(|number| config_map(&cluster, "two", number, &[]))).await;
     let count = |namespace: &'static str| {
         let id = domain::id::ClusterId::parse(&cluster).unwrap();
-        arm.site.running.app.state().snapshot().objects(id, "", "configmaps", namespace).count()
+        arm.site.running.app.whole_snapshot().objects(id, "", "configmaps", namespace).count()
     };
     let deleted = arm.site.ok(ask(Method::DELETE, "/api/v1/namespaces/one/configmaps")).await;
     assert_eq!(deleted["items"].as_array().unwrap().len(), 500);
@@ -467,7 +467,7 @@ async fn a_work_that_cannot_be_read_keeps_its_cluster_out_of_use() {
     let arm = Arm::start().await;
     let address = arm.site.cluster().await;
     let id = domain::id::ClusterId::parse(address.rsplit('/').next().unwrap()).unwrap();
-    let mut snapshot = domain::snapshot::Snapshot::clone(&arm.site.running.app.state().snapshot());
+    let mut snapshot = domain::snapshot::Snapshot::clone(&arm.site.running.app.whole_snapshot());
     let place = format!("/live/access/unfinished/cluster/{id}");
     let record = domain::change::RecordKey::Unfinished(format!("cluster/{id}"));
     snapshot.set_aside(domain::unreadable::Unreadable::new(&place, Some(record), b"{}", "damaged".into()));

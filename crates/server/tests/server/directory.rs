@@ -178,7 +178,7 @@ async fn one_object_is_found_by_what_only_it_has() {
     let app = site.post("/v1.0/applications", &json!({"displayName": "till"})).await;
     let principal = site.post("/v1.0/servicePrincipals", &json!({"appId": app["appId"]})).await;
     let app_id = app["appId"].as_str().unwrap();
-    let stranger = site.running.app.state().snapshot();
+    let stranger = site.running.app.whole_snapshot();
     let stranger = stranger.directory().users().find(|user| user.tenant != site.admin.tenant).unwrap().id;
     for (list, filter, expected) in [
         ("users", "userPrincipalName eq 'ANN@portcullis.local'".to_owned(), Some(&json!(ann))),

@@ -102,7 +102,7 @@ async fn of_more_than_200_groups_the_graph_is_asked_and_of_200_it_is_not() {
     assert_eq!(two.there.graph_requests().await, before + 1);
     // The webhook of an attached cluster answers the same.
     let app = &two.here.running.app;
-    let cluster = app.state().snapshot().clusters().next().unwrap().clone();
+    let cluster = app.whole_snapshot().clusters().next().unwrap().clone();
     let asking = CallingCluster { id: cluster.id, tenant: cluster.tenant };
     let audiences = [two.client.clone(), "api".into()];
     let reviewed = app.kubernetes().review_token(asking, &fresh, &audiences).await.unwrap();
@@ -127,7 +127,7 @@ async fn nobody_elsewhere_speaks_for_anybody_here() {
     let ours = two.there.token(&two.there.admin.name, &scope).await;
     assert_eq!(two.list(&ours).await.0, StatusCode::UNAUTHORIZED);
     // An object of ours, under a name of theirs.
-    let known = two.here.running.app.state().snapshot();
+    let known = two.here.running.app.whole_snapshot();
     let known = known.directory().groups().next().unwrap().id;
     two.there.claim(known, alice).await;
     let claiming = two.there.token(alice, &scope).await;

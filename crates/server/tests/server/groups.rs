@@ -87,12 +87,12 @@ async fn a_group_does_not_contain_itself_by_any_way_round() {
     let (a, b, c) = (scene.group("a").await, scene.group("b").await, scene.group("c").await);
     scene.joined(&a, &b).await;
     scene.joined(&b, &c).await;
-    let before = scene.site.running.app.state().snapshot().revision();
+    let before = scene.site.running.app.whole_snapshot().revision();
     for (group, member) in [(&a, &a), (&b, &a), (&c, &a), (&c, &b)] {
         let text = wrong(scene.add(group, member).await, StatusCode::BAD_REQUEST, "Request_BadRequest");
         assert!(text.contains("a group cannot contain itself"), "{text}");
     }
-    assert_eq!(scene.site.running.app.state().snapshot().revision(), before);
+    assert_eq!(scene.site.running.app.whole_snapshot().revision(), before);
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn a_list_of_a_thousand_pages_shows_each_entry_once() {
     let tenant = scene.site.admin.tenant;
     for number in 1..=COUNT {
         let id = ObjectId::new(Uuid::from_u128(number << 64));
-        app.state()
+        app.whole_state()
             .transact(|tx| {
                 tx.create(&Record::Group(Group {
                     id,

@@ -106,9 +106,9 @@ async fn what_the_identity_of_a_cluster_makes_in_its_group_goes_with_the_cluster
         app.resource_manager().put_resource(&acting, &id, NewResource::default()).await.unwrap();
     assert_eq!(address.managed_by.as_deref(), Some(path.as_str()));
     arm.ok(Method::DELETE, &path, Value::Null).await;
-    assert!(app.state().snapshot().resource(&id).is_none());
+    assert!(app.whole_snapshot().resource(&id).is_none());
     assert!(
-        app.state().snapshot().resource_group(arm.site.running.installation.subscription, "nodes").is_none()
+        app.whole_snapshot().resource_group(arm.site.running.installation.subscription, "nodes").is_none()
     );
 }
 
@@ -124,7 +124,7 @@ async fn things_of_others_in_the_group_of_a_cluster_stay_when_it_goes() {
     let subscription = arm.site.running.installation.subscription;
     let group = ResourceGroup {
         managed_by: None,
-        ..ResourceGroup::clone(app.state().snapshot().resource_group(subscription, "prod").unwrap())
+        ..ResourceGroup::clone(app.whole_snapshot().resource_group(subscription, "prod").unwrap())
     };
     let network = scope(&format!(
         "{}/resourceGroups/prod/providers/Microsoft.Network/virtualNetworks/v",
@@ -140,7 +140,7 @@ async fn things_of_others_in_the_group_of_a_cluster_stay_when_it_goes() {
         created: group.created,
         updated: group.created,
     };
-    app.state()
+    app.whole_state()
         .transact(|tx| {
             tx.put(&Record::ResourceGroup(group.clone()))?;
             tx.put(&Record::Resource(foreign.clone()))
@@ -157,7 +157,7 @@ async fn things_of_others_in_the_group_of_a_cluster_stay_when_it_goes() {
     arm.ok(Method::DELETE, &path, Value::Null).await;
     assert_eq!(arm.get(&prod).await["managedBy"], Value::Null);
     assert_eq!(arm.get(network.as_str()).await["tags"]["a"], "b");
-    let snapshot = app.state().snapshot();
+    let snapshot = app.whole_snapshot();
     assert_eq!(snapshot.azure().assignments_of(principal).len(), 0);
     assert_eq!(snapshot.directory().service_principals().count(), 0);
     arm.ok(Method::PUT, &prod, json!({"location": "local"})).await;
@@ -264,7 +264,7 @@ impl World<'_> {
     async fn step(&mut self) -> bool {
         let mut everybody = self.people.clone();
         everybody.push(self.administrator.clone());
-        let snapshot = self.app.state().snapshot();
+        let snapshot = self.app.whole_snapshot();
         // Whoever holds a federated credential of an identity acts as it.
         for principal in snapshot.directory().service_principals() {
             everybody.push(caller(self.arm, &principal.id.to_string()));
@@ -360,14 +360,14 @@ impl World<'_> {
     /// Whether somebody may do this there, all rules counted.
     async fn may(&self, who: &Caller, action: &str, at: &Scope) -> bool {
         self.app
-            .state()
+            .whole_state()
             .transact(|tx| -> Result<_, app::Error> { Ok(tx.authorize(who, action, at).is_ok()) })
             .await
             .unwrap()
     }
 
     async fn check(&self, history: &[String]) {
-        let snapshot = self.app.state().snapshot();
+        let snapshot = self.app.whole_snapshot();
         let group_of = |id: &Scope| id.resource_group_name().unwrap().to_owned();
         let all = scope(&self.arm.subscription);
         let resources: Vec<_> = snapshot.resources_below(&all).cloned().collect();
@@ -454,7 +454,7 @@ async fn nobody_comes_to_a_right_in_a_group_where_they_were_given_none() {
         // The group of each; what the seed before has left goes.
         for group in NAMES {
             let at = arm.subscription.clone();
-            for cluster in world.app.state().snapshot().clusters().cloned().collect::<Vec<_>>() {
+            for cluster in world.app.whole_snapshot().clusters().cloned().collect::<Vec<_>>() {
                 let name = ClusterName {
                     subscription: world.subscription,
                     resource_group: cluster.resource_group.clone(),
@@ -471,7 +471,7 @@ async fn nobody_comes_to_a_right_in_a_group_where_they_were_given_none() {
                 .ask(&arm.admin, Method::DELETE, &format!("{at}/resourceGroups/{group}"), Value::Null)
                 .await;
         }
-        assert_eq!(world.app.state().snapshot().resource_groups(world.subscription).count(), 0);
+        assert_eq!(world.app.whole_snapshot().resource_groups(world.subscription).count(), 0);
         for (person, group) in people.iter().zip(["a", "b", "c"]) {
             arm.resource_group(group).await;
             world.give(person.object_id, group).await;
@@ -501,7 +501,7 @@ fn name(text: &str) -> ResourceName {
 
 fn caller(arm: &Arm, id: &str) -> Caller {
     let object_id = ObjectId::parse(id).unwrap();
-    let snapshot = arm.site.running.app.state().snapshot();
+    let snapshot = arm.site.running.app.whole_snapshot();
     let app_id = arm.site.admin.app_id;
     match snapshot.directory().user(object_id) {
         Some(user) => Caller::of_user(user, app_id),

@@ -64,7 +64,7 @@ async fn pages_of_large_items_are_short_and_lose_and_repeat_nothing() {
     let name = |number: usize| format!("g{number:04}");
     let large = "x".repeat(300_000);
     for number in 0..20 {
-        let put = arm.site.running.app.state().transact(|tx| {
+        let put = arm.site.running.app.whole_state().transact(|tx| {
             tx.put(&Record::ResourceGroup(ResourceGroup {
                 subscription,
                 name: ResourceName::parse(&name(number)).unwrap(),

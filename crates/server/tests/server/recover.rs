@@ -38,7 +38,7 @@ async fn whoever_starts_the_server_with_the_flag_gets_back_in() {
     let upn = Upn::parse(&site.admin.name).unwrap();
     site.running
         .app
-        .state()
+        .whole_state()
         .transact(|tx| {
             let user = tx.snapshot().directory().user_by_upn(&upn).unwrap().clone();
             tx.put(&Record::User(User { enabled: false, password: None, ..User::clone(&user) }))

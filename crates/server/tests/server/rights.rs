@@ -259,7 +259,7 @@ async fn another_tenant_sees_and_changes_nothing() {
         .into_iter()
         .chain([scene.owner_id])
         .collect();
-    let before = site.running.app.state().snapshot().revision();
+    let before = site.running.app.whole_snapshot().revision();
     for place in [&scene.application, &scene.principal, &scene.group, &person] {
         let missing = (StatusCode::NOT_FOUND, "Request_ResourceNotFound");
         wrong(scene.get(&stranger, place).await, missing.0, missing.1);
@@ -270,7 +270,7 @@ async fn another_tenant_sees_and_changes_nothing() {
     assert_eq!((status, &found["value"]), (StatusCode::OK, &json!([])));
     let taken = scene.post(&stranger, "/v1.0/servicePrincipals", json!({"appId": scene.app_id})).await;
     wrong(taken, StatusCode::NOT_FOUND, "Request_ResourceNotFound");
-    assert_eq!(site.running.app.state().snapshot().revision(), before);
+    assert_eq!(site.running.app.whole_snapshot().revision(), before);
 }
 
 /// A body may come slowly: the right is asked for again when it is there.
@@ -292,7 +292,7 @@ async fn who_is_disabled_while_the_body_is_on_its_way_writes_nothing() {
     let request = http::Request::post("/v1.0/groups").header("authorization", format!("Bearer {token}"));
     let answer = server::start::router(app.clone()).oneshot(request.body(body).unwrap()).await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-    let snapshot = app.state().snapshot();
+    let snapshot = app.whole_snapshot();
     assert!(!snapshot.directory().groups().any(|group| group.display_name.as_str() == "late"));
     // Nor by a way on which nobody looks at the token again.
     let caller = app::Caller { object_id: spare, ..scene.site.admin.clone() };

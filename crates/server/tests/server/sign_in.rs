@@ -32,7 +32,7 @@ impl Shop {
     }
 
     fn address(&self) -> String {
-        let id = self.arm.site.running.app.state().snapshot().clusters().next().unwrap().id;
+        let id = self.arm.site.running.app.whole_snapshot().clusters().next().unwrap().id;
         self.arm.site.url(&format!("/clusters/{id}"))
     }
 
@@ -100,7 +100,7 @@ async fn a_cluster_is_closed_to_the_directory_until_that_is_enabled() {
 async fn a_cluster_of_an_earlier_release_stays_open_to_the_directory() {
     let shop = Shop::open(json!({"aadProfile": {"managed": true}})).await;
     let app = &shop.arm.site.running.app;
-    let record = (**app.state().snapshot().clusters().next().unwrap()).clone();
+    let record = (**app.whole_snapshot().clusters().next().unwrap()).clone();
     let mut stored = serde_json::to_value(&record).unwrap();
     assert_eq!(stored["directory"], true);
     stored.as_object_mut().unwrap().remove("directory");

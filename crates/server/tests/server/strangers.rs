@@ -161,10 +161,10 @@ async fn ten_thousand_anonymous_requests_of_a_route_leave_the_disk_as_it_is() {
         let taker = TAKERS.iter().any(|taker| kind.1.ends_with(taker)) && kind.0 == "POST";
         let of_all = if taker { TIMES } else { TIMES_OF_OTHERS };
         let times = of_all / of_route;
-        let before = app.state().store().status().await.unwrap().revision.0;
+        let before = app.whole_state().store().status().await.unwrap().revision.0;
         let kind = Arc::new(kind);
         send(&router, kind.clone(), times).await;
-        let after = app.state().store().status().await.unwrap().revision.0;
+        let after = app.whole_state().store().status().await.unwrap().revision.0;
         if after > before {
             grown.push((kind.1.clone(), after - before));
         }

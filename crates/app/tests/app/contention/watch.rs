@@ -39,7 +39,7 @@ fn group(tenant: TenantId, number: usize) -> Record {
 fn follower(world: &World, from: u64, stay: usize) -> JoinHandle<Vec<u64>> {
     let app = world.app.for_thread();
     let last = group(world.home.id, LAST).key();
-    let mut changes = app.state().follow_changes(from).unwrap();
+    let mut changes = app.whole_state().follow_changes(from).unwrap();
     tokio::spawn(async move {
         let mut told = Vec::new();
         for wait in 1.. {
@@ -51,7 +51,7 @@ fn follower(world: &World, from: u64, stay: usize) -> JoinHandle<Vec<u64>> {
                 }
             }
             if wait % stay == 0 {
-                changes = app.state().follow_changes(changes.through()).unwrap();
+                changes = app.whole_state().follow_changes(changes.through()).unwrap();
             }
         }
         told
@@ -65,12 +65,12 @@ fn hurried(world: &World, from: u64) -> std::thread::JoinHandle<Vec<u64>> {
     let last = group(world.home.id, LAST).key();
     std::thread::spawn(move || {
         let mut told = Vec::new();
-        let mut changes = app.state().follow_changes(from).unwrap();
+        let mut changes = app.whole_state().follow_changes(from).unwrap();
         let mut context = Context::from_waker(Waker::noop());
         loop {
             let looked = pin!(changes.next()).poll(&mut context);
             let Poll::Ready(next) = looked else {
-                changes = app.state().follow_changes(changes.through()).unwrap();
+                changes = app.whole_state().follow_changes(changes.through()).unwrap();
                 continue;
             };
             let Some(applied) = next.unwrap().unwrap() else { continue };
@@ -93,9 +93,9 @@ async fn check(world: &World, from: u64, written: &BTreeSet<u64>, followers: Vec
     }
     for start in from..=*written.last().unwrap() {
         let rest: Vec<u64> = written.iter().copied().filter(|revision| *revision > start).collect();
-        let since = world.app.state().changes_since(start).unwrap();
+        let since = world.app.whole_state().changes_since(start).unwrap();
         assert_eq!(since.iter().map(|applied| applied.revision).collect::<Vec<_>>(), rest);
-        let mut changes = world.app.state().follow_changes(start).unwrap();
+        let mut changes = world.app.whole_state().follow_changes(start).unwrap();
         for expected in rest.iter().take(3) {
             let next = loop {
                 if let Some(next) = changes.next().await.unwrap().unwrap() {
@@ -111,13 +111,13 @@ async fn write(world: &World, number: usize) -> u64 {
     let record = group(world.home.id, number);
     let revision = world
         .app
-        .state()
+        .whole_state()
         .commit(app::Run::Real, |tx| -> Result<_, app::Error> { tx.create(&record) })
         .await
         .unwrap()
         .revision;
     // Once a write has returned, it is among what can be looked up.
-    let since = world.app.state().changes_since(revision - 1).unwrap();
+    let since = world.app.whole_state().changes_since(revision - 1).unwrap();
     assert_eq!(since.first().unwrap().revision, revision);
     revision
 }
@@ -128,7 +128,7 @@ async fn whoever_follows_hears_each_change_once_and_in_order() {
     for world in &programs.worlds {
         world.caught_up().await;
     }
-    let from = programs.first().app.state().snapshot().revision();
+    let from = programs.first().app.whole_snapshot().revision();
     let followers: Vec<_> = (1..=FOLLOWERS)
         .map(|number| {
             follower(&programs.worlds[number % 2], from, if number % 3 == 0 { usize::MAX } else { number })
@@ -145,7 +145,7 @@ async fn whoever_follows_hears_each_change_once_and_in_order() {
                     let name = format!("{writer}-{number}");
                     world
                         .app
-                        .state()
+                        .whole_state()
                         .transact(|tx| -> Result<_, app::Error> {
                             tx.take_name("noise", &name);
                             Ok(())
@@ -175,7 +175,7 @@ async fn whoever_follows_hears_each_change_once_and_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_is_lost_however_fast_changes_come() {
     let world = World::new().await;
-    let from = world.app.state().snapshot().revision();
+    let from = world.app.whole_snapshot().revision();
     let mut written = BTreeSet::new();
     written.insert(write(&world, 0).await);
     let entries = world.store.read(store::Range::prefix("/live/"), store::At::Latest).await.unwrap().entries;

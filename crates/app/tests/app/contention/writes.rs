@@ -13,7 +13,7 @@ use super::Programs;
 const PROGRAMS: usize = 4;
 
 fn owners(world: &World, group: ObjectId) -> usize {
-    world.app.state().snapshot().directory().group(group).unwrap().owners.len()
+    world.app.whole_snapshot().directory().group(group).unwrap().owners.len()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -55,7 +55,7 @@ async fn no_thread_writes_over_what_another_has_just_written() {
                 let added =
                     world.app.directory().add_owner(&world.home.admin, Owned::Group(group), person).await;
                 // Who wrote reads what they wrote.
-                let snapshot = world.app.state().snapshot();
+                let snapshot = world.app.whole_snapshot();
                 assert!(snapshot.directory().group(group).unwrap().owners.contains(&person));
                 added
             })
@@ -80,7 +80,7 @@ async fn a_name_is_given_once() {
     let refused = made.iter().filter(|each| matches!(each, Err(Error::AlreadyExists { .. }))).count();
     assert_eq!(refused, PROGRAMS - 1, "{made:?}");
     for world in &programs.worlds {
-        let snapshot = world.app.state().snapshot();
+        let snapshot = world.app.whole_snapshot();
         let named = |user: &&std::sync::Arc<domain::user::User>| user.upn.to_string() == "one@example.org";
         assert_eq!(snapshot.directory().users().filter(named).count(), 1);
     }
@@ -91,7 +91,7 @@ async fn a_name_is_given_once() {
 async fn a_bare_name_is_given_once() {
     let programs = Programs::start(PROGRAMS).await;
     let taken = programs.at_once(|world, _| async move {
-        let taken = world.app.state().transact(|tx| {
+        let taken = world.app.whole_state().transact(|tx| {
             tx.take_name("name", "one");
             Ok(())
         });
@@ -120,7 +120,7 @@ async fn the_last_administrator_stays() {
     assert_eq!(removed.iter().filter(|each| each.is_ok()).count(), 1, "{removed:?}");
     for world in &programs.worlds {
         assert_eq!(
-            world.app.state().snapshot().directory().tenant(first.tenant).unwrap().administrators.len(),
+            world.app.whole_snapshot().directory().tenant(first.tenant).unwrap().administrators.len(),
             1
         );
     }
@@ -141,7 +141,7 @@ async fn two_who_leave_at_once_do_not_leave_nobody() {
     assert_eq!(left.iter().filter(|each| each.is_ok()).count(), 1, "{left:?}");
     for world in &programs.worlds {
         assert_eq!(
-            world.app.state().snapshot().directory().tenant(first.tenant).unwrap().administrators.len(),
+            world.app.whole_snapshot().directory().tenant(first.tenant).unwrap().administrators.len(),
             1
         );
     }
@@ -158,7 +158,7 @@ async fn a_right_that_is_taken_away_is_gone_for_a_write_under_way() {
     for round in 0..ROUNDS {
         let app = &programs.first().app;
         app.directory().add_role_holder(&first, &ROLES[0], second.object_id).await.unwrap();
-        let before = app.state().snapshot().revision();
+        let before = app.whole_snapshot().revision();
         let name = format!("crew-{round}");
         let results = programs.at_once(|world, number| {
             let (first, second, name) = (first.clone(), second.clone(), name.clone());
@@ -180,7 +180,7 @@ async fn a_right_that_is_taken_away_is_gone_for_a_write_under_way() {
         let order: Vec<&str> = programs
             .first()
             .app
-            .state()
+            .whole_state()
             .changes_since(before)
             .unwrap()
             .iter()
@@ -219,7 +219,7 @@ async fn a_revocation_is_in_force_on_every_thread_when_it_returns() {
         tasks.push(tokio::spawn(async move {
             let may = |other: &World| {
                 let action = "Microsoft.Resources/subscriptions/resourceGroups/write";
-                let snapshot = other.app.state().snapshot();
+                let snapshot = other.app.whole_snapshot();
                 app::state::authorize::may(&snapshot, &person, action, &scope, other.app.now())
             };
             assert!(others.iter().all(may));

@@ -23,12 +23,12 @@ pub(super) struct People {
 
 /// Of the store: it moves with every write, also of what no decision depends on.
 pub(super) async fn revision(site: &Site) -> u64 {
-    site.running.app.state().store().status().await.unwrap().revision.0
+    site.running.app.whole_state().store().status().await.unwrap().revision.0
 }
 
 /// Sessions, codes and failed attempts are kept, and that is all.
 pub(super) fn check_access_unchanged(site: &Site, since: u64) {
-    let applied = site.running.app.state().changes_since(since).unwrap();
+    let applied = site.running.app.whole_state().changes_since(since).unwrap();
     let changes: Vec<_> = applied.iter().flat_map(|each| &each.changes).collect();
     assert!(changes.is_empty(), "{changes:?}");
 }

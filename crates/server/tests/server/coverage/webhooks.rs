@@ -52,9 +52,9 @@ fn stray(site: &Site) -> Client {
 
 /// Waits until the first use of every certificate has been written down.
 async fn all_seen(site: &Site) {
-    let mut revisions = site.running.app.state().revisions();
+    let mut revisions = site.running.app.whole_state().revisions();
     let seen = || {
-        let snapshot = site.running.app.state().snapshot();
+        let snapshot = site.running.app.whole_snapshot();
         let mut certificates = snapshot.clusters().flat_map(|cluster| cluster.webhook_certificates.iter());
         certificates.all(|each| each.seen.is_some())
     };

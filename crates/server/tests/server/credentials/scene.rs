@@ -100,7 +100,7 @@ impl Scene {
         }
         assignments.pop();
 
-        let snapshot = site.running.app.state().snapshot();
+        let snapshot = site.running.app.whole_snapshot();
         let at = |name: &str| {
             let found = snapshot.clusters().find(|cluster| cluster.name.to_string() == name).unwrap().id;
             found.to_string()
@@ -501,7 +501,7 @@ async fn succeeds(request: RequestBuilder) -> bool {
 }
 
 fn signed_in(site: &Site, person: ObjectId) -> SignedIn {
-    let snapshot = site.running.app.state().snapshot();
+    let snapshot = site.running.app.whole_snapshot();
     let user = snapshot.directory().user(person).unwrap();
     let stamp = app::Caller::of_user(user, AppId::parse(CLI).unwrap()).session;
     SignedIn { tenant: user.tenant, user: person, stamp }

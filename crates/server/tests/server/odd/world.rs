@@ -89,8 +89,7 @@ impl World {
         let members = world.fill("/v1.0/groups/{group}/members/$ref");
         let admin = world
             .app
-            .state()
-            .snapshot()
+            .whole_snapshot()
             .directory()
             .user_by_upn(&Upn::parse("admin@portcullis.local").unwrap())
             .unwrap()
@@ -103,7 +102,7 @@ impl World {
             "/subscriptions/{{subscription}}/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/c1?{VERSION}"
         ));
         world.ok("PUT", &path, &cluster).await;
-        let id = world.app.state().snapshot().clusters().next().unwrap().id;
+        let id = world.app.whole_snapshot().clusters().next().unwrap().id;
         world.set("cluster", id);
         world.sign_in().await;
         world.made.clear();
@@ -158,9 +157,9 @@ impl World {
     pub(super) async fn send(&mut self, route: &Route, body: Vec<u8>, told: &str) -> u16 {
         self.turn += 1;
         let path = self.fill(&route.path);
-        let before = self.app.state().snapshot().revision();
+        let before = self.app.whole_snapshot().revision();
         let status = self.request(route.method, &path, route.media_type, body).await;
-        for revision in before + 1..=self.app.state().snapshot().revision() {
+        for revision in before + 1..=self.app.whole_snapshot().revision() {
             self.journal.insert(revision, told.to_owned());
         }
         let place = match &route.made {
@@ -185,7 +184,7 @@ impl World {
 
     /// Fails for each stored record that cannot be read, with the request that wrote it.
     pub(super) fn check_readable(&self) {
-        let snapshot = self.app.state().snapshot();
+        let snapshot = self.app.whole_snapshot();
         let told: Vec<String> =
             snapshot.unreadable().map(|each| format!("{}: {}", each.place, each.problem)).collect();
         assert!(
@@ -197,7 +196,7 @@ impl World {
 
     /// How much there is of everything.
     pub(super) fn contents(&self) -> String {
-        let snapshot = self.app.state().snapshot();
+        let snapshot = self.app.whole_snapshot();
         let directory = snapshot.directory();
         let cluster = snapshot.clusters().next().unwrap();
         let mut objects: Vec<String> = snapshot
