@@ -1,5 +1,6 @@
 //! The first start of an installation: a tenant, a subscription and somebody who may do everything.
 
+use state::UniqueName;
 use std::collections::BTreeSet;
 
 use crypto::secret::Secret;
@@ -112,7 +113,7 @@ impl App {
                         "the installation was made by another process meanwhile".into(),
                     ));
                 }
-                tx.take_name("upn", first.upn.folded());
+                tx.take_name(UniqueName::UserPrincipalName, first.upn.folded());
                 records.iter().try_for_each(|record| tx.create(record))
             })
             .await?;

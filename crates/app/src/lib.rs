@@ -31,8 +31,8 @@ pub use resource_manager::{self, ResourceManager};
 pub use running::{Health, RecordCounts};
 pub use sign_in::{self, SignIn};
 pub use state::{
-    self, Applied, Caller, CallerKind, Changes, Clock, Error, Expired, Parts, Problem, Refusal, Rule, Run,
-    Secret, Settings,
+    self, Applied, Caller, CallerKind, Changes, Clock, Error, Expired, Kind, Parts, Problem, Refusal, Rule,
+    Run, Secret, Settings,
 };
 
 /// The handle that every surface holds; cheap to clone.

@@ -10,6 +10,7 @@ use domain::{
     tenant::Tenant,
     user::User,
 };
+use state::{Kind, UniqueName};
 
 use directory::{attempts::account_of, users::end_sessions};
 use state::{Error, Secret, Tx, well_known::OWNER};
@@ -41,7 +42,7 @@ impl App {
             .state()
             .transact(|tx| {
                 let tenant = tx.snapshot().directory().tenant(installation.tenant).cloned();
-                let tenant = tenant.ok_or_else(|| Error::not_found("tenant", installation.tenant))?;
+                let tenant = tenant.ok_or_else(|| Error::not_found(Kind::Tenant, installation.tenant))?;
                 let known = tx.snapshot().directory().user_by_upn(upn).cloned();
                 let user = match &known {
                     Some(user) if user.tenant != tenant.id => {
@@ -57,7 +58,7 @@ impl App {
                         user
                     }
                     None => {
-                        tx.take_name("upn", upn.folded());
+                        tx.take_name(UniqueName::UserPrincipalName, upn.folded());
                         User { password: hash.clone(), ..new_administrator(tx, new_user, &tenant, upn)? }
                     }
                 };

@@ -3,6 +3,7 @@
 //! What has no meaning here is kept and given back as it came: az changes one member of what it read and writes the
 //! whole again, so a member that is lost would be lost by every change.
 
+use app::state::Kind;
 use std::collections::BTreeMap;
 
 use app::{
@@ -145,7 +146,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
         .await
     {
         Ok(awaited) => call.accepted_until(awaited).await,
-        Err(app::Error::NotFound { kind: "managed cluster", .. }) => {
+        Err(app::Error::NotFound { kind: Kind::ManagedCluster, .. }) => {
             Ok(StatusCode::NO_CONTENT.into_response())
         }
         Err(error) => Err(error.into()),

@@ -1,5 +1,6 @@
 //! What opens a cluster: kubeconfigs for people and administrators, and administrator certificates on record.
 
+use app::state::Kind;
 use std::sync::Arc;
 
 use app::resource_manager::credentials::Credential;
@@ -30,7 +31,7 @@ pub(crate) async fn access_profile(call: &Call<'_>) -> Result<Response, ArmError
     let (name, (cluster, text)) = match profile.to_ascii_lowercase().as_str() {
         "clusteruser" => ("clusterUser", user_kubeconfig(call, Credential::User)?),
         "clusteradmin" => ("clusterAdmin", admin_kubeconfig(call).await?),
-        _ => return Err(app::Error::not_found("access profile", profile).into()),
+        _ => return Err(app::Error::not_found(Kind::AccessProfile, profile).into()),
     };
     Ok(Json(json!({
         "id": format!("{}/accessProfiles/{name}", call.cluster()?.scope()?),

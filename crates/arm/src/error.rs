@@ -1,5 +1,6 @@
 //! Errors as `{"error":{"code","message"}}`, with the codes that az knows.
 
+use app::state::Kind;
 use app::{Error, Rule, sign_in::tokens::Rejection};
 use axum::{
     Json,
@@ -128,73 +129,9 @@ impl From<Error> for ArmError {
 fn render(error: Error) -> (StatusCode, &'static str, String) {
     let message = error.to_string();
     match error {
-        Error::NotFound { kind: "principal", id } => (
-            StatusCode::BAD_REQUEST,
-            "PrincipalNotFound",
-            format!(
-                "Principal {id} does not exist in the directory. Check that you have the correct principal ID."
-            ),
-        ),
-        Error::NotFound { kind: "subscription", id } => (
-            StatusCode::NOT_FOUND,
-            "SubscriptionNotFound",
-            format!("The subscription '{id}' could not be found."),
-        ),
-        Error::NotFound { kind: "resource group", id } => (
-            StatusCode::NOT_FOUND,
-            "ResourceGroupNotFound",
-            format!("Resource group '{id}' could not be found."),
-        ),
-        Error::NotFound { kind: "role definition", id } => (
-            StatusCode::NOT_FOUND,
-            "RoleDefinitionDoesNotExist",
-            format!("The specified role definition with ID '{id}' does not exist."),
-        ),
-        Error::NotFound { kind: "role assignment", id } => (
-            StatusCode::NOT_FOUND,
-            "RoleAssignmentNotFound",
-            format!("The role assignment '{id}' is not found."),
-        ),
-        Error::NotFound { kind: "managed cluster", id } => (
-            StatusCode::NOT_FOUND,
-            "ResourceNotFound",
-            format!("The Resource 'Microsoft.ContainerService/managedClusters/{id}' was not found."),
-        ),
-        Error::NotFound { kind: "resource type", id } => (
-            StatusCode::NOT_FOUND,
-            "InvalidResourceType",
-            format!("The resource type '{id}' could not be found."),
-        ),
-        Error::NotFound { kind: "management group", id } => (
-            StatusCode::NOT_FOUND,
-            "NotFound",
-            format!("'/providers/Microsoft.Management/managementGroups/{id}' not found."),
-        ),
-        Error::NotFound { kind: "deny assignment", id } => (
-            StatusCode::NOT_FOUND,
-            "DenyAssignmentNotFound",
-            format!("The deny assignment with ID '{id}' is not found."),
-        ),
-        Error::NotFound { kind: "lock", id } => {
-            (StatusCode::NOT_FOUND, "LockNotFound", format!("The lock '{id}' could not be found."))
-        }
-        Error::NotFound { .. } => (StatusCode::NOT_FOUND, "ResourceNotFound", message),
-        Error::AlreadyExists { kind: "role assignment", id } => (
-            StatusCode::CONFLICT,
-            "RoleAssignmentExists",
-            format!(
-                "The role assignment already exists. The ID of the conflicting role assignment is {}.",
-                id.replace('-', "")
-            ),
-        ),
-        Error::AlreadyExists { kind: "role definition named", id } => (
-            StatusCode::CONFLICT,
-            "RoleDefinitionWithSameNameExists",
-            format!(
-                "A custom role with the same name '{id}' already exists in this directory. Use a different name."
-            ),
-        ),
-        Error::AlreadyExists { .. } | Error::Conflict(_) => (StatusCode::CONFLICT, "Conflict", message),
+        Error::NotFound { kind, id } => not_found(kind, &id, message),
+        Error::AlreadyExists { kind, id } => already_exists(kind, &id, message),
+        Error::Conflict(_) => (StatusCode::CONFLICT, "Conflict", message),
         Error::Rule(rule, text) => {
             let (status, code) = match rule {
                 Rule::ScopeLocked => (StatusCode::CONFLICT, "ScopeLocked"),
@@ -242,6 +179,141 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
                 "An internal error has occurred.".into(),
             )
         }
+    }
+}
+
+/// Each kind by the code that clients know it by.
+fn not_found(kind: Kind, id: &str, message: String) -> (StatusCode, &'static str, String) {
+    match kind {
+        Kind::Principal => (
+            StatusCode::BAD_REQUEST,
+            "PrincipalNotFound",
+            format!(
+                "Principal {id} does not exist in the directory. Check that you have the correct principal ID."
+            ),
+        ),
+        Kind::Subscription => (
+            StatusCode::NOT_FOUND,
+            "SubscriptionNotFound",
+            format!("The subscription '{id}' could not be found."),
+        ),
+        Kind::ResourceGroup => (
+            StatusCode::NOT_FOUND,
+            "ResourceGroupNotFound",
+            format!("Resource group '{id}' could not be found."),
+        ),
+        Kind::RoleDefinition => (
+            StatusCode::NOT_FOUND,
+            "RoleDefinitionDoesNotExist",
+            format!("The specified role definition with ID '{id}' does not exist."),
+        ),
+        Kind::RoleAssignment => (
+            StatusCode::NOT_FOUND,
+            "RoleAssignmentNotFound",
+            format!("The role assignment '{id}' is not found."),
+        ),
+        Kind::ManagedCluster => (
+            StatusCode::NOT_FOUND,
+            "ResourceNotFound",
+            format!("The Resource 'Microsoft.ContainerService/managedClusters/{id}' was not found."),
+        ),
+        Kind::ResourceType => (
+            StatusCode::NOT_FOUND,
+            "InvalidResourceType",
+            format!("The resource type '{id}' could not be found."),
+        ),
+        Kind::ManagementGroup => (
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            format!("'/providers/Microsoft.Management/managementGroups/{id}' not found."),
+        ),
+        Kind::DenyAssignment => (
+            StatusCode::NOT_FOUND,
+            "DenyAssignmentNotFound",
+            format!("The deny assignment with ID '{id}' is not found."),
+        ),
+        Kind::Lock => (StatusCode::NOT_FOUND, "LockNotFound", format!("The lock '{id}' could not be found.")),
+        Kind::AccessProfile
+        | Kind::AdministratorCertificate
+        | Kind::AgentPool
+        | Kind::Application
+        | Kind::ApplicationIdentifier
+        | Kind::FederatedCredential
+        | Kind::FederatedIdentityCredential
+        | Kind::Group
+        | Kind::GroupMember
+        | Kind::Object
+        | Kind::Operation
+        | Kind::Owner
+        | Kind::PasswordCredential
+        | Kind::PermissionGrant
+        | Kind::Resource
+        | Kind::RoleDefinitionName
+        | Kind::RoleMember
+        | Kind::ServicePrincipal
+        | Kind::StoredRecord
+        | Kind::SubscriptionAlias
+        | Kind::Tenant
+        | Kind::TrustedAccessRoleBinding
+        | Kind::User
+        | Kind::WebhookCertificate
+        | Kind::Name(_)
+        | Kind::Cold(_) => (StatusCode::NOT_FOUND, "ResourceNotFound", message),
+    }
+}
+
+/// As [`not_found`].
+fn already_exists(kind: Kind, id: &str, message: String) -> (StatusCode, &'static str, String) {
+    match kind {
+        Kind::RoleAssignment => (
+            StatusCode::CONFLICT,
+            "RoleAssignmentExists",
+            format!(
+                "The role assignment already exists. The ID of the conflicting role assignment is {}.",
+                id.replace('-', "")
+            ),
+        ),
+        Kind::RoleDefinitionName => (
+            StatusCode::CONFLICT,
+            "RoleDefinitionWithSameNameExists",
+            format!(
+                "A custom role with the same name '{id}' already exists in this directory. Use a different name."
+            ),
+        ),
+        Kind::AccessProfile
+        | Kind::AdministratorCertificate
+        | Kind::AgentPool
+        | Kind::Application
+        | Kind::ApplicationIdentifier
+        | Kind::DenyAssignment
+        | Kind::FederatedCredential
+        | Kind::FederatedIdentityCredential
+        | Kind::Group
+        | Kind::GroupMember
+        | Kind::Lock
+        | Kind::ManagedCluster
+        | Kind::ManagementGroup
+        | Kind::Object
+        | Kind::Operation
+        | Kind::Owner
+        | Kind::PasswordCredential
+        | Kind::PermissionGrant
+        | Kind::Principal
+        | Kind::Resource
+        | Kind::ResourceGroup
+        | Kind::ResourceType
+        | Kind::RoleDefinition
+        | Kind::RoleMember
+        | Kind::ServicePrincipal
+        | Kind::StoredRecord
+        | Kind::Subscription
+        | Kind::SubscriptionAlias
+        | Kind::Tenant
+        | Kind::TrustedAccessRoleBinding
+        | Kind::User
+        | Kind::WebhookCertificate
+        | Kind::Name(_)
+        | Kind::Cold(_) => (StatusCode::CONFLICT, "Conflict", message),
     }
 }
 

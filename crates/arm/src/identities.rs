@@ -1,5 +1,6 @@
 //! User-assigned identities and their federated credentials (`Microsoft.ManagedIdentity`, 2023-01-31 and later).
 
+use app::state::Kind;
 use std::{collections::BTreeMap, sync::Arc};
 
 use app::{directory::federated::NewFederatedCredential, resource_manager::scope_rules::CreatedOrUpdated};
@@ -96,7 +97,7 @@ pub(crate) fn show_credential(call: &Call<'_>) -> Result<Response, ArmError> {
     let (id, name) = (id(call)?, call.name("credential"));
     let found = call.app.resource_manager().identity_credentials(&call.caller, &id)?;
     let found = found.iter().find(|each| each.name.eq_ignore_ascii_case(name));
-    let found = found.ok_or_else(|| app::Error::not_found("federated identity credential", name))?;
+    let found = found.ok_or_else(|| app::Error::not_found(Kind::FederatedIdentityCredential, name))?;
     Ok(Json(render_credential(&id, found)).into_response())
 }
 

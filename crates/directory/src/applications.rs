@@ -1,5 +1,6 @@
 //! Applications and service principals. Administrators and owners change them.
 
+use state::{Kind, UniqueName};
 use std::{collections::BTreeSet, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -89,7 +90,7 @@ impl Directory {
             .transact(|tx| {
                 tx.require_administrator(caller, "microsoft.directory/applications/create")?;
                 self.check_identifier_uris(tx, &application)?;
-                tx.take_name("app-id", &application.app_id.to_string());
+                tx.take_name(UniqueName::AppId, &application.app_id.to_string());
                 tx.create(&Record::Application(application.clone()))
             })
             .await?;
@@ -132,7 +133,7 @@ impl Directory {
                     delete_memberships_of(tx, principal)?;
                     tx.delete(&RecordKey::ServicePrincipal(principal));
                 }
-                tx.release_name("app-id", &application.app_id.to_string());
+                tx.release_name(UniqueName::AppId, &application.app_id.to_string());
                 tx.delete(&RecordKey::Application(id));
                 Ok(())
             })
@@ -164,7 +165,7 @@ impl Directory {
             let before = application.secrets.len();
             application.secrets.retain(|secret| secret.key_id != key_id);
             match application.secrets.len() == before {
-                true => Err(Error::not_found("password credential", key_id)),
+                true => Err(Error::not_found(Kind::PasswordCredential, key_id)),
                 false => Ok(()),
             }
         })
@@ -185,9 +186,9 @@ impl Directory {
                 let directory = tx.snapshot().directory();
                 let application = directory.application_by_app_id(app_id);
                 let application = application.filter(|each| each.tenant == caller.tenant);
-                let application = application.ok_or_else(|| Error::not_found("application", app_id))?;
+                let application = application.ok_or_else(|| Error::not_found(Kind::Application, app_id))?;
                 if directory.service_principal_by_app_id(caller.tenant, app_id).is_some() {
-                    return Err(Error::already_exists("service principal", app_id));
+                    return Err(Error::already_exists(Kind::ServicePrincipal, app_id));
                 }
                 let principal = ServicePrincipal {
                     id,
@@ -266,7 +267,7 @@ impl Directory {
                 let before = principal.secrets.len();
                 principal.secrets.retain(|secret| secret.key_id != key_id);
                 if principal.secrets.len() == before {
-                    return Err(Error::not_found("password credential", key_id));
+                    return Err(Error::not_found(Kind::PasswordCredential, key_id));
                 }
                 tx.put(&Record::ServicePrincipal(principal))
             })
@@ -323,7 +324,7 @@ impl Directory {
             let mut others =
                 tx.snapshot().directory().applications().filter(|each| each.id != application.id);
             if others.any(|each| has_name(each, name)) {
-                return Err(Error::already_exists("application with the identifier", uri));
+                return Err(Error::already_exists(Kind::ApplicationIdentifier, uri));
             }
         }
         Ok(())

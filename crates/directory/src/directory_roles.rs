@@ -1,6 +1,7 @@
 //! Who holds the roles of the directory. Everybody of the tenant may see them, as in Entra; Global Administrators give
 //! and take them, and the last one who can sign in stays.
 
+use state::Kind;
 use std::collections::BTreeSet;
 
 use domain::{
@@ -41,7 +42,7 @@ impl Directory {
                 tx.require_administrator(caller, ASSIGN)?;
                 let principal = tx.snapshot().directory().principal(id);
                 match principal.filter(|principal| principal.tenant() == caller.tenant) {
-                    None => return Err(Error::not_found("principal", id)),
+                    None => return Err(Error::not_found(Kind::Principal, id)),
                     // Its owners would decide who administers the directory.
                     Some(Principal::Group(group)) => {
                         let name = &group.display_name;
@@ -54,7 +55,7 @@ impl Directory {
                 }
                 let mut tenant = own_tenant(tx, caller)?;
                 if !(role.holders_mut)(&mut tenant).insert(id) {
-                    return Err(Error::already_exists("role member", id));
+                    return Err(Error::already_exists(Kind::RoleMember, id));
                 }
                 tx.put(&Record::Tenant(tenant))
             })
@@ -73,7 +74,7 @@ impl Directory {
                 tx.require_administrator(caller, ASSIGN)?;
                 let mut tenant = own_tenant(tx, caller)?;
                 if !(role.holders_mut)(&mut tenant).remove(&id) {
-                    return Err(Error::not_found("role member", id));
+                    return Err(Error::not_found(Kind::RoleMember, id));
                 }
                 if role.template_id == GLOBAL_ADMINISTRATOR
                     && let Some(user) = tx.snapshot().directory().user(id)
@@ -88,7 +89,7 @@ impl Directory {
 
 fn own_tenant(tx: &Tx, caller: &Caller) -> Result<Tenant, Error> {
     let tenant = tx.snapshot().directory().tenant(caller.tenant);
-    tenant.map(|tenant| Tenant::clone(tenant)).ok_or_else(|| Error::not_found("tenant", caller.tenant))
+    tenant.map(|tenant| Tenant::clone(tenant)).ok_or_else(|| Error::not_found(Kind::Tenant, caller.tenant))
 }
 
 const ASSIGN: &str = "microsoft.directory/roleAssignments/allProperties/allTasks";

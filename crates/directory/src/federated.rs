@@ -5,6 +5,7 @@ use domain::{
     credential::FederatedCredential,
     id::{AppId, ObjectId},
 };
+use state::Kind;
 use uuid::Uuid;
 
 use crate::Directory;
@@ -36,7 +37,7 @@ impl Directory {
     ) -> Result<Vec<FederatedCredential>, Error> {
         let snapshot = self.state.snapshot();
         let found = snapshot.directory().application(id).filter(|each| each.tenant == caller.tenant);
-        found.map(|each| each.federated.clone()).ok_or_else(|| Error::not_found("application", id))
+        found.map(|each| each.federated.clone()).ok_or_else(|| Error::not_found(Kind::Application, id))
     }
 
     /// Gives an application a federated credential, or another meaning to one that it has.
@@ -65,7 +66,7 @@ impl Directory {
     ) -> Result<(), Error> {
         self.transact_application(caller, id, CREDENTIALS, |application| {
             let place = application.federated.iter().position(|each| is_named(each, named));
-            let place = place.ok_or_else(|| Error::not_found("federated credential", named))?;
+            let place = place.ok_or_else(|| Error::not_found(Kind::FederatedCredential, named))?;
             application.federated.remove(place);
             Ok(())
         })
@@ -97,8 +98,8 @@ pub fn put(
     check(new)?;
     let known = credentials.iter().position(|each| each.name == new.name);
     let id = match (write, known) {
-        (Write::Create, Some(_)) => return Err(Error::already_exists("federated credential", &new.name)),
-        (Write::Update, None) => return Err(Error::not_found("federated credential", &new.name)),
+        (Write::Create, Some(_)) => return Err(Error::already_exists(Kind::FederatedCredential, &new.name)),
+        (Write::Update, None) => return Err(Error::not_found(Kind::FederatedCredential, &new.name)),
         (_, Some(place)) => credentials.get(place).map_or(fresh, |each| each.id),
         (_, None) => fresh,
     };

@@ -1,5 +1,6 @@
 //! Groups and who is in them. Administrators and a group's owners change it.
 
+use state::Kind;
 use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
@@ -47,7 +48,7 @@ impl Directory {
     }
 
     pub fn find_group(&self, caller: &Caller, id: ObjectId) -> Result<Arc<Group>, Error> {
-        self.of(caller).group(id).cloned().ok_or_else(|| Error::not_found("group", id))
+        self.of(caller).group(id).cloned().ok_or_else(|| Error::not_found(Kind::Group, id))
     }
 
     pub async fn update_group(
@@ -93,9 +94,9 @@ impl Directory {
                 let directory = tx.snapshot().directory();
                 let principal =
                     directory.principal(member).filter(|principal| principal.tenant() == caller.tenant);
-                let principal = principal.ok_or_else(|| Error::not_found("principal", member))?;
+                let principal = principal.ok_or_else(|| Error::not_found(Kind::Principal, member))?;
                 if directory.is_member(membership) {
-                    return Err(Error::already_exists("group member", member));
+                    return Err(Error::already_exists(Kind::GroupMember, member));
                 }
                 if member == group || directory.transitive_groups(group).contains(&member) {
                     return Err(Error::invalid(
@@ -122,7 +123,7 @@ impl Directory {
             .transact(|tx| {
                 owned_group(tx, caller, group, "microsoft.directory/groups/members/update")?;
                 if !tx.snapshot().directory().is_member(membership) {
-                    return Err(Error::not_found("group member", member));
+                    return Err(Error::not_found(Kind::GroupMember, member));
                 }
                 tx.delete(&RecordKey::Membership(membership));
                 Ok(())

@@ -4,6 +4,7 @@
 //! that were assigned to that; and whoever owns a group can let people into what the group is given. The one exception
 //! is the administration of the directory itself.
 
+use state::Kind;
 use std::collections::BTreeSet;
 
 use domain::{
@@ -68,7 +69,7 @@ fn change(
 pub(crate) fn owned_group(tx: &Tx, caller: &Caller, id: ObjectId, action: &str) -> Result<Group, Error> {
     let found = tx.snapshot().directory().group(id).filter(|each| each.tenant == caller.tenant);
     require_owner(tx, caller, found.map(|each| &each.owners), id, action)?;
-    found.map(|each| Group::clone(each)).ok_or_else(|| Error::not_found("group", id))
+    found.map(|each| Group::clone(each)).ok_or_else(|| Error::not_found(Kind::Group, id))
 }
 
 /// As [`owned_group`].
@@ -83,7 +84,7 @@ pub(crate) fn owned_application(
     let directory = tx.snapshot().directory();
     let principal = found.and_then(|each| directory.service_principal_by_app_id(each.tenant, each.app_id));
     protect_administrator(tx, caller, principal.map(|each| each.id), action)?;
-    found.map(|each| Application::clone(each)).ok_or_else(|| Error::not_found("application", id))
+    found.map(|each| Application::clone(each)).ok_or_else(|| Error::not_found(Kind::Application, id))
 }
 
 /// As [`owned_group`].
@@ -96,7 +97,9 @@ pub(crate) fn owned_service_principal(
     let found = tx.snapshot().directory().service_principal(id).filter(|each| each.tenant == caller.tenant);
     require_owner(tx, caller, found.map(|each| &each.owners), id, action)?;
     protect_administrator(tx, caller, found.map(|each| each.id), action)?;
-    found.map(|each| ServicePrincipal::clone(each)).ok_or_else(|| Error::not_found("service principal", id))
+    found
+        .map(|each| ServicePrincipal::clone(each))
+        .ok_or_else(|| Error::not_found(Kind::ServicePrincipal, id))
 }
 
 /// What acts as an administrator of the directory is an administrator's to change: else whoever may change it would be
@@ -158,18 +161,18 @@ fn add(tx: &Tx, caller: &Caller, owners: &mut BTreeSet<ObjectId>, owner: ObjectI
     match principal.filter(|principal| principal.tenant() == caller.tenant) {
         Some(Principal::User(_) | Principal::ServicePrincipal(_)) => {}
         Some(Principal::Group(_)) => return Err(Error::invalid("owners", "a group cannot own anything")),
-        None => return Err(Error::not_found("principal", owner)),
+        None => return Err(Error::not_found(Kind::Principal, owner)),
     }
     match owners.insert(owner) {
         true => Ok(()),
-        false => Err(Error::already_exists("owner", owner)),
+        false => Err(Error::already_exists(Kind::Owner, owner)),
     }
 }
 
 fn remove(owners: &mut BTreeSet<ObjectId>, owner: ObjectId) -> Result<(), Error> {
     match owners.remove(&owner) {
         true => Ok(()),
-        false => Err(Error::not_found("owner", owner)),
+        false => Err(Error::not_found(Kind::Owner, owner)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What holds for a tenant as a whole.
 
+use state::Kind;
 use std::sync::Arc;
 
 use domain::{change::Record, id::TenantId, tenant::Tenant};
@@ -24,7 +25,7 @@ impl Directory {
             .transact(|tx| {
                 tx.require_administrator(caller, "microsoft.directory/organization/basic/update")?;
                 let found = tx.snapshot().directory().tenant(id).filter(|_| id == caller.tenant);
-                let mut tenant = Tenant::clone(found.ok_or_else(|| Error::not_found("tenant", id))?);
+                let mut tenant = Tenant::clone(found.ok_or_else(|| Error::not_found(Kind::Tenant, id))?);
                 tenant.password_grant = update.password_grant.unwrap_or(tenant.password_grant);
                 tx.put(&Record::Tenant(tenant.clone()))?;
                 Ok(tenant)

@@ -2,6 +2,7 @@
 //!
 //! Any member of the tenant may read the directory, as in Entra; administrators change it.
 
+use state::{Kind, UniqueName};
 use std::sync::Arc;
 
 use crypto::secret::Secret;
@@ -76,12 +77,12 @@ impl Directory {
             .transact(|tx| {
                 tx.require_administrator(caller, USER_CREATE)?;
                 check_domain(tx.snapshot().directory(), caller.tenant, &user.upn)?;
-                tx.take_name("upn", user.upn.folded());
+                tx.take_name(UniqueName::UserPrincipalName, user.upn.folded());
                 tx.create(&Record::User(user.clone()))
             })
             .await
             .map_err(|error| match error {
-                Error::AlreadyExists { .. } => Error::already_exists("user", &user.upn),
+                Error::AlreadyExists { .. } => Error::already_exists(Kind::User, &user.upn),
                 other => other,
             })?;
         Ok(Arc::new(user))
@@ -94,7 +95,7 @@ impl Directory {
             Ok(id) => directory.user(id),
             Err(_) => Upn::parse(id_or_upn).ok().and_then(|upn| directory.user_by_upn(&upn)),
         };
-        found.cloned().ok_or_else(|| Error::not_found("user", id_or_upn))
+        found.cloned().ok_or_else(|| Error::not_found(Kind::User, id_or_upn))
     }
 
     /// Changes a person. An administrator may change everything.
@@ -152,7 +153,7 @@ impl Directory {
         let snapshot = self.state.snapshot();
         authorize::administrator(&snapshot, caller, "microsoft.directory/users/unlock")?;
         let user = snapshot.directory().user(id).filter(|user| user.tenant == caller.tenant);
-        let user = user.ok_or_else(|| Error::not_found("user", id))?;
+        let user = user.ok_or_else(|| Error::not_found(Kind::User, id))?;
         self.forgive_account(&account_of(user.id)).await
     }
 
@@ -172,7 +173,7 @@ impl Directory {
                     tx.put(&Record::Tenant(tenant))?;
                 }
                 delete_memberships_of(tx, id)?;
-                tx.release_name("upn", user.upn.folded());
+                tx.release_name(UniqueName::UserPrincipalName, user.upn.folded());
                 tx.delete(&RecordKey::User(id));
                 Ok(())
             })
@@ -209,21 +210,21 @@ pub(crate) fn next_stamp(tx: &Tx, stamp: Timestamp) -> Timestamp {
 
 fn own_user(tx: &Tx, caller: &Caller, id: ObjectId) -> Result<User, Error> {
     let user = tx.snapshot().directory().user(id).filter(|user| user.tenant == caller.tenant);
-    user.map(|user| User::clone(user)).ok_or_else(|| Error::not_found("user", id))
+    user.map(|user| User::clone(user)).ok_or_else(|| Error::not_found(Kind::User, id))
 }
 
 fn rename(tx: &mut Tx, caller: &Caller, user: &mut User, upn: &Upn) -> Result<(), Error> {
     check_domain(tx.snapshot().directory(), caller.tenant, upn)?;
     if *upn != user.upn {
-        tx.release_name("upn", user.upn.folded());
-        tx.take_name("upn", upn.folded());
+        tx.release_name(UniqueName::UserPrincipalName, user.upn.folded());
+        tx.take_name(UniqueName::UserPrincipalName, upn.folded());
     }
     user.upn = upn.clone();
     Ok(())
 }
 
 fn check_domain(directory: &directory::Directory, tenant: TenantId, upn: &Upn) -> Result<(), Error> {
-    let tenant = directory.tenant(tenant).ok_or_else(|| Error::not_found("tenant", tenant))?;
+    let tenant = directory.tenant(tenant).ok_or_else(|| Error::not_found(Kind::Tenant, tenant))?;
     if tenant.has_domain(upn.domain()) {
         return Ok(());
     }

@@ -1,6 +1,7 @@
 //! Errors in Graph's shape: `{"error":{"code","message","innerError"}}`.
 
 use app::Error;
+use app::state::Kind;
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -54,7 +55,7 @@ impl GraphError {
     }
 
     pub(crate) fn not_found(id: &str) -> Self {
-        Self::App(Error::not_found("object", id.chars().take(120).collect::<String>()))
+        Self::App(Error::not_found(Kind::Object, id.chars().take(120).collect::<String>()))
     }
 }
 
@@ -93,21 +94,7 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
                 "Resource '{id}' does not exist or one of its queried reference-property objects are not present."
             ),
         ),
-        Error::AlreadyExists { kind: kind @ ("group member" | "role member" | "owner"), .. } => {
-            let property = if kind == "owner" { "owners" } else { "members" };
-            (
-                StatusCode::BAD_REQUEST,
-                "Request_BadRequest",
-                format!(
-                    "One or more added object references already exist for the following modified properties: '{property}'."
-                ),
-            )
-        }
-        Error::AlreadyExists { .. } => (
-            StatusCode::BAD_REQUEST,
-            "Request_MultipleObjectsWithSameKeyValue",
-            format!("Another object with the same value already exists: {message}."),
-        ),
+        Error::AlreadyExists { kind, .. } => already_exists(kind, &message),
         Error::Conflict(_) | Error::Rule(..) => (StatusCode::CONFLICT, "Request_Conflict", message),
         Error::Invalid(_) | Error::TooLarge { .. } => {
             (StatusCode::BAD_REQUEST, "Request_BadRequest", message)
@@ -129,4 +116,58 @@ fn render(error: Error) -> (StatusCode, &'static str, String) {
             )
         }
     }
+}
+
+/// A reference that is there already is told by the property that holds it.
+fn already_exists(kind: Kind, message: &str) -> (StatusCode, &'static str, String) {
+    let property = match kind {
+        Kind::GroupMember | Kind::RoleMember => "members",
+        Kind::Owner => "owners",
+        Kind::AccessProfile
+        | Kind::AdministratorCertificate
+        | Kind::AgentPool
+        | Kind::Application
+        | Kind::ApplicationIdentifier
+        | Kind::DenyAssignment
+        | Kind::FederatedCredential
+        | Kind::FederatedIdentityCredential
+        | Kind::Group
+        | Kind::Lock
+        | Kind::ManagedCluster
+        | Kind::ManagementGroup
+        | Kind::Object
+        | Kind::Operation
+        | Kind::PasswordCredential
+        | Kind::PermissionGrant
+        | Kind::Principal
+        | Kind::Resource
+        | Kind::ResourceGroup
+        | Kind::ResourceType
+        | Kind::RoleAssignment
+        | Kind::RoleDefinition
+        | Kind::RoleDefinitionName
+        | Kind::ServicePrincipal
+        | Kind::StoredRecord
+        | Kind::Subscription
+        | Kind::SubscriptionAlias
+        | Kind::Tenant
+        | Kind::TrustedAccessRoleBinding
+        | Kind::User
+        | Kind::WebhookCertificate
+        | Kind::Name(_)
+        | Kind::Cold(_) => {
+            return (
+                StatusCode::BAD_REQUEST,
+                "Request_MultipleObjectsWithSameKeyValue",
+                format!("Another object with the same value already exists: {message}."),
+            );
+        }
+    };
+    (
+        StatusCode::BAD_REQUEST,
+        "Request_BadRequest",
+        format!(
+            "One or more added object references already exist for the following modified properties: '{property}'."
+        ),
+    )
 }

@@ -4,6 +4,7 @@
 //! `Microsoft.Subscription/aliases/write` there, and, for a group that is named,
 //! `Microsoft.Management/managementGroups/subscriptions/write` besides. Whoever makes it owns it.
 
+use state::Kind;
 use std::sync::Arc;
 
 use domain::{
@@ -54,7 +55,7 @@ impl ResourceManager {
                 tx.authorize(caller, WRITE, &place)?;
                 if let Some(known) = find(tx.snapshot(), caller, alias.as_str()) {
                     if !self.shows_alias(tx.snapshot(), caller, &known) {
-                        return Err(Error::already_exists("subscription alias", alias));
+                        return Err(Error::already_exists(Kind::SubscriptionAlias, alias));
                     }
                     return same(&known, alias, &new).map(|()| (known, CreatedOrUpdated::Updated));
                 }
@@ -94,7 +95,7 @@ impl ResourceManager {
     pub fn find_alias(&self, caller: &Caller, alias: &str) -> Result<Arc<Subscription>, Error> {
         let snapshot = self.state.snapshot();
         let found = find(&snapshot, caller, alias).filter(|found| self.shows_alias(&snapshot, caller, found));
-        found.ok_or_else(|| Error::not_found("subscription alias", alias))
+        found.ok_or_else(|| Error::not_found(Kind::SubscriptionAlias, alias))
     }
 
     /// The subscriptions whose aliases the caller may see.
@@ -159,14 +160,14 @@ fn find(snapshot: &Snapshot, caller: &Caller, alias: &str) -> Option<Arc<Subscri
 
 fn require(snapshot: &Snapshot, caller: &Caller, id: SubscriptionId) -> Result<Arc<Subscription>, Error> {
     let found = snapshot.subscription(id).filter(|found| found.tenant == caller.tenant);
-    found.cloned().ok_or_else(|| Error::not_found("subscription", id))
+    found.cloned().ok_or_else(|| Error::not_found(Kind::Subscription, id))
 }
 
 /// A request that is repeated gets the same answer; another one for the same name is refused.
 fn same(known: &Subscription, alias: &ResourceName, new: &NewSubscription) -> Result<(), Error> {
     let other_name = new.display_name.as_ref().is_some_and(|name| *name != known.display_name);
     if other_name || new.existing.is_some_and(|id| id != known.id) {
-        return Err(Error::already_exists("subscription alias", alias));
+        return Err(Error::already_exists(Kind::SubscriptionAlias, alias));
     }
     Ok(())
 }
@@ -178,7 +179,7 @@ fn owner(tx: &Tx, caller: &Caller, new: &NewSubscription) -> Result<(ObjectId, P
         Some(Principal::User(_)) => Ok((owner, PrincipalKind::User)),
         Some(Principal::Group(_)) => Ok((owner, PrincipalKind::Group)),
         Some(Principal::ServicePrincipal(_)) => Ok((owner, PrincipalKind::ServicePrincipal)),
-        None => Err(Error::not_found("principal", owner)),
+        None => Err(Error::not_found(Kind::Principal, owner)),
     }
 }
 

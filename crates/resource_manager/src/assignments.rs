@@ -1,6 +1,7 @@
 //! Role assignments: who has which role where. Writing one needs the right to, at that scope, within the
 //! conditions of one's own assignment.
 
+use state::Kind;
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
@@ -48,7 +49,7 @@ impl ResourceManager {
             let snapshot = tx.snapshot();
             require_scope(snapshot, caller.tenant, scope)?;
             locks::check(snapshot, scope, locks::Operation::Write)?;
-            let role = snapshot.azure().role(new.role).ok_or_else(|| Error::not_found("role definition", new.role))?;
+            let role = snapshot.azure().role(new.role).ok_or_else(|| Error::not_found(Kind::RoleDefinition, new.role))?;
             require_assignable(snapshot, role, scope)?;
             let principal_kind = principal_kind(snapshot, caller, &new)?;
             let stamp = Stamp { by: Some(caller.object_id), at: tx.now() };
@@ -79,7 +80,7 @@ impl ResourceManager {
             };
             let at_scope = snapshot.azure().assignments_at(scope);
             if let Some(same) = at_scope.iter().find(|same| same.id != id && same.is_same_grant(&record)) {
-                return Err(Error::AlreadyExists { kind: "role assignment", id: same.id.to_string() });
+                return Err(Error::AlreadyExists { kind: Kind::RoleAssignment, id: same.id.to_string() });
             }
             tx.put(&Record::Assignment(record.clone()))?;
             Ok((Arc::new(record), written))
@@ -96,7 +97,7 @@ impl ResourceManager {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let found = snapshot.azure().assignment(id).filter(|found| found.scope == *scope);
-        found.cloned().ok_or_else(|| Error::not_found("role assignment", id))
+        found.cloned().ok_or_else(|| Error::not_found(Kind::RoleAssignment, id))
     }
 
     /// The permissions of every role that the caller holds at a scope. Conditions and deny assignments are not taken off.
@@ -187,7 +188,7 @@ pub(crate) fn attributes(snapshot: &Snapshot, role: RoleId, principal: ObjectId)
 fn principal_kind(snapshot: &Snapshot, caller: &Caller, new: &NewAssignment) -> Result<PrincipalKind, Error> {
     let principal = snapshot.directory().principal(new.principal);
     let principal = principal.filter(|principal| principal.tenant() == caller.tenant);
-    let kind = match principal.ok_or_else(|| Error::not_found("principal", new.principal))? {
+    let kind = match principal.ok_or_else(|| Error::not_found(Kind::Principal, new.principal))? {
         Principal::User(_) => PrincipalKind::User,
         Principal::Group(_) => PrincipalKind::Group,
         Principal::ServicePrincipal(_) => PrincipalKind::ServicePrincipal,

@@ -9,6 +9,7 @@ mod power;
 pub mod preflight;
 pub mod trusted_access;
 
+use state::{Kind, UniqueName};
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
@@ -130,7 +131,7 @@ impl ClusterName {
     /// One that is in use.
     pub(crate) fn require<'a>(&self, snapshot: &'a Snapshot) -> Result<&'a Arc<Cluster>, Error> {
         let found = self.find_on_record(snapshot);
-        let found = found.ok_or_else(|| Error::not_found("managed cluster", &self.name))?;
+        let found = found.ok_or_else(|| Error::not_found(Kind::ManagedCluster, &self.name))?;
         restrictions::check_in_use(snapshot, found)?;
         Ok(found)
     }
@@ -179,7 +180,8 @@ impl ResourceManager {
                 locks::check(tx.snapshot(), scope, locks::Operation::Write)?;
                 let snapshot = tx.snapshot();
                 let group = snapshot.resource_group(name.subscription, name.resource_group.as_str());
-                let group = group.ok_or_else(|| Error::not_found("resource group", &name.resource_group))?;
+                let group =
+                    group.ok_or_else(|| Error::not_found(Kind::ResourceGroup, &name.resource_group))?;
                 let old = name.find_on_record(snapshot).cloned();
                 if let Some(old) = &old {
                     if let Some(making) = unfinished::find(snapshot, &Work::MakeCluster(old.id)) {
@@ -238,7 +240,7 @@ impl ResourceManager {
                 let mut making = None;
                 if written == CreatedOrUpdated::Created {
                     let folded = scope.folded().to_owned();
-                    tx.take_name("cluster", &folded);
+                    tx.take_name(UniqueName::Cluster, &folded);
                     // Its objects are too many for this transaction: until they are there it is out of use.
                     if cluster.is_embedded() && !objects::write_bootstrap(tx, &cluster)? {
                         making = Some(unfinished::record(tx, Work::MakeCluster(cluster.id))?);
@@ -277,7 +279,7 @@ impl ResourceManager {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, &name.scope()?, self.state.now())?;
         let found = name.find_on_record(&snapshot).cloned();
-        found.ok_or_else(|| Error::not_found("managed cluster", &name.name))
+        found.ok_or_else(|| Error::not_found(Kind::ManagedCluster, &name.name))
     }
 
     /// Clusters of a subscription, or of one resource group in it, that the caller may read, by name.
@@ -317,7 +319,7 @@ impl ResourceManager {
             tx.authorize(caller, DELETE, &scope)?;
             let found = name.find_on_record(tx.snapshot()).cloned();
             precondition.check(found.as_deref())?;
-            let cluster = found.ok_or_else(|| Error::not_found("managed cluster", &name.name))?;
+            let cluster = found.ok_or_else(|| Error::not_found(Kind::ManagedCluster, &name.name))?;
             locks::check(tx.snapshot(), &scope, locks::Operation::Delete)?;
             check_removable(tx, caller, &cluster)?;
             unfinished::begin(tx, Work::DeleteCluster(cluster.id))
@@ -462,7 +464,7 @@ pub fn delete(tx: &mut Tx, cluster: &Cluster) -> Result<bool, Error> {
     {
         return Ok(false);
     }
-    tx.release_name("cluster", scope.folded());
+    tx.release_name(UniqueName::Cluster, scope.folded());
     tx.delete(&RecordKey::Unfinished(Work::DeleteCluster(cluster.id).key()));
     tx.delete(&RecordKey::Cluster(cluster.id));
     Ok(true)

@@ -1,5 +1,6 @@
 //! What lets people reach a cluster: where it is, and administrator certificates (W1).
 
+use state::Kind;
 use std::sync::Arc;
 
 use crypto::secret::Secret;
@@ -147,7 +148,7 @@ impl ResourceManager {
                 tx.authorize(caller, action, &scope)?;
                 let cluster = name.require(tx.snapshot())?;
                 let found = tx.snapshot().admin_certificate(cluster.id, &serial);
-                let found = found.ok_or_else(|| Error::not_found("administrator certificate", &serial))?;
+                let found = found.ok_or_else(|| Error::not_found(Kind::AdministratorCertificate, &serial))?;
                 let mut record = AdminCertificate::clone(found);
                 record.revoked.get_or_insert(Revocation { at: tx.now(), by: caller.object_id });
                 tx.put(&Record::AdminCertificate(record.clone()))?;

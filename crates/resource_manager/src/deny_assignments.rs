@@ -1,5 +1,6 @@
 //! Deny assignments, for reading: no client writes them.
 
+use state::Kind;
 use std::sync::Arc;
 
 use domain::{assignment::DenyAssignment, id::AssignmentId, scope::Scope};
@@ -17,7 +18,7 @@ impl ResourceManager {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
         let found = snapshot.azure().deny(id).filter(|found| found.scope == *scope);
-        found.cloned().ok_or_else(|| Error::not_found("deny assignment", id))
+        found.cloned().ok_or_else(|| Error::not_found(Kind::DenyAssignment, id))
     }
 
     /// Deny assignments that concern a scope, in a stable order.

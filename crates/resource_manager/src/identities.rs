@@ -1,6 +1,7 @@
 //! User-assigned managed identities (`Microsoft.ManagedIdentity/userAssignedIdentities`): a resource, and the
 //! service principal that it is. Nobody holds a secret of one; workloads speak for it by federated credentials.
 
+use state::Kind;
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
@@ -269,7 +270,7 @@ pub fn forget(tx: &mut Tx, id: ObjectId) -> bool {
 /// The identity that a resource id names, which must be there.
 pub(crate) fn require<'a>(snapshot: &'a Snapshot, id: &Scope) -> Result<&'a Arc<Resource>, Error> {
     let found = snapshot.resource(id).filter(|resource| resource.is_of_type(USER_ASSIGNED_IDENTITY));
-    found.ok_or_else(|| Error::not_found("resource", id))
+    found.ok_or_else(|| Error::not_found(Kind::Resource, id))
 }
 
 fn credential_scope(id: &Scope, name: &str) -> Result<Scope, Error> {
@@ -282,7 +283,7 @@ fn principal(snapshot: &Snapshot, id: &Scope) -> Result<ServicePrincipal, Error>
         .identity
         .as_ref()
         .and_then(|identity| snapshot.directory().service_principal(identity.object_id));
-    principal.map(|found| ServicePrincipal::clone(found)).ok_or_else(|| Error::not_found("resource", id))
+    principal.map(|found| ServicePrincipal::clone(found)).ok_or_else(|| Error::not_found(Kind::Resource, id))
 }
 
 const READ: &str = "Microsoft.ManagedIdentity/userAssignedIdentities/read";

@@ -4,6 +4,7 @@
 //! refuses what is asked for by POST, the kubeconfigs of a cluster among it. Taking a role assignment away is never
 //! held up by a lock, which Azure does: access must be revocable at once.
 
+use state::Kind;
 use std::sync::Arc;
 
 use domain::{
@@ -111,7 +112,7 @@ impl ResourceManager {
     pub fn find_lock(&self, caller: &Caller, scope: &Scope, name: &str) -> Result<Arc<Lock>, Error> {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, scope, self.state.now())?;
-        snapshot.lock(scope, name).cloned().ok_or_else(|| Error::not_found("lock", name))
+        snapshot.lock(scope, name).cloned().ok_or_else(|| Error::not_found(Kind::Lock, name))
     }
 
     /// Those at the scope, and with it those above it ([`ScopeFilter::AtScope`]) or those below it ([`ScopeFilter::All`]).

@@ -7,6 +7,7 @@
 //! and that of giving anybody any role on what moves. Azure asks for no right at a parent that is the root; here the
 //! root is no exception. What a deny assignment above refuses, a move does not free.
 
+use state::Kind;
 use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
@@ -133,7 +134,7 @@ impl ResourceManager {
         if management_group_of(&self.state.snapshot(), subscription) == found.name {
             return Ok(found);
         }
-        Err(Error::not_found("subscription", subscription.id))
+        Err(Error::not_found(Kind::Subscription, subscription.id))
     }
 
     /// Moves a subscription into a group.
@@ -150,7 +151,8 @@ impl ResourceManager {
                 let group = require(tx.snapshot(), caller, group)?;
                 let found =
                     tx.snapshot().subscription(subscription).filter(|found| found.tenant == caller.tenant);
-                let found = found.cloned().ok_or_else(|| Error::not_found("subscription", subscription))?;
+                let found =
+                    found.cloned().ok_or_else(|| Error::not_found(Kind::Subscription, subscription))?;
                 move_subscription(tx, caller, &found, &group)?;
                 Ok(found)
             })
@@ -241,7 +243,7 @@ pub(crate) fn kind_of(caller: &Caller) -> PrincipalKind {
 
 pub(crate) fn require(snapshot: &Snapshot, caller: &Caller, name: &ResourceName) -> Result<Group, Error> {
     let found = Group::find(snapshot, caller.tenant, name.as_str());
-    found.ok_or_else(|| Error::not_found("management group", name))
+    found.ok_or_else(|| Error::not_found(Kind::ManagementGroup, name))
 }
 
 fn create(
@@ -256,7 +258,7 @@ fn create(
     let snapshot = tx.snapshot();
     let parent = require(snapshot, caller, &parent)?;
     if snapshot.management_group(name.as_str()).is_some() {
-        return Err(Error::already_exists("management group", name));
+        return Err(Error::already_exists(Kind::ManagementGroup, name));
     }
     check_depth(snapshot, &parent, 1)?;
     let display_name = match &new.display_name {

@@ -4,6 +4,7 @@
 use domain::id::{Id, ObjectId, SubscriptionId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use state::Kind;
 
 use crate::ResourceManager;
 use state::{Caller, Cold, Error, unfinished::WorkReference};
@@ -59,7 +60,7 @@ impl ResourceManager {
         subscription: SubscriptionId,
         id: &str,
     ) -> Result<Operation, Error> {
-        let not_found = || Error::not_found("operation", id);
+        let not_found = || Error::not_found(Kind::Operation, id);
         let id = Id::<Operation>::parse(id).map_err(|_| not_found())?;
         let found = self.state.find_cold::<Operation>(&id.to_string()).await?;
         found

@@ -2,6 +2,7 @@
 //! be done for it but to check who asks.
 
 use domain::{id::SubscriptionId, scope::Scope};
+use state::Kind;
 
 use crate::ResourceManager;
 use state::{Caller, Error, authorize};
@@ -19,6 +20,6 @@ impl ResourceManager {
         let action = format!("{namespace}/register/action");
         authorize::control_plane(&snapshot, caller, &action, &scope, self.state.now())?;
         let known = snapshot.subscription(subscription).filter(|found| found.tenant == caller.tenant);
-        known.map(drop).ok_or_else(|| Error::not_found("subscription", subscription))
+        known.map(drop).ok_or_else(|| Error::not_found(Kind::Subscription, subscription))
     }
 }

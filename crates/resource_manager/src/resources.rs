@@ -1,6 +1,7 @@
 //! Resources that permissions are about and that have no behaviour of their own here: networks, registries,
 //! workspaces. They are stored as clients write them, so that what names them can be checked.
 
+use state::Kind;
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
@@ -97,7 +98,7 @@ impl ResourceManager {
         let action = format!("{}/read", known_type(id)?);
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, &action, id, self.state.now())?;
-        snapshot.resource(id).cloned().ok_or_else(|| Error::not_found("resource", id))
+        snapshot.resource(id).cloned().ok_or_else(|| Error::not_found(Kind::Resource, id))
     }
 
     /// Everything below a subscription or resource group that the caller may read, clusters excepted.
@@ -156,7 +157,7 @@ pub fn delete_below(tx: &mut Tx, id: &Scope) -> Result<bool, Error> {
 /// A child needs its parent: a subnet its network.
 fn require_parent(snapshot: &domain::snapshot::Snapshot, id: &Scope) -> Result<(), Error> {
     let Some(parent) = id.parent().filter(|parent| parent.resource_type().is_some()) else { return Ok(()) };
-    snapshot.resource(&parent).map(drop).ok_or_else(|| Error::not_found("resource", &parent))
+    snapshot.resource(&parent).map(drop).ok_or_else(|| Error::not_found(Kind::Resource, &parent))
 }
 
 fn known_type(id: &Scope) -> Result<String, Error> {
@@ -165,7 +166,7 @@ fn known_type(id: &Scope) -> Result<String, Error> {
     let identity = own.eq_ignore_ascii_case(USER_ASSIGNED_IDENTITY);
     match known.filter(|_| !identity) {
         Some(known) => Ok((*known).to_owned()),
-        None => Err(Error::not_found("resource type", own)),
+        None => Err(Error::not_found(Kind::ResourceType, own)),
     }
 }
 

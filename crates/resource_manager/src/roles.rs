@@ -1,5 +1,6 @@
 //! Role definitions: the built-in ones, and custom ones with the scopes where they may be assigned.
 
+use state::Kind;
 use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
@@ -50,7 +51,7 @@ impl ResourceManager {
         let places = self.authorize_read(&snapshot, caller, scope)?;
         let azure = snapshot.azure();
         let found = azure.role(id).filter(|role| places.iter().any(|place| concerns(azure, role, place)));
-        found.cloned().ok_or_else(|| Error::not_found("role definition", id))
+        found.cloned().ok_or_else(|| Error::not_found(Kind::RoleDefinition, id))
     }
 
     /// Where the caller may read roles: at the scope, or else somewhere below it, since the id of a role names its
@@ -119,7 +120,7 @@ impl ResourceManager {
                 role.check().map_err(|error| Error::invalid("properties", error))?;
                 let named = azure.roles().find(|other| other.id != id && other.is_taken_for(&role.name));
                 if let Some(named) = named {
-                    return Err(Error::already_exists("role definition named", &named.name));
+                    return Err(Error::already_exists(Kind::RoleDefinitionName, &named.name));
                 }
                 tx.put(&Record::Role(role.clone()))?;
                 let written =

@@ -1,6 +1,7 @@
 //! What holds for everything that is given at a scope: that the scope is there, and how lists and writes tell what they
 //! did.
 
+use state::Kind;
 use std::sync::Arc;
 
 use domain::{
@@ -36,17 +37,17 @@ pub enum CreatedOrUpdated {
 pub(crate) fn require_scope(snapshot: &Snapshot, tenant: TenantId, scope: &Scope) -> Result<(), Error> {
     if let Some(group) = scope.management_group_name() {
         let known = Group::find(snapshot, tenant, group);
-        return known.map(drop).ok_or_else(|| Error::not_found("management group", group));
+        return known.map(drop).ok_or_else(|| Error::not_found(Kind::ManagementGroup, group));
     }
     let Some(subscription) = scope.subscription_name() else { return Ok(()) };
     let own = |id: &SubscriptionId| snapshot.subscription(*id).is_some_and(|found| found.tenant == tenant);
     let known = scope.subscription_id().filter(own);
-    let known = known.ok_or_else(|| Error::not_found("subscription", subscription))?;
+    let known = known.ok_or_else(|| Error::not_found(Kind::Subscription, subscription))?;
     if let Some(group) = scope.resource_group_name() {
-        snapshot.resource_group(known, group).ok_or_else(|| Error::not_found("resource group", group))?;
+        snapshot.resource_group(known, group).ok_or_else(|| Error::not_found(Kind::ResourceGroup, group))?;
         if let Some(cluster) = scope.cluster_name() {
             let found = snapshot.cluster_by_name(known, group, cluster);
-            found.ok_or_else(|| Error::not_found("managed cluster", cluster))?;
+            found.ok_or_else(|| Error::not_found(Kind::ManagedCluster, cluster))?;
         }
     }
     Ok(())

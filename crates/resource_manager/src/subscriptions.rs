@@ -1,5 +1,6 @@
 //! Subscriptions and resource groups. Lists show what the caller has any right in.
 
+use state::Kind;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -54,13 +55,14 @@ impl ResourceManager {
     /// A subscription in which the caller has any right.
     pub fn find_subscription(&self, caller: &Caller, id: SubscriptionId) -> Result<Arc<Subscription>, Error> {
         let mut own = self.list_subscriptions(caller).into_iter();
-        own.find(|each| each.id == id).ok_or_else(|| Error::not_found("subscription", id))
+        own.find(|each| each.id == id).ok_or_else(|| Error::not_found(Kind::Subscription, id))
     }
 
     /// Refuses a list of what is in a subscription or resource group that the caller may not see.
     pub(crate) fn require_visible(&self, caller: &Caller, scope: &Scope) -> Result<(), Error> {
         let named = scope.subscription_name().unwrap_or_default();
-        let subscription = scope.subscription_id().ok_or_else(|| Error::not_found("subscription", named))?;
+        let subscription =
+            scope.subscription_id().ok_or_else(|| Error::not_found(Kind::Subscription, named))?;
         match scope.resource_group_name() {
             Some(group) => self.find_resource_group(caller, subscription, group).map(drop),
             None => self.find_subscription(caller, subscription).map(drop),
@@ -83,7 +85,7 @@ impl ResourceManager {
             let snapshot = tx.snapshot();
             snapshot
                 .subscription(subscription)
-                .ok_or_else(|| Error::not_found("subscription", subscription))?;
+                .ok_or_else(|| Error::not_found(Kind::Subscription, subscription))?;
             let old = snapshot.resource_group(subscription, name.as_str());
             if let Some(old) = old.filter(|old| !old.location.eq_ignore_ascii_case(location)) {
                 return Err(Error::Conflict(format!(
@@ -120,7 +122,7 @@ impl ResourceManager {
                 tx.authorize(caller, "Microsoft.Resources/subscriptions/resourceGroups/write", &scope)?;
                 let found = tx.snapshot().resource_group(subscription, name.as_str());
                 let mut group =
-                    ResourceGroup::clone(found.ok_or_else(|| Error::not_found("resource group", name))?);
+                    ResourceGroup::clone(found.ok_or_else(|| Error::not_found(Kind::ResourceGroup, name))?);
                 locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
                 let stays = |wanted: &Option<String>, held: Option<&str>| {
                     wanted
@@ -159,7 +161,7 @@ impl ResourceManager {
             self.state.now(),
         )?;
         let group = snapshot.resource_group(subscription, name);
-        group.cloned().ok_or_else(|| Error::not_found("resource group", name))
+        group.cloned().ok_or_else(|| Error::not_found(Kind::ResourceGroup, name))
     }
 
     /// Resource groups that the caller may read.
@@ -191,7 +193,7 @@ impl ResourceManager {
             let snapshot = tx.snapshot();
             let group = snapshot.resource_group(subscription, name);
             locks::check(snapshot, &scope, locks::Operation::Delete)?;
-            let group = group.ok_or_else(|| Error::not_found("resource group", name))?.clone();
+            let group = group.ok_or_else(|| Error::not_found(Kind::ResourceGroup, name))?.clone();
             if let Some(cluster) = snapshot.manager_of(subscription, name) {
                 return Err(Error::Conflict(format!(
                     "resource group \"{}\" belongs to {} and goes with it: delete that",

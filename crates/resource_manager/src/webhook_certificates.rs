@@ -1,6 +1,7 @@
 //! The certificates with which the API server of an attached cluster calls the webhooks: making a further one, looking
 //! at them, and ending one.
 
+use state::Kind;
 use std::sync::Arc;
 
 use crypto::secret::Secret;
@@ -90,7 +91,7 @@ impl ResourceManager {
                 locks::check(tx.snapshot(), &scope, locks::Operation::Write)?;
                 let mut cluster = Cluster::clone(require_attached(name.require(tx.snapshot())?)?);
                 let ended = cluster.webhook_certificates.end(&thumbprint, tx.now()).cloned();
-                let ended = ended.ok_or_else(|| Error::not_found("webhook certificate", &thumbprint))?;
+                let ended = ended.ok_or_else(|| Error::not_found(Kind::WebhookCertificate, &thumbprint))?;
                 tx.put(&Record::Cluster(Box::new(cluster)))?;
                 Ok(ended)
             })

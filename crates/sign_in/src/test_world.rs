@@ -1,5 +1,6 @@
 //! A tenant with one person for the tests of this crate: the areas below it, without an application around them.
 
+use state::UniqueName;
 use std::{collections::BTreeSet, sync::Arc};
 
 use crypto::{random::System, seal::Sealer};
@@ -49,7 +50,7 @@ pub(crate) async fn world() -> (World, Arc<ManualClock>) {
     let created = state.now();
     state
         .transact(|tx| -> Result<_, Error> {
-            tx.take_name("upn", upn.folded());
+            tx.take_name(UniqueName::UserPrincipalName, upn.folded());
             tx.create(&Record::Tenant(Tenant {
                 id: tenant,
                 display_name: display_name.clone(),

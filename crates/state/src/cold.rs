@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use store::{At, Guard, Range, Revision, StoreError, Txn, Write};
 
-use crate::{Error, State, tables};
+use crate::{Error, Kind, State, tables};
 
 /// A kind of cold record.
 pub trait Cold: Serialize + DeserializeOwned + Send {
@@ -51,7 +51,9 @@ impl State {
         let write = Write::Put(key.clone(), encode(record)?);
         match self.store().commit(Txn { guards: vec![Guard::Absent(key)], writes: vec![write] }).await {
             Ok(_) => Ok(()),
-            Err(StoreError::Conflict) => Err(Error::AlreadyExists { kind: T::KIND, id: String::new() }),
+            Err(StoreError::Conflict) => {
+                Err(Error::AlreadyExists { kind: Kind::Cold(T::KIND), id: String::new() })
+            }
             Err(error) => Err(error.into()),
         }
     }

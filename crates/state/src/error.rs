@@ -1,6 +1,7 @@
 //! The few ways in which a use case ends without a result. Each surface renders them once, in its own
 //! protocol's body and status.
 
+use crate::Kind;
 use domain::{decision::Reason, id::ObjectId, name::NameError};
 use jiff::Timestamp;
 use store::StoreError;
@@ -8,9 +9,9 @@ use store::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{kind} \"{id}\" was not found")]
-    NotFound { kind: &'static str, id: String },
+    NotFound { kind: Kind, id: String },
     #[error("{kind} \"{id}\" already exists")]
-    AlreadyExists { kind: &'static str, id: String },
+    AlreadyExists { kind: Kind, id: String },
     /// The caller's view is outdated, or the state forbids the step. The text says which.
     #[error("{0}")]
     Conflict(String),
@@ -88,11 +89,11 @@ pub struct Refusal {
 }
 
 impl Error {
-    pub fn not_found(kind: &'static str, id: impl ToString) -> Self {
+    pub fn not_found(kind: Kind, id: impl ToString) -> Self {
         Self::NotFound { kind, id: id.to_string() }
     }
 
-    pub fn already_exists(kind: &'static str, id: impl ToString) -> Self {
+    pub fn already_exists(kind: Kind, id: impl ToString) -> Self {
         Self::AlreadyExists { kind, id: id.to_string() }
     }
 

@@ -14,6 +14,7 @@ pub mod caller;
 pub mod clock;
 pub mod cold;
 mod error;
+mod kind;
 mod limits;
 mod live;
 pub mod outbound;
@@ -50,6 +51,7 @@ pub use clock::Clock;
 pub use cold::{Cold, Swap};
 pub use crypto::secret::Secret;
 pub use error::{Error, Problem, Refusal, Rule};
+pub use kind::{Kind, UniqueName};
 pub use live::{Applied, Changes, Expired};
 pub use reseal::reseal;
 pub use tables::place_of;
@@ -300,11 +302,11 @@ impl State {
         Tx::new(self.snapshot(), self.now(), seal, random, self.inner.steps)
     }
 
-    async fn refuse_taken_name(&self, unique: &[(&'static str, String)]) -> Result<(), Error> {
+    async fn refuse_taken_name(&self, unique: &[(UniqueName, String)]) -> Result<(), Error> {
         for (kind, name) in unique {
-            let range = store::Range::key(tables::unique_key(kind, name));
+            let range = store::Range::key(tables::unique_key(*kind, name));
             if !self.store().read(range, store::At::Latest).await?.entries.is_empty() {
-                return Err(Error::AlreadyExists { kind, id: name.clone() });
+                return Err(Error::AlreadyExists { kind: Kind::Name(*kind), id: name.clone() });
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! in its place. The server does not run meanwhile, so there is no caller: whoever holds the store and its key is the
 //! owner.
 
+use crate::Kind;
 use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
@@ -118,7 +119,7 @@ impl Repair {
         let key = Bytes::from(place.as_bytes().to_vec());
         let page = self.store.read(Range::key(key), At::Latest).await?;
         let entry = page.entries.into_iter().next();
-        let entry = entry.ok_or_else(|| Error::not_found("stored record", place))?;
+        let entry = entry.ok_or_else(|| Error::not_found(Kind::StoredRecord, place))?;
         match self.damage(&entry.key, &entry.value) {
             Some(_) => Ok(entry),
             None => {

@@ -12,6 +12,7 @@
 //! A stored record is `{"v":1,"<kind>":{...}}`; an older form is read and the newest written. Objects of
 //! clusters are stored as their bare JSON, their place being in the key; Secrets as `{"sealed":"..."}`.
 
+use crate::UniqueName;
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
@@ -116,8 +117,8 @@ pub fn place_of(record: &RecordKey) -> String {
 }
 
 /// The key that a unique name takes. `name` must be folded already where case does not count.
-pub(crate) fn unique_key(kind: &'static str, name: &str) -> Bytes {
-    format!("{UNIQUE}{kind}/{name}").into()
+pub(crate) fn unique_key(kind: UniqueName, name: &str) -> Bytes {
+    format!("{UNIQUE}{}/{name}", kind.as_str()).into()
 }
 
 /// Whether a key is that of a unique name.
@@ -128,11 +129,13 @@ pub(crate) fn is_name(key: &[u8]) -> bool {
 /// The key of the unique name that a record has taken.
 pub(crate) fn name_of(record: &Record) -> Option<Bytes> {
     match record {
-        Record::User(user) => Some(unique_key("upn", user.upn.folded())),
-        Record::Application(application) => Some(unique_key("app-id", &application.app_id.to_string())),
+        Record::User(user) => Some(unique_key(UniqueName::UserPrincipalName, user.upn.folded())),
+        Record::Application(application) => {
+            Some(unique_key(UniqueName::AppId, &application.app_id.to_string()))
+        }
         Record::Cluster(cluster) => {
             let scope = Scope::parse(&cluster.resource_id()).ok()?;
-            Some(unique_key("cluster", scope.folded()))
+            Some(unique_key(UniqueName::Cluster, scope.folded()))
         }
         _ => None,
     }

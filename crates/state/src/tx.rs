@@ -23,7 +23,7 @@ use domain::{
 use jiff::Timestamp;
 use store::{Guard, Range, Revision, Txn, Write};
 
-use crate::{Error, authorize, caller::Caller, limits, restrictions, sealed::Seal, tables};
+use crate::{Error, UniqueName, authorize, caller::Caller, limits, restrictions, sealed::Seal, tables};
 
 /// What a transaction's body has made, once it is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Committed<T> {
 }
 
 /// Names that are taken, with their kinds.
-pub(crate) type Names = Vec<(&'static str, String)>;
+pub(crate) type Names = Vec<(UniqueName, String)>;
 
 /// Writes what fits of a work into the transaction, and tells whether that is the end of it. Given by whoever composes
 /// the areas, for each of them knows its own work.
@@ -223,7 +223,7 @@ impl Tx {
 
     /// Takes a name of a kind (`upn`, `cluster`, ...) that only one record may have. The error of a name that
     /// is taken already is [`Error::AlreadyExists`].
-    pub fn take_name(&mut self, kind: &'static str, name: &str) {
+    pub fn take_name(&mut self, kind: UniqueName, name: &str) {
         let key = tables::unique_key(kind, name);
         if self.writes.get(&key) == Some(&None) {
             // Released by this very transaction: the write turns back, its name stays taken.
@@ -237,7 +237,7 @@ impl Tx {
     }
 
     /// Gives a name free again.
-    pub fn release_name(&mut self, kind: &'static str, name: &str) {
+    pub fn release_name(&mut self, kind: UniqueName, name: &str) {
         self.write(tables::unique_key(kind, name), None);
     }
 

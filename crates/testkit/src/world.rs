@@ -1,5 +1,6 @@
 //! An application with its tenants on a store, as a program has it that has just been installed.
 
+use app::state::UniqueName;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
@@ -268,7 +269,7 @@ async fn add_tenant(home: &Tenant, domain: &str, random: &Seeded) -> Tenant {
         }),
     ];
     let made = app.whole_state().transact(|tx| {
-        tx.take_name("upn", admin_of(domain).folded());
+        tx.take_name(UniqueName::UserPrincipalName, admin_of(domain).folded());
         records.iter().try_for_each(|record| tx.create(record))
     });
     made.await.unwrap();

@@ -1,6 +1,7 @@
 //! Stored records that cannot be read, at the start and while the server runs: they are set aside, everything else is
 //! served, and nothing is written over them.
 
+use app::state::UniqueName;
 use std::sync::Arc;
 
 use crypto::{random::System, seal::Sealer};
@@ -245,7 +246,7 @@ async fn a_record_that_is_taken_out_gives_its_name_free() {
     let make = async |app: &App, id: u128| {
         app.whole_state()
             .transact(|tx| {
-                tx.take_name("upn", upn.folded());
+                tx.take_name(UniqueName::UserPrincipalName, upn.folded());
                 tx.create(&Record::User(eve(group(id).id)))
             })
             .await
@@ -260,7 +261,7 @@ async fn a_record_that_is_taken_out_gives_its_name_free() {
     make(&again.app, 8).await.unwrap();
     // The names of everything else are still taken.
     let taken = again.app.whole_state().transact(|tx| {
-        tx.take_name("upn", "admin@example.org");
+        tx.take_name(UniqueName::UserPrincipalName, "admin@example.org");
         Ok(())
     });
     assert!(matches!(taken.await, Err(Error::AlreadyExists { .. })));

@@ -1,6 +1,7 @@
 //! Writers and watchers on several threads at once: nothing is lost, nothing is told twice, and each writer hears the
 //! revision of its own write.
 
+use app::state::UniqueName;
 use std::{collections::BTreeMap, sync::Arc};
 
 use app::kubernetes::objects::{Event, ObjectReference, Presented, RequestedAccess, Resource, Target, Token};
@@ -57,7 +58,7 @@ fn make_noise(world: &Arc<World>, task: usize) -> tokio::task::JoinHandle<()> {
         for number in 0..NOISE {
             let name = format!("{task}-{number}");
             let taken = world.app.whole_state().transact(|tx| -> Result<_, app::Error> {
-                tx.take_name("noise", &name);
+                tx.take_name(UniqueName::UserPrincipalName, &name);
                 Ok(())
             });
             taken.await.unwrap();

@@ -3,6 +3,7 @@
 
 use domain::{change::Record, cluster::Cluster, scope::Scope, unfinished::Work, write_only};
 use serde_json::{Map, Value, json};
+use state::Kind;
 
 use super::ClusterName;
 use crate::{ResourceManager, locks, scope_rules::CreatedOrUpdated};
@@ -28,7 +29,7 @@ impl ResourceManager {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, &pool_scope(name, pool)?, self.state.now())?;
         let found = pools(name.require(&snapshot)?).into_iter().find(|each| is_named(each, pool));
-        found.ok_or_else(|| Error::not_found("agent pool", pool))
+        found.ok_or_else(|| Error::not_found(Kind::AgentPool, pool))
     }
 
     /// Makes a pool, or brings it to the given state.

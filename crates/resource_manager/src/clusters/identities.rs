@@ -13,6 +13,7 @@ use domain::{
     subscription::ResourceGroup,
     unfinished::Work,
 };
+use state::Kind;
 use uuid::{Uuid, uuid};
 
 use super::{NewCluster, RequestedIdentity};
@@ -333,7 +334,7 @@ fn assignable(tx: &Tx, caller: &Caller, id: &Scope) -> Result<ManagedIdentity, E
     let resource = identities::require(tx.snapshot(), id)?;
     let principal = resource.identity.as_ref().map(|identity| identity.object_id);
     protect_administrator(tx, caller, principal, identities::ASSIGN)?;
-    resource.identity.clone().ok_or_else(|| Error::not_found("resource", id))
+    resource.identity.clone().ok_or_else(|| Error::not_found(Kind::Resource, id))
 }
 
 fn grant(

@@ -13,6 +13,7 @@ use domain::{
     snapshot::Snapshot,
 };
 use serde_json::{Map, Value};
+use state::Kind;
 
 use super::{ClusterName, READ, identities};
 use crate::{ResourceManager, scope_rules::group_scope};
@@ -57,7 +58,7 @@ impl ResourceManager {
         let group = name.resource_group.as_str();
         snapshot
             .resource_group(name.subscription, group)
-            .ok_or_else(|| Error::not_found("resource group", group))?;
+            .ok_or_else(|| Error::not_found(Kind::ResourceGroup, group))?;
         let cluster = name.find(&snapshot);
         let creator = question.creator.unwrap_or(caller.object_id);
         let known = snapshot.directory().principal(creator).filter(|found| found.tenant() == caller.tenant);

@@ -4,6 +4,7 @@
 //! In the cluster a binding is a ClusterRole for each of its roles and a ClusterRoleBinding to the object id of the
 //! resource's identity, so that it is decided, listed and explained as every other binding.
 
+use state::Kind;
 use std::sync::Arc;
 
 use domain::{
@@ -108,7 +109,7 @@ impl ResourceManager {
         let snapshot = self.state.snapshot();
         authorize::control_plane(&snapshot, caller, READ, &binding_scope(name, binding)?, self.state.now())?;
         let found = name.require(&snapshot)?.trusted_access.get(&binding.folded());
-        found.cloned().ok_or_else(|| Error::not_found("trusted access role binding", binding))
+        found.cloned().ok_or_else(|| Error::not_found(Kind::TrustedAccessRoleBinding, binding))
     }
 
     pub fn list_trusted_access(
@@ -174,7 +175,7 @@ fn choose(source: &Scope, wanted: &[String]) -> Result<Vec<TrustedAccessRole>, E
 }
 
 fn identity_of(snapshot: &Snapshot, source: &Scope) -> Result<ObjectId, Error> {
-    let resource = snapshot.resource(source).ok_or_else(|| Error::not_found("resource", source))?;
+    let resource = snapshot.resource(source).ok_or_else(|| Error::not_found(Kind::Resource, source))?;
     let identity = resource.identity.as_ref().ok_or_else(|| {
         Error::invalid("properties.sourceResourceId", format!("{source} has no managed identity"))
     })?;

@@ -8,6 +8,7 @@
 mod earlier;
 mod record;
 
+use state::Kind;
 use std::collections::BTreeSet;
 
 use domain::{
@@ -75,7 +76,7 @@ impl SignIn {
         }
         let snapshot = self.state.snapshot();
         let principal = principal_of(&snapshot, signed_in.tenant, client);
-        let principal = principal.ok_or_else(|| Error::not_found("application", client))?;
+        let principal = principal.ok_or_else(|| Error::not_found(Kind::Application, client))?;
         let asked = self.services(&snapshot, signed_in.tenant, scope).unwrap_or_default();
         self.take_over_earlier_consents().await?;
         self.state
@@ -149,7 +150,7 @@ impl SignIn {
         self.state
             .swap(&Grantor::Everybody(caller.tenant).key(principal), |known: Option<Consent>| match known {
                 Some(_) => Ok((Swap::Delete, ())),
-                None => Err(Error::not_found("permission grant", client)),
+                None => Err(Error::not_found(Kind::PermissionGrant, client)),
             })
             .await
     }
@@ -212,7 +213,7 @@ fn principal_of(snapshot: &Snapshot, tenant: TenantId, client: AppId) -> Option<
 
 fn require_principal(snapshot: &Snapshot, caller: &Caller, client: AppId) -> Result<ObjectId, Error> {
     let found = principal_of(snapshot, caller.tenant, client);
-    found.ok_or_else(|| Error::not_found("application", client))
+    found.ok_or_else(|| Error::not_found(Kind::Application, client))
 }
 
 impl Cold for Consent {

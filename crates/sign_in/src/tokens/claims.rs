@@ -10,6 +10,7 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use state::Kind;
 
 use directory::audience::{Audience, Resource};
 use state::principal_status::{is_enabled, session_stamp};
@@ -111,8 +112,8 @@ pub(super) fn access(
                 put(&mut claims, "xms_mirid", resource.as_str());
             }
         }
-        Some(Principal::Group(_)) => return Err(Error::not_found("principal", request.subject)),
-        None => return Err(Error::not_found("principal", request.subject)),
+        Some(Principal::Group(_)) => return Err(Error::not_found(Kind::Principal, request.subject)),
+        None => return Err(Error::not_found(Kind::Principal, request.subject)),
     }
     put_groups(&mut claims, snapshot, external_url, request.subject);
     let same = session_stamp(snapshot, request.subject) == Some(request.session);

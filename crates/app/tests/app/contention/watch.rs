@@ -1,6 +1,7 @@
 //! Following all changes while many write: none is lost, none is told twice, and they come in order, from whatever
 //! revision one begins.
 
+use app::state::UniqueName;
 use std::{
     collections::BTreeSet,
     pin::pin,
@@ -147,7 +148,7 @@ async fn whoever_follows_hears_each_change_once_and_in_order() {
                         .app
                         .whole_state()
                         .transact(|tx| -> Result<_, app::Error> {
-                            tx.take_name("noise", &name);
+                            tx.take_name(UniqueName::UserPrincipalName, &name);
                             Ok(())
                         })
                         .await

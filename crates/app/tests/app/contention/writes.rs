@@ -1,5 +1,6 @@
 //! Transactions that were decided on the same state and are committed at the same time.
 
+use app::state::UniqueName;
 use app::{Error, directory::owners::Owned, sign_in::tokens::Rejection};
 use domain::{
     change::{Change, Record},
@@ -92,7 +93,7 @@ async fn a_bare_name_is_given_once() {
     let programs = Programs::start(PROGRAMS).await;
     let taken = programs.at_once(|world, _| async move {
         let taken = world.app.whole_state().transact(|tx| {
-            tx.take_name("name", "one");
+            tx.take_name(UniqueName::UserPrincipalName, "one");
             Ok(())
         });
         taken.await
