@@ -76,8 +76,9 @@ pub(crate) async fn update(
     Path(id): Path<String>,
     Body(form): Body<PrincipalForm>,
 ) -> Result<Response, GraphError> {
+    let principal = find(&app.directory().of(&caller), &id)?.id;
     if let Some(enabled) = form.account_enabled {
-        app.directory().set_service_principal_enabled(&caller, parse(&id)?, enabled).await?;
+        app.directory().set_service_principal_enabled(&caller, principal, enabled).await?;
     }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
