@@ -1,12 +1,12 @@
-//! The authorization endpoint (RFC 6749 §4.1, with PKCE and form post): checks what a client asks for and
-//! hands the person over to the portal; when the person has answered, brings the answer to the client.
+//! The authorization endpoint (RFC 6749 §4.1, with PKCE and form post): validates the request, redirects the browser
+//! to the portal, and, after sign-in and consent, sends the response to the client.
 //!
 //! ```text
-//!   client ──► /authorize ──► /portal/authorize ──► /oauth2/finish ──► client's address
-//!                 (checks)        (the person)          (the code)
+//!   client ──► /authorize ──► /portal/authorize ──► /oauth2/finish ──► redirect URI
+//!                 (checks)    (sign-in, consent)        (the code)
 //! ```
 //!
-//! As long as client and address are in doubt, failures are shown here; after that they go to the client.
+//! Until client and redirect URI are validated, errors are shown on a page; after that they are sent to the client.
 
 mod answer;
 
@@ -35,7 +35,7 @@ use crate::{
     token::{client_id, live_client, read_scope},
 };
 
-/// A request whose client and address are known, so that failures can be sent there.
+/// A request whose client and redirect URI are validated, so that errors can be sent to the client.
 struct ValidatedRequest {
     client: Client,
     redirect_uri: String,
@@ -65,7 +65,7 @@ pub(crate) async fn post(
     begin(&app, &tenant, &headers, &fields).await
 }
 
-/// After the person has answered.
+/// Sends the response to the client, after sign-in and consent in the portal.
 pub(crate) async fn finish(
     State(app): State<App>,
     headers: HeaderMap,
@@ -175,7 +175,7 @@ async fn lead_on(
     Ok(response)
 }
 
-/// `prompt=none`: an answer at once, or none.
+/// `prompt=none`: a response without any page, or an error.
 async fn silently(
     app: &App,
     headers: &HeaderMap,
@@ -188,7 +188,7 @@ async fn silently(
     if authorization.fresh || authorization.tenant.is_some_and(|expected| expected != signed_in.tenant) {
         return Err(needs_sign_in());
     }
-    // Any program on the person's machine can listen on a loopback address: without a page nobody would know.
+    // Any local program can listen on a loopback address: without a page the user would not notice.
     let unsafe_address = known.redirect_uri.starts_with("http://");
     if unsafe_address || app.sign_in().needs_consent(&signed_in, authorization).await? {
         return Err(Failure::new(&codes::CONSENT_REQUIRED, ""));
@@ -202,7 +202,7 @@ async fn silently(
     Ok(to.code(&code))
 }
 
-/// Entra tells a missing permission by another number here than at the token endpoint.
+/// Entra has a different error number for an unknown permission here than at the token endpoint.
 fn as_asked(failure: Failure) -> Failure {
     match failure.code == &codes::UNKNOWN_PERMISSION {
         true => failure.with_code(&codes::UNKNOWN_PERMISSION_ASKED),
@@ -210,7 +210,7 @@ fn as_asked(failure: Failure) -> Failure {
     }
 }
 
-/// A public client must bind its code to itself; whoever brings a challenge is held to it (RFC 7636 §4.3).
+/// Reads the PKCE challenge: required for public clients, enforced for any client that sends one (RFC 7636 §4.3).
 fn read_challenge(client: &Client, fields: &FormFields) -> Result<Option<String>, Failure> {
     let required = || Failure::new(&codes::CHALLENGE_REQUIRED, "");
     let Some(challenge) = fields.find("code_challenge")? else {
@@ -224,7 +224,7 @@ fn read_challenge(client: &Client, fields: &FormFields) -> Result<Option<String>
     Ok(Some(challenge.to_owned()))
 }
 
-/// What we carry about for the client until its person has answered.
+/// A parameter that is stored until the user has answered, with a length limit.
 fn read_bounded(fields: &FormFields, name: &str, longest: usize) -> Result<Option<String>, Failure> {
     match fields.find(name)? {
         Some(value) if value.len() > longest => {
@@ -236,8 +236,8 @@ fn read_bounded(fields: &FormFields, name: &str, longest: usize) -> Result<Optio
     }
 }
 
-/// Entra bounds the whole query and names no figure. Programs that put more here than a reference of their own keep
-/// within what servers and browsers take in one address.
+/// Entra limits the whole query, without a documented figure. Clients that put more than a reference into `state`
+/// stay within the URL lengths that servers and browsers accept.
 const LONGEST_STATE: usize = 4096;
 const LONGEST_NONCE: usize = 1024;
 const LONGEST_ADDRESS: usize = 2048;
