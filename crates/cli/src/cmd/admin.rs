@@ -55,5 +55,5 @@ pub(crate) async fn run(command: AdminCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Global Administrator, by its template.
+/// The role template id of Global Administrator.
 const MEMBERS: &str = "/v1.0/directoryRoles/roleTemplateId=62e90394-69f5-4237-9190-012177145e10/members";

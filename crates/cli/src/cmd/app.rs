@@ -222,7 +222,7 @@ pub(crate) async fn find(client: &Client, app: &str) -> anyhow::Result<Value> {
     }
 }
 
-/// What an application is in this tenant.
+/// The service principal of an application in this tenant.
 async fn service_principal(client: &Client, app: &str, found: &Value) -> anyhow::Result<Value> {
     let filter = quote(&text(found, "appId"));
     let principals = client.list(&format!("/v1.0/servicePrincipals?$filter=appId%20eq%20{filter}")).await?;
@@ -235,5 +235,5 @@ pub(crate) fn text(object: &Value, member: &str) -> String {
 
 const COLUMNS: [Column; 3] = [("NAME", "/displayName"), ("APPLICATION ID", "/appId"), ("OBJECT ID", "/id")];
 
-/// The application that Microsoft Graph is in every tenant.
+/// The application id of Microsoft Graph, the same in every tenant.
 const GRAPH: &str = "00000003-0000-0000-c000-000000000000";

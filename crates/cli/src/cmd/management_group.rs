@@ -75,7 +75,7 @@ pub(crate) async fn run(command: ManagementGroupCommand) -> anyhow::Result<()> {
         ManagementGroupCommand::Delete { name, confirm } => {
             let path = format!("{}?{MANAGEMENT_GROUPS}", scope(&name)?);
             confirm.ask(&format!("Delete the management group {name} and the role assignments at it?"))?;
-            // Its deletion is answered alike, whether or not there was one.
+            // The server answers a deletion the same way whether or not the group existed.
             if client.find(&path).await?.is_none() {
                 bail!(
                     "no management group is named \"{name}\": `portcullis management-group list` shows them"

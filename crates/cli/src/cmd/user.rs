@@ -151,7 +151,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::Groups { user, output } => {
             let mut groups = known(&user, client.list(&format!("{}/memberOf", path(&user)?)).await)?;
-            // Roles of the directory are among them; `portcullis admin list` shows those.
+            // `memberOf` includes directory roles; `portcullis admin list` shows those.
             groups.retain(|each| each.get("@odata.type").and_then(Value::as_str) == Some(GROUP));
             output.list(&GROUP_COLUMNS, &groups);
         }
@@ -226,7 +226,7 @@ fn known<T>(user: &str, answer: anyhow::Result<T>) -> anyhow::Result<T> {
     })
 }
 
-/// A password, and whether it was made here.
+/// A password, and whether it was generated.
 fn new_password(from_input: bool) -> anyhow::Result<(String, bool)> {
     if from_input {
         return Ok((read_stdin()?, false));

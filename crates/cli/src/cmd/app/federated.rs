@@ -1,5 +1,5 @@
-//! `portcullis app federated-credential`: whose tokens an application takes in place of a secret. A workload in a cluster
-//! then signs in by the token of its service account.
+//! `portcullis app federated-credential`: federated credentials of an application: external tokens that it accepts in
+//! place of a secret, such as the service account token of a workload.
 
 use clap::Subcommand;
 use serde_json::json;
