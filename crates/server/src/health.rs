@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz`, `/healthz`: for load balancers, open to everybody.
+//! `/livez`, `/readyz`, `/healthz`: for load balancers, without authentication.
 
 use app::App;
 use axum::{Router, extract::State, response::Response};
@@ -13,7 +13,7 @@ pub(crate) fn routes() -> Router<App> {
     router(table())
 }
 
-/// Every route, as method and path.
+/// Method and path of every route.
 pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     web::routes::names(table())
 }
@@ -22,12 +22,12 @@ fn table() -> Vec<Route<App>> {
     vec![Route::get("/livez", live), Route::get("/readyz", ready), Route::get("/healthz", ready)]
 }
 
-/// The process answers.
+/// 200 while the process answers.
 async fn live() -> Response {
     plain(StatusCode::OK, "ok")
 }
 
-/// The store answers, and the snapshot has what it has.
+/// 200 if the store answers and the snapshot follows it.
 async fn ready(State(app): State<App>) -> Response {
     match app.state().store().status().await {
         Ok(_) if app.state().is_stale() => plain(StatusCode::SERVICE_UNAVAILABLE, "the state is stale"),
@@ -39,8 +39,8 @@ async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-/// What anybody may know of records that cannot be read: how many, and whether all decisions suffer. The rest is in the
-/// log. The others are served, so the server is ready.
+/// The public part of the status of unreadable records: how many, and whether all decisions are affected. Details are
+/// in the log. Other records are served, so the server is ready.
 fn set_aside(snapshot: &Snapshot) -> String {
     let count = snapshot.unreadable().count();
     if count == 0 {
