@@ -1,5 +1,5 @@
-//! The one handler behind every collection of the directory. A kind of object is a row: where its records are, what
-//! they may be filtered and searched by, and how they look. What a list cannot do is refused, never ignored.
+//! The generic handler of every collection of the directory. A kind of object defines its records, the properties for
+//! filter and search, and its rendering. Unsupported query options are refused, never ignored.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -22,28 +22,29 @@ use crate::{
     page::{ListQuery, Search},
 };
 
-/// A kind of object that is listed.
+/// A kind of object with a collection.
 pub(crate) trait Kind {
     type Record: 'static;
-    /// Its collection in the address.
+    /// The collection's path segment.
     const PATH: &'static str;
-    /// Properties that `$filter` and `$search` may name.
+    /// Properties that `$filter` and `$search` may use.
     const PROPERTIES: &'static [&'static str];
 
-    /// Those of a tenant after `after`, in order of id; to begin in the middle costs no more than at the start.
+    /// The records of a tenant with an id greater than `after`, ordered by id; starting in the middle costs no more
+    /// than at the beginning.
     fn records(
         directory: &Directory,
         tenant: TenantId,
         after: Option<ObjectId>,
     ) -> impl Iterator<Item = &Arc<Self::Record>>;
-    /// The one record that a filter can hold for, where an index tells; none where one must look.
+    /// The only record that can match the filter, from an index; the outer `None` means that no index applies.
     fn only<'a>(
         directory: &'a Directory,
         tenant: TenantId,
         filter: &Filter,
     ) -> Option<Option<&'a Arc<Self::Record>>>;
     fn key(record: &Self::Record) -> (TenantId, ObjectId);
-    /// What stands in one of [`Self::PROPERTIES`].
+    /// The value of one of [`Self::PROPERTIES`].
     fn field(record: &Self::Record, property: &str) -> Field;
     fn render(record: &Self::Record) -> Value;
 }
@@ -61,7 +62,7 @@ pub(crate) async fn list<K: Kind>(
     Ok(Json(query.page(&app, K::PATH, total, objects)?).into_response())
 }
 
-/// How many there are, as plain text.
+/// The number of objects, as plain text.
 pub(crate) async fn count<K: Kind>(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
@@ -72,7 +73,7 @@ pub(crate) async fn count<K: Kind>(
     Ok(wanted.records(snapshot.directory(), caller.tenant, None).count().to_string().into_response())
 }
 
-/// What a query asks for.
+/// The conditions of a query.
 struct Wanted<K> {
     filter: Filter,
     search: Option<Search>,
