@@ -39,7 +39,7 @@ pub(crate) struct Call<'a> {
     body: Bytes,
     room: Arc<MemoryBudget>,
     /// The memory reservation for a large body.
-    _place: Option<Reservation>,
+    _reservation: Option<Reservation>,
 }
 
 impl<'a> Call<'a> {
@@ -64,7 +64,18 @@ impl<'a> Call<'a> {
             if_none_match: tags(headers, &header::IF_NONE_MATCH)?,
         };
         let (names, room) = (Names::default(), room.clone());
-        Ok(Self { app, caller, names, uri, path: uri.path(), query, precondition, body, room, _place: place })
+        Ok(Self {
+            app,
+            caller,
+            names,
+            uri,
+            path: uri.path(),
+            query,
+            precondition,
+            body,
+            room,
+            _reservation: place,
+        })
     }
 
     fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, ArmError> {

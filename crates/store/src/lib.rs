@@ -126,7 +126,7 @@ pub trait Store: Send + Sync + Debug {
     async fn watch(&self, prefix: Key, after: Revision) -> Result<Events, StoreError>;
 
     /// Forgets history up to `through`: reads and watches at older revisions then answer `Compacted`, reads at
-    /// `through` itself still work. Returns when the space is given back. Forgetting what is forgotten is no error.
+    /// `through` itself still work. Returns when the space is reclaimed. Compacting to an older revision is no error.
     async fn compact(&self, through: Revision) -> Result<(), StoreError>;
 
     /// The latest revision, the compacted revision and the size.

@@ -51,7 +51,7 @@ pub(super) struct Scan<'a> {
     /// Where the file ends, or where reading shall stop.
     end: u64,
     buffer: Vec<u8>,
-    /// Where the buffer's first byte stands in the file.
+    /// The file offset of the buffer's first byte.
     begin: u64,
 }
 
@@ -155,7 +155,7 @@ impl StoreFile {
 }
 
 impl Appender {
-    /// Appends at `end`, where the newest mark may still stand before.
+    /// Appends at `end`; the newest mark may be before it.
     pub(super) fn new(end: u64, mark: DurabilityMark) -> Appender {
         Appender { end, mark, torn: false }
     }
@@ -196,7 +196,7 @@ impl Appender {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame that fills `bytes`, which stand at `offset`.
+    /// The frame that fills `bytes`, read from `offset`.
     fn parse(bytes: &'a [u8], id: FileId, offset: u64) -> Result<Frame<'a>, &'static str> {
         let header = FrameHeader::parse(bytes, id, offset)?;
         let records = header.records(bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default(), id, offset)?;

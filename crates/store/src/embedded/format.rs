@@ -22,7 +22,7 @@ use crate::Revision;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId([u8; 16]);
 
-/// The first bytes of the file. Later formats keep their layout, so that they can be told apart.
+/// The first bytes of the file. Later formats keep their layout, so that every version can recognize the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) id: FileId,
@@ -71,7 +71,7 @@ pub(super) struct FrameHeader {
     pub(super) group: u64,
 }
 
-/// One key's write, as it stands in the file.
+/// One key's write in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) key: &'a [u8],
@@ -81,7 +81,7 @@ pub(super) struct Record<'a> {
     pub(super) modified: Revision,
 }
 
-/// Where a record or a frame stands in the file.
+/// The offset and length of a record or frame in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FilePosition {
     pub(super) offset: u64,
@@ -101,7 +101,7 @@ pub(super) struct FrameWriter<'a> {
 }
 
 impl FileId {
-    /// A new id. The hasher's keys are random; that is enough to tell files apart, and nothing is kept secret by it.
+    /// A new id. The hasher's keys are random, which is enough to distinguish files; the id is not secret.
     pub(super) fn random() -> FileId {
         let half = || RandomState::new().build_hasher().finish().to_le_bytes();
         let mut id = [0; 16];
@@ -167,7 +167,7 @@ impl Header {
 }
 
 impl DurabilityMark {
-    /// Where this mark stands.
+    /// The file offset of this mark.
     pub(super) fn offset(&self) -> u64 {
         if self.sequence.is_multiple_of(2) { FIRST_MARK } else { SECOND_MARK }
     }
@@ -268,7 +268,7 @@ impl FrameKind {
 }
 
 impl<'a> Record<'a> {
-    /// The record at the beginning of `bytes`, which stand at `offset` in the file, and its length.
+    /// The record at the beginning of `bytes`, read from `offset` in the file, and its length.
     pub(super) fn parse(
         bytes: &'a [u8],
         id: FileId,
@@ -296,7 +296,7 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> FrameWriter<'a> {
-    /// A frame at the end of `buffer`, whose first byte stands at `offset` in the file.
+    /// A frame at the end of `buffer`, whose first byte is at `offset` in the file.
     pub(super) fn new(buffer: &'a mut Vec<u8>, offset: u64, id: FileId) -> FrameWriter<'a> {
         let begin = buffer.len();
         buffer.extend([0; FRAME_HEADER_BYTES]);
@@ -364,7 +364,7 @@ pub(super) const MARK_BYTES: usize = SECTOR_BYTES + COPY_BYTES;
 pub(super) const FRAME_HEADER_BYTES: usize = 48;
 /// Bytes of a record before its key.
 const RECORD_HEADER_BYTES: usize = 23;
-/// The marks stand on pages of their own, so that writing one cannot harm anything else.
+/// Each mark has its own page, so that writing one cannot damage other data.
 pub(super) const FIRST_MARK: u64 = 4096;
 pub(super) const SECOND_MARK: u64 = 8192;
 /// Where the first frame begins.

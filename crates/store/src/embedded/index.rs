@@ -126,7 +126,7 @@ impl Index {
         self.add(key, version);
     }
 
-    /// Applies the next revision, whose frame stands at `place`.
+    /// Applies the next revision, whose frame is at `place`.
     pub(super) fn commit(&mut self, place: FilePosition, versions: Vec<(Key, Version)>) {
         let keys = versions.into_iter().map(|(key, version)| self.add(key, version)).collect();
         self.log.push_back(Logged { place, keys });

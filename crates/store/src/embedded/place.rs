@@ -39,7 +39,7 @@ impl Directory {
         self.path.join(FILE)
     }
 
-    /// The store file while it is being written anew.
+    /// The new store file of a rewrite.
     pub(super) fn new_file(&self) -> PathBuf {
         self.path.join(NEW_FILE)
     }

@@ -323,8 +323,8 @@ impl Writer {
     }
 }
 
-/// Checks the guards, gives the transaction the next revision and appends its frame to `buffer`, which stands at
-/// `offset`. None if it changes nothing.
+/// Checks the guards, gives the transaction the next revision and appends its frame to `buffer`, which will be
+/// written at `offset`. `None` if it changes nothing.
 fn stage(
     index: &mut Index,
     file: &StoreFile,
