@@ -215,7 +215,7 @@ pub(crate) fn is_not_found(error: &anyhow::Error) -> bool {
 }
 
 /// Replaces the error that `is_meant` matches by the command's own message.
-pub(crate) fn or_said<T>(
+pub(crate) fn replace_error<T>(
     result: anyhow::Result<T>,
     is_meant: fn(&anyhow::Error) -> bool,
     said: impl FnOnce() -> String,

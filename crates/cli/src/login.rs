@@ -109,7 +109,7 @@ async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()>
         Session::choose(&chosen)?;
         let is_another = known.is_some_and(|known| !known.eq_ignore_ascii_case(&chosen.id));
         if all.len() > 1 || is_another {
-            output::say(subscription::told(&chosen, all.len()));
+            output::say(subscription::default_notice(&chosen, all.len()));
         }
         return Ok(());
     };

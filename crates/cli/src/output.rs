@@ -39,7 +39,7 @@ pub fn print(text: &[u8]) {
     }
 }
 
-/// As [`print`], but returns the error, for output that must not be lost.
+/// As [`print()`], but returns the error, for output that must not be lost.
 pub(crate) fn try_print(text: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text).and_then(|()| out.flush())

@@ -96,22 +96,22 @@ pub(crate) async fn finish(
 }
 
 async fn begin(app: &App, tenant: &str, headers: &HeaderMap, fields: &FormFields) -> Response {
-    let known = match know(app, tenant, fields) {
-        Ok(known) => known,
+    let validated = match validate_request(app, tenant, fields) {
+        Ok(validated) => validated,
         Err(failure) => return answer::refusal(&failure),
     };
     let to = answer::ResponseDestination {
-        redirect_uri: &known.redirect_uri,
-        mode: known.mode,
-        state: known.state.as_deref(),
+        redirect_uri: &validated.redirect_uri,
+        mode: validated.mode,
+        state: validated.state.as_deref(),
     };
-    match lead_on(app, tenant, headers, fields, &known).await {
+    match hand_to_portal(app, tenant, headers, fields, &validated).await {
         Ok(response) => response,
         Err(failure) => to.failure(&failure),
     }
 }
 
-fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<ValidatedRequest, Failure> {
+fn validate_request(app: &App, tenant: &str, fields: &FormFields) -> Result<ValidatedRequest, Failure> {
     let authority = Authority::parse(app, tenant)?;
     let client = live_client(app, &authority, client_id(fields)?)?;
     let redirect_uri = read_bounded(fields, "redirect_uri", LONGEST_ADDRESS)?;
@@ -129,12 +129,12 @@ fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<ValidatedRequest
     Ok(ValidatedRequest { client, redirect_uri, mode, state })
 }
 
-async fn lead_on(
+async fn hand_to_portal(
     app: &App,
     tenant: &str,
     headers: &HeaderMap,
     fields: &FormFields,
-    known: &ValidatedRequest,
+    validated: &ValidatedRequest,
 ) -> Result<Response, Failure> {
     let authority = Authority::parse(app, tenant)?;
     if fields.find("response_type")? != Some("code") {
@@ -142,21 +142,21 @@ async fn lead_on(
     }
     let prompts: Vec<&str> = fields.find("prompt")?.unwrap_or_default().split(' ').collect();
     let authorization = Authorization {
-        client: known.client.app_id(),
-        tenant: authority.tenant().or_else(|| known.client.tenant()),
-        redirect_uri: known.redirect_uri.clone(),
-        response_mode: known.mode,
-        state: known.state.clone(),
-        scope: read_scope(app, authority.tenant().or_else(|| known.client.tenant()), fields)
-            .map_err(as_asked)?
+        client: validated.client.app_id(),
+        tenant: authority.tenant().or_else(|| validated.client.tenant()),
+        redirect_uri: validated.redirect_uri.clone(),
+        response_mode: validated.mode,
+        state: validated.state.clone(),
+        scope: read_scope(app, authority.tenant().or_else(|| validated.client.tenant()), fields)
+            .map_err(at_authorization)?
             .text,
         nonce: read_bounded(fields, "nonce", LONGEST_NONCE)?,
-        challenge: read_challenge(&known.client, fields)?,
+        challenge: read_challenge(&validated.client, fields)?,
         fresh: prompts.contains(&"login"),
         login_hint: fields.find("login_hint")?.map(|hint| hint.chars().take(113).collect()),
     };
     if prompts.contains(&"none") {
-        return silently(app, headers, known, &authorization).await;
+        return without_page(app, headers, validated, &authorization).await;
     }
     let (browser, new) = match cookie::find(headers, cookie::BROWSER) {
         Some(browser) => (browser.to_owned(), false),
@@ -176,10 +176,10 @@ async fn lead_on(
 }
 
 /// `prompt=none`: a response without any page, or an error.
-async fn silently(
+async fn without_page(
     app: &App,
     headers: &HeaderMap,
-    known: &ValidatedRequest,
+    validated: &ValidatedRequest,
     authorization: &Authorization,
 ) -> Result<Response, Failure> {
     let needs_sign_in = || Failure::new(&codes::LOGIN_REQUIRED, "");
@@ -189,21 +189,21 @@ async fn silently(
         return Err(needs_sign_in());
     }
     // Any local program can listen on a loopback address: without a page the user would not notice.
-    let unsafe_address = known.redirect_uri.starts_with("http://");
+    let unsafe_address = validated.redirect_uri.starts_with("http://");
     if unsafe_address || app.sign_in().needs_consent(&signed_in, authorization).await? {
         return Err(Failure::new(&codes::CONSENT_REQUIRED, ""));
     }
     let code = app.sign_in().issue_code_for(&signed_in, authorization).await?;
     let to = answer::ResponseDestination {
-        redirect_uri: &known.redirect_uri,
-        mode: known.mode,
-        state: known.state.as_deref(),
+        redirect_uri: &validated.redirect_uri,
+        mode: validated.mode,
+        state: validated.state.as_deref(),
     };
     Ok(to.code(&code))
 }
 
 /// Entra has a different error number for an unknown permission here than at the token endpoint.
-fn as_asked(failure: Failure) -> Failure {
+fn at_authorization(failure: Failure) -> Failure {
     match failure.code == &codes::UNKNOWN_PERMISSION {
         true => failure.with_code(&codes::UNKNOWN_PERMISSION_ASKED),
         false => failure,

@@ -47,11 +47,11 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
-    let leaving = LogoutRequest::new(&app, &headers, &fields)?;
-    match leaving.session(&app).await? {
-        Some(session) if !leaving.is_of(&session) => leaving.ask(&app, here.path(), &session),
-        Some(_) => leaving.end(&app).await,
-        None => leaving.lead_on(&app),
+    let logout = LogoutRequest::new(&app, &headers, &fields)?;
+    match logout.session(&app).await? {
+        Some(session) if !logout.is_of(&session) => logout.ask(&app, here.path(), &session),
+        Some(_) => logout.end(&app).await,
+        None => logout.redirect_after_logout(&app),
     }
 }
 
@@ -62,18 +62,18 @@ pub(crate) async fn post(
     headers: HeaderMap,
     Form(fields, PhantomData): Form<Failure>,
 ) -> Result<Response, Failure> {
-    let leaving = LogoutRequest::new(&app, &headers, &fields)?;
-    if leaving.is_answer()? {
-        return leaving.end(&app).await;
+    let logout = LogoutRequest::new(&app, &headers, &fields)?;
+    if logout.is_answer()? {
+        return logout.end(&app).await;
     }
     if headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site") {
         // Browsers omit SameSite=Lax cookies from a cross-site POST, but send them with the redirected GET.
-        return Ok(Redirect::to(&format!("{}?{}", here.path(), leaving.query())).into_response());
+        return Ok(Redirect::to(&format!("{}?{}", here.path(), logout.query())).into_response());
     }
-    match leaving.session(&app).await? {
-        Some(session) if !leaving.is_of(&session) => leaving.ask(&app, here.path(), &session),
-        Some(_) => leaving.end(&app).await,
-        None => leaving.lead_on(&app),
+    match logout.session(&app).await? {
+        Some(session) if !logout.is_of(&session) => logout.ask(&app, here.path(), &session),
+        Some(_) => logout.end(&app).await,
+        None => logout.redirect_after_logout(&app),
     }
 }
 
@@ -137,14 +137,14 @@ impl<'a> LogoutRequest<'a> {
         if let Some(session) = cookie::find(self.headers, cookie::SESSION) {
             app.sign_in().end_session(session).await?;
         }
-        let mut response = self.lead_on(app)?;
+        let mut response = self.redirect_after_logout(app)?;
         response
             .headers_mut()
             .extend(cookie::clear(cookie::SESSION).map(|value| (header::SET_COOKIE, value)));
         Ok(response)
     }
 
-    fn lead_on(&self, app: &App) -> Result<Response, Failure> {
+    fn redirect_after_logout(&self, app: &App) -> Result<Response, Failure> {
         let target = self.target(app)?.unwrap_or_else(|| "/portal/signed-out".to_owned());
         Ok(Redirect::to(&target).into_response())
     }

@@ -35,7 +35,7 @@ impl Client {
             match usual(&self.subscriptions().await?, None) {
                 Some(DefaultSubscription::Clear(only)) => Ok(only.id),
                 Some(DefaultSubscription::Taken(first, count)) => {
-                    output::note(format_args!("{}", told(&first, count)));
+                    output::note(format_args!("{}", default_notice(&first, count)));
                     Ok(first.id)
                 }
                 None => bail!(
@@ -101,7 +101,7 @@ pub(crate) fn usual(all: &[Subscription], known: Option<&str>) -> Option<Default
     }
 }
 
-pub(crate) fn told(taken: &Subscription, count: usize) -> String {
+pub(crate) fn default_notice(taken: &Subscription, count: usize) -> String {
     format!(
         "Commands act in the subscription \"{}\" ({}), one of {count} that you may see: \
          `portcullis subscription set NAME` takes another, `--subscription NAME` for one command",

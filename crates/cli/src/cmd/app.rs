@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Client, is_not_found, or_said, quote},
+    client::{Client, is_not_found, quote, replace_error},
     confirm::ConfirmArgs,
     output::{self, Column, OutputArgs},
 };
@@ -190,7 +190,7 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             let principal = service_principal(&client, &app, &find(&client, &app).await?).await?;
             if withdraw {
                 let path = format!("/v1.0/oauth2PermissionGrants/{}", text(&principal, "id"));
-                or_said(client.delete(&path).await, is_not_found, || {
+                replace_error(client.delete(&path).await, is_not_found, || {
                     format!("{app} reaches nothing on behalf of everybody")
                 })?;
                 output::say(format_args!("{app} may reach nothing on behalf of everybody any more"));

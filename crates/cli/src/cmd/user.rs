@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Client, encode, is_not_found, or_said},
+    client::{Client, encode, is_not_found, replace_error},
     confirm::ConfirmArgs,
     login::read_stdin,
     output::{self, Column, OutputArgs},
@@ -221,7 +221,7 @@ fn path(user: &str) -> anyhow::Result<String> {
 }
 
 fn known<T>(user: &str, answer: anyhow::Result<T>) -> anyhow::Result<T> {
-    or_said(answer, is_not_found, || {
+    replace_error(answer, is_not_found, || {
         format!("no user is named \"{user}\": `portcullis user list` shows them")
     })
 }
