@@ -16,7 +16,7 @@ pub(crate) const CLUSTER_SERVER_ID: &str = "6dae42f8-4368-4678-94ff-3960e28e3630
 /// kubelogin's client id, which kubeconfigs contain.
 pub(crate) const KUBELOGIN_CLIENT_ID: &str = "80faf920-1908-4b52-b5ef-a8e7bedfc67a";
 
-/// One tenant's authority on one server.
+/// The OAuth 2.0 endpoints of one tenant on one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Authority {
     http: reqwest::Client,

@@ -30,7 +30,7 @@ pub(crate) struct Kubeconfig {
     other: Map<String, Value>,
 }
 
-/// An entry of one of the lists.
+/// A cluster, user or context entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Named {
     pub(crate) name: String,
@@ -55,7 +55,7 @@ impl Kubeconfig {
         }
     }
 
-    /// Reads a file, changes it and writes it, while no other program does.
+    /// Reads, changes and writes a file under its lock.
     pub(crate) fn change<T>(
         path: &Path,
         change: impl FnOnce(&mut Self) -> anyhow::Result<T>,

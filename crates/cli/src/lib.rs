@@ -1,5 +1,5 @@
-//! The command line: everything but the server itself. It talks HTTP to a server, and shares no code with it
-//! but the domain, for `eval`.
+//! The command line: every command except the server. It calls a server over HTTP and shares only the domain crate
+//! with it, for `eval`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -95,7 +95,7 @@ pub enum Command {
     Version(output::OutputArgs),
 }
 
-/// Runs a command; errors are printed, with what to do next.
+/// Runs a command; errors are printed, with advice.
 pub fn run(command: Command) -> ExitCode {
     if let Command::Eval(arguments) = command {
         return cmd::evaluate(&arguments);

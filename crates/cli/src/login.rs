@@ -74,7 +74,7 @@ struct FirstAdmin {
     url: String,
     ca_file: PathBuf,
     tenant_id: String,
-    /// Absent while the installation is being made.
+    /// Absent until the installation is complete.
     subscription_id: Option<String>,
     user_principal_name: String,
     password: String,
@@ -119,7 +119,7 @@ async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The session, and the subscription that the file names.
+/// Signs in by the given flags; returns the session, and the subscription of the file of `--from`.
 async fn from_file(file: &Path) -> anyhow::Result<(Session, Option<String>)> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let first: FirstAdmin = serde_json::from_slice(&bytes)

@@ -40,7 +40,7 @@ use crate::{
 
 pub(crate) use rendered::{render, render_certificate, render_issued, render_secret};
 
-/// The collection.
+/// The collection `/applications`.
 pub(crate) struct Applications;
 
 #[derive(Deserialize)]

@@ -34,7 +34,7 @@ use crate::{
 use rendered::kind;
 pub(crate) use rendered::render;
 
-/// The collection.
+/// The collection `/servicePrincipals`.
 pub(crate) struct ServicePrincipals;
 
 #[derive(Deserialize)]

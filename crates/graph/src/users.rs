@@ -29,7 +29,7 @@ use crate::{
     page::{ListQuery, single},
 };
 
-/// The collection.
+/// The collection `/users`.
 pub(crate) struct Users;
 
 #[derive(Deserialize)]

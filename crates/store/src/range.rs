@@ -35,7 +35,7 @@ pub struct Entry {
     pub modified: Revision,
 }
 
-/// What a read found.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// In key order.

@@ -1,4 +1,4 @@
-//! `portcullis admin`: who administers the directory, by the role Global Administrator.
+//! `portcullis admin`: members of the directory role Global Administrator.
 
 use clap::Subcommand;
 

@@ -1,4 +1,4 @@
-//! `portcullis assignment`: who has which role where.
+//! `portcullis assignment`: role assignments of Azure RBAC.
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};

@@ -1,4 +1,4 @@
-//! `portcullis group`: groups of the directory and who is in them.
+//! `portcullis group`: groups of the directory, their members and owners.
 
 use anyhow::bail;
 use clap::Subcommand;

@@ -1,4 +1,4 @@
-//! `portcullis management-group`.
+//! `portcullis management-group`: list, create and delete management groups, and move subscriptions.
 
 use anyhow::bail;
 use clap::Subcommand;
@@ -93,7 +93,7 @@ pub(crate) async fn run(command: ManagementGroupCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The id of the group of this name.
+/// The resource id of the management group with this name.
 pub(super) fn scope(name: &str) -> anyhow::Result<Scope> {
     Ok(Scope::management_group(&ResourceName::parse(name)?))
 }

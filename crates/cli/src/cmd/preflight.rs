@@ -1,5 +1,5 @@
-//! `portcullis preflight`: what the identities around a cluster need, which of it they hold and by which assignment,
-//! and what would grant the rest.
+//! `portcullis preflight`: the permissions that a cluster's identities need, which of them they have and by which
+//! assignment, and the role assignments that would grant the rest.
 
 use std::path::PathBuf;
 

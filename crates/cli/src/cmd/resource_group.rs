@@ -1,4 +1,4 @@
-//! `portcullis resource-group`.
+//! `portcullis resource-group`: create, list, tag and delete resource groups.
 
 use anyhow::bail;
 use clap::Subcommand;

@@ -1,4 +1,4 @@
-//! `portcullis logout`, `portcullis whoami`.
+//! `portcullis logout` (deletes the session and cached tokens) and `portcullis whoami` (prints the session).
 
 use serde_json::json;
 

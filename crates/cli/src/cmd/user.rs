@@ -1,4 +1,4 @@
-//! `portcullis user`: people of the directory.
+//! `portcullis user`: users of the directory.
 
 use anyhow::{Context, bail, ensure};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
