@@ -119,7 +119,7 @@ async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Signs in by the given flags; returns the session, and the subscription of the file of `--from`.
+/// Signs in with the file of `--from`; returns the session and the file's subscription id.
 async fn from_file(file: &Path) -> anyhow::Result<(Session, Option<String>)> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let first: FirstAdmin = serde_json::from_slice(&bytes)

@@ -113,7 +113,7 @@ pub(super) fn show(
 
 pub(super) type Objects = Box<dyn Iterator<Item = Arc<Object>> + Send>;
 
-/// A list that is being written.
+/// Writes a list piece by piece.
 pub(super) struct List {
     view: View,
     /// The list's metadata, until it is written.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! byte 0      header   file type, format, id, base revision; written once, never changed
-//! byte 4096   mark     up to where the file is durable; the two marks are written in turn, so that one
-//! byte 8192   mark     is always whole
+//! byte 4096   mark     the offset up to which the file is durable; the two marks are written
+//! byte 8192   mark     alternately, so that one is always valid
 //! byte 12288  frames   one after the other to the end of the file
 //!
 //! frame  = frame header, records       one committed transaction, or a part of the compacted base, or a compaction
@@ -56,7 +56,7 @@ pub(super) enum FrameKind {
     Base,
     /// One committed transaction.
     Commit,
-    /// History up to the frame's revision is forgotten. Has no records.
+    /// History up to the frame's revision is compacted. Has no records.
     Compact,
 }
 
@@ -207,7 +207,7 @@ impl DurabilityMark {
 }
 
 impl FrameHeader {
-    /// The frame header at `offset`, or what is wrong with it.
+    /// The frame header at `offset`; the error describes the damage.
     pub(super) fn parse(mut bytes: &[u8], id: FileId, offset: u64) -> Result<FrameHeader, &'static str> {
         if !bytes.starts_with(FRAME_MAGIC) {
             return Err("no frame begins here");
@@ -232,7 +232,7 @@ impl FrameHeader {
         Ok(FrameHeader { kind, records, length, revision, group })
     }
 
-    /// The records of the frame that begins at `offset`, with their places.
+    /// The records of the frame that begins at `offset`, with their positions.
     pub(super) fn records<'a>(
         &self,
         mut bytes: &'a [u8],
@@ -326,7 +326,7 @@ impl<'a> FrameWriter<'a> {
         self.buffer.len() - self.begin
     }
 
-    /// Completes the frame. `group` is where its group begins in the file.
+    /// Completes the frame. `group` is the file offset of its group.
     pub(super) fn finish(self, kind: FrameKind, revision: Revision, group: u64) -> FilePosition {
         let length = self.length();
         let mut header = FRAME_MAGIC.to_vec();
@@ -370,7 +370,7 @@ pub(super) const SECOND_MARK: u64 = 8192;
 /// Where the first frame begins.
 pub(super) const FIRST_FRAME: u64 = 12288;
 pub(super) const FRAME_MAGIC: &[u8; 8] = b"\xf7frame\r\n";
-/// The most that one append writes: what is collected, and one more transaction.
+/// The most bytes of one append: the collected transactions and one more.
 pub(super) const MOST_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// The unit that a disk writes atomically.
@@ -379,7 +379,7 @@ const COPY_BYTES: usize = 32;
 /// The system reads at least a page anyway.
 const NEAR_BYTES: u64 = 4096;
 const NEAR_BLOCK_BYTES: u64 = 1024 * 1024;
-/// The newest format that is read, and the one that is written.
+/// The format version that is written, and the newest that is read.
 const FORMAT: u32 = 1;
 /// Binary, and changed by any line-ending conversion, like the PNG signature.
 const MAGIC: &[u8; 16] = b"\x89Portcullis\r\n\x1a\n\0";
