@@ -64,7 +64,8 @@ impl BodyError {
 
 /// Reads a whole body of at most `limit` bytes. A body whose `Content-Length` is larger is refused unread.
 ///
-/// A body that takes longer than `TIME` is `TooSlow`; the time limit of the whole request applies too.
+/// A body that takes longer than `TIME` is `TooSlow`. The time starts with the second poll, so a body of which
+/// nothing arrives is bounded only by the time limit of the whole request.
 pub async fn read<B>(body: B, limit: usize) -> Result<Bytes, BodyError>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
