@@ -281,6 +281,23 @@ mod tests {
         }
     }
 
+    /// The manual's table has each flag with its environment variable, in one line.
+    #[test]
+    fn every_flag_stands_in_the_manual() {
+        let manual = include_str!("../../../docs/operating.md");
+        let rows: Vec<&str> = manual.lines().filter(|line| line.starts_with("| `--")).collect();
+        let command = <ServeArgs as clap::Args>::augment_args(clap::Command::new("serve"));
+        for argument in command.get_arguments() {
+            let flag = format!("| `--{}", argument.get_long().unwrap());
+            let is_of_flag =
+                |row: &&&str| row.strip_prefix(&flag).is_some_and(|rest| rest.starts_with([' ', '`', '[']));
+            let row = rows.iter().find(is_of_flag).unwrap_or_else(|| panic!("no row for {flag}"));
+            if let Some(variable) = argument.get_env() {
+                assert!(row.contains(&format!("`{}`", variable.to_str().unwrap())), "{row}");
+            }
+        }
+    }
+
     #[test]
     fn the_reuse_of_refresh_tokens_is_bounded() {
         assert_eq!(reuse(0).unwrap(), SignedDuration::ZERO);
