@@ -1,4 +1,4 @@
-//! Agent pools of a cluster, and the releases that it could be brought to (`agentPools`, `upgradeProfiles`,
+//! Agent pools of a cluster, and the Kubernetes releases for upgrades (`agentPools`, `upgradeProfiles`,
 //! `kubernetesVersions`).
 
 use app::{
@@ -65,7 +65,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     }
 }
 
-/// There is one release, so there is none to upgrade to.
+/// The upgrade profile, always without upgrades: only one release is served.
 pub(crate) fn upgrades(call: &Call<'_>) -> Result<Response, ArmError> {
     let cluster = call.app.resource_manager().find_cluster(&call.caller, &call.cluster()?)?;
     let profile = |name: &str| json!({"name": name, "kubernetesVersion": KUBERNETES_VERSION, "osType": "Linux", "upgrades": []});
@@ -89,7 +89,7 @@ pub(crate) fn versions(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(Json(json!({"values": [version]})).into_response())
 }
 
-/// A pool as it is shown within its cluster.
+/// An agent pool as rendered in its cluster.
 pub(crate) fn complete(pool: &Value) -> Value {
     let tag = entity_tag(pool);
     let mut pool = pool.clone();

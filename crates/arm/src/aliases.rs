@@ -1,4 +1,4 @@
-//! Subscriptions by alias (`Microsoft.Subscription/aliases`, 2021-10-01), and renaming them.
+//! Subscription aliases (`Microsoft.Subscription/aliases`, 2021-10-01), and renaming subscriptions.
 
 use app::resource_manager::{aliases::NewSubscription, scope_rules::CreatedOrUpdated};
 use axum::{
@@ -22,7 +22,7 @@ struct AliasForm {
     properties: Option<Properties>,
 }
 
-/// Billing scope and workload are taken and have no meaning here.
+/// Billing scope and workload are accepted and ignored.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Properties {

@@ -1,4 +1,4 @@
-//! A request of which path, API version and caller are known.
+//! A request with parsed path, API version and authenticated caller.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -31,19 +31,20 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
     pub(crate) caller: Caller,
     pub(crate) names: Names,
-    /// As it was asked for.
+    /// The URI of the request.
     pub(crate) uri: &'a Uri,
     path: &'a str,
     query: BTreeMap<String, String>,
     precondition: Precondition,
     body: Bytes,
     room: Arc<MemoryBudget>,
-    /// Set aside for a large body.
-    _place: Option<Reservation>,
+    /// The memory reservation for a large body.
+    _reservation: Option<Reservation>,
 }
 
 impl<'a> Call<'a> {
-    /// The body is read once the caller is known; and as it may have taken its time, the caller is looked at again.
+    /// Reads the request. The body is read after authentication; afterwards the caller is checked again, because
+    /// reading may take long.
     pub(crate) async fn read(
         app: &'a App,
         uri: &'a Uri,
@@ -63,7 +64,18 @@ impl<'a> Call<'a> {
             if_none_match: tags(headers, &header::IF_NONE_MATCH)?,
         };
         let (names, room) = (Names::default(), room.clone());
-        Ok(Self { app, caller, names, uri, path: uri.path(), query, precondition, body, room, _place: place })
+        Ok(Self {
+            app,
+            caller,
+            names,
+            uri,
+            path: uri.path(),
+            query,
+            precondition,
+            body,
+            room,
+            _reservation: place,
+        })
     }
 
     fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, ArmError> {
@@ -89,7 +101,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// An answer of JSON that may be large.
+    /// A JSON response that may be large.
     pub(crate) fn answer(&self, text: Vec<u8>) -> Result<Response, ArmError> {
         let body = stream::whole(&self.room, || self.caller.object_id.to_string(), text)?;
         let mut response = ([(header::CONTENT_TYPE, "application/json")], body).into_response();
@@ -98,7 +110,7 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ArmError> {
-        // A list would be read as the members of a structure in their order.
+        // serde would read an array as the members of a struct in order.
         if !self.body.trim_ascii_start().starts_with(b"{") {
             return Err(invalid("expected a JSON object"));
         }
@@ -108,7 +120,7 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// As [`Call::json`], with the members of the body as its shape names them.
+    /// As [`Call::json`], with member names normalized and checked by `shape`.
     pub(crate) fn json_of<T: DeserializeOwned>(&self, shape: &'static Shape) -> Result<T, ArmError> {
         self.json::<IgnoredAny>()?;
         let mut deserializer = serde_json::Deserializer::from_slice(&self.body);
@@ -116,7 +128,7 @@ impl<'a> Call<'a> {
         value.and_then(serde_json::from_value).map_err(|error| invalid(&error.to_string()))
     }
 
-    /// What the path has where its template has `{name}`.
+    /// The path segment at the template's `{name}`.
     pub(crate) fn name(&self, name: &str) -> &str {
         self.names.get(name)
     }
@@ -155,12 +167,12 @@ impl<'a> Call<'a> {
             .map_err(|error| ArmError::bad("InvalidResourceId", error.to_string()))
     }
 
-    /// The resource id before the provider that is asked.
+    /// The scope: the resource id before the provider segment.
     pub(crate) fn scope(&self) -> Result<Scope, ArmError> {
         Scope::parse(self.name("scope")).map_err(|error| ArmError::bad("InvalidScope", error.to_string()))
     }
 
-    /// A GUID in the path; `code` says what kind of id is wrong.
+    /// A GUID in the path; `code` is the error code if it is malformed.
     pub(crate) fn id<K>(&self, name: &str, code: &'static str) -> Result<Id<K>, ArmError> {
         let text = self.name(name);
         Id::parse(text).map_err(|_| {
@@ -173,12 +185,12 @@ impl<'a> Call<'a> {
         self.query.get(name).map(String::as_str)
     }
 
-    /// In which state the resource must be for the request to count.
+    /// The precondition of the request (`If-Match`, `If-None-Match`).
     pub(crate) fn precondition(&self) -> &Precondition {
         &self.precondition
     }
 
-    /// The address of this request with one parameter of its query set: for the rest of a list.
+    /// The URL of this request with one query parameter replaced, for `nextLink`.
     pub(crate) fn link_with(&self, name: &str, value: &str) -> String {
         let others = self.query.iter().filter(|(each, _)| *each != name);
         let others = others.map(|(name, value)| format!("{}={}&", plain(name), escapes::encode(value)));
@@ -193,7 +205,7 @@ fn invalid(problem: &str) -> ArmError {
     ArmError::bad("InvalidRequestContent", text)
 }
 
-/// The entity tags of a header, in quotes or, as people write them, without.
+/// The entity tags of a header, with or without quotes.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, ArmError> {
     let mut named = Vec::new();
     for value in headers.get_all(name) {
@@ -202,7 +214,7 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, ArmError
         })?;
         for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
             match tag.strip_prefix("W/") {
-                // A weak tag is none that a write may rely on (RFC 9110 §13.1.1).
+                // If-Match does not match weak tags (RFC 9110 §13.1.1).
                 Some(_) if name == header::IF_MATCH => {}
                 Some(weak) => named.push(weak.trim_matches('"').to_owned()),
                 None => named.push(tag.trim_matches('"').to_owned()),
@@ -216,7 +228,7 @@ fn tags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Tags>, ArmError
     })
 }
 
-/// A body of which nothing is said is taken for JSON; one that says to be something else is not read.
+/// A body without a `Content-Type` is read as JSON; any other type is refused.
 fn check_media_type(headers: &HeaderMap, body: &Bytes) -> Result<(), ArmError> {
     let Some(found) = web::body::media_type(headers).filter(|_| !body.is_empty()) else { return Ok(()) };
     let is_json = found == "application/json"
@@ -231,7 +243,7 @@ fn check_media_type(headers: &HeaderMap, body: &Bytes) -> Result<(), ArmError> {
     Err(ArmError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", text))
 }
 
-/// Names are compared in lower case; of a name that stands twice neither is believed.
+/// Parameter names are case-insensitive; a repeated parameter is an error.
 fn parse_query(query: &str) -> Result<BTreeMap<String, String>, ArmError> {
     let mut parsed = BTreeMap::new();
     let pairs = escapes::lenient_pairs(query.as_bytes())
@@ -248,7 +260,7 @@ fn parse_query(query: &str) -> Result<BTreeMap<String, String>, ArmError> {
     Ok(parsed)
 }
 
-/// A parameter's name as it is written in an address: `$` and `-` stay, as clients look for them.
+/// Encodes a parameter name; `$` and `-` stay unescaped, because clients search for them.
 fn plain(name: &str) -> String {
     utf8_percent_encode(name, NAME).to_string()
 }
@@ -256,8 +268,8 @@ fn plain(name: &str) -> String {
 const MOST_BODY_BYTES: usize = 1024 * 1024;
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'$').remove(b'-');
 
-/// Any well-formed date is taken, with or without `-preview`: the versions that clients send change with
-/// each of their releases, and one form serves them all.
+/// Accepts any well-formed date, with or without `-preview`: clients change their version with each release, and one
+/// format serves all of them.
 fn check_version(version: Option<&str>) -> Result<(), ArmError> {
     let Some(version) = version else {
         return Err(ArmError::bad(

@@ -1,5 +1,5 @@
-//! `checkAccess` (2018-09-01-preview): decisions for others, as the remote webhook of a cluster asks for them. Its
-//! members are written with a capital by some clients and without one by others.
+//! `checkAccess` (2018-09-01-preview): access decisions for other principals, as used by the webhook of a remote
+//! cluster. Some clients write its members in Pascal case, some in camel case.
 
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ impl ActionForm {
             Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         };
-        // A value that conditions cannot compare is as absent: the comparison is false.
+        // A value that conditions cannot compare counts as absent, so the comparison is false.
         let attributes = attributes.filter_map(|(name, value)| Some((name, text(value)?))).collect();
         ((self.id, self.is_data_action), CheckedAction { action, attributes })
     }
@@ -119,7 +119,7 @@ fn render(id: &str, is_data_action: bool, verdict: &Verdict, scope: &Scope) -> V
         "accessDecision": decision,
         "roleAssignment": role_assignment,
         "denyAssignment": deny_assignment,
-        // Nothing that was decided here may be kept: the next decision may be another.
+        // Decisions must not be cached: they may change at any time.
         "timeToLiveInMs": 0,
     })
 }

@@ -1,7 +1,7 @@
 //! Managed clusters (`Microsoft.ContainerService/managedClusters`, 2024-02-01 and later).
 //!
-//! What has no meaning here is kept and given back as it came: az changes one member of what it read and writes the
-//! whole again, so a member that is lost would be lost by every change.
+//! Unknown members are stored and returned unchanged: az reads a cluster, changes one member and writes the whole, so
+//! every change would lose members that are not stored.
 
 use app::state::Kind;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ struct IdentityForm {
     user_assigned_identities: Option<Map<String, Value>>,
 }
 
-/// The members of `properties` that have a meaning here.
+/// The members of `properties` that this server uses.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ClusterProperties {
@@ -107,7 +107,7 @@ struct AttachedForm {
     certificate_authority_data: String,
 }
 
-/// Of a subscription, or of one resource group in it.
+/// Lists the clusters of a subscription, or of one resource group in it.
 pub(crate) fn list(call: &Call<'_>, group: Option<&str>) -> Result<Response, ArmError> {
     let clusters = call.app.resource_manager().list_clusters(&call.caller, call.subscription()?, group)?;
     let key = |cluster: &std::sync::Arc<Cluster>| cluster.resource_id().to_lowercase();
@@ -128,7 +128,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok((status, Json(render(call, &cluster))).into_response())
 }
 
-/// Changes the tags; a request to change anything else this way is refused, as AKS refuses it.
+/// Changes the tags; a PATCH of anything else is refused, as in AKS.
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: TagsForm = call.json_of(&TAGS)?;
     let tags = form.tags.unwrap_or_default();
@@ -236,7 +236,7 @@ fn identity_id(text: &str) -> Result<Scope, ArmError> {
     Scope::parse(text).map_err(|error| ArmError::bad("InvalidParameter", format!("identity: {error}.")))
 }
 
-/// One release is served; a client may name it, or its minor release, or nothing.
+/// Only one release is served; a client may give it, its minor release, or nothing.
 fn check_version(version: Option<&str>) -> Result<(), ArmError> {
     let version = version.unwrap_or_default();
     let minor = KUBERNETES_VERSION.rsplit_once('.').map_or("", |(minor, _)| minor);
@@ -252,7 +252,7 @@ fn check_version(version: Option<&str>) -> Result<(), ArmError> {
     ))
 }
 
-/// The properties as clients wrote them, with those on top that are known here or that clients need.
+/// The stored properties, overridden by those that this server manages or that clients need.
 fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     let mut properties = cluster.properties.clone();
     let member = |properties: &mut Map<String, Value>, name: &str| match properties.remove(name) {
@@ -264,7 +264,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     profile.insert("enableAzureRBAC".into(), cluster.azure_rbac.into());
     profile.insert("adminGroupObjectIDs".into(), json!(cluster.admin_groups));
     profile.insert("tenantID".into(), json!(cluster.tenant));
-    // az takes any value for the directory being enabled.
+    // az takes any non-null profile to mean that the directory integration is enabled.
     let profile = if cluster.directory { Value::Object(profile) } else { Value::Null };
     if cluster.publishes_issuer() {
         let issuer = call.app.sign_in().service_account_issuer(cluster.id);
@@ -332,7 +332,7 @@ fn render(call: &Call<'_>, cluster: &Cluster) -> Value {
     body.into()
 }
 
-/// What the control plane acts as.
+/// The cluster identity.
 fn identity(cluster: &Cluster) -> Value {
     let Some(identity) = cluster.identities.get(&IdentityUse::Cluster) else { return Value::Null };
     let ManagedIdentity { resource, object_id, client_id } = identity;
@@ -349,13 +349,13 @@ fn profile_of(identity: &ManagedIdentity) -> Value {
     json!({"resourceId": resource, "clientId": client_id, "objectId": object_id})
 }
 
-/// Add-ons that have an identity of their own, with their member of `addonProfiles`.
+/// Add-ons with an own identity, and their member of `addonProfiles`.
 const ADDONS: [(IdentityUse, &str); 2] = [
     (IdentityUse::HttpApplicationRouting, "httpApplicationRouting"),
     (IdentityUse::ContainerInsights, "omsagent"),
 ];
 
-/// Names that are known, so that they count in any case; above all those that say who gets in.
+/// Known member names, so that they are recognized in any case; above all those that grant access.
 const SHAPE: Shape = Shape::Object(
     &[
         ("id", Shape::Any),
@@ -394,7 +394,7 @@ const PROPERTIES: Shape = Shape::Object(
 const AAD_PROFILE: Shape =
     Shape::Object(known!["managed", "enableAzureRBAC", "adminGroupObjectIDs"], Others::Kept);
 const KUBELET: Shape = Shape::Object(known!["resourceId"], Others::Kept);
-/// What says nothing is taken, as clients write it beside.
+/// `location` and empty `properties` are accepted, because clients send them along.
 const TAGS: Shape = Shape::Object(
     &[("tags", Shape::Any), ("location", Shape::Any), ("properties", Shape::Object(&[], Others::Refused))],
     Others::Refused,

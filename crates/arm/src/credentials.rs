@@ -1,4 +1,4 @@
-//! What opens a cluster: kubeconfigs for people and administrators, and administrator certificates on record.
+//! Cluster credentials: kubeconfigs for users and administrators, and the recorded administrator certificates.
 
 use app::state::Kind;
 use std::sync::Arc;
@@ -14,17 +14,18 @@ use serde_json::{Value, json};
 
 use crate::{call::Call, error::ArmError, kubeconfig};
 
-/// `listClusterUserCredential`: for people who sign in with the directory.
+/// `listClusterUserCredential`: for users who sign in with the directory.
 pub(crate) fn user(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(kubeconfigs("clusterUser", &user_kubeconfig(call, Credential::User)?.1))
 }
 
-/// `listClusterMonitoringUserCredential`: the same sign-in, for whoever may pull only this.
+/// `listClusterMonitoringUserCredential`: the same sign-in, behind a separate permission.
 pub(crate) fn monitoring_user(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(kubeconfigs("clusterMonitoringUser", &user_kubeconfig(call, Credential::MonitoringUser)?.1))
 }
 
-/// `accessProfiles/{profile}/listCredential`: the older form. It asks for the right to the credential itself too.
+/// `accessProfiles/{profile}/listCredential`: the older form. It also requires the permission for the credential
+/// itself.
 pub(crate) async fn access_profile(call: &Call<'_>) -> Result<Response, ArmError> {
     call.app.resource_manager().require_access_profile(&call.caller, &call.cluster()?)?;
     let profile = call.name("profile");
@@ -57,7 +58,7 @@ async fn admin_kubeconfig(call: &Call<'_>) -> Result<(Arc<Cluster>, String), Arm
     Ok((cluster, text))
 }
 
-/// `listClusterAdminCredential`: with a fresh certificate of the caller's own.
+/// `listClusterAdminCredential`: with a new certificate for the caller.
 pub(crate) async fn admin(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(kubeconfigs("clusterAdmin", &admin_kubeconfig(call).await?.1))
 }

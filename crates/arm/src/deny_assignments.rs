@@ -1,4 +1,4 @@
-//! Deny assignments (`Microsoft.Authorization/denyAssignments`, 2018-07-01-preview and later), for reading.
+//! Deny assignments (`Microsoft.Authorization/denyAssignments`, 2018-07-01-preview and later), read-only.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(Json(render(call, &found)).into_response())
 }
 
-/// No client writes one. Whoever may read it is told so.
+/// Refuses writes; callers without read permission get 403 instead of this error.
 pub(crate) fn refuse(call: &Call<'_>) -> Result<Response, ArmError> {
     call.app.resource_manager().list_deny_assignments(&call.caller, &call.scope()?, ScopeFilter::AtScope)?;
     Err(ArmError::new(

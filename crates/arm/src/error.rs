@@ -1,4 +1,4 @@
-//! Errors as `{"error":{"code","message"}}`, with the codes that az knows.
+//! Errors in the format `{"error":{"code","message"}}`, with codes that az knows.
 
 use app::state::Kind;
 use app::{Error, Rule, sign_in::tokens::Rejection};
@@ -47,7 +47,7 @@ impl ArmError {
         Self::new(StatusCode::UNAUTHORIZED, "AuthenticationFailed", text)
     }
 
-    /// There is a token, and it does not count.
+    /// The token is present but not valid.
     pub(crate) fn invalid_token(rejection: &Rejection) -> Self {
         let (code, text) = match rejection {
             Rejection::Expired(_) => {
@@ -82,7 +82,7 @@ impl ArmError {
     }
 }
 
-/// The answer to a request that was not let in, or was given up.
+/// The response to a request that was refused before its handler, or aborted.
 pub fn failure(status: StatusCode, text: &str) -> Response {
     let code = match status {
         StatusCode::BAD_REQUEST => "BadRequest",

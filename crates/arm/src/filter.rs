@@ -1,20 +1,21 @@
-//! `$filter` as the lists of Resource Manager take it: calls and equalities, joined by `and`. What a list does not
-//! understand is refused, never ignored: a client takes what comes for what it asked for.
+//! `$filter` for lists of Resource Manager: function calls and equalities, joined by `and`. An unsupported term is
+//! refused, never ignored, because a client relies on the result being filtered.
 
 use domain::id::ObjectId;
 
 use crate::{call::Call, error::ArmError};
 
-/// One of the things that must hold.
+/// One condition of a filter; all must hold.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Term {
-    /// `atScope()`, `assignedTo('ID')`; the name in lower case.
+    /// A function call: `atScope()`, `assignedTo('ID')`; the name in lower case.
     Call(String, Option<String>),
-    /// `principalId eq 'ID'`; the name in lower case.
+    /// An equality: `principalId eq 'ID'`; the name in lower case.
     Equals(String, String),
 }
 
-/// The terms of the request's filter; none where it has no filter. `expected` is for the person whose filter is refused.
+/// The terms of the request's filter; empty without one. `expected` describes the supported filters in the error
+/// message.
 pub(crate) fn terms(call: &Call<'_>, expected: &str) -> Result<Vec<Term>, ArmError> {
     let filter = call.parameter("$filter").unwrap_or_default().trim();
     if filter.is_empty() {
@@ -29,7 +30,7 @@ pub(crate) fn refused(call: &Call<'_>, expected: &str) -> ArmError {
     ArmError::bad("InvalidFilter", text)
 }
 
-/// The object id that a term names.
+/// Parses the object id in a term.
 pub(crate) fn object_id(call: &Call<'_>, value: &str, expected: &str) -> Result<ObjectId, ArmError> {
     ObjectId::parse(value).map_err(|_| refused(call, expected))
 }
@@ -77,7 +78,7 @@ fn word<'a>(rest: &mut &'a str) -> Option<&'a str> {
     (!word.is_empty()).then_some(word)
 }
 
-/// In quotes, in which two quotes stand for one; a bare word too, as some clients write ids.
+/// A quoted string, in which two quotes stand for one; or a bare word, as some clients write ids.
 fn value(rest: &mut &str) -> Option<String> {
     let Some(mut text) = rest.trim_start().strip_prefix('\'') else { return word(rest).map(str::to_owned) };
     let mut value = String::new();

@@ -1,5 +1,5 @@
-//! Kubeconfigs in AKS's words: names, and for people an exec entry that signs in at first use and holds no
-//! secret. Written as YAML by hand, every value quoted as JSON, which YAML takes as it is.
+//! Kubeconfigs with the entry names of AKS; for users with an exec entry that signs in at first use and contains no
+//! secret. The YAML is generated as text, with every value quoted as JSON, which is valid YAML.
 
 use app::{
     App,
@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::cluster::Cluster;
 use serde_json::json;
 
-/// For a person who signs in with the directory (W2, W3, W4).
+/// For a user who signs in with the directory (W2, W3, W4).
 pub(crate) fn for_person(app: &App, cluster: &Cluster, endpoint: &Endpoint) -> String {
     let base = &app.settings().external_url;
     let args = [
@@ -40,7 +40,7 @@ pub(crate) fn for_person(app: &App, cluster: &Cluster, endpoint: &Endpoint) -> S
     document(cluster, endpoint, "clusterUser", &user)
 }
 
-/// For an administrator (W1): the certificate itself is the secret.
+/// For an administrator (W1): contains the certificate and its key.
 pub(crate) fn for_administrator(
     cluster: &Cluster,
     endpoint: &Endpoint,

@@ -1,8 +1,7 @@
-//! Azure Resource Manager: subscriptions, resource groups, clusters, role definitions and assignments, in
-//! the shapes that az and the SDKs know.
+//! Azure Resource Manager: subscriptions, resource groups, clusters, role definitions and assignments, in the format
+//! that az and the SDKs use.
 //!
-//! A skin: ids are taken apart, bodies read, use cases called, records rendered. Every right is checked in
-//! `app`.
+//! It only translates: it parses ids and bodies, calls use cases and renders records. `app` does all authorization.
 
 mod agent_pools;
 mod aliases;

@@ -1,5 +1,5 @@
-//! Management groups (`Microsoft.Management`, 2020-05-01 and later), and what is in them. Everything is done when it
-//! is answered, so there is no operation to wait for; az takes neither 201 for a group nor 200 for a deletion.
+//! Management groups (`Microsoft.Management`, 2020-05-01 and later) and their children. Changes are complete when
+//! they are answered, so there are no operations to poll; az accepts neither 201 for a group nor 200 for a deletion.
 
 use app::resource_manager::{TenantResources, management_group_tree::Group, management_groups::NewGroup};
 use axum::{
@@ -65,7 +65,7 @@ struct NameForm {
     kind: Option<String>,
 }
 
-/// What a group is shown with when it is asked for: nothing else.
+/// The parts of a group that are rendered only on request (`$expand`).
 #[derive(Default)]
 struct Expanded {
     children: Value,
@@ -208,7 +208,7 @@ pub(crate) fn check_name(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(Json(answer).into_response())
 }
 
-/// Everything of the tree that the caller sees, in one list.
+/// All management groups and subscriptions visible to the caller, as one list.
 pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
     let resources = call.app.resource_manager().of(&call.caller);
     let entity =
@@ -257,7 +257,7 @@ pub(crate) fn entities(call: &Call<'_>) -> Result<Response, ArmError> {
     page::respond(call, all, key, Value::clone)
 }
 
-/// The name of a group that is referred to by id; none where nothing is referred to.
+/// The name of the group in a resource id; `None` without an id.
 pub(crate) fn reference(id: Option<&str>) -> Result<Option<ResourceName>, ArmError> {
     let Some(id) = id.filter(|id| !id.is_empty()) else { return Ok(None) };
     let malformed = || {

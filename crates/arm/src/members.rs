@@ -1,39 +1,39 @@
-//! The members of a body, by the names that they have here.
+//! Checks and normalizes the member names of a JSON body.
 //!
-//! Resource Manager compares names of JSON members without regard to case, so they are brought to their usual case
-//! before a body is read. What a body says and nobody reads may be the very part that bounds it: an exclusion of a role,
-//! the condition of an assignment. So where access depends on a body, a member that is not known is refused by its name,
-//! and elsewhere one that stands in the wrong place.
+//! Resource Manager compares JSON member names case-insensitively, so they are normalized before a body is read.
+//! Ignoring a member could drop a restriction: an exclusion of a role, the condition of an assignment. So where
+//! access depends on a body, an unknown member is refused by name; elsewhere only a known member in the wrong place
+//! is refused.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// What a body may hold.
+/// The members that a body may have.
 #[derive(Debug)]
 pub(crate) enum Shape {
-    /// Taken as it is.
+    /// Any value, unchanged.
     Any,
     List(&'static Shape),
-    /// The members that are known, and what becomes of others.
+    /// The known members, and the treatment of others.
     Object(&'static [(&'static str, Shape)], Others),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Others {
     Refused,
-    /// Except those that are known one level below, or by another spelling.
+    /// Kept, except members that are known one level below or in another spelling, which are refused.
     Kept,
 }
 
-/// Members of these names, each taken as it is.
+/// Members of these names, each with any value.
 macro_rules! known {
     ($($name:literal),* $(,)?) => { &[$(($name, $crate::members::Shape::Any)),*] };
 }
 pub(crate) use known;
 
-/// A resource whose `properties` hold these members and no others.
+/// A resource whose `properties` have only these members.
 macro_rules! resource {
     ($properties:expr) => {
         $crate::members::Shape::Object(
@@ -50,7 +50,7 @@ macro_rules! resource {
 }
 pub(crate) use resource;
 
-/// Reads a value of a shape; `path` is where it stands.
+/// Deserializes a value of a shape; `path` is its path in the body.
 pub(crate) struct Reader {
     shape: &'static Shape,
     path: String,
@@ -61,7 +61,7 @@ impl Shape {
         Reader { shape: self, path: String::new() }
     }
 
-    /// The known member of this name in any case.
+    /// The known member with this name, case-insensitively.
     fn member(&'static self, name: &str) -> Option<&'static (&'static str, Shape)> {
         match self {
             Self::Object(known, _) => known.iter().find(|(each, _)| each.eq_ignore_ascii_case(name)),
@@ -69,7 +69,7 @@ impl Shape {
         }
     }
 
-    /// Where a member that is not known here belongs, as somebody may have meant it.
+    /// The path or spelling that a misplaced or misspelled member was probably meant as.
     fn meant(&'static self, name: &str) -> Option<String> {
         let Self::Object(known, _) = self else { return None };
         let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();

@@ -1,5 +1,5 @@
-//! `GET /metadata/endpoints`: what a client must know of this cloud, so that one address registers it. Open
-//! to everybody: it is asked before anybody has signed in.
+//! `GET /metadata/endpoints`: the endpoints of this cloud, for `az cloud register`. Without authentication, because
+//! it is requested before sign-in.
 
 use app::App;
 use axum::{
@@ -31,7 +31,7 @@ pub(crate) async fn endpoints(
         return ArmError::bad("InvalidUri", "The query is not well formed.").respond();
     };
     let document = document(&app.settings().external_url);
-    // Versions before 2022 answer a list.
+    // API versions before 2022 return an array.
     let list = query.version.as_deref().is_some_and(|version| version < "2022");
     if list { Json(json!([document])).into_response() } else { Json(document).into_response() }
 }

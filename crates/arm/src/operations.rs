@@ -1,4 +1,4 @@
-//! Long-running operations: where clients ask whether what they were promised is done.
+//! Long-running operations: the URLs that clients poll after a 202.
 
 use app::{resource_manager::operations::Operation, state::unfinished::WorkReference};
 use axum::{
@@ -11,12 +11,12 @@ use serde_json::json;
 use crate::{call::Call, error::ArmError};
 
 impl Call<'_> {
-    /// 202 with both addresses that clients poll, for what has succeeded.
+    /// 202 with both polling URLs, for an operation that has already succeeded.
     pub(crate) async fn accepted(&self) -> Result<Response, ArmError> {
         self.accepted_until(None).await
     }
 
-    /// The same for what succeeds when something has ended.
+    /// As [`Call::accepted`], for an operation that succeeds when `awaited` has ended.
     pub(crate) async fn accepted_until(&self, awaited: Option<WorkReference>) -> Result<Response, ArmError> {
         let subscription = self.subscription()?;
         let id = self.app.resource_manager().record_operation(&self.caller, subscription, awaited).await?;
@@ -69,5 +69,5 @@ fn is_under_way(call: &Call<'_>, operation: &Operation) -> bool {
     operation.awaited.as_ref().is_some_and(|awaited| call.app.is_under_way(awaited))
 }
 
-/// Seconds between two polls; without it clients wait half a minute.
+/// Seconds between polls (`Retry-After`); without it clients wait half a minute.
 const PAUSE: &str = "1";

@@ -1,5 +1,5 @@
-//! Lists in pages that follow each other by `nextLink`. Where a page ended is a key of the list's order, not a
-//! number, so whoever comes or goes between two pages neither hides nor doubles another.
+//! Paged lists with `nextLink`. The continuation token is the sort key of the last item, not an offset, so items that
+//! are added or removed between two pages neither hide nor repeat others.
 
 use axum::response::Response;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{call::Call, error::ArmError};
 
-/// One page of the items, in the order of their keys, which are distinct.
+/// One page of the items, ordered by their distinct keys.
 pub(crate) fn respond<T>(
     call: &Call<'_>,
     items: Vec<T>,
@@ -23,7 +23,7 @@ pub(crate) fn respond<T>(
     }
     let mut goes_on = keyed.len() > size;
     if goes_on {
-        // Only the page itself is put in order.
+        // Only the items of the page are sorted.
         keyed.select_nth_unstable_by(size, |(one, _), (other, _)| one.cmp(other));
         keyed.truncate(size);
     }
@@ -31,7 +31,7 @@ pub(crate) fn respond<T>(
     let mut text = b"{\"value\":[".to_vec();
     let mut last = None;
     for (key, item) in &keyed {
-        // A page of large items is a short one.
+        // Large items shorten the page.
         if last.is_some() && text.len() >= MOST_BYTES {
             goes_on = true;
             break;
@@ -82,8 +82,8 @@ fn read(token: &str) -> Result<String, ArmError> {
 }
 
 const TOKEN: &str = "$skiptoken";
-/// The form of the tokens; another one is refused.
+/// The format version of tokens; others are refused.
 const FORM: &str = "1:";
 const MOST: usize = 1000;
-/// No item is begun after so many bytes.
+/// The page ends at the first item after this many bytes.
 const MOST_BYTES: usize = 1024 * 1024;

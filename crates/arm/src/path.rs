@@ -1,7 +1,7 @@
-//! Paths taken apart, whatever the case they are written in, and the templates that they are compared with.
+//! Parses paths, case-insensitively, and matches them with templates.
 //!
-//! A template is a path with `{name}` for a segment that varies. One that begins with `{scope}` takes any resource
-//! id there, up to the last `providers` of its own provider, since a scope may itself lie below a provider.
+//! A template is a path with `{name}` for a variable segment. A leading `{scope}` matches any resource id, up to the
+//! last `providers` segment of the template's provider, because a scope may itself contain a provider.
 
 use crate::error::ArmError;
 
@@ -9,7 +9,7 @@ use crate::error::ArmError;
 #[derive(Debug)]
 pub(crate) struct Segments(Vec<String>);
 
-/// What stands in a path where its template has a `{name}`.
+/// The segments of a path at the `{name}`s of its template.
 #[derive(Debug, Default)]
 pub(crate) struct Names(Vec<(&'static str, String)>);
 
@@ -23,8 +23,8 @@ impl Segments {
         };
         let path = path.strip_prefix('/').ok_or_else(malformed)?;
         let path = path.strip_suffix('/').unwrap_or(path);
-        // az leaves an empty segment where a type of resource has no other above it: `/providers/NAMESPACE//TYPE/NAME`;
-        // clients leave one where a scope ends with a slash: `SCOPE//providers/NAMESPACE`.
+        // az sends an empty segment for a resource type without a parent: `/providers/NAMESPACE//TYPE/NAME`; clients
+        // send one for a scope that ends with a slash: `SCOPE//providers/NAMESPACE`.
         let raw: Vec<&str> = path.split('/').collect();
         let is_gap = |place: usize| {
             let word = |back: usize| place.checked_sub(back).and_then(|at| raw.get(at)).copied();
@@ -45,7 +45,7 @@ impl Segments {
         decoded.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The names in the path, if it is one of the template's.
+    /// The variable segments, if the path matches the template.
     pub(crate) fn matching(&self, base: &'static str, rest: &'static str) -> Option<Names> {
         let template = |text: &'static str| text.split('/').filter(|segment| !segment.is_empty());
         let mut wanted = template(base).chain(template(rest)).peekable();
@@ -73,7 +73,7 @@ impl Segments {
 }
 
 impl Names {
-    /// Empty where the template has no such name.
+    /// Empty if the template has no such name.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(each, _)| *each == name).map_or("", |(_, value)| value)
     }

@@ -1,5 +1,5 @@
-//! What the identities around a cluster need and hold, as a report. Not of Azure: there people find out one failed
-//! call after the other.
+//! The preflight report: the permissions that the identities of a cluster need and have. Not in Azure, where missing
+//! permissions appear one failed call at a time.
 
 use app::resource_manager::clusters::preflight::{Question, Report};
 use axum::{
@@ -19,11 +19,11 @@ use crate::{call::Call, error::ArmError};
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct QuestionForm {
-    /// Object id of who would create the cluster; the caller, if nobody is named.
+    /// Object id of the cluster's creator; default: the caller.
     creator: Option<ObjectId>,
-    /// Properties of a cluster that is planned.
+    /// Properties of a planned cluster.
     properties: Option<Map<String, Value>>,
-    /// Further features, each with the id of the resource that it is about, or null.
+    /// Further features, each with the id of the resource that it uses, or null.
     features: Map<String, Value>,
     all_features: bool,
 }

@@ -1,5 +1,5 @@
-//! Resource providers: which types of resource are served, and in which API versions. Everything is registered in
-//! every subscription. Any well-formed version is taken; those listed are for clients that pick one.
+//! Resource providers: the served resource types and their API versions. All are registered in every subscription.
+//! Any well-formed version is accepted; the listed ones are for clients that choose from the list.
 
 use axum::{
     Json,
@@ -13,7 +13,7 @@ use crate::{call::Call, error::ArmError};
 
 struct Provider {
     namespace: &'static str,
-    /// Type, and whether its resources are in a place.
+    /// Type, and whether its resources have a location.
     types: &'static [(&'static str, bool)],
     /// The newest first.
     versions: &'static [&'static str],

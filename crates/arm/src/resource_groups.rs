@@ -52,7 +52,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     }
     let mut groups = call.app.resource_manager().list_resource_groups(&call.caller, call.subscription()?)?;
     if let Some(name) = name {
-        // Tags are named without regard to case; their values have one.
+        // Tag names are case-insensitive, tag values case-sensitive.
         groups.retain(|group| {
             group.tags.iter().any(|(tag, held)| {
                 tag.eq_ignore_ascii_case(&name) && value.as_ref().is_none_or(|value| value == held)
@@ -100,7 +100,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok((status, Json(render(call, &group))).into_response())
 }
 
-/// Changes the tags; the rest of a group cannot be changed, and is refused where it is another.
+/// Changes the tags; a different value of any other property is refused.
 pub(crate) async fn patch(call: &Call<'_>) -> Result<Response, ArmError> {
     let form: ChangeForm = call.json_of(&SHAPE)?;
     let name = call.resource_name("group")?;

@@ -1,4 +1,4 @@
-//! Resources that have no behaviour of their own here, and the list of everything in a resource group.
+//! Generic resources, which are only stored, and the list of all resources in a resource group or subscription.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ struct IdentityForm {
     kind: String,
 }
 
-/// What a list of resources may be asked for.
+/// The filter of a resource list.
 #[derive(Default)]
 struct Filter {
     group: Option<String>,
@@ -53,13 +53,13 @@ struct Filter {
     name: Option<String>,
 }
 
-/// One entry of a list: nothing of it is copied before it is on the page.
+/// One entry of a list, borrowed, so that only the entries of the page are copied.
 enum ListEntry<'a> {
     Cluster(&'a Cluster),
     Other(&'a Resource),
 }
 
-/// Everything below a subscription or resource group, clusters included.
+/// All resources in a subscription or resource group, clusters included.
 pub(crate) fn list(call: &Call<'_>, below: &Scope) -> Result<Response, ArmError> {
     let filter = Filter::parse(call.parameter("$filter").unwrap_or_default())?;
     let found = call.app.resource_manager().list_resources(&call.caller, below)?;
@@ -100,7 +100,7 @@ impl ListEntry<'_> {
         }
     }
 
-    /// What Azure shows in such a list.
+    /// The members that Azure includes in a resource list.
     fn render(&self, call: &Call<'_>) -> Value {
         let mut body = json!({"name": self.name(), "type": self.resource_type()});
         let Some(members) = body.as_object_mut() else { return body };
@@ -235,7 +235,7 @@ fn system_identity(call: &Call<'_>, resource: &Resource) -> Option<Value> {
     Some(json!({"type": "SystemAssigned", "principalId": identity.object_id, "tenantId": call.caller.tenant}))
 }
 
-/// Of the members that clients wrote.
+/// Client-written members that lists include.
 const SHOWN_IN_LISTS: [&str; 5] = ["kind", "plan", "sku", "zones", "extendedLocation"];
 const SHAPE: Shape = Shape::Object(
     &[

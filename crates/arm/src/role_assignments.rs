@@ -55,11 +55,11 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     for term in filter::terms(call, FILTERS)? {
         match term {
             Term::Call(name, None) if name == "atscope" => listed = ScopeFilter::AtScope,
-            // Of this principal itself.
+            // Assigned to this principal directly.
             Term::Equals(name, id) if name == "principalid" && principals.is_none() => {
                 principals = Some(vec![filter::object_id(call, &id, FILTERS)?]);
             }
-            // Of this principal, through groups too.
+            // Assigned to this principal, directly or through groups.
             Term::Call(name, Some(id)) if name == "assignedto" && principals.is_none() => {
                 let id = filter::object_id(call, &id, FILTERS)?;
                 let groups = call.app.directory().of(&call.caller).transitive_groups(id);
@@ -103,7 +103,7 @@ pub(crate) async fn delete(call: &Call<'_>) -> Result<Response, ArmError> {
     })
 }
 
-/// What the caller's roles permit at a scope.
+/// The permissions of the caller's roles at a scope.
 pub(crate) fn permissions(call: &Call<'_>) -> Result<Response, ArmError> {
     let permissions = call.app.resource_manager().permissions(&call.caller, &call.scope()?);
     Ok(Json(json!({"value": permissions})).into_response())
@@ -138,7 +138,7 @@ impl Properties {
             self.condition_version.as_deref(),
         ) {
             (None, _) => None,
-            // Only this version has ever been taken.
+            // Only version 2.0 is supported.
             (Some(text), None | Some("" | "2.0")) => Some(Condition::parse(&text).map_err(|error| {
                 ArmError::bad("ConditionInvalid", format!("The condition is not valid: {error}."))
             })?),
@@ -159,8 +159,8 @@ impl Properties {
     }
 }
 
-/// The id of the role in an assignment that was asked for at a scope. What is at or below a subscription carries that
-/// subscription, whoever asks from above; what is inherited from above carries the one that was asked.
+/// The role definition id in a rendered assignment. An assignment at or below a subscription has the id in that
+/// subscription; one inherited from above has the id at the requested scope.
 pub(crate) fn role_of(assignment: &RoleAssignment, asked: &Scope) -> String {
     let own = assignment.scope.subscription_name().is_some();
     definition_id(assignment.role, if own { &assignment.scope } else { asked })
@@ -196,7 +196,7 @@ fn render(assignment: &RoleAssignment, asked: &Scope) -> Value {
 
 const FILTERS: &str = "\"atScope()\", \"principalId eq 'ID'\" or \"assignedTo('ID')\", joined by \"and\"";
 
-/// Beside what is read: what clients send back of what they were given.
+/// Includes read-only members, because clients send back what they received.
 const SHAPE: Shape = Shape::Object(
     &[
         ("id", Shape::Any),

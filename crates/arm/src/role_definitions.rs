@@ -51,7 +51,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let (mut name, mut kind) = (None, None);
     for term in filter::terms(call, FILTERS)? {
         match term {
-            // The list holds what can be assigned at the scope in any case.
+            // No effect: the list always contains the roles that can be assigned at the scope.
             Term::Call(function, None) if matches!(&*function, "atscope" | "atscopeandbelow") => {}
             Term::Equals(field, value) if field == "rolename" && name.is_none() => name = Some(value),
             Term::Equals(field, value) if field == "type" && kind.is_none() => {
@@ -82,7 +82,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
 pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
     let scope = call.scope()?;
     let RoleForm { properties } = call.json_of(&SHAPE)?;
-    // Without it the role would grant what its author excepts.
+    // Conditions in roles are not supported: ignoring one would grant more than the author intended.
     if properties
         .permissions
         .iter()
@@ -99,7 +99,7 @@ pub(crate) async fn put(call: &Call<'_>) -> Result<Response, ArmError> {
         assignable_scopes: properties.assignable_scopes,
         permissions: properties.permissions.into_iter().map(|each| each.permission).collect(),
     };
-    // Azure answers so to a change too, and az takes nothing else.
+    // Azure returns 201 for updates too, and az accepts nothing else.
     let (role, _) = call.app.resource_manager().put_role(&call.caller, &scope, role(call)?, new).await?;
     Ok((StatusCode::CREATED, Json(render(&role, &scope))).into_response())
 }
@@ -123,7 +123,7 @@ fn kind_name(kind: RoleKind) -> &'static str {
     }
 }
 
-/// As it reads at the scope that was asked.
+/// Renders a role with its id at the requested scope.
 fn render(role: &RoleDefinition, at: &Scope) -> Value {
     json!({
         "id": definition_id(role.id, at),

@@ -1,5 +1,5 @@
-//! The URL surface, as a table. Resource ids have any depth and any case, so paths are compared with
-//! [`templates`](crate::path) here and not by the web framework. The first row that fits a path counts.
+//! The table of routes. Resource ids have any depth and any case, so paths are matched with
+//! [`templates`](crate::path) here and not by the web framework. The first matching row wins.
 
 use std::pin::Pin;
 
@@ -20,7 +20,7 @@ use crate::{
     resource_groups, resources, role_assignments, role_definitions, subscriptions, trusted_access, webhooks,
 };
 
-/// Where something is asked for, and what answers it.
+/// Method, path template and handler.
 struct Route {
     method: &'static str,
     base: &'static str,
@@ -45,8 +45,8 @@ pub fn routes() -> Router<App> {
         .route("/providers/{*rest}", any(handle))
 }
 
-/// The address as [`routes`] has it: one slash at the front, as clients give more where their base address ends with
-/// one, and the first segment in its usual case. None where it is so, or is no address of this surface.
+/// The URI normalized for [`routes`]: one leading slash, because clients send two if their base URL ends with one,
+/// and the first segment in its usual case. `None` if it is already normalized, or not a path of this surface.
 pub fn in_usual_form(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     let first = path.split('/').find(|segment| !segment.is_empty())?;
@@ -61,12 +61,12 @@ pub fn in_usual_form(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The answer where no surface has the path.
+/// The response if no surface has the path.
 pub async fn unknown(uri: Uri) -> Response {
     ArmError::unknown_path(uri.path()).respond()
 }
 
-/// Every route that needs a caller: its method, and its path with `{name}` for what varies.
+/// Method and path template of every route that requires authentication.
 pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     ROUTES.iter().map(|route| (route.method, format!("{}{}", route.base, route.rest)))
 }
@@ -92,7 +92,8 @@ async fn handle(
     response
 }
 
-/// Where to sign in, as Azure says it: some clients learn the tenant from it. Where there are several, all of them.
+/// The `WWW-Authenticate` challenge in Azure's format, from which some clients learn the tenant; `organizations` if
+/// there are several tenants.
 fn challenge(app: &App) -> Option<HeaderValue> {
     let tenant =
         app.directory().only_tenant().map_or_else(|| "organizations".to_owned(), |id| id.to_string());
@@ -127,8 +128,7 @@ async fn dispatch(mut call: Call<'_>, method: &Method, path: &str) -> Result<Res
 }
 
 impl Route {
-    /// Whether it is about one thing that is named. Whether that is there can be asked with HEAD too, by whoever may
-    /// read it.
+    /// Whether the route addresses a single resource. HEAD is then allowed too, with the permission to read it.
     fn is_of_one(&self) -> bool {
         self.base.ends_with('}') && self.rest.is_empty() || self.rest.ends_with('}')
     }
@@ -301,7 +301,7 @@ const ROUTES: &[Route] = &[
     route("POST", SUBSCRIPTION, "/providers/Microsoft.Subscription/rename", |call| {
         Box::pin(aliases::rename(call))
     }),
-    // Whatever no row above names.
+    // Generic resources: types without a row above.
     route("GET", RESOURCE, "", |call| Box::pin(async { resources::show(call) })),
     route("PUT", RESOURCE, "", |call| Box::pin(resources::put(call))),
     route("DELETE", RESOURCE, "", |call| Box::pin(resources::delete(call))),

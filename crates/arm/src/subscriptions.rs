@@ -40,7 +40,7 @@ pub(crate) fn show(call: &Call<'_>) -> Result<Response, ArmError> {
         .into_response())
 }
 
-/// There is one place: where this program runs.
+/// The only location: where this program runs.
 pub(crate) fn locations(call: &Call<'_>) -> Result<Response, ArmError> {
     let id = call.subscription()?;
     call.app.resource_manager().find_subscription(&call.caller, id)?;

@@ -1,10 +1,10 @@
-//! Tags of a resource. Their names are compared without regard to case, so two that differ by it are one.
+//! Tags of a resource. Their names are case-insensitive: two that differ only by case are a duplicate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// Reads the tags of a body; none where it does not say any.
+/// Reads the tags of a body; `None` if absent.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<BTreeMap<String, String>>, D::Error> {

@@ -1,4 +1,4 @@
-//! Trusted access: `trustedAccessRoles` of a place, `trustedAccessRoleBindings` of a cluster.
+//! Trusted access: `trustedAccessRoles` of a location, `trustedAccessRoleBindings` of a cluster.
 
 use app::resource_manager::{clusters::trusted_access, scope_rules::CreatedOrUpdated};
 use axum::{

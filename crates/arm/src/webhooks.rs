@@ -1,4 +1,4 @@
-//! What an attached cluster's API server calls the webhooks with: where they are, and the certificates that count.
+//! The webhook URLs of an attached cluster, and the client certificates with which its API server calls them.
 
 use axum::{
     Json,
@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{call::Call, error::ArmError};
 
-/// `listWebhookCredential`: a further certificate, with its key, which is shown once. It ends none that there is.
+/// `listWebhookCredential`: issues another certificate; its key is returned only once. Existing certificates stay
+/// valid.
 pub(crate) async fn issue(call: &Call<'_>) -> Result<Response, ArmError> {
     let issued =
         call.app.resource_manager().issue_webhook_certificate(&call.caller, &call.cluster()?).await?;
@@ -21,7 +22,7 @@ pub(crate) async fn issue(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(Json(body).into_response())
 }
 
-/// `webhookCertificates`: those that count and the last ones that have ended, beside where the webhooks are.
+/// `webhookCertificates`: the valid certificates and the most recently ended ones, with the webhook URLs.
 pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     let cluster = call.app.resource_manager().webhook_cluster_of(&call.caller, &call.cluster()?)?;
     let mut body = places(call, &cluster);
@@ -31,7 +32,7 @@ pub(crate) fn list(call: &Call<'_>) -> Result<Response, ArmError> {
     Ok(Json(body).into_response())
 }
 
-/// `webhookCertificates/{thumbprint}/end`: it counts no longer, at once.
+/// `webhookCertificates/{thumbprint}/end`: revokes the certificate at once.
 pub(crate) async fn end(call: &Call<'_>) -> Result<Response, ArmError> {
     let (cluster, thumbprint) = (call.cluster()?, call.name("thumbprint"));
     let ended =

@@ -1,11 +1,11 @@
-//! Where a server is, and the addresses at it. A token goes with requests, so an address is put together from parsed
-//! parts: whatever somebody names, a request stays at the server that the token is for (RFC 6454, section 4).
+//! Server addresses, and URLs at a server. Requests carry tokens, so URLs are built from parsed parts: no path or
+//! name that a user gives can send a request to another server than the token's (same origin, RFC 6454 section 4).
 
 use anyhow::{Context, bail, ensure};
 use domain::scope::Scope;
 use reqwest::Url;
 
-/// The https address of a server, without a path of its own.
+/// The https address of a server, without a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server(Url);
 
@@ -17,13 +17,13 @@ impl Server {
         Ok(Self(url))
     }
 
-    /// `https://HOST[:PORT]`, with no slash at its end: as tokens and kubeconfigs have it.
+    /// `https://HOST[:PORT]`, without a slash at the end, as in tokens and kubeconfigs.
     pub(crate) fn as_text(&self) -> String {
         self.0.origin().ascii_serialization()
     }
 
-    /// The address of a path with its query: `/subscriptions?api-version=2022-12-01`. Characters that a path or query
-    /// cannot hold are encoded; a path that could be read as another one is refused.
+    /// The URL of a path with its query, such as `/subscriptions?api-version=2022-12-01`. Characters that a path or
+    /// query cannot hold are encoded; a path with dot segments is refused.
     pub(crate) fn at(&self, path_and_query: &str) -> anyhow::Result<Url> {
         let (path, query) = match path_and_query.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -37,7 +37,7 @@ impl Server {
         Ok(url)
     }
 
-    /// The path and query of an address that the server gave, if it leads to the server itself.
+    /// The path and query of a link from the server, if it points to the same server.
     pub(crate) fn path_of(&self, link: &str) -> Option<String> {
         let url = Url::parse(link).ok().filter(|url| url.origin() == self.0.origin() && is_bare(url))?;
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -45,7 +45,7 @@ impl Server {
     }
 }
 
-/// The https address of an authority, which may lie below a path.
+/// The https URL of an authority; it may have a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Base(Url);
 
@@ -59,7 +59,7 @@ impl Base {
         Ok(Self(url))
     }
 
-    /// The address below this one with these segments, each taken as one name whatever it holds.
+    /// The URL with these segments appended; each is encoded as one segment.
     pub(crate) fn below(&self, segments: &[&str]) -> anyhow::Result<Url> {
         for segment in segments {
             check_segment(segment).map_err(|problem| anyhow::anyhow!("\"{segment}\": {problem}"))?;
@@ -73,7 +73,7 @@ impl Base {
     }
 }
 
-/// A resource id or scope that somebody has given, as a path.
+/// A resource id or scope from the user, as a path.
 pub(crate) fn resource_id(text: &str) -> anyhow::Result<String> {
     let bare = if text == "/" { text } else { text.trim_end_matches('/') };
     let scope = Scope::parse(bare)?;
@@ -86,7 +86,7 @@ pub(crate) fn resource_id(text: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Without a name or password before the host, and without a fragment.
+/// Whether the URL has no user info and no fragment.
 fn is_bare(url: &Url) -> bool {
     url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
 }
@@ -100,7 +100,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
 }
 
 fn check_segment(segment: &str) -> Result<(), &'static str> {
-    // A URL takes these as steps in the path, encoded or not (URL Standard, "double-dot URL path segment").
+    // Dot segments, encoded or not (URL Standard, "double-dot URL path segment").
     let dots = segment.to_ascii_lowercase().replace("%2e", ".");
     if segment.is_empty() {
         return Err("a name in it is empty");

@@ -1,4 +1,4 @@
-//! The authority's endpoints, as a client of OAuth 2.0 uses them.
+//! An OAuth 2.0 client of the server's token, device and other sign-in endpoints.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::{address::Base, output};
 pub(crate) const CLIENT_ID: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
 /// The audience of cluster tokens.
 pub(crate) const CLUSTER_SERVER_ID: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
-/// The client id that kubeconfigs name.
+/// kubelogin's client id, which kubeconfigs contain.
 pub(crate) const KUBELOGIN_CLIENT_ID: &str = "80faf920-1908-4b52-b5ef-a8e7bedfc67a";
 
-/// One tenant's authority on one server.
+/// The OAuth 2.0 endpoints of one tenant on one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Authority {
     http: reqwest::Client,
@@ -24,7 +24,7 @@ pub(crate) struct Authority {
     tenant: String,
 }
 
-/// Tokens as the token endpoint gives them.
+/// A response of the token endpoint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     pub(crate) access_token: String,
@@ -33,7 +33,7 @@ pub(crate) struct Tokens {
     expires_in: i64,
 }
 
-/// A refused request, by the authority's own word.
+/// An error response of the authority.
 #[derive(Debug, thiserror::Error)]
 #[error("{description}")]
 pub(crate) struct Refused {
@@ -42,13 +42,13 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// Whether only the person, or the client's own credential, can help (RFC 6749 section 5.2, and OpenID Connect
-    /// Core section 3.1.2.6).
+    /// Whether a new sign-in, or another client credential, is needed (RFC 6749 section 5.2, and OpenID Connect Core
+    /// section 3.1.2.6).
     pub(crate) fn asks_for_sign_in(&self) -> bool {
         matches!(self.error.as_str(), "invalid_grant" | "interaction_required" | "login_required")
     }
 
-    /// Whether the credential of an application is not taken.
+    /// Whether the application's credential was refused.
     pub(crate) fn is_of_client(&self) -> bool {
         matches!(self.error.as_str(), "invalid_client" | "unauthorized_client")
     }
@@ -70,12 +70,12 @@ struct DeviceStarted {
 }
 
 impl Tokens {
-    /// When the access token ends.
+    /// When the access token expires.
     pub(crate) fn expires(&self) -> Timestamp {
         Timestamp::now().saturating_add(SignedDuration::from_secs(self.expires_in)).unwrap_or(Timestamp::MAX)
     }
 
-    /// A claim of the id token, which came straight from the authority over TLS.
+    /// A claim of the id token; not verified, because it came directly from the authority over TLS.
     pub(crate) fn claim(&self, name: &str) -> Option<String> {
         use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
         let payload = self.id_token.as_deref().or(Some(&self.access_token))?.split('.').nth(1)?.to_owned();
@@ -84,7 +84,7 @@ impl Tokens {
     }
 }
 
-/// A client that trusts the given authority beside the system's, or alone where it is given.
+/// An HTTP client that trusts only the given CA, or without one the system's CAs.
 pub(crate) fn http_client(ca_pem: Option<&str>) -> anyhow::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder()
         .timeout(Duration::from_secs(60))
@@ -109,12 +109,12 @@ impl Authority {
         self.base.below(&[&self.tenant, "oauth2", "v2.0", endpoint])
     }
 
-    /// Asks the token endpoint.
+    /// Sends a token request.
     pub(crate) async fn token(&self, form: &[(&str, &str)]) -> anyhow::Result<Tokens> {
         self.post("token", form).await
     }
 
-    /// Asks for a token of the client's own, by what it shows in place of a secret (RFC 7523 section 2.2).
+    /// The client credentials grant with a client assertion instead of a secret (RFC 7523 section 2.2).
     pub(crate) async fn by_assertion(
         &self,
         client_id: &str,
@@ -131,7 +131,7 @@ impl Authority {
         self.token(&form).await
     }
 
-    /// Shows a device code on standard error and waits until it is answered.
+    /// The device code flow: prints the code on standard error and polls until the user has answered.
     pub(crate) async fn device_code(&self, client_id: &str, scope: &str) -> anyhow::Result<Tokens> {
         let started: DeviceStarted =
             self.post("devicecode", &[("client_id", client_id), ("scope", scope)]).await?;

@@ -1,4 +1,4 @@
-//! Resource Manager and Graph as commands call them.
+//! The client of Resource Manager and Graph for commands.
 
 pub(crate) mod subscription;
 
@@ -21,15 +21,15 @@ pub(crate) struct Client {
     http: reqwest::Client,
     server: Server,
     token: Mutex<String>,
-    /// The subscription that a flag names.
+    /// The value of `--subscription`.
     wanted: Option<String>,
     subscription: OnceCell<String>,
 }
 
-/// A write counts only where this holds (RFC 9110, section 13.1).
+/// A precondition of a write, such as `If-Match` (RFC 9110, section 13.1).
 type Condition<'a> = (HeaderName, &'a str);
 
-/// An answer that is not a success, by the server's own words.
+/// An error response, with the server's message.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Refused {
@@ -38,12 +38,12 @@ pub(crate) struct Refused {
 }
 
 impl Client {
-    /// With the token of the session, renewed if need be.
+    /// A client with the session's access token, renewed if necessary.
     pub(crate) async fn open() -> anyhow::Result<Self> {
         Self::open_in(None).await
     }
 
-    /// The same, to act in the subscription of this name or id in place of the session's.
+    /// As [`Client::open`], for the subscription with this name or id instead of the session's.
     pub(crate) async fn open_in(wanted: Option<String>) -> anyhow::Result<Self> {
         let (session, token) = Session::management_token().await?;
         let (http, server) = (session.http()?, session.server()?);
@@ -55,8 +55,8 @@ impl Client {
         self.send(Method::GET, path, None).await
     }
 
-    /// Changes what is there. Where somebody else changes it between reading and writing, it is read again: neither
-    /// change is lost.
+    /// Changes an object by read-modify-write. On a conflicting write it is read and changed again, so that no change
+    /// is lost.
     pub(crate) async fn update(&self, path: &str, change: impl Fn(&mut Value)) -> anyhow::Result<Value> {
         let mut tries = TRIES;
         loop {
@@ -68,7 +68,7 @@ impl Client {
         }
     }
 
-    /// Writes what was read, with a change, if it is still what was read.
+    /// Applies `change` and writes the object if its ETag still matches.
     async fn replace(
         &self,
         path: &str,
@@ -82,7 +82,7 @@ impl Client {
         self.send_if(Method::PUT, path, Some(object), condition).await.map(|(_, value)| value)
     }
 
-    /// Makes what is not there yet. `None` where it is there by now.
+    /// Creates an object. `None` if it already exists.
     pub(crate) async fn make(&self, path: &str, body: &Value) -> anyhow::Result<Option<Value>> {
         match self.send_if(Method::PUT, path, Some(body), Some((header::IF_NONE_MATCH, "*"))).await {
             Ok((_, value)) => Ok(Some(value)),
@@ -91,7 +91,7 @@ impl Client {
         }
     }
 
-    /// `None` where there is no such thing.
+    /// As `get`, but `None` for 404.
     pub(crate) async fn find(&self, path: &str) -> anyhow::Result<Option<Value>> {
         match self.get(path).await {
             Ok(value) => Ok(Some(value)),
@@ -112,13 +112,12 @@ impl Client {
         self.send(Method::PATCH, path, Some(body)).await
     }
 
-    /// Deletes an object; Graph says where there is none.
+    /// Deletes an object of Graph, which answers 404 if it does not exist.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         self.send(Method::DELETE, path, None).await
     }
 
-    /// Deletes a resource. Resource Manager answers that nothing is to be done where there is none; whoever types a
-    /// name is told: `missing` says what is not there.
+    /// Deletes a resource. Resource Manager answers 204 if it does not exist; that becomes the error `missing`.
     pub(crate) async fn delete_resource(&self, path: &str, missing: &str) -> anyhow::Result<()> {
         match self.send_if(Method::DELETE, path, None, None).await? {
             (StatusCode::NO_CONTENT, _) => bail!("{missing}"),
@@ -126,7 +125,7 @@ impl Client {
         }
     }
 
-    /// Every element of a list, page after page.
+    /// All elements of a list, over all pages.
     pub(crate) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         let mut all = Vec::new();
         let mut next = path.to_owned();
@@ -136,7 +135,7 @@ impl Client {
             let link = page.get("@odata.nextLink").or_else(|| page.get("nextLink")).and_then(Value::as_str);
             match link {
                 None => return Ok(all),
-                // A list that goes on elsewhere is not complete.
+                // A next link to another server is not followed, so the list would be incomplete.
                 Some(link) => match self.server.path_of(link) {
                     Some(path) => next = path,
                     None => bail!(
@@ -161,8 +160,8 @@ impl Client {
     ) -> anyhow::Result<(StatusCode, Value)> {
         let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut response = self.ask(&token, &method, path, body, condition.as_ref()).await?;
-        // The token may have been refused before its time, as when the keys that sign were replaced at once, while the
-        // session goes on.
+        // A token may be refused before it expires, for example after an immediate rotation of the signing keys,
+        // while the session is still valid.
         if response.status() == StatusCode::UNAUTHORIZED
             && let Ok(renewed) = Session::renewed_management_token(&token).await
         {
@@ -198,7 +197,7 @@ impl Client {
         body: Option<&Value>,
         condition: Option<&Condition<'_>>,
     ) -> anyhow::Result<reqwest::Response> {
-        // The token goes along, so nothing is asked but the server that it is for.
+        // The request carries the token, so it goes only to the session's server.
         let mut request = self.http.request(method.clone(), self.server.at(path)?).bearer_auth(token);
         if let Some(body) = body {
             request = request.json(body);
@@ -215,8 +214,8 @@ pub(crate) fn is_not_found(error: &anyhow::Error) -> bool {
     has_status(error, StatusCode::NOT_FOUND)
 }
 
-/// The same result, but for one refusal, which is told in words of the command's own.
-pub(crate) fn or_said<T>(
+/// Replaces the error that `is_meant` matches by the command's own message.
+pub(crate) fn replace_error<T>(
     result: anyhow::Result<T>,
     is_meant: fn(&anyhow::Error) -> bool,
     said: impl FnOnce() -> String,
@@ -224,7 +223,7 @@ pub(crate) fn or_said<T>(
     result.map_err(|error| if is_meant(&error) { anyhow::Error::msg(said()) } else { error })
 }
 
-/// What a list of references says of one that is in it.
+/// Whether Graph refused a reference because the list already contains it.
 pub(crate) fn is_there_already(error: &anyhow::Error) -> bool {
     let refused = error.downcast_ref::<Refused>();
     refused.is_some_and(|refused| refused.message.contains("added object references already exist"))
@@ -234,19 +233,19 @@ pub(crate) fn has_status(error: &anyhow::Error, status: StatusCode) -> bool {
     error.downcast_ref::<Refused>().is_some_and(|refused| refused.status == status)
 }
 
-/// A text as one segment or value of an address.
+/// Percent-encodes a text as one path segment or query value.
 pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, ESCAPED).to_string()
 }
 
-/// A text within quotes of a filter.
+/// A string literal for a Graph filter, percent-encoded.
 pub(crate) fn quote(text: &str) -> String {
     encode(&format!("'{}'", text.replace('\'', "''")))
 }
 
-/// All but what an address may hold anywhere (RFC 3986 section 2.3), and the sign in names of users.
+/// All characters except unreserved ones (RFC 3986 section 2.3) and the `@` of user principal names.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@');
-/// How often a change is tried that others come before.
+/// How often a change is tried on conflicts.
 const TRIES: usize = 20;
 pub(crate) const SUBSCRIPTIONS: &str = "api-version=2022-12-01";
 pub(crate) const ALIASES: &str = "api-version=2021-10-01";

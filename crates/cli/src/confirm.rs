@@ -1,4 +1,4 @@
-//! Asking before something goes that cannot be brought back. Scripts say `--yes`.
+//! Confirmation before irreversible deletions; `--yes` skips it.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -15,7 +15,7 @@ pub struct ConfirmArgs {
 }
 
 impl ConfirmArgs {
-    /// Goes on if the person agrees; `question` says what would happen.
+    /// Returns if the user confirms; `question` describes the consequence.
     pub(crate) fn ask(self, question: &str) -> anyhow::Result<()> {
         if self.yes {
             return Ok(());

@@ -1,9 +1,9 @@
-//! The answer of a client-go credential plugin (`client.authentication.k8s.io`, v1 and v1beta1).
+//! The output of a client-go credential plugin (`client.authentication.k8s.io`, v1 and v1beta1).
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The version that kubectl asks for in `KUBERNETES_EXEC_INFO`; v1beta1 where it says nothing.
+/// The version that kubectl requests in `KUBERNETES_EXEC_INFO`; v1beta1 if it is not set.
 pub(crate) fn version() -> &'static str {
     let asked = std::env::var("KUBERNETES_EXEC_INFO").ok();
     let parsed: Option<Value> = asked.and_then(|text| serde_json::from_str(&text).ok());

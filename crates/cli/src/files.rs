@@ -1,4 +1,4 @@
-//! Files that hold credentials: written as a whole, for their owner alone, by one process at a time.
+//! Files with credentials: replaced atomically, readable by their owner only, written under a lock.
 
 use std::{
     fs::{self, File},
@@ -14,14 +14,14 @@ use tempfile::NamedTempFile;
 
 use crate::output;
 
-/// Makes a directory that only its owner may look into.
+/// Creates a directory with access for its owner only.
 pub(crate) fn private_directory(path: &Path) -> anyhow::Result<()> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.with_context(|| format!("making the directory {}", path.display()))
 }
 
-/// A directory for files that are about to be written. Where nothing has been written it goes again, if it was made for
-/// them.
+/// A directory for files that are about to be written. If it was created here and nothing was written, dropping this
+/// removes it.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
@@ -39,13 +39,13 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         if self.is_new {
-            // One that holds something stays.
+            // Fails if the directory is not empty, which keeps it.
             let _ = fs::remove_dir(&self.path);
         }
     }
 }
 
-/// Replaces a file as a whole; a reader sees the old one or the new one.
+/// Replaces a file atomically; a reader sees the old or the new content.
 pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let attempt = || -> anyhow::Result<()> {
         let mut file = tempfile::Builder::new().prefix(".portcullis").tempfile_in(parent(path))?;
@@ -58,8 +58,8 @@ pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     attempt().with_context(|| format!("writing {}", path.display()))
 }
 
-/// A file that is about to be replaced. Whether it can be is found out before what will stand in it is there, so that
-/// nothing is changed elsewhere whose result would be lost: the directory takes it, and its disk has the room.
+/// A prepared replacement of a file. Preparing checks that the directory is writable and the disk has room, before
+/// something is changed on the server whose result would be lost.
 #[derive(Debug)]
 pub(crate) struct Replacement {
     file: NamedTempFile,
@@ -83,7 +83,7 @@ impl Replacement {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Puts it in the place of the old one; a reader sees the old one or the new one.
+    /// Writes the content and replaces the file atomically.
     pub(crate) fn commit(self, bytes: &[u8]) -> anyhow::Result<()> {
         let Self { mut file, path } = self;
         let attempt = || -> anyhow::Result<()> {
@@ -101,7 +101,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Held while a file is read, renewed and written. Another process waits; one that dies lets go.
+/// Locks a file while its content is read, renewed and written. Other processes wait; the lock ends with the process.
 pub(crate) fn lock(path: &Path) -> anyhow::Result<File> {
     let file = fs::OpenOptions::new()
         .write(true)
@@ -110,7 +110,7 @@ pub(crate) fn lock(path: &Path) -> anyhow::Result<File> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("opening the lock {}", path.display()))?;
-    // A person may be signing in elsewhere: whoever waits for long is told why.
+    // Another process may be waiting for a sign-in: a long wait prints the reason.
     let (held, wait) = mpsc::channel::<()>();
     let place = path.to_owned();
     std::thread::spawn(move || {
@@ -128,7 +128,7 @@ pub(crate) fn lock(path: &Path) -> anyhow::Result<File> {
 }
 
 const PATIENCE: Duration = Duration::from_secs(3);
-/// More than a session, a token or a certificate takes.
+/// The bytes that preparing reserves: more than a session, a token or a certificate needs.
 const ROOM: usize = 64 * 1024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Kubeconfig files: read, merged and written. What is not known stays as it is.
+//! Reads, merges and writes kubeconfig files. Unknown fields are preserved.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,7 +30,7 @@ pub(crate) struct Kubeconfig {
     other: Map<String, Value>,
 }
 
-/// An entry of one of the lists.
+/// A cluster, user or context entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Named {
     pub(crate) name: String,
@@ -55,7 +55,7 @@ impl Kubeconfig {
         }
     }
 
-    /// Reads a file, changes it and writes it, while no other program does.
+    /// Reads, changes and writes a file under its lock.
     pub(crate) fn change<T>(
         path: &Path,
         change: impl FnOnce(&mut Self) -> anyhow::Result<T>,
@@ -63,20 +63,20 @@ impl Kubeconfig {
         if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
         }
-        // Where the file is a link, what it leads to is replaced, and the link stays.
+        // A symbolic link is resolved, so that its target is replaced and the link stays.
         let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let _lock = Lock::take(path)?;
         let known = Self::read(path)?;
         let mut config = known.clone();
         let done = change(&mut config)?;
-        // What has not changed keeps its comments too.
+        // An unchanged file is not rewritten, which keeps its comments.
         if config != known {
             config.write(path)?;
         }
         Ok(done)
     }
 
-    /// Fails where an entry of `user` could not be added to the file, before there is one.
+    /// Checks that an entry for `user` could be added to the file.
     pub(crate) fn check_place(path: &Path, user: &str, overwrite: bool) -> anyhow::Result<()> {
         Self::change(path, |config| {
             let known = config.users.iter().flatten().find(|each| each.name.eq_ignore_ascii_case(user));
@@ -98,8 +98,8 @@ impl Kubeconfig {
         files::replace_private(path, self.render()?.as_bytes())
     }
 
-    /// Takes the entries of `new` in and makes its context the current one. An entry of another content under
-    /// the same name is replaced only where that is said.
+    /// Adds the entries of `new` and makes its context the current one. A different entry of the same name is
+    /// replaced only with `overwrite`.
     pub(crate) fn merge(&mut self, new: Self, overwrite: bool) -> anyhow::Result<()> {
         merge_list("cluster", &mut self.clusters, new.clusters, overwrite)?;
         merge_list("user", &mut self.users, new.users, overwrite)?;
@@ -109,7 +109,7 @@ impl Kubeconfig {
     }
 }
 
-/// The lock that kubectl takes as well: a file beside the kubeconfig that is there while one program changes it.
+/// kubectl's lock: a file beside the kubeconfig that exists while a program changes it.
 #[derive(Debug)]
 struct Lock(PathBuf);
 
@@ -135,7 +135,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // If it stays, the next program says so.
+        // If removing fails, the next program reports the lock file.
         let _ = std::fs::remove_file(&self.0);
     }
 }

@@ -1,5 +1,5 @@
-//! This program under the name `kubelogin`: the two commands that kubeconfigs and their users call, with kubelogin's
-//! rule that an environment variable wins over a flag. `ln -s portcullis kubelogin` is all that it takes.
+//! This program under the name `kubelogin` (`ln -s portcullis kubelogin`): kubelogin's commands, with its rule that
+//! an environment variable overrides a flag.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -46,7 +46,7 @@ pub fn is_asked_for(program: &str) -> bool {
     std::path::Path::new(program).file_stem().is_some_and(|name| name == "kubelogin")
 }
 
-/// Runs what the command line says.
+/// Parses the command line and runs the command.
 pub fn run() -> ExitCode {
     let Kubelogin { command } = Kubelogin::parse();
     execute("kubelogin", async {

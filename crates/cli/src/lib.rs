@@ -1,5 +1,5 @@
-//! The command line: everything but the server itself. It talks HTTP to a server, and shares no code with it
-//! but the domain, for `eval`.
+//! The command line: every command except the server. It calls a server over HTTP and shares only the domain crate
+//! with it, for `eval`.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -95,7 +95,7 @@ pub enum Command {
     Version(output::OutputArgs),
 }
 
-/// Runs a command; errors are printed, with what to do next.
+/// Runs a command; errors are printed, with advice.
 pub fn run(command: Command) -> ExitCode {
     if let Command::Eval(arguments) = command {
         return cmd::evaluate(&arguments);
@@ -103,12 +103,12 @@ pub fn run(command: Command) -> ExitCode {
     execute("portcullis", dispatch(command))
 }
 
-/// The answer was no, and has been printed: scripts see it by the exit code.
+/// The answer is no and has been printed; the exit code tells scripts.
 #[derive(Debug, thiserror::Error)]
 #[error("no")]
 struct NegativeAnswer;
 
-/// Does the work; an error is printed under the program's name.
+/// Runs a command; prints an error with the program's name.
 fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(work));
@@ -116,7 +116,7 @@ fn execute(program: &str, work: impl Future<Output = anyhow::Result<()>>) -> Exi
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<NegativeAnswer>() => ExitCode::FAILURE,
         Err(error) => {
-            // What others have named does not reach the terminal as commands.
+            // Control characters are removed, because names from the server could contain terminal escapes.
             let told = format!("{error:#}").replace(|each: char| each.is_control() && each != '\n', " ");
             output::note(format_args!("{program}: {told}"));
             ExitCode::FAILURE

@@ -74,14 +74,14 @@ struct FirstAdmin {
     url: String,
     ca_file: PathBuf,
     tenant_id: String,
-    /// Absent while the installation is being made.
+    /// Absent until the installation is complete.
     subscription_id: Option<String>,
     user_principal_name: String,
     password: String,
 }
 
 pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
-    // Nobody signs in twice because the result had no place.
+    // Checked before the sign-in, so that its result is not lost.
     Session::check_place()?;
     let last = Session::last_server().ok().flatten();
     let (session, of_file) = match &arguments.from {
@@ -95,11 +95,11 @@ pub(crate) async fn run(arguments: LoginArgs) -> anyhow::Result<()> {
     choose(arguments.subscription.as_deref(), of_file.or(used).as_deref()).await
 }
 
-/// Keeps the subscription that commands will act in, and says which it is.
+/// Stores the default subscription of the session, and prints it.
 async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()> {
     let client = Client::open().await?;
     let Some(wanted) = wanted else {
-        // Who has no right in any can still use the directory.
+        // Without access to any subscription the directory commands still work.
         let Ok(all) = client.subscriptions().await else { return Ok(()) };
         let Some(DefaultSubscription::Clear(chosen) | DefaultSubscription::Taken(chosen, _)) =
             subscription::usual(&all, known)
@@ -109,7 +109,7 @@ async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()>
         Session::choose(&chosen)?;
         let is_another = known.is_some_and(|known| !known.eq_ignore_ascii_case(&chosen.id));
         if all.len() > 1 || is_another {
-            output::say(subscription::told(&chosen, all.len()));
+            output::say(subscription::default_notice(&chosen, all.len()));
         }
         return Ok(());
     };
@@ -119,7 +119,7 @@ async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The session, and the subscription that the file names.
+/// Signs in with the file of `--from`; returns the session and the file's subscription id.
 async fn from_file(file: &Path) -> anyhow::Result<(Session, Option<String>)> {
     let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let first: FirstAdmin = serde_json::from_slice(&bytes)
@@ -134,7 +134,7 @@ async fn from_file(file: &Path) -> anyhow::Result<(Session, Option<String>)> {
 async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
     let named = arguments.url.as_deref().map(|url| Server::parse(url).context("--url")).transpose()?;
     let last = match &named {
-        // What is kept of another server has no say here, damaged or not.
+        // The stored data of another server is ignored.
         Some(named) => {
             let last = Session::last_server().ok().flatten();
             last.filter(|last| Server::parse(&last.url).is_ok_and(|last| last == *named))
@@ -150,7 +150,7 @@ async fn from_flags(arguments: &LoginArgs) -> anyhow::Result<Session> {
         Some(file) => Some(read_pem(file)?),
         None => last.as_ref().and_then(|last| last.certificate_authority.clone()),
     };
-    // The tenant of an earlier sign-in counts for whoever names nothing at all.
+    // Without `--url` and `--tenant`, the tenant of the last sign-in is used.
     let known = last.filter(|_| arguments.url.is_none()).map(|last| last.tenant);
     let tenant = arguments.tenant.clone().or(known).unwrap_or_else(|| "organizations".to_owned());
     let tenant = tenant.as_str();
@@ -222,7 +222,7 @@ fn read_secret(arguments: &LoginArgs) -> anyhow::Result<String> {
     read_stdin()
 }
 
-/// One line of standard input.
+/// Reads a line from standard input.
 pub(crate) fn read_stdin() -> anyhow::Result<String> {
     let mut text = String::new();
     std::io::stdin().take(64 * 1024).read_to_string(&mut text).context("reading standard input")?;

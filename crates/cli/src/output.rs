@@ -1,4 +1,4 @@
-//! What commands print: tables for people, JSON for machines.
+//! Output of commands: tables for people, JSON for scripts.
 
 use std::{
     fmt::Display,
@@ -22,11 +22,11 @@ pub enum Output {
     Json,
 }
 
-/// A column: its heading, and where its value stands in the object (a JSON pointer).
+/// A column: its heading, and the JSON pointer of its value.
 pub(crate) type Column = (&'static str, &'static str);
 
-/// Writes to standard output. A reader that has seen enough (`| head`) ends the program without a word, as the signal
-/// would that ends other programs then; an output that cannot be written (a full disk) ends it with one.
+/// Writes to standard output. A closed pipe (`| head`) ends the program silently, with the status of SIGPIPE; any
+/// other write error (a full disk) ends it with a message.
 pub fn print(text: &[u8]) {
     if let Err(error) = try_print(text) {
         std::process::exit(match error.kind() {
@@ -39,28 +39,28 @@ pub fn print(text: &[u8]) {
     }
 }
 
-/// The same, for what must not be lost: whoever calls this knows what to do about it.
+/// As [`print()`], but returns the error, for output that must not be lost.
 pub(crate) fn try_print(text: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text).and_then(|()| out.flush())
 }
 
-/// A line for standard output.
+/// Prints a line on standard output.
 pub(crate) fn say(line: impl Display) {
     print(format!("{line}\n").as_bytes());
 }
 
-/// A line for standard error. Where nobody can read it, nobody need be told.
+/// Prints a line on standard error; write errors are ignored.
 pub fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// A question to a person: the answer comes on the same line.
+/// Prints a question; the user answers on the same line.
 pub(crate) fn ask(question: impl Display) {
     let _ = write!(std::io::stderr(), "{question}").and_then(|()| std::io::stderr().flush());
 }
 
-/// The exit status that shells give to a program whose reader has gone: 128 and the number of SIGPIPE.
+/// The exit status for a closed pipe, as shells report it: 128 plus the number of SIGPIPE.
 pub const READER_GONE: u8 = 141;
 
 impl OutputArgs {
@@ -77,7 +77,7 @@ impl OutputArgs {
         print(self.text(columns, object).as_bytes());
     }
 
-    /// Prints one object that holds a secret which is shown this once: an error says that nobody has seen it.
+    /// Prints an object with a secret that is shown only once; an error means that it was not shown.
     pub(crate) fn secret(&self, columns: &[Column], object: &Value) -> std::io::Result<()> {
         try_print(self.text(columns, object).as_bytes())
     }
@@ -90,15 +90,14 @@ impl OutputArgs {
     }
 }
 
-/// How many characters a line of the terminal has, if the output is one.
+/// The width of the terminal, if the output is one.
 fn width() -> Option<usize> {
     let out = std::io::stdout();
     let size = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok()).flatten()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
-/// A table; where the terminal is too narrow for it, a line for each value, since lines that are broken anywhere cannot
-/// be read.
+/// Formats a table; if the terminal is too narrow, one line for each value, because wrapped rows are unreadable.
 fn shown(columns: &[Column], objects: &[Value], width: Option<usize>) -> String {
     let table = table(columns, objects);
     let needed = table.lines().map(|line| line.chars().count()).max().unwrap_or(0);
@@ -138,13 +137,13 @@ fn table(columns: &[Column], objects: &[Value]) -> String {
     text
 }
 
-/// A value as people read it; control characters of a name do not reach the terminal.
+/// Formats a value for people; control characters are removed.
 fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => "-".to_owned(),
         Some(Value::Array(values)) if values.is_empty() => "-".to_owned(),
         Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
-        // A type of Graph, without where it comes from.
+        // A Graph type, without its namespace.
         Some(Value::String(text)) => text.strip_prefix("#microsoft.graph.").unwrap_or(text).to_owned(),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),

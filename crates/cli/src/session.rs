@@ -1,8 +1,8 @@
-//! The session of `portcullis login`: which server, who, and what renews it.
+//! The session of `portcullis login`: server, account, credential and cached tokens.
 //!
-//! It lies in `PORTCULLIS_CONFIG_DIR`, or `~/.config/portcullis`, readable by its owner alone. Refresh tokens
-//! are replaced at each use, so a renewal happens under a lock: of several commands at once one renews, and
-//! the others find what it got.
+//! It is stored in `PORTCULLIS_CONFIG_DIR`, or `~/.config/portcullis`, readable by its owner only. Refresh tokens are
+//! replaced at each use, so renewal happens under a lock: of several concurrent commands one renews, and the others
+//! read the result.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -24,26 +24,26 @@ pub(crate) struct Session {
     /// PEM.
     pub(crate) certificate_authority: Option<String>,
     pub(crate) tenant: String,
-    /// The id of the one that commands act in.
+    /// The id of the default subscription.
     pub(crate) subscription: Option<String>,
     #[serde(default)]
     pub(crate) subscription_name: Option<String>,
     /// The user principal name, or the application's id.
     pub(crate) account: String,
     credential: Credential,
-    /// Access tokens by scope, while they last.
+    /// Unexpired access tokens by scope.
     #[serde(default)]
     tokens: BTreeMap<String, StoredSession>,
 }
 
-/// Where somebody was signed in last. No secret is in it, and `portcullis logout` leaves it.
+/// The server of the last sign-in. It has no secret, and `portcullis logout` keeps it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LastServer {
     pub(crate) url: String,
     /// PEM.
     pub(crate) certificate_authority: Option<String>,
     pub(crate) tenant: String,
-    /// The id of the subscription that commands acted in.
+    /// The id of the default subscription.
     #[serde(default)]
     pub(crate) subscription: Option<String>,
 }
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// The session, or what to do to get one.
+    /// The session, or an error that says how to sign in.
     pub(crate) fn load() -> anyhow::Result<Self> {
         match Self::find()? {
             Some(session) => Ok(session),
@@ -120,7 +120,7 @@ impl Session {
         files::replace_private(&path, &serde_json::to_vec_pretty(self)?)
     }
 
-    /// The server of the last sign-in, whether or not somebody is signed in still.
+    /// The server of the last sign-in, even after a sign-out.
     pub(crate) fn last_server() -> anyhow::Result<Option<LastServer>> {
         let path = directory()?.join(LAST_SERVER);
         match std::fs::read(&path) {
@@ -132,7 +132,7 @@ impl Session {
         }
     }
 
-    /// Keeps the server for the next `portcullis login`, which then needs no address.
+    /// Stores the server as the default of the next `portcullis login`.
     pub(crate) fn remember_server(&self) -> anyhow::Result<()> {
         let before = Self::last_server().ok().flatten().filter(|last| last.url == self.url);
         let last = LastServer {
@@ -144,10 +144,10 @@ impl Session {
         files::replace_private(&directory()?.join(LAST_SERVER), &serde_json::to_vec_pretty(&last)?)
     }
 
-    /// Lets commands act in another subscription, now and after the next sign-in.
+    /// Changes the default subscription, also for later sign-ins.
     pub(crate) fn choose(subscription: &Subscription) -> anyhow::Result<()> {
         let _lock = files::lock(&file()?.with_extension("lock"))?;
-        // Another program may have renewed it since.
+        // Loaded again: another process may have renewed the session.
         let mut session = Self::load()?;
         session.subscription = Some(subscription.id.clone());
         session.subscription_name = Some(subscription.name.clone());
@@ -155,7 +155,7 @@ impl Session {
         session.remember_server()
     }
 
-    /// Fails where no session could be kept.
+    /// Checks that a session can be stored.
     pub(crate) fn check_place() -> anyhow::Result<()> {
         let path = file()?;
         if let Some(directory) = path.parent() {
@@ -172,7 +172,7 @@ impl Session {
         }
     }
 
-    /// Where the session is; the file may have been written by hand.
+    /// The parsed server address; the file may have been edited by hand.
     pub(crate) fn server(&self) -> anyhow::Result<Server> {
         Server::parse(&self.url)
             .context("the session names no server: sign in again with `portcullis login --url URL`")
@@ -182,7 +182,7 @@ impl Session {
         http_client(self.certificate_authority.as_deref())
     }
 
-    /// Keeps a token that came with the sign-in.
+    /// Caches the access token of the sign-in.
     pub(crate) fn keep(&mut self, scope: &str, tokens: &Tokens) {
         let kept = StoredSession { token: tokens.access_token.clone(), expires: tokens.expires() };
         self.tokens.insert(scope.to_owned(), kept);
@@ -200,8 +200,8 @@ impl Session {
         session.token(&scope).await.map(|(session, token, _)| (session, token))
     }
 
-    /// Another token for Resource Manager and Graph, in place of one that was refused before its time. No token of the
-    /// session is kept: whatever ended that one may have ended the others.
+    /// A new token for Resource Manager and Graph after one was refused before it expired. All cached tokens of the
+    /// session are discarded: they may be revoked for the same reason.
     pub(crate) async fn renewed_management_token(refused: &str) -> anyhow::Result<String> {
         let path = file()?;
         let lock = files::lock(&path.with_extension("lock"))?;
@@ -214,13 +214,13 @@ impl Session {
         Self::management_token().await.map(|(_, token)| token)
     }
 
-    /// A token for clusters, with the moment of its end.
+    /// A token for clusters, with its expiry.
     pub(crate) async fn cluster_token(self, server_id: &str) -> anyhow::Result<(String, Timestamp)> {
         let scope = format!("{server_id}/.default");
         self.token(&scope).await.map(|(_, token, expires)| (token, expires))
     }
 
-    /// Shows at once whether the credential of an application is right; its token names the tenant.
+    /// Tests the credential of an application by requesting a token; its claims give the tenant.
     pub(crate) async fn prove(&mut self) -> anyhow::Result<()> {
         let scope = self.management_scope();
         let tokens = self.sign_in(&scope).await?;
@@ -237,12 +237,12 @@ impl Session {
         }
         let path = file()?;
         let _lock = files::lock(&path.with_extension("lock"))?;
-        // Somebody may have renewed it while this one waited.
+        // Another process may have renewed it while this one waited for the lock.
         let mut session = Self::load()?;
         if let Some(kept) = session.kept(scope) {
             return Ok((session, kept.token, kept.expires));
         }
-        // The server gives a new refresh token for the old one: it must not be lost for want of a place.
+        // Prepared before renewing: the server replaces the refresh token, and the new one must not be lost.
         let replacement = Replacement::prepare(&path)?;
         let tokens = session.renew(scope).await?;
         if let (Credential::RefreshToken(known), Some(next)) =
@@ -269,7 +269,7 @@ impl Session {
                     "the session of {} cannot be renewed: sign in again with `portcullis login --url {}`",
                     self.account, self.url
                 )),
-                // What is asked for is wrong, or nobody answers: the session is good.
+                // The request is wrong or the server unreachable; the session is still valid.
                 false => error.context(format!("no token for {scope}")),
             }
         })
@@ -308,7 +308,7 @@ impl Session {
     }
 }
 
-/// What signs in again; the last server is known without its address.
+/// The login command for error messages; without `--url` if the last server is stored.
 fn login_command() -> anyhow::Result<&'static str> {
     let known = directory()?.join(LAST_SERVER).exists();
     Ok(if known { "`portcullis login`" } else { "`portcullis login --url URL`" })
@@ -327,5 +327,5 @@ pub(crate) fn directory() -> anyhow::Result<PathBuf> {
 }
 
 const LAST_SERVER: &str = "last-server.json";
-/// A token that ends sooner is renewed.
+/// A token with less remaining lifetime is renewed.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);

@@ -1,5 +1,5 @@
-//! Tokens of the credential plugin, in the user's cache directory. The file is found by who asks for what,
-//! field by field, and says so itself again, so that two questions never share an answer.
+//! Cached tokens of the credential plugin, in the user's cache directory. The file name is derived from the fields of
+//! the cache key, and the file contains the key, so that two keys never share a token.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::files::{self, Replacement};
 
-/// Whose token for what.
+/// Identifies a cached token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CacheKey {
     pub(crate) authority: String,
@@ -29,7 +29,7 @@ pub(crate) struct CachedToken {
     pub(crate) refresh_token: Option<String>,
 }
 
-/// The place of one token, locked while this lives.
+/// The cache file of one token, locked until dropped.
 #[derive(Debug)]
 pub(crate) struct CacheEntry {
     key: CacheKey,
@@ -38,7 +38,7 @@ pub(crate) struct CacheEntry {
 }
 
 impl CacheEntry {
-    /// Waits for its turn: of twenty that ask at once one signs in or renews, and the others read.
+    /// Opens and locks the entry: of concurrent processes one signs in or renews, and the others then read the result.
     pub(crate) fn open(key: CacheKey, directory: Option<PathBuf>) -> anyhow::Result<Self> {
         let directory = match directory {
             Some(directory) => directory,
@@ -50,14 +50,14 @@ impl CacheEntry {
         Ok(Self { key, path, _lock: lock })
     }
 
-    /// A token that lasts for a while yet, or one that can still be renewed.
+    /// The cached token, if it is still fresh or can be renewed.
     pub(crate) fn read(&self) -> Option<CachedToken> {
         let bytes = std::fs::read(&self.path).ok()?;
         let token: CachedToken = serde_json::from_slice(&bytes).ok()?;
         (token.key == self.key).then_some(token)
     }
 
-    /// Finds out whether a token can be kept, before one is asked for.
+    /// Checks that a token can be stored, before one is requested.
     pub(crate) fn prepare(&self) -> anyhow::Result<Replacement> {
         Replacement::prepare(&self.path)
     }
@@ -75,9 +75,10 @@ impl CacheEntry {
     }
 }
 
-/// Deletes every token, in this place or the usual one; gives how many there were. Locks stay: somebody may hold one.
+/// Deletes all tokens in `directory` or the default one; returns their number. Lock files stay, as another process
+/// may hold one.
 pub(crate) fn remove(directory: Option<PathBuf>) -> anyhow::Result<usize> {
-    // Where there is no place, nothing was kept.
+    // Without the directory there are no tokens.
     let Some(directory) = directory.or_else(|| default_directory().ok()) else { return Ok(0) };
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,

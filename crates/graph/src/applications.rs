@@ -1,4 +1,4 @@
-//! `/applications`: registrations of programs.
+//! `/applications`: application registrations.
 
 mod rendered;
 
@@ -40,7 +40,7 @@ use crate::{
 
 pub(crate) use rendered::{render, render_certificate, render_issued, render_secret};
 
-/// The collection.
+/// The collection `/applications`.
 pub(crate) struct Applications;
 
 #[derive(Deserialize)]
@@ -51,7 +51,7 @@ pub(crate) struct ApplicationForm {
     public_client: Option<Redirects>,
     identifier_uris: Option<Vec<String>>,
     is_fallback_public_client: Option<bool>,
-    /// Ours: whether the client may send user names and passwords.
+    /// Not in Microsoft Graph: whether the client may use the password grant.
     allow_password_grant: Option<bool>,
     key_credentials: Option<Vec<KeyForm>>,
     #[serde(flatten)]
@@ -68,7 +68,7 @@ struct Redirects {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct KeyForm {
-    /// The certificate in base64, line breaks and all; absent for one that is there already.
+    /// The certificate in base64, line breaks allowed; absent for an existing one.
     key: Option<String>,
     key_id: Option<Uuid>,
     display_name: Option<String>,
@@ -226,7 +226,7 @@ impl ApplicationForm {
     }
 }
 
-/// Members without meaning here are kept as they came, but for those that only the server writes.
+/// Stores unknown members unchanged, except those that only the server sets.
 fn kept(other: BTreeMap<String, Value>) -> Map<String, Value> {
     let ours = ["id", "appId", "createdDateTime", "passwordCredentials"];
     other.into_iter().filter(|(name, _)| !ours.contains(&name.as_str()) && !name.starts_with('@')).collect()

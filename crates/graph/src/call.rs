@@ -1,4 +1,4 @@
-//! What every handler begins with: the caller behind the bearer token, and the body as JSON.
+//! Extractors for every handler: the caller of the bearer token, and the JSON body.
 
 use app::{App, Caller};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -12,7 +12,7 @@ use web::{
 
 use crate::error::GraphError;
 
-/// The verified caller.
+/// The authenticated caller.
 #[derive(Debug)]
 pub(crate) struct Authenticated(pub(crate) Caller);
 
@@ -35,7 +35,7 @@ impl FromRequestParts<App> for Authenticated {
     }
 }
 
-/// A JSON body. It is read after the caller is known; and as it may have taken its time, the caller is looked at again.
+/// A JSON body. It is read after authentication; afterwards the caller is checked again, because reading may take long.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 

@@ -1,5 +1,5 @@
-//! The one handler behind every collection of the directory. A kind of object is a row: where its records are, what
-//! they may be filtered and searched by, and how they look. What a list cannot do is refused, never ignored.
+//! The generic handler of every collection of the directory. A kind of object defines its records, the properties for
+//! filter and search, and its rendering. Unsupported query options are refused, never ignored.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -19,12 +19,12 @@ use crate::{
     page::{ListQuery, Search},
 };
 
-/// A kind of object that is listed.
+/// A kind of object with a collection.
 pub(crate) trait Kind {
     type Record: 'static;
-    /// Its collection in the address.
+    /// The collection's path segment.
     const PATH: &'static str;
-    /// Properties that `$filter` and `$search` may name.
+    /// Properties that `$filter` and `$search` may use.
     const PROPERTIES: &'static [&'static str];
 
     /// Those after `after`, in order of id; to begin in the middle costs no more than at the start.
@@ -53,7 +53,7 @@ pub(crate) async fn list<K: Kind>(
     Ok(Json(query.page(&app, K::PATH, total, objects)?).into_response())
 }
 
-/// How many there are, as plain text.
+/// The number of objects, as plain text.
 pub(crate) async fn count<K: Kind>(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
@@ -64,7 +64,7 @@ pub(crate) async fn count<K: Kind>(
     Ok(wanted.records(&directory, None).count().to_string().into_response())
 }
 
-/// What a query asks for.
+/// The conditions of a query.
 struct Wanted<K> {
     filter: Filter,
     search: Option<Search>,

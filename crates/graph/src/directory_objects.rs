@@ -1,4 +1,4 @@
-//! `/directoryObjects`: any principal by its id.
+//! `/directoryObjects`: principals of any kind, by id.
 
 use std::collections::BTreeSet;
 
@@ -28,11 +28,11 @@ use crate::{
 #[derive(Deserialize)]
 pub(crate) struct Ids {
     ids: Vec<String>,
-    /// Kinds of objects that are wanted; without it, all.
+    /// Object types to return; all if absent.
     types: Option<Vec<String>>,
 }
 
-/// Those of the ids that exist; the others are left out.
+/// The objects with these ids; unknown ids are omitted.
 pub(crate) async fn get_by_ids(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
@@ -58,7 +58,7 @@ pub(crate) async fn show(
     Ok(Json(query.one(found.ok_or_else(|| GraphError::not_found(&object))?)?).into_response())
 }
 
-/// A page of objects that are named by their ids.
+/// A page of objects, given by their ids.
 pub(crate) fn page(
     app: &App,
     directory: &TenantDirectory,

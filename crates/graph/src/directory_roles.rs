@@ -1,5 +1,5 @@
-//! `/directoryRoles` and `/directoryRoleTemplates`: the roles of the directory and who holds them. A role is named by its
-//! id, or by that of its template, `roleTemplateId=ID`; here both are the same. Every role is activated from the start.
+//! `/directoryRoles` and `/directoryRoleTemplates`: directory roles and their members. A role is addressed by its id
+//! or by `roleTemplateId=ID`; both ids are the same here. All roles are always activated.
 
 use app::{App, directory::TenantDirectory};
 use axum::{
@@ -101,7 +101,7 @@ pub(crate) fn held(directory: &TenantDirectory, id: ObjectId) -> impl Iterator<I
     directory.roles_of(id).map(|role| (role.object_id(), render(role)))
 }
 
-/// The role that a path names: by an id, or as `roleTemplateId=ID`.
+/// The role of a path segment: an id, or `roleTemplateId=ID`.
 fn find(named: &str) -> Result<&'static DirectoryRole, GraphError> {
     let id = match named.split_once('=') {
         Some((key, id)) if key.eq_ignore_ascii_case("roleTemplateId") => id.trim_matches('\''),

@@ -1,4 +1,4 @@
-//! Errors in Graph's shape: `{"error":{"code","message","innerError"}}`.
+//! Errors in Graph's format: `{"error":{"code","message","innerError"}}`.
 
 use app::Error;
 use app::state::Kind;

@@ -1,4 +1,4 @@
-//! `/applications/{id}/federatedIdentityCredentials`: tokens of other issuers that are as good as a secret.
+//! `/applications/{id}/federatedIdentityCredentials`: external tokens that an application accepts in place of a secret.
 
 use app::{
     App, Caller,
@@ -70,7 +70,7 @@ pub(crate) async fn show(
     Ok(Json(single(&app, PATH, render(&found))).into_response())
 }
 
-/// The name stays; what is not given stays too.
+/// Updates the given members; the name cannot be changed.
 pub(crate) async fn update(
     State(app): State<App>,
     Authenticated(caller): Authenticated,

@@ -1,11 +1,11 @@
 //! The part of OData's `$filter` that directory clients use: `eq`, `ne`, `in`, `startswith`, `endswith`,
-//! `f/any(c:c eq '...')` and `f/any(c:startswith(c,'...'))`, joined by `and`, `or`, `not` and brackets. What is not
-//! understood is an error, never ignored: clients take the first match of a look-up for the principal that they
-//! meant.
+//! `f/any(c:c eq '...')` and `f/any(c:startswith(c,'...'))`, combined by `and`, `or`, `not` and parentheses. An
+//! unsupported filter is an error, never ignored: clients take the first result of a look-up for the principal that
+//! they asked for.
 
 use crate::error::GraphError;
 
-/// A condition on one object; without text it holds for all.
+/// A condition on one object; an empty `$filter` matches every object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Filter {
     All(Vec<Filter>),
@@ -14,7 +14,7 @@ pub(crate) enum Filter {
     Term { field: String, test: Test },
 }
 
-/// What is asked about a field. Of a list, some element must pass.
+/// A test of a field. For a list, some element must pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Test {
     Is(Literal),
@@ -31,18 +31,18 @@ pub(crate) enum Literal {
     Null,
 }
 
-/// What a filter looks at.
+/// The value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     Text(String),
     Bool(bool),
     List(Vec<String>),
-    /// Known, and without value here.
+    /// A known field without a value.
     Null,
 }
 
 impl Filter {
-    /// `known` are the fields that may be named, compared without regard to case.
+    /// `known` are the allowed fields, compared case-insensitively.
     pub(crate) fn parse(text: Option<&str>, known: &[&str]) -> Result<Self, GraphError> {
         let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
             return Ok(Self::All(Vec::new()));
@@ -52,7 +52,8 @@ impl Filter {
         if parser.rest.is_empty() { Ok(filter) } else { Err(parser.error()) }
     }
 
-    /// What a property, or some element of it, must be for the filter to hold; none if the filter does not say.
+    /// The value that a property, or an element of it, must have for the filter to match; `None` if the filter
+    /// requires none.
     pub(crate) fn required(&self, property: &str) -> Option<&str> {
         match self {
             Self::All(parts) => parts.iter().find_map(|part| part.required(property)),
@@ -107,12 +108,12 @@ fn same(one: &str, other: &str) -> bool {
 struct Parser<'a> {
     rest: &'a str,
     known: &'a [&'a str],
-    /// Terms that may still come.
+    /// How many more terms are allowed.
     left: usize,
 }
 
 impl Parser<'_> {
-    /// `a or b`; `depth` brackets may still open.
+    /// Parses `a or b`; up to `depth` more parentheses may be opened.
     fn any_of(&mut self, depth: usize) -> Result<Filter, GraphError> {
         let mut parts = vec![self.all_of(depth)?];
         while self.take_word("or") {
@@ -248,7 +249,7 @@ impl Parser<'_> {
             return Err(self.error());
         }
         let name = name.to_owned();
-        // A slash or bracket follows at once; before anything else there may be space.
+        // A slash or parenthesis must follow directly; other tokens may follow after white space.
         self.rest = rest.trim_start();
         Ok(name)
     }
@@ -262,7 +263,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A quoted text, in which two quotes stand for one.
+    /// A quoted string, in which two quotes stand for one.
     fn text(&mut self) -> Result<String, GraphError> {
         let mut rest = self.rest.strip_prefix('\'').ok_or_else(|| self.error())?;
         let mut text = String::new();

@@ -35,7 +35,7 @@ use crate::{
 
 pub(crate) use rendered::render;
 
-/// The collection.
+/// The collection `/groups`.
 pub(crate) struct Groups;
 
 #[derive(Deserialize)]

@@ -1,7 +1,7 @@
-//! Microsoft Graph, as far as the directory needs it: users, groups, applications, service principals.
+//! The part of Microsoft Graph for the directory: users, groups, applications, service principals.
 //!
-//! A skin: bodies are read, use cases called, records rendered in Graph's shapes. Who may change what is
-//! decided in `app`; every member of a tenant may read its directory, as in Entra.
+//! It only translates: it parses bodies, calls use cases and renders records in Graph's format. `app` authorizes
+//! changes; every member of a tenant may read its directory, as in Entra.
 
 mod applications;
 mod call;

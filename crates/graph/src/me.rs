@@ -1,4 +1,4 @@
-//! `/me`: the person who calls.
+//! `/me`: the calling user.
 
 use crate::{
     call::Authenticated,
@@ -24,7 +24,7 @@ pub(crate) async fn show(
     Ok(Json(single(&app, "users", query.one(users::render(&user))?)).into_response())
 }
 
-/// What the person may change as its owner.
+/// The objects that the user owns.
 pub(crate) async fn owned_objects(
     State(app): State<App>,
     Authenticated(caller): Authenticated,

@@ -1,5 +1,5 @@
-//! The groups that an object is in, the same for people, groups, service principals and oneself: directly, through
-//! nesting too, all ids at once, or those of a list.
+//! Group memberships of users, groups, service principals and `/me`: direct, transitive, all ids at once, or a check
+//! of given ids.
 
 use app::{App, Caller, directory::TenantDirectory};
 use axum::{
@@ -22,11 +22,11 @@ use crate::{
     service_principals,
 };
 
-/// The object that the path names, known to be of the caller's tenant.
+/// The object of the path, checked to be in the caller's tenant.
 #[derive(Debug)]
 pub(crate) struct Subject {
     id: ObjectId,
-    /// Where it is in Graph: `users/ID`.
+    /// Its path in Graph, such as `users/ID`.
     place: String,
     caller: Caller,
 }
@@ -66,7 +66,7 @@ impl FromRequestParts<App> for Subject {
     }
 }
 
-/// The groups that hold the object itself.
+/// The groups that the object is a direct member of.
 pub(crate) async fn direct(
     State(app): State<App>,
     subject: Subject,
@@ -100,8 +100,7 @@ pub(crate) async fn transitive(
     Ok(Json(query.page(&app, &path, Some(total), objects)?).into_response())
 }
 
-/// Groups, which come in order of id, and among them the roles of the directory that the object holds, as Entra has
-/// them.
+/// Merges the object's directory roles into its groups, ordered by id, as in Entra.
 fn with_roles(
     directory: &TenantDirectory,
     id: ObjectId,
@@ -118,13 +117,13 @@ fn with_roles(
     })
 }
 
-/// The ids of all groups, nested ones too.
+/// The ids of all groups, transitively.
 pub(crate) async fn list(State(app): State<App>, subject: Subject) -> Result<Response, GraphError> {
     let groups = app.directory().of(&subject.caller).transitive_groups(subject.id);
     Ok(Json(json!({"value": &*groups})).into_response())
 }
 
-/// Those of the groups asked about that the object is in, nested ones too.
+/// Those of the given groups that the object is a transitive member of.
 pub(crate) async fn check(
     State(app): State<App>,
     subject: Subject,

@@ -1,5 +1,4 @@
-//! `/organization`: what concerns the tenant as a whole. Rotation of signing keys is not in Microsoft's
-//! Graph, where nobody can ask for it.
+//! `/organization`: the tenant, and the rotation of its signing keys, which is not in Microsoft Graph.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,7 +22,7 @@ use crate::{
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrganizationForm {
-    /// Ours: whether `az` and its like may send names and passwords.
+    /// Not in Microsoft Graph: whether clients such as `az` may use the password grant.
     allow_password_grant: Option<bool>,
     #[serde(flatten)]
     other: BTreeMap<String, Value>,
@@ -100,7 +99,7 @@ pub(crate) async fn rotate_signing_keys(
     Ok(Json(json!({"keyId": kid})).into_response())
 }
 
-/// Every key so far is refused at once, and a new one signs.
+/// Revokes all existing signing keys at once and creates a new one.
 pub(crate) async fn revoke_signing_keys(
     State(app): State<App>,
     Authenticated(caller): Authenticated,

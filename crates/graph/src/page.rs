@@ -1,4 +1,4 @@
-//! Lists: `$filter`, `$search`, `$top`, `$select`, `$count`, and pages that follow each other by `@odata.nextLink`.
+//! List queries: `$filter`, `$search`, `$top`, `$select`, `$count`, and paging by `@odata.nextLink`.
 
 use app::App;
 use axum::extract::{FromRequestParts, Query};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{error::GraphError, filter::Field};
 
-/// What a request asks of a list, or of one object. Each may stand once; what is not known is refused.
+/// The query options of a request for a list or an object. Repeated and unknown options are refused.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ListQuery {
     pub(crate) filter: Option<String>,
@@ -59,7 +59,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
     }
 }
 
-/// One clause of `$search`: a property with a word in it that begins so.
+/// A clause of `$search`: a property must contain a word with this prefix.
 #[derive(Debug)]
 pub(crate) struct Search {
     property: String,
@@ -81,7 +81,7 @@ impl Search {
 }
 
 impl ListQuery {
-    /// Objects after this id are wanted.
+    /// The id after which the page begins, from `$skiptoken`.
     pub(crate) fn after(&self) -> Result<Option<ObjectId>, GraphError> {
         let token = self.skip_token.as_deref();
         token
@@ -91,7 +91,7 @@ impl ListQuery {
             .transpose()
     }
 
-    /// `$search="property:text"`; `known` are the properties that may be named.
+    /// Parses `$search="property:text"`; `known` are the allowed properties.
     pub(crate) fn search(&self, known: &[&str]) -> Result<Option<Search>, GraphError> {
         let Some(text) = &self.search else { return Ok(None) };
         let clause = text.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
@@ -105,12 +105,12 @@ impl ListQuery {
         Ok(Some(Search { property: (*property).to_owned(), text: wanted.to_lowercase() }))
     }
 
-    /// Whether the list is to say how many there are.
+    /// Whether the response includes the total count.
     pub(crate) fn is_counted(&self) -> bool {
         self.count == Some(true)
     }
 
-    /// For lists whose objects are of several kinds: they are shown whole.
+    /// Refuses `$filter` and `$search`, for lists of mixed object types.
     pub(crate) fn refuse_conditions(&self) -> Result<(), GraphError> {
         match (&self.filter, &self.search) {
             (None, None) => Ok(()),
@@ -118,7 +118,7 @@ impl ListQuery {
         }
     }
 
-    /// A single object, of which only the members can be chosen.
+    /// Renders a single object, for which only `$select` is allowed.
     pub(crate) fn one(&self, object: Value) -> Result<Value, GraphError> {
         self.refuse_conditions()?;
         if self.top.is_some() || self.skip_token.is_some() {
@@ -127,8 +127,7 @@ impl ListQuery {
         Ok(self.selected(object))
     }
 
-    /// Renders a page of objects that come in order of their id. `total` is how many there are on all pages, where
-    /// that is known.
+    /// Renders a page of objects, ordered by id. `total` is the number on all pages, if known.
     pub(crate) fn page(
         &self,
         app: &App,
@@ -140,7 +139,7 @@ impl ListQuery {
         let mut page: Vec<(ObjectId, Value)> = Vec::new();
         let (mut more, mut bytes) = (false, 0);
         for (id, object) in objects {
-            // A page of large objects is a short one.
+            // Large objects shorten the page.
             if page.len() >= top || bytes >= MOST_BYTES {
                 more = true;
                 break;
@@ -164,7 +163,7 @@ impl ListQuery {
         Ok(Value::Object(answer))
     }
 
-    /// The members of an object that are wanted; its id and type always.
+    /// The members of an object chosen by `$select`; always with id and type.
     fn selected(&self, object: Value) -> Value {
         let (Some(select), Value::Object(members)) = (&self.select, &object) else { return object };
         let wanted: Vec<&str> = select.split(',').map(str::trim).collect();
@@ -198,7 +197,7 @@ impl ListQuery {
     }
 }
 
-/// About how many bytes a value is as text.
+/// The approximate size of a value as JSON, in bytes.
 fn weight(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 2,
@@ -210,12 +209,12 @@ fn weight(value: &Value) -> usize {
     }
 }
 
-/// Enough of a text to know it again.
+/// The beginning of a text, for error messages.
 fn cut(text: &str) -> String {
     text.chars().take(120).collect()
 }
 
-/// A single object with its context.
+/// A single object with its `@odata.context`.
 pub(crate) fn single(app: &App, path: &str, object: Value) -> Value {
     let mut object = object;
     if let Value::Object(members) = &mut object {
@@ -226,5 +225,5 @@ pub(crate) fn single(app: &App, path: &str, object: Value) -> Value {
 }
 
 const MOST_ON_A_PAGE: usize = 999;
-/// No object is begun after so many bytes.
+/// The page ends at the first object after this many bytes.
 const MOST_BYTES: usize = 1024 * 1024;

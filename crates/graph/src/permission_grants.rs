@@ -1,8 +1,8 @@
-//! `/oauth2PermissionGrants`: which services an administrator lets an application reach for everybody in the tenant.
-//! What people have agreed to for themselves is not shown, and is theirs.
+//! `/oauth2PermissionGrants`: delegated permissions that an administrator has granted to an application for all users
+//! of the tenant (admin consent). Consent of individual users is not listed.
 //!
-//! The id of a grant is the object id of the application's service principal: there is one grant for each. Its
-//! resource may be named by object id, application id or address.
+//! The id of a grant is the object id of the application's service principal, which has at most one grant. The
+//! resource may be given by object id, application id or identifier URI.
 
 use app::{App, Caller};
 use axum::{
@@ -81,7 +81,7 @@ fn client_of(app: &App, caller: &Caller, id: &str) -> Result<AppId, GraphError> 
     app_id_of(app, caller, id).ok_or_else(|| GraphError::not_found(id))
 }
 
-/// The resource as a client would write it in a scope.
+/// The resource in the form that a client uses in a scope.
 fn resource_of(app: &App, caller: &Caller, id: &str) -> String {
     app_id_of(app, caller, id).map_or_else(|| id.to_owned(), |app_id| app_id.to_string())
 }

@@ -1,11 +1,11 @@
-//! How requests name an object: by its id, or by the address that it has in Graph.
+//! References to objects in requests: by id, or by Graph URL.
 
 use domain::id::ObjectId;
 use serde::Deserialize;
 
 use crate::error::GraphError;
 
-/// A reference to an object, by the address that it has in Graph.
+/// A reference to an object by its Graph URL (`@odata.id`).
 #[derive(Deserialize)]
 pub(crate) struct Reference {
     #[serde(rename = "@odata.id")]

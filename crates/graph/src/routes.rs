@@ -1,4 +1,4 @@
-//! The URL surface, the same under `/v1.0` and `/beta`.
+//! The routes, the same under `/v1.0` and `/beta`.
 
 use app::App;
 use axum::{Router, extract::DefaultBodyLimit};
@@ -22,7 +22,7 @@ pub fn routes() -> Router<App> {
     Router::new().nest("/v1.0", version()).nest("/beta", version())
 }
 
-/// Every route, as method and path, once for each version.
+/// Method and path of every route, for each version.
 pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     let under = |version: &'static str| {
         names(table()).map(move |(method, path)| (method, format!("{version}{path}")))
@@ -171,7 +171,7 @@ fn of_service_principals() -> Vec<Route<App>> {
     ]
 }
 
-/// Whoever is not known learns nothing of what is served.
+/// 404, after authentication: anonymous callers cannot find out which paths exist.
 async fn unknown(Authenticated(_): Authenticated, uri: http::Uri) -> GraphError {
     GraphError::no_such_segment(uri.path())
 }

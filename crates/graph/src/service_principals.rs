@@ -1,4 +1,4 @@
-//! `/servicePrincipals`: what applications and managed identities are in the tenant.
+//! `/servicePrincipals`: the service principals of applications and managed identities in the tenant.
 
 mod rendered;
 
@@ -35,7 +35,7 @@ use crate::{
 use rendered::kind;
 pub(crate) use rendered::render;
 
-/// The collection.
+/// The collection `/servicePrincipals`.
 pub(crate) struct ServicePrincipals;
 
 #[derive(Deserialize)]
@@ -170,7 +170,7 @@ impl Kind for ServicePrincipals {
         if let Some(id) = filter.required("id") {
             return Some(ObjectId::parse(id).ok().and_then(|id| directory.service_principal(id)));
         }
-        // The application id is the only name there is.
+        // The application id is the only service principal name.
         let name = filter.required("appId").or_else(|| filter.required("servicePrincipalNames"))?;
         let id = AppId::parse(name).ok();
         Some(id.and_then(|id| directory.service_principal_by_app_id(id)))

@@ -1,4 +1,4 @@
-//! `/users`: people.
+//! `/users`: the users of the directory.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use crate::{
     page::{ListQuery, single},
 };
 
-/// The collection.
+/// The collection `/users`.
 pub(crate) struct Users;
 
 #[derive(Deserialize)]
@@ -141,7 +141,7 @@ pub(crate) async fn revoke_sign_in_sessions(
     Ok(Json(json!({"value": true})).into_response())
 }
 
-/// Ours: Entra has no way to forget failed sign-ins but to wait.
+/// Resets failed sign-ins. Not in Microsoft Graph; in Entra one can only wait.
 pub(crate) async fn unlock(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
@@ -227,7 +227,7 @@ fn parse_upn(text: &str) -> Result<Upn, GraphError> {
     })
 }
 
-/// Tells a field that is null from one that is not there.
+/// Distinguishes a null field from an absent one.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

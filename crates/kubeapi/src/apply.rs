@@ -111,7 +111,7 @@ pub fn record_update(old: &Value, new: &mut Value, message: &Message, manager: &
     entries.write(new);
 }
 
-/// What identifies an entry.
+/// The key of an entry of `managedFields`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Id {
     manager: String,

@@ -103,7 +103,7 @@ fn denied_status(denied: &Denied) -> Status {
     }
 }
 
-/// The reason, and what would have allowed the request. Empty for anonymous callers.
+/// The reason, and, except for anonymous callers, the roles that would have allowed the request.
 fn explain(denied: &Denied) -> String {
     let mut parts = Vec::new();
     if denied.reason != Reason::Silent {

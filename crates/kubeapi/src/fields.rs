@@ -98,28 +98,28 @@ impl FieldPath {
 fn prune_message(
     value: &mut Value,
     message: &Message,
-    place: &FieldPath,
+    field_path: &FieldPath,
     unknown: &mut Vec<String>,
 ) -> Result<(), Fault> {
-    let top = place.path.is_empty();
+    let top = field_path.path.is_empty();
     let Value::Object(object) = value else {
-        return Err(wrong(value, &FieldType::Raw, message, place));
+        return Err(wrong(value, &FieldType::Raw, message, field_path));
     };
     let mut fault = None;
     object.retain(|name, inner| {
         if fault.is_some() || (top && matches!(name.as_str(), "apiVersion" | "kind")) {
             return true;
         }
-        let place = place.field(name);
+        let field_path = field_path.field(name);
         let Some(field) = message.field(name) else {
-            unknown.push(place.path);
+            unknown.push(field_path.path);
             return false;
         };
         // A null counts as an absent field.
         if inner.is_null() {
             return false;
         }
-        fault = prune_value(inner, &field.kind, message, &place, unknown).err();
+        fault = prune_value(inner, &field.kind, message, &field_path, unknown).err();
         true
     });
     fault.map_or(Ok(()), Err)
@@ -129,28 +129,28 @@ fn prune_value(
     value: &mut Value,
     kind: &FieldType,
     owner: &Message,
-    place: &FieldPath,
+    field_path: &FieldPath,
     unknown: &mut Vec<String>,
 ) -> Result<(), Fault> {
     match (kind, &mut *value) {
         (FieldType::Message(id), Value::Object(_)) => {
-            prune_message(value, schema().message(*id), place, unknown)
+            prune_message(value, schema().message(*id), field_path, unknown)
         }
         (FieldType::List(element), Value::Array(list)) => {
             for (index, item) in list.iter_mut().enumerate() {
                 fill_null(item, element);
-                prune_value(item, element, owner, &place.item(index), unknown)?;
+                prune_value(item, element, owner, &field_path.item(index), unknown)?;
             }
             Ok(())
         }
         (FieldType::Map(inner), Value::Object(map)) => {
             for (key, item) in map.iter_mut() {
                 fill_null(item, inner);
-                prune_value(item, inner, owner, &place.key(key), unknown)?;
+                prune_value(item, inner, owner, &field_path.key(key), unknown)?;
             }
             Ok(())
         }
-        _ => prune_scalar(value, kind, owner, place),
+        _ => prune_scalar(value, kind, owner, field_path),
     }
 }
 
@@ -158,7 +158,7 @@ fn prune_scalar(
     value: &mut Value,
     kind: &FieldType,
     owner: &Message,
-    place: &FieldPath,
+    field_path: &FieldPath,
 ) -> Result<(), Fault> {
     let canonical = match (kind, &*value) {
         (FieldType::Raw | FieldType::Fields, _)
@@ -177,13 +177,13 @@ fn prune_scalar(
         }
         (FieldType::Int32 | FieldType::IntOrString, Value::Number(number)) => {
             let whole = whole(number).filter(|number| i32::try_from(*number).is_ok());
-            Value::from(whole.ok_or_else(|| wrong(value, kind, owner, place))?)
+            Value::from(whole.ok_or_else(|| wrong(value, kind, owner, field_path))?)
         }
         (FieldType::Int64, Value::Number(number)) => {
-            Value::from(whole(number).ok_or_else(|| wrong(value, kind, owner, place))?)
+            Value::from(whole(number).ok_or_else(|| wrong(value, kind, owner, field_path))?)
         }
         (FieldType::Strings, Value::Array(list)) if list.iter().all(Value::is_string) => return Ok(()),
-        _ => return Err(wrong(value, kind, owner, place)),
+        _ => return Err(wrong(value, kind, owner, field_path)),
     };
     if *value != canonical {
         *value = canonical;
@@ -217,14 +217,19 @@ fn whole(number: &serde_json::Number) -> Option<i64> {
     Some(float as i64)
 }
 
-fn wrong(value: &Value, kind: &FieldType, owner: &Message, place: &FieldPath) -> Fault {
+fn wrong(value: &Value, kind: &FieldType, owner: &Message, field_path: &FieldPath) -> Fault {
     let found = match (kind, value) {
         (FieldType::Int32 | FieldType::Int64 | FieldType::IntOrString, Value::Number(number)) => {
             format!("number {number}")
         }
         _ => kind_of(value).to_owned(),
     };
-    Fault::Type { message: owner.short_name(), path: place.fields.clone(), found, expected: go_type(kind) }
+    Fault::Type {
+        message: owner.short_name(),
+        path: field_path.fields.clone(),
+        found,
+        expected: go_type(kind),
+    }
 }
 
 fn join(path: &str, name: &str) -> String {

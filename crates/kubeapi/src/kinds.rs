@@ -54,7 +54,7 @@ pub struct Kind {
     pub role: Role,
 }
 
-/// What a row is for.
+/// Whether a kind is stored or a review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Objects that are stored.
@@ -82,7 +82,7 @@ pub struct Subresource {
     pub verbs: &'static [&'static str],
 }
 
-/// How the name of an object is checked.
+/// The naming rule for objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
     Subdomain,

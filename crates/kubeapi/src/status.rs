@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use domain::kube::Problem;
 
-/// An error as the API reports it.
+/// An error response of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     pub message: String,

@@ -1,4 +1,4 @@
-//! The first segment of an authority's address: one tenant, by id or domain, or any.
+//! The tenant segment of an authority URL: one tenant, by id or domain, or any (`common`, `organizations`).
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use domain::{id::TenantId, tenant::Tenant};
 
 use crate::error::{Failure, codes};
 
-/// For whom an endpoint speaks.
+/// The tenant that a request addresses.
 #[derive(Clone, Debug)]
 pub(crate) enum Authority {
-    /// `common` or `organizations`: the person who signs in decides.
+    /// `common` or `organizations`: the account that signs in determines the tenant.
     Any(&'static str),
     Tenant(Arc<Tenant>),
 }
@@ -32,7 +32,7 @@ impl Authority {
         }
     }
 
-    /// As it stands in addresses that we write.
+    /// The segment for URLs that this server writes.
     pub(crate) fn segment(&self) -> String {
         match self {
             Self::Any(alias) => (*alias).to_owned(),
@@ -40,8 +40,8 @@ impl Authority {
         }
     }
 
-    /// Where tokens are asked for, as clients may write it: with the tenant's id or any of its domains, in
-    /// version 1 or 2. An assertion is made out to one of these, or to the issuer.
+    /// The token endpoint in every form that clients may use: with the tenant's id or any of its domains, version 1
+    /// or 2. The audience of a client assertion is one of these, or the issuer.
     pub(crate) fn token_endpoints(&self, base: &str) -> Vec<String> {
         let segments = match self {
             Self::Any(alias) => vec![(*alias).to_owned()],

@@ -1,12 +1,12 @@
-//! The authorization endpoint (RFC 6749 §4.1, with PKCE and form post): checks what a client asks for and
-//! hands the person over to the portal; when the person has answered, brings the answer to the client.
+//! The authorization endpoint (RFC 6749 §4.1, with PKCE and form post): validates the request, redirects the browser
+//! to the portal, and, after sign-in and consent, sends the response to the client.
 //!
 //! ```text
-//!   client ──► /authorize ──► /portal/authorize ──► /oauth2/finish ──► client's address
-//!                 (checks)        (the person)          (the code)
+//!   client ──► /authorize ──► /portal/authorize ──► /oauth2/finish ──► redirect URI
+//!                 (checks)    (sign-in, consent)        (the code)
 //! ```
 //!
-//! As long as client and address are in doubt, failures are shown here; after that they go to the client.
+//! Until client and redirect URI are validated, errors are shown on a page; after that they are sent to the client.
 
 mod answer;
 
@@ -35,7 +35,7 @@ use crate::{
     token::{client_id, live_client, read_scope},
 };
 
-/// A request whose client and address are known, so that failures can be sent there.
+/// A request whose client and redirect URI are validated, so that errors can be sent to the client.
 struct ValidatedRequest {
     client: Client,
     redirect_uri: String,
@@ -65,7 +65,7 @@ pub(crate) async fn post(
     begin(&app, &tenant, &headers, &fields).await
 }
 
-/// After the person has answered.
+/// Sends the response to the client, after sign-in and consent in the portal.
 pub(crate) async fn finish(
     State(app): State<App>,
     headers: HeaderMap,
@@ -96,22 +96,22 @@ pub(crate) async fn finish(
 }
 
 async fn begin(app: &App, tenant: &str, headers: &HeaderMap, fields: &FormFields) -> Response {
-    let known = match know(app, tenant, fields) {
-        Ok(known) => known,
+    let validated = match validate_request(app, tenant, fields) {
+        Ok(validated) => validated,
         Err(failure) => return answer::refusal(&failure),
     };
     let to = answer::ResponseDestination {
-        redirect_uri: &known.redirect_uri,
-        mode: known.mode,
-        state: known.state.as_deref(),
+        redirect_uri: &validated.redirect_uri,
+        mode: validated.mode,
+        state: validated.state.as_deref(),
     };
-    match lead_on(app, tenant, headers, fields, &known).await {
+    match hand_to_portal(app, tenant, headers, fields, &validated).await {
         Ok(response) => response,
         Err(failure) => to.failure(&failure),
     }
 }
 
-fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<ValidatedRequest, Failure> {
+fn validate_request(app: &App, tenant: &str, fields: &FormFields) -> Result<ValidatedRequest, Failure> {
     let authority = Authority::parse(app, tenant)?;
     let client = live_client(app, &authority, client_id(fields)?)?;
     let redirect_uri = read_bounded(fields, "redirect_uri", LONGEST_ADDRESS)?;
@@ -129,12 +129,12 @@ fn know(app: &App, tenant: &str, fields: &FormFields) -> Result<ValidatedRequest
     Ok(ValidatedRequest { client, redirect_uri, mode, state })
 }
 
-async fn lead_on(
+async fn hand_to_portal(
     app: &App,
     tenant: &str,
     headers: &HeaderMap,
     fields: &FormFields,
-    known: &ValidatedRequest,
+    validated: &ValidatedRequest,
 ) -> Result<Response, Failure> {
     let authority = Authority::parse(app, tenant)?;
     if fields.find("response_type")? != Some("code") {
@@ -142,21 +142,21 @@ async fn lead_on(
     }
     let prompts: Vec<&str> = fields.find("prompt")?.unwrap_or_default().split(' ').collect();
     let authorization = Authorization {
-        client: known.client.app_id(),
-        tenant: authority.tenant().or_else(|| known.client.tenant()),
-        redirect_uri: known.redirect_uri.clone(),
-        response_mode: known.mode,
-        state: known.state.clone(),
-        scope: read_scope(app, authority.tenant().or_else(|| known.client.tenant()), fields)
-            .map_err(as_asked)?
+        client: validated.client.app_id(),
+        tenant: authority.tenant().or_else(|| validated.client.tenant()),
+        redirect_uri: validated.redirect_uri.clone(),
+        response_mode: validated.mode,
+        state: validated.state.clone(),
+        scope: read_scope(app, authority.tenant().or_else(|| validated.client.tenant()), fields)
+            .map_err(at_authorization)?
             .text,
         nonce: read_bounded(fields, "nonce", LONGEST_NONCE)?,
-        challenge: read_challenge(&known.client, fields)?,
+        challenge: read_challenge(&validated.client, fields)?,
         fresh: prompts.contains(&"login"),
         login_hint: fields.find("login_hint")?.map(|hint| hint.chars().take(113).collect()),
     };
     if prompts.contains(&"none") {
-        return silently(app, headers, known, &authorization).await;
+        return without_page(app, headers, validated, &authorization).await;
     }
     let (browser, new) = match cookie::find(headers, cookie::BROWSER) {
         Some(browser) => (browser.to_owned(), false),
@@ -175,11 +175,11 @@ async fn lead_on(
     Ok(response)
 }
 
-/// `prompt=none`: an answer at once, or none.
-async fn silently(
+/// `prompt=none`: a response without any page, or an error.
+async fn without_page(
     app: &App,
     headers: &HeaderMap,
-    known: &ValidatedRequest,
+    validated: &ValidatedRequest,
     authorization: &Authorization,
 ) -> Result<Response, Failure> {
     let needs_sign_in = || Failure::new(&codes::LOGIN_REQUIRED, "");
@@ -188,29 +188,29 @@ async fn silently(
     if authorization.fresh || authorization.tenant.is_some_and(|expected| expected != signed_in.tenant) {
         return Err(needs_sign_in());
     }
-    // Any program on the person's machine can listen on a loopback address: without a page nobody would know.
-    let unsafe_address = known.redirect_uri.starts_with("http://");
+    // Any local program can listen on a loopback address: without a page the user would not notice.
+    let unsafe_address = validated.redirect_uri.starts_with("http://");
     if unsafe_address || app.sign_in().needs_consent(&signed_in, authorization).await? {
         return Err(Failure::new(&codes::CONSENT_REQUIRED, ""));
     }
     let code = app.sign_in().issue_code_for(&signed_in, authorization).await?;
     let to = answer::ResponseDestination {
-        redirect_uri: &known.redirect_uri,
-        mode: known.mode,
-        state: known.state.as_deref(),
+        redirect_uri: &validated.redirect_uri,
+        mode: validated.mode,
+        state: validated.state.as_deref(),
     };
     Ok(to.code(&code))
 }
 
-/// Entra tells a missing permission by another number here than at the token endpoint.
-fn as_asked(failure: Failure) -> Failure {
+/// Entra has a different error number for an unknown permission here than at the token endpoint.
+fn at_authorization(failure: Failure) -> Failure {
     match failure.code == &codes::UNKNOWN_PERMISSION {
         true => failure.with_code(&codes::UNKNOWN_PERMISSION_ASKED),
         false => failure,
     }
 }
 
-/// A public client must bind its code to itself; whoever brings a challenge is held to it (RFC 7636 §4.3).
+/// Reads the PKCE challenge: required for public clients, enforced for any client that sends one (RFC 7636 §4.3).
 fn read_challenge(client: &Client, fields: &FormFields) -> Result<Option<String>, Failure> {
     let required = || Failure::new(&codes::CHALLENGE_REQUIRED, "");
     let Some(challenge) = fields.find("code_challenge")? else {
@@ -224,7 +224,7 @@ fn read_challenge(client: &Client, fields: &FormFields) -> Result<Option<String>
     Ok(Some(challenge.to_owned()))
 }
 
-/// What we carry about for the client until its person has answered.
+/// A parameter that is stored until the user has answered, with a length limit.
 fn read_bounded(fields: &FormFields, name: &str, longest: usize) -> Result<Option<String>, Failure> {
     match fields.find(name)? {
         Some(value) if value.len() > longest => {
@@ -236,8 +236,8 @@ fn read_bounded(fields: &FormFields, name: &str, longest: usize) -> Result<Optio
     }
 }
 
-/// Entra bounds the whole query and names no figure. Programs that put more here than a reference of their own keep
-/// within what servers and browsers take in one address.
+/// Entra limits the whole query, without a documented figure. Clients that put more than a reference into `state`
+/// stay within the URL lengths that servers and browsers accept.
 const LONGEST_STATE: usize = 4096;
 const LONGEST_NONCE: usize = 1024;
 const LONGEST_ADDRESS: usize = 2048;

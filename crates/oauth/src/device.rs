@@ -1,4 +1,4 @@
-//! The beginning of the device grant (RFC 8628 §3.1): a code for the device, and one for the person.
+//! The device authorization endpoint (RFC 8628 §3.1): issues a device code and a user code.
 
 use std::marker::PhantomData;
 
@@ -22,7 +22,7 @@ use crate::{
 struct Started {
     user_code: String,
     device_code: String,
-    /// RFC 8628 calls it so, and version 1 of Entra as the second.
+    /// The name in RFC 8628; Entra version 1 uses `verification_url`.
     verification_uri: String,
     verification_url: String,
     expires_in: i64,

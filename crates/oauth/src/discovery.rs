@@ -1,5 +1,5 @@
-//! What a client reads before anything else: endpoints and keys (OpenID Connect Discovery 1.0 §4, RFC 8414),
-//! and which hosts belong to this authority.
+//! Discovery: endpoints and signing keys (OpenID Connect Discovery 1.0 §4, RFC 8414), and the host names of this
+//! authority.
 
 use app::App;
 use axum::{
@@ -24,7 +24,7 @@ pub(crate) async fn version_2(
     let base = &app.settings().external_url;
     let at = format!("{base}/{}", authority.segment());
     let issuer = match &authority {
-        // The tenant is known only from the token; this is how Entra writes that.
+        // Entra's placeholder: the tenant is known only from the token.
         Authority::Any(_) => format!("{base}/{{tenantid}}/v2.0"),
         Authority::Tenant(tenant) => format!("{base}/{}/v2.0", tenant.id),
     };
@@ -73,7 +73,7 @@ pub(crate) async fn version_1(
     Ok(Json(document))
 }
 
-/// The public halves of all keys whose signatures count, as JSON Web Keys (RFC 7517).
+/// The public keys of all currently valid signing keys, as JSON Web Keys (RFC 7517).
 pub(crate) async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> Result<Response, Failure> {
     Authority::parse(&app, &tenant)?;
     let public = app.sign_in().published_keys().into_iter();
@@ -86,7 +86,7 @@ pub(crate) async fn keys(State(app): State<App>, Path(tenant): Path<String>) -> 
     Ok((fresh, Json(json!({"keys": keys}))).into_response())
 }
 
-/// Which names of hosts mean one authority: here there is one.
+/// Instance discovery: the host aliases of this authority; there is one host.
 pub(crate) async fn instance(
     State(app): State<App>,
     Path(_): Path<String>,
@@ -108,7 +108,7 @@ pub(crate) async fn instance(
     })))
 }
 
-/// What both versions say alike.
+/// The members that both versions share.
 fn common(base: &str) -> Value {
     let host = host(base);
     json!({

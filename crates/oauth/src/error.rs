@@ -1,8 +1,7 @@
-//! Failures in the shape of Entra: `error`, `error_description` that begins with an AADSTS number,
+//! Errors in Entra's format: `error`, `error_description` that begins with an AADSTS number,
 //! `error_codes`, `timestamp`, `trace_id`, `correlation_id` (RFC 6749 §5.2 with Entra's additions).
 //!
-//! Handlers end with a [`Failure`]; a layer around all routes writes the body, because only it knows the ids
-//! of the request.
+//! Handlers return a [`Failure`]; a layer around all routes writes the body, because only it knows the request ids.
 
 pub(crate) mod codes;
 
@@ -32,8 +31,7 @@ use web::{
 
 use codes::Code;
 
-/// What is answered in place of a token. Data, so that it can travel with the response to where it is
-/// written.
+/// An error response. It is attached to the response as data, and [`render`] writes the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) code: &'static Code,
@@ -54,7 +52,7 @@ struct Body<'a> {
 }
 
 impl Failure {
-    /// `detail` is shown to the client: it repeats what the client sent and nothing else.
+    /// `detail` is sent to the client: it may only repeat what the client sent.
     pub(crate) fn new(code: &'static Code, detail: impl Into<String>) -> Self {
         Self { code, detail: detail.into(), status: None }
     }
@@ -68,7 +66,7 @@ impl Failure {
         Self::new(&codes::MISSING_PARAMETER, format!("The request lacks the parameter \"{parameter}\"."))
     }
 
-    /// The one line for people and programs.
+    /// The `error_description`, without the ids.
     pub(crate) fn description(&self) -> String {
         let space = if self.detail.is_empty() { "" } else { " " };
         format!("AADSTS{}: {}{space}{}", self.code.number, self.code.text, self.detail)
@@ -92,11 +90,11 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
     }
     let failure = match response.extensions().get::<Failure>() {
         Some(failure) => failure.clone(),
-        // The router's own answer.
+        // The response of the router itself.
         None if response.status() == StatusCode::METHOD_NOT_ALLOWED => Failure::new(&codes::WRONG_METHOD, ""),
         None => return response,
     };
-    // For people who look for the request in the log; nothing is decided by it.
+    // Only helps to find the request in the log.
     let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
     let description = format!(
         "{} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}",
@@ -114,7 +112,7 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
     let mut answer = (failure.status(), Json(body)).into_response();
     let kept = response.headers().iter().filter(|(name, _)| *name != header::CONTENT_LENGTH);
     answer.headers_mut().extend(kept.map(|(name, value)| (name.clone(), value.clone())));
-    // RFC 6749 §5.2; a browser would ask its person for a password if nobody had used this scheme.
+    // RFC 6749 §5.2. Only if the client used the header: otherwise a browser would prompt for a password.
     if by_header && answer.status() == StatusCode::UNAUTHORIZED {
         answer
             .headers_mut()
@@ -123,7 +121,7 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
     answer
 }
 
-/// Clients name their requests by a UUID, to find them again in our log.
+/// The client's own request id, a UUID; it is logged and returned.
 fn correlation_id(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CLIENT_REQUEST_ID)?.to_str().ok()?;
     let plain = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
@@ -164,7 +162,7 @@ impl From<Error> for Failure {
             }
             Error::Throttled { .. } => Self::new(&codes::TOO_MANY_REQUESTS, ""),
             Error::Unauthenticated(_) => Self::new(&codes::GRANT_REVOKED, ""),
-            // What a client sends is checked before the application is asked, so these are faults of ours.
+            // Client input is validated before the application is called, so these are internal errors.
             Error::NotFound { .. }
             | Error::AlreadyExists { .. }
             | Error::Conflict(_)

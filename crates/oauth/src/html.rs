@@ -1,6 +1,6 @@
-//! The few pages that the authority shows itself, in the dress of the portal.
+//! The HTML pages that this surface renders itself, with the portal's stylesheet.
 
-/// A page of ours around `body`, which is HTML already.
+/// A page around `body`, which is HTML already.
 pub(crate) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\

@@ -1,6 +1,6 @@
-//! The authority as Entra presents it: discovery, the endpoints of OAuth 2.0 and OpenID Connect in version 1
-//! and 2, and their errors. It reads requests and writes answers; who may have which token is the
-//! application's to say, and pages for people are the portal's.
+//! The token authority with Entra's endpoints: discovery, OAuth 2.0 and OpenID Connect in version 1 and 2, and their
+//! errors. It parses requests and writes responses; the application decides who gets which token, and the portal has
+//! the pages for users.
 
 mod authority;
 mod authorize;

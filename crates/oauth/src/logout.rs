@@ -1,8 +1,8 @@
-//! Ends the session of a browser (OpenID Connect RP-Initiated Logout 1.0). Tokens that clients hold live on
-//! until they end or are revoked, as with Entra.
+//! Ends the session of a browser (OpenID Connect RP-Initiated Logout 1.0). Tokens that clients hold stay valid until
+//! they expire or are revoked, as with Entra.
 //!
-//! A link on any page can lead a browser here, so the person is asked, unless the client shows by an id token that it
-//! is the person of this very session who leaves (§2, §6).
+//! A link on any page can lead a browser here, so the user must confirm, unless the client sends an id token hint for
+//! the user of this session (§2, §6).
 
 use std::marker::PhantomData;
 
@@ -32,11 +32,11 @@ use crate::{
     token::parse_client_id,
 };
 
-/// A request to sign somebody out.
+/// A sign-out request.
 struct LogoutRequest<'a> {
     headers: &'a HeaderMap,
     fields: &'a FormFields,
-    /// Of what the client says by an id token.
+    /// The parsed `id_token_hint`.
     hint: Option<IdTokenHint>,
 }
 
@@ -47,33 +47,33 @@ pub(crate) async fn get(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let fields = FormFields::parse(query.unwrap_or_default().as_bytes())?;
-    let leaving = LogoutRequest::new(&app, &headers, &fields)?;
-    match leaving.session(&app).await? {
-        Some(session) if !leaving.is_of(&session) => leaving.ask(&app, here.path(), &session),
-        Some(_) => leaving.end(&app).await,
-        None => leaving.lead_on(&app),
+    let logout = LogoutRequest::new(&app, &headers, &fields)?;
+    match logout.session(&app).await? {
+        Some(session) if !logout.is_of(&session) => logout.ask(&app, here.path(), &session),
+        Some(_) => logout.end(&app).await,
+        None => logout.redirect_after_logout(&app),
     }
 }
 
-/// The person's answer to the page, or a client's form, which is no more than its query.
+/// The submitted confirmation page, or a client's form with the parameters of [`get`].
 pub(crate) async fn post(
     State(app): State<App>,
     here: Uri,
     headers: HeaderMap,
     Form(fields, PhantomData): Form<Failure>,
 ) -> Result<Response, Failure> {
-    let leaving = LogoutRequest::new(&app, &headers, &fields)?;
-    if leaving.is_answer()? {
-        return leaving.end(&app).await;
+    let logout = LogoutRequest::new(&app, &headers, &fields)?;
+    if logout.is_answer()? {
+        return logout.end(&app).await;
     }
     if headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site") {
-        // Browsers hold our cookies back from such a post, and bring them with the question that follows it.
-        return Ok(Redirect::to(&format!("{}?{}", here.path(), leaving.query())).into_response());
+        // Browsers omit SameSite=Lax cookies from a cross-site POST, but send them with the redirected GET.
+        return Ok(Redirect::to(&format!("{}?{}", here.path(), logout.query())).into_response());
     }
-    match leaving.session(&app).await? {
-        Some(session) if !leaving.is_of(&session) => leaving.ask(&app, here.path(), &session),
-        Some(_) => leaving.end(&app).await,
-        None => leaving.lead_on(&app),
+    match logout.session(&app).await? {
+        Some(session) if !logout.is_of(&session) => logout.ask(&app, here.path(), &session),
+        Some(_) => logout.end(&app).await,
+        None => logout.redirect_after_logout(&app),
     }
 }
 
@@ -94,7 +94,7 @@ impl<'a> LogoutRequest<'a> {
         self.hint.is_some_and(|hint| hint.user == session.signed_in.user)
     }
 
-    /// Whether this is the form of our own page, from the browser that it was made for.
+    /// Whether this is the confirmation form, submitted by the browser that it was rendered for.
     fn is_answer(&self) -> Result<bool, Failure> {
         let browser = cookie::find(self.headers, cookie::BROWSER);
         let shown = self.fields.find("form")?.unwrap_or_default();
@@ -137,20 +137,20 @@ impl<'a> LogoutRequest<'a> {
         if let Some(session) = cookie::find(self.headers, cookie::SESSION) {
             app.sign_in().end_session(session).await?;
         }
-        let mut response = self.lead_on(app)?;
+        let mut response = self.redirect_after_logout(app)?;
         response
             .headers_mut()
             .extend(cookie::clear(cookie::SESSION).map(|value| (header::SET_COOKIE, value)));
         Ok(response)
     }
 
-    fn lead_on(&self, app: &App) -> Result<Response, Failure> {
+    fn redirect_after_logout(&self, app: &App) -> Result<Response, Failure> {
         let target = self.target(app)?.unwrap_or_else(|| "/portal/signed-out".to_owned());
         Ok(Redirect::to(&target).into_response())
     }
 
-    /// Where the person is sent: only to where a client says that its answers may go. Anything else would let foreign
-    /// pages use our name to lead people on.
+    /// The URL to redirect to: only a registered redirect URI of the client, because otherwise this would be an open
+    /// redirect.
     fn target(&self, app: &App) -> Result<Option<String>, Failure> {
         let Some(address) = self.fields.find("post_logout_redirect_uri")? else { return Ok(None) };
         let named = self.fields.find("client_id")?.map(parse_client_id).transpose().ok().flatten();
@@ -168,7 +168,7 @@ impl<'a> LogoutRequest<'a> {
         Ok(Some(format!("{address}{separator}state={}", encode(state))))
     }
 
-    /// What counts of the request.
+    /// The parameters of the request that are used.
     fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().filter(|(name, _)| PARAMETERS.contains(name))
     }

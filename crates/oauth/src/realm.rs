@@ -1,5 +1,5 @@
-//! Which kind of sign-in a name asks for, before a client sends a password. Every name gets the same answer,
-//! known or not, so that nobody learns who is in the directory.
+//! User realm discovery: the sign-in method for a user name, requested before a client sends a password. The response
+//! is the same for every name, so that it does not reveal which users exist.
 
 use axum::{Json, extract::Path};
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
-//! The whole URL surface of the authority. `{tenant}` is a tenant's id, one of its domains, `common` or
-//! `organizations`.
+//! The routes of this surface. `{tenant}` is a tenant's id, one of its domains, `common` or `organizations`.
 
 use app::App;
 use axum::{Router, middleware};
@@ -11,7 +10,7 @@ pub fn routes() -> Router<App> {
     router(table()).layer(middleware::from_fn(error::render))
 }
 
-/// Every route, as method and path.
+/// Method and path of every route.
 pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     web::routes::names(table())
 }

@@ -1,5 +1,5 @@
-//! The token endpoint (RFC 6749 §3.2), version 1 and 2: finds out who the client is, hands each grant to its
-//! file, and writes the answer.
+//! The token endpoint (RFC 6749 §3.2), version 1 and 2: authenticates the client, dispatches to the file of the grant
+//! type, and writes the response.
 
 mod client_credentials;
 mod code;
@@ -37,7 +37,7 @@ use crate::{
     error::{Failure, codes},
 };
 
-/// A token request whose client is known and has proved itself.
+/// A token request of an authenticated client.
 #[derive(Debug)]
 pub(crate) struct Exchange<'a> {
     pub(crate) app: &'a App,
@@ -49,10 +49,10 @@ pub(crate) struct Exchange<'a> {
     pub(crate) address: IpAddr,
 }
 
-/// What a client asks to reach.
+/// The requested scope.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
-    /// As the client wrote it; of a version 1 client, the resource.
+    /// The text that the client sent; in version 1 built from `resource`.
     pub(crate) text: String,
     pub(crate) resource: Resource,
 }
@@ -107,11 +107,11 @@ async fn answer(
         Grant::AuthorizationCode => code::exchange(&exchange).await,
         Grant::RefreshToken => refresh::exchange(&exchange).await,
         Grant::ClientCredentials => client_credentials::exchange(&exchange).await,
-        // It has its own line, which names the person.
+        // The password grant logs its own failures, with the user.
         Grant::Password => return password::exchange(&exchange).await,
         Grant::OnBehalfOf => on_behalf_of::exchange(&exchange).await,
     };
-    // A device that waits for its person has not failed.
+    // A device that polls for approval has not failed.
     let waits =
         |failure: &Failure| [codes::PENDING.number, codes::SLOW_DOWN.number].contains(&failure.code.number);
     answered.inspect_err(|failure| {
@@ -122,24 +122,24 @@ async fn answer(
 }
 
 impl Exchange<'_> {
-    /// A parameter that the grant cannot do without.
+    /// A required parameter of the grant.
     pub(crate) fn require(&self, name: &str) -> Result<&str, Failure> {
         self.fields.find(name)?.ok_or_else(|| Failure::missing(name))
     }
 
-    /// The tenant that everything in this exchange must belong to, if there is one.
+    /// The tenant that the exchange is limited to, if any.
     pub(crate) fn tenant(&self) -> Option<TenantId> {
         self.authority.tenant().or_else(|| self.client.tenant())
     }
 
-    /// What the client asks for now; if it does not say, what it asked for at the beginning.
+    /// The requested scope; if absent, the scope that was granted at the start.
     pub(crate) fn scope_or(&self, granted: &str) -> Result<Scope, Failure> {
         let asked = read_scope(self.app, self.tenant(), self.fields)?;
         if asked.text.is_empty() { scope_of(self.app, self.tenant(), granted) } else { Ok(asked) }
     }
 }
 
-/// The grants that are served (RFC 6749 §4, RFC 8628 §3.4).
+/// The supported grant types (RFC 6749 §4, RFC 8628 §3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Grant {
     DeviceCode,
@@ -147,7 +147,7 @@ enum Grant {
     RefreshToken,
     ClientCredentials,
     Password,
-    /// RFC 7523 §2.1, for a person's token.
+    /// RFC 7523 §2.1, with a user's token as the assertion.
     OnBehalfOf,
 }
 
@@ -167,14 +167,14 @@ impl Grant {
     }
 }
 
-/// The client that a request names and what it shows.
+/// The client id and credentials of a request.
 #[derive(Debug)]
 struct PresentedCredentials {
     client: AppId,
     credentials: ClientCredentials,
 }
 
-/// RFC 6749 §2.3.1 and RFC 7523 §2.2; one way at a time.
+/// Client authentication (RFC 6749 §2.3.1, RFC 7523 §2.2); a request may use only one method.
 fn credentials(
     app: &App,
     authority: &Authority,
@@ -212,7 +212,7 @@ fn credentials(
     Ok(PresentedCredentials { client, credentials })
 }
 
-/// Name and secret of a basic authorization header.
+/// Client id and secret of a Basic `Authorization` header.
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Failure> {
     match web::bearer::credentials(headers) {
         Credentials::None => Ok(None),
@@ -232,7 +232,7 @@ pub(crate) fn parse_client_id(text: &str) -> Result<AppId, Failure> {
     AppId::parse(text).map_err(|_| Failure::new(&codes::UNKNOWN_CLIENT, format!("\"{shown}\" is none.")))
 }
 
-/// The client, if it may act for people in the tenant that the address names.
+/// The client, if it may act for users in the tenant of the URL.
 pub(crate) fn live_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
     let client = find_client(app, authority, id)?;
     app.sign_in().require_client_in(authority.tenant(), &client).map_err(|error| match error {
@@ -244,7 +244,7 @@ pub(crate) fn live_client(app: &App, authority: &Authority, id: AppId) -> Result
     Ok(client)
 }
 
-/// The client, if it is one of the tenant that the address names.
+/// The client, if it belongs to the tenant of the URL.
 fn find_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Failure> {
     let client = app.sign_in().find_client(id)?;
     match (client.tenant(), authority.tenant()) {
@@ -255,7 +255,7 @@ fn find_client(app: &App, authority: &Authority, id: AppId) -> Result<Client, Fa
     }
 }
 
-/// The scope, or what a version 1 client names as its resource. An empty text: nothing was asked for.
+/// The requested scope, or the `resource` of version 1. An empty text if neither was sent.
 pub(crate) fn read_scope(app: &App, tenant: Option<TenantId>, fields: &FormFields) -> Result<Scope, Failure> {
     match (fields.find("scope")?, fields.find("resource")?) {
         (_, Some(resource)) if resource.len() > LONGEST_SCOPE || resource.contains(char::is_whitespace) => {
@@ -264,7 +264,7 @@ pub(crate) fn read_scope(app: &App, tenant: Option<TenantId>, fields: &FormField
         (_, Some(resource)) => {
             let found = app.sign_in().resource_of_name(tenant, resource);
             let found = found.ok_or_else(|| Failure::new(&codes::UNKNOWN_RESOURCE, quoted(resource)))?;
-            // From here on it is a scope like any other, so that a refresh finds the resource again.
+            // Converted to a scope, so that a refresh finds the resource again.
             Ok(Scope { text: format!("{resource}/.default openid offline_access"), resource: found })
         }
         (Some(scope), None) => scope_of(app, tenant, scope),

@@ -1,4 +1,4 @@
-//! What a client may know of the person whose token it holds (OpenID Connect Core 1.0 §5.3).
+//! The UserInfo endpoint (OpenID Connect Core 1.0 §5.3): claims about the user of the access token.
 
 use app::App;
 use axum::{
@@ -40,7 +40,7 @@ fn without_nulls(mut value: serde_json::Value) -> serde_json::Value {
     value
 }
 
-/// RFC 6750 §3.
+/// A 401 with a `WWW-Authenticate` challenge (RFC 6750 §3).
 fn refused(error: &'static str) -> Response {
     let challenge = HeaderValue::try_from(format!("Bearer error=\"{error}\""));
     let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer"));

@@ -1,5 +1,5 @@
-//! The browser at the other end: the cookie that tells it from others, the session of its person, and whether
-//! a form that it posts was made for it.
+//! The browser of a request: its cookie, the session of its user, and whether a submitted form was rendered for it
+//! (CSRF protection).
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ use web::{body::FormFields, cookie, page::Page, trace::RequestContext};
 
 use crate::problem::Problem;
 
-/// One browser.
+/// The browser that sent a request.
 #[derive(Debug)]
 pub(crate) struct Browser {
     pub(crate) address: IpAddr,
@@ -52,12 +52,12 @@ impl FromRequestParts<App> for Browser {
 }
 
 impl Browser {
-    /// The value that each form of this browser carries in the field `form`.
+    /// The anti-CSRF token that each form of this browser has in the field `form`.
     pub(crate) fn form_token(&self) -> String {
         form_token(&self.id)
     }
 
-    /// Refuses a form that was not made for this browser.
+    /// Refuses a form that was not rendered for this browser.
     pub(crate) fn check(&self, fields: &FormFields) -> Result<(), Problem> {
         let shown = fields.find("form")?.unwrap_or_default();
         if self.from_elsewhere || self.is_new || !is_form_token(&self.id, shown) {
@@ -66,7 +66,7 @@ impl Browser {
         Ok(())
     }
 
-    /// Where its attempts to sign in come from.
+    /// The source of its sign-in attempts, for throttling.
     pub(crate) fn source(&self) -> Source<'_> {
         Source { address: Some(self.address), browser: (!self.is_new).then_some(self.id.as_str()) }
     }
@@ -78,12 +78,12 @@ impl Browser {
         }
     }
 
-    /// The request of a client that waits for this browser's person.
+    /// The pending authorization request with this id that was begun in this browser.
     pub(crate) async fn waiting(&self, app: &App, id: &str) -> Result<Waiting, Problem> {
         app.sign_in().find_authorization(id, &self.id).await?.ok_or(Problem::RequestGone)
     }
 
-    /// The person lets the client act.
+    /// Approves the pending request for the user of the session.
     pub(crate) async fn allow(
         &self,
         app: &App,
@@ -98,7 +98,7 @@ impl Browser {
         Ok(finish(&app.sign_in().decline_authorization(id, &self.id).await?))
     }
 
-    /// Ends the session that there was.
+    /// Ends the current session, if any.
     pub(crate) async fn end_session(&self, app: &App) -> Result<(), Problem> {
         match &self.session {
             Some(session) => Ok(app.sign_in().end_session(session).await?),
@@ -106,7 +106,7 @@ impl Browser {
         }
     }
 
-    /// A page, with the cookie if the browser has none yet.
+    /// A page response; sets the browser cookie if the browser has none yet.
     pub(crate) fn show(&self, page: Page) -> Response {
         let mut response = page.into_response();
         if self.is_new {
@@ -124,13 +124,13 @@ pub(crate) fn with_session(mut response: Response, session: &str) -> Response {
     response
 }
 
-/// Where the answer of a client's request is made.
+/// Redirects to the endpoint that sends the authorization response to the client.
 fn finish(id: &str) -> Response {
     Redirect::to(&format!("/oauth2/finish?request={id}")).into_response()
 }
 
-/// Browsers say whether a post was started by one of our pages (Fetch Metadata); those that do not say are
-/// held to the form's value alone.
+/// Whether another site started the request, by Fetch Metadata. Browsers that do not send it are checked by the form
+/// token alone.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none")
 }

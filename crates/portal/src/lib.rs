@@ -1,8 +1,7 @@
-//! The web pages: signing in, the code of a device, letting a client act, one's own account.
+//! The web pages: sign-in, device code entry, consent, password change, the user's account.
 //!
-//! Pages work without scripts, at any width, in light and dark. Every form carries a value that only this
-//! browser's cookie explains, so that no other site can post it. No page decides anything: that is the
-//! application's.
+//! Pages work without scripts, at any width, in light and dark. Every form has a token bound to the browser's cookie,
+//! so that no other site can submit it. No page decides anything: the application does.
 
 mod assets;
 mod browser;

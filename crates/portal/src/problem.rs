@@ -1,4 +1,4 @@
-//! What a person is told when a page cannot do what they asked.
+//! Error pages of the portal.
 
 use app::{Error, sign_in::login::LoginError};
 use askama::Template;
@@ -9,12 +9,12 @@ use web::{
     page::Page,
 };
 
-/// Why there is no page of the usual kind.
+/// Why the requested page cannot be shown.
 #[derive(Debug)]
 pub(crate) enum Problem {
-    /// A form that was not made for this browser, or in a session that has ended.
+    /// The form was not rendered for this browser, or its session has ended.
     OldForm,
-    /// A client's request that has ended, was answered, or was begun in another browser.
+    /// The authorization request has expired, was answered, or was begun in another browser.
     RequestGone,
     Malformed(String),
     Throttled,

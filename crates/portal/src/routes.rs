@@ -1,4 +1,4 @@
-//! The whole URL surface of the portal.
+//! The routes of the portal.
 
 use app::App;
 use axum::{Router, response::Redirect};
@@ -13,14 +13,14 @@ pub fn routes() -> Router<App> {
     router(table())
 }
 
-/// Every route, as method and path.
+/// Method and path of every route.
 pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     web::routes::names(table())
 }
 
 fn table() -> Vec<Route<App>> {
     vec![
-        // The address that the server says it is at.
+        // The server's own URL.
         Route::get("/", async || Redirect::to("/portal/")),
         Route::get("/portal", async || Redirect::to("/portal/")),
         Route::get("/portal/", home::get),
@@ -34,7 +34,7 @@ fn table() -> Vec<Route<App>> {
         Route::get("/portal/signed-out", sign_out::get),
         Route::get("/devicelogin", device::get),
         Route::post("/devicelogin", device::post),
-        // Where Entra has this page besides.
+        // Entra's additional path of the device page.
         Route::get("/common/oauth2/deviceauth", device::get),
         Route::post("/common/oauth2/deviceauth", device::post),
         Route::get("/devicelogin/confirm", device::confirm),

@@ -1,6 +1,6 @@
-//! `portcullis demo`: the whole product in one walk. In a temporary directory it starts a server, makes a
-//! small company and its clusters, and goes through the four ways to get access (W1 to W4), allowed and
-//! refused, by real requests; with kubectl where that is installed.
+//! `portcullis demo`: a demonstration of the whole product. It starts a server in a temporary directory, creates a
+//! small company and its clusters, and exercises the four ways to get access (W1 to W4), allowed and refused, by real
+//! requests; with kubectl if it is installed.
 
 mod company;
 mod step;
@@ -31,7 +31,7 @@ pub struct DemoArgs {
     listen: Option<std::net::SocketAddr>,
 }
 
-/// Runs the demo, and stays up after it unless it is only to check.
+/// Runs the demo; the server stays up afterwards, unless `--check` is given.
 pub async fn demo(arguments: DemoArgs) -> anyhow::Result<()> {
     let temporary = tempfile::Builder::new()
         .prefix("portcullis-demo")

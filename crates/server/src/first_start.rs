@@ -1,11 +1,11 @@
-//! The data directory and what is in it, made at the first start:
+//! The data directory and its files, created at the first start:
 //!
 //! ```text
 //!   portcullis.store    all state, secrets in it sealed
 //!   sealing.key         opens those secrets; keep it apart from backups of the state
-//!   ca.crt, ca.key      authority of the server's own certificate
+//!   ca.crt, ca.key      CA of the server's own certificate
 //!   server.crt, .key    that certificate
-//!   first-admin.json    how to sign in for the first time
+//!   first-admin.json    credentials of the first administrator
 //! ```
 
 use std::{
@@ -32,7 +32,7 @@ pub struct DataDirectory {
     path: PathBuf,
 }
 
-/// The server's certificate with the authority that signed it, as PEM texts.
+/// The server's own certificate and its CA, in PEM.
 #[derive(Debug)]
 pub struct OwnTls {
     pub authority: String,
@@ -40,7 +40,7 @@ pub struct OwnTls {
     pub key: Secret<String>,
 }
 
-/// `first-admin.json`: what the first sign-in needs.
+/// The content of `first-admin.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FirstAdminFile {
@@ -53,7 +53,7 @@ pub struct FirstAdminFile {
 }
 
 impl DataDirectory {
-    /// Opens or makes the directory, for the owner alone.
+    /// Opens or creates the directory, accessible by its owner only.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         fs::DirBuilder::new()
             .recursive(true)
@@ -77,8 +77,8 @@ impl DataDirectory {
         self.path.join("first-admin.json")
     }
 
-    /// The key that secrets at rest are sealed with. It is made with the directory and never again: without it
-    /// the sealed secrets of an existing state could not be opened.
+    /// The sealing key. It is created only with the directory: without the original key the sealed secrets of an
+    /// existing store could not be opened.
     fn sealing_key(&self, random: &dyn Random) -> anyhow::Result<Secret<[u8; 32]>> {
         let path = self.path.join(SEALING_KEY);
         if let Some(key) = self.read_sealing_key(&path)? {
@@ -98,7 +98,7 @@ impl DataDirectory {
         Ok(key)
     }
 
-    /// What seals secrets at rest, and opens those of an earlier key while a rotation is under way.
+    /// The sealer for secrets at rest; during a rotation it also opens values of the earlier key.
     pub fn sealer(&self, random: &dyn Random) -> anyhow::Result<Sealer> {
         let sealer = Sealer::new(&self.sealing_key(random)?)?;
         match self.read_sealing_key(&self.earlier_sealing_key())? {
@@ -107,12 +107,12 @@ impl DataDirectory {
         }
     }
 
-    /// Makes a new sealing key and keeps the present one beside it, until [`Self::forget_earlier_sealing_key`]. Where
-    /// there is one from before already, a rotation was broken off, and goes on.
+    /// Creates a new sealing key and keeps the current one as the earlier key, until
+    /// [`Self::forget_earlier_sealing_key`]. If an earlier key exists, an interrupted rotation is continued.
     pub fn begin_sealing_key_rotation(&self, random: &dyn Random) -> anyhow::Result<()> {
         let current = self.sealing_key(random)?;
         let earlier = self.read_sealing_key(&self.earlier_sealing_key())?;
-        // Both alike: it was broken off before there was a new one.
+        // Equal keys: the rotation was interrupted before the new key was written.
         if earlier.is_some_and(|earlier| earlier.expose() != current.expose()) {
             return Ok(());
         }
@@ -123,7 +123,7 @@ impl DataDirectory {
         write_secret(&self.path.join(SEALING_KEY), key.expose())
     }
 
-    /// Nothing is sealed by it any more.
+    /// Deletes the earlier key, once nothing is sealed with it.
     pub fn forget_earlier_sealing_key(&self) -> anyhow::Result<()> {
         let path = self.earlier_sealing_key();
         fs::remove_file(&path).with_context(|| format!("deleting {}", path.display()))
@@ -133,7 +133,7 @@ impl DataDirectory {
         self.path.join("sealing.key.earlier")
     }
 
-    /// The key in a file, if there is one.
+    /// Reads a sealing key file, if it exists.
     fn read_sealing_key(&self, path: &Path) -> anyhow::Result<Option<Secret<[u8; 32]>>> {
         match fs::read(path) {
             Ok(bytes) => {
@@ -151,7 +151,7 @@ impl DataDirectory {
         }
     }
 
-    /// The certificate made for `names`; made anew when it is missing, about to end, or for other names.
+    /// The server's own certificate for `names`; issued again if missing, close to expiry, or for other names.
     pub fn own_tls(&self, names: &[String], now: Timestamp, random: &dyn Random) -> anyhow::Result<OwnTls> {
         let authority = self.own_authority(now, random)?;
         let (certificate_file, key_file) = (self.path.join("server.crt"), self.path.join("server.key"));
@@ -177,8 +177,8 @@ impl DataDirectory {
         Ok(OwnTls { authority, certificate: issued.certificate_pem, key: issued.key_pem })
     }
 
-    /// Writes how to sign in for the first time, for the owner's eyes only. An installation that is still to be made
-    /// has no ids yet, and the password works without them: it is written before it counts, so that it is not lost.
+    /// Writes `first-admin.json`, readable by its owner only. It is written before the installation exists, without
+    /// ids, so that the password is not lost; the password works without them.
     pub fn write_first_admin(
         &self,
         url: &str,
@@ -188,7 +188,7 @@ impl DataDirectory {
         self.write_admin(&self.first_admin_file(), url, installation, first.upn.as_str(), &first.password)
     }
 
-    /// The same for an administrator who was recovered. Gives the file.
+    /// As [`Self::write_first_admin`], for a recovered administrator. Returns the path of the file.
     pub fn write_recovered_admin(
         &self,
         url: &str,
@@ -244,7 +244,7 @@ impl DataDirectory {
     }
 }
 
-/// The first administrator: `admin@portcullis.local`, with the password that was given or a random one.
+/// The first administrator: `admin@portcullis.local`, with the given password or a random one.
 pub fn first_administrator(
     password: Option<Secret<String>>,
     random: &dyn Random,
@@ -261,7 +261,7 @@ pub fn first_administrator(
     Ok(FirstAdministrator { upn, password })
 }
 
-/// Replaces a file as a whole, readable by its owner alone.
+/// Replaces a file atomically, readable by its owner only.
 fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write(path, bytes, 0o600)
 }

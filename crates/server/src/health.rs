@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz`, `/healthz`: for load balancers, open to everybody.
+//! `/livez`, `/readyz`, `/healthz`: for load balancers, without authentication.
 
 use app::{App, Health};
 use axum::{Router, extract::State, response::Response};
@@ -12,7 +12,7 @@ pub(crate) fn routes() -> Router<App> {
     router(table())
 }
 
-/// Every route, as method and path.
+/// Method and path of every route.
 pub fn surface() -> impl Iterator<Item = (&'static str, String)> {
     web::routes::names(table())
 }
@@ -21,12 +21,12 @@ fn table() -> Vec<Route<App>> {
     vec![Route::get("/livez", live), Route::get("/readyz", ready), Route::get("/healthz", ready)]
 }
 
-/// The process answers.
+/// 200 while the process answers.
 async fn live() -> Response {
     plain(StatusCode::OK, "ok")
 }
 
-/// The store answers, and the snapshot has what it has.
+/// 200 if the store answers and the snapshot follows it.
 async fn ready(State(app): State<App>) -> Response {
     match app.check_store().await {
         Ok(()) if app.is_stale() => plain(StatusCode::SERVICE_UNAVAILABLE, "the state is stale"),

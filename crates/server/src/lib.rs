@@ -1,5 +1,5 @@
-//! The composition root: reads the configuration, makes the first installation, connects the surfaces to the
-//! application, and serves them on one address. It holds no rule about access.
+//! The composition root: reads the configuration, creates the first installation, connects the surfaces to the
+//! application, and serves them on one address. It has no access rules.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
@@ -26,7 +26,7 @@ pub use sealing_key::{RotateSealingKeyArgs, rotate_sealing_key};
 pub use settings::{ServeArgs, Settings};
 pub use start::{Running, start};
 
-/// `portcullis serve`: runs until it is asked to stop (SIGTERM or Ctrl-C) or has to, then drains.
+/// `portcullis serve`: runs until SIGTERM, Ctrl-C or the processor time limit, then drains connections.
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = Settings::resolve(args)?;
     telemetry::start(settings.log_format)?;
@@ -48,16 +48,16 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     running.stop().await
 }
 
-/// A file that has become as large as the process may make it (`ulimit -f`) is an error of the write, and not the end of
-/// the process: a signal that is heard does not end it. Of a closed pipe the language's runtime sees to the same.
+/// Handles SIGXFSZ, so that reaching the file size limit (`ulimit -f`) is a write error and does not kill the
+/// process. For closed pipes, Rust's runtime does the same.
 fn outlive_limits() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let file_size = rustix::process::Signal::XFSZ.as_raw();
-    // What is registered once stays so, whether anybody listens or not.
+    // The handler stays registered after the listener is dropped.
     signal(SignalKind::from_raw(file_size)).map(drop)
 }
 
-/// SIGTERM, Ctrl-C, or the first warning that the processor time allowed (`ulimit -t`) is used up.
+/// SIGTERM, Ctrl-C, or SIGXCPU: the soft limit of processor time (`ulimit -t`) is reached.
 async fn stop_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

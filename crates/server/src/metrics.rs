@@ -1,4 +1,4 @@
-//! Metrics in the text form of Prometheus, on a loopback address of their own.
+//! Metrics in the Prometheus text format, on a separate loopback address.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -14,10 +14,10 @@ use prometheus_client::{
 use tokio::net::TcpListener;
 use web::trace::{Counts, DURATION_BOUNDS};
 
-/// The surfaces that are counted, in the order of [`surface_of`].
+/// The names of the counted surfaces; [`surface_of`] gives the index.
 pub const SURFACES: [&str; 7] = ["authority", "graph", "arm", "webhook", "kubernetes", "portal", "health"];
 
-/// Which surface a path belongs to: its place in [`SURFACES`].
+/// The index in [`SURFACES`] of the surface that serves a path.
 pub fn surface_of(path: &str) -> usize {
     match path.split('/').find(|segment| !segment.is_empty()).unwrap_or_default() {
         "v1.0" | "beta" => 1,
@@ -43,7 +43,7 @@ pub async fn serve(
     }
 }
 
-/// Where the metrics are.
+/// The address of the metrics.
 pub fn address(listener: &TcpListener) -> std::io::Result<SocketAddr> {
     listener.local_addr()
 }
@@ -57,7 +57,7 @@ async fn render(State((app, counts)): State<(App, Arc<Counts>)>) -> Result<impl 
     Ok(([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text))
 }
 
-/// What is measured, read when it is asked for: nothing is counted a second time for the metrics.
+/// Collects values from the application at each scrape, so that no counters are duplicated.
 #[derive(Debug)]
 struct Measured {
     app: App,
@@ -138,7 +138,7 @@ fn gauges<L: EncodeLabelSet>(
     values.into_iter().try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
 }
 
-/// A family of counters. Its name ends with `_total` where it is shown.
+/// Encodes a family of counters. The encoder adds `_total` to its name.
 fn counters<L: EncodeLabelSet>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,

@@ -1,5 +1,5 @@
-//! The way to other hosts, for what `app::state::outbound` asks: HTTPS alone, no redirects, a few at a time, each bounded in
-//! time and size. Answers other than success are failures; their bodies are not read.
+//! The HTTP client for outbound requests of `app::state::outbound`: HTTPS only, no redirects, limits on concurrency,
+//! time and size. A status other than success is a failure; its body is not read.
 
 use std::{path::Path, time::Duration};
 
@@ -15,7 +15,7 @@ pub struct Https {
 }
 
 impl Https {
-    /// `authorities`: PEM file with authorities that are trusted beside the system's.
+    /// `authorities`: a PEM file of CAs to trust besides the system's.
     pub fn new(authorities: Option<&Path>) -> anyhow::Result<Self> {
         let mut builder = Client::builder()
             .https_only(true)
@@ -71,7 +71,7 @@ impl Outbound for Https {
     }
 }
 
-/// An error with its causes, without the address: that stands before it.
+/// The error with its causes, without the URL, which the caller puts before it.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = String::from("no answer");
     let mut cause = std::error::Error::source(error);

@@ -1,4 +1,4 @@
-//! `serve --recover-admin`: whoever has the machine, with its data and its keys, gets back in.
+//! `serve --recover-admin`: restores administrator access for the operator of the machine.
 
 use anyhow::{Context, bail};
 use app::{App, Installation};
@@ -11,8 +11,8 @@ use crate::{
     settings::{Recover, Settings, Storage},
 };
 
-/// Lets the administrator in that the settings name, if they name one, and says so loudly: in the log of a server that
-/// nobody was locked out of, this line is an alarm.
+/// Recovers the administrator of the settings, if there is one, and logs it prominently: an unexpected recovery in
+/// the log is an alarm.
 pub(crate) async fn recover(
     app: &App,
     settings: &Settings,
@@ -32,7 +32,7 @@ pub(crate) async fn recover(
         }
     };
     let password = first_administrator(settings.first_password.clone(), random)?.password;
-    // Written before it counts, so that it is not lost.
+    // Written before the password is set, so that it is not lost.
     let file = directory.write_recovered_admin(url, installation, upn.as_str(), &password)?;
     let recovered = app
         .recover_administrator(installation, &upn, &password)

@@ -1,5 +1,5 @@
-//! `portcullis repair`: shows the stored records that cannot be read, and takes one out or mends it. It needs the data
-//! directory and works while the server does not run.
+//! `portcullis repair`: lists the stored records that cannot be read, and deletes or replaces one. It needs the data
+//! directory of a stopped server.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -32,7 +32,7 @@ pub struct RepairArgs {
     pub with: Option<PathBuf>,
 }
 
-/// Works on the data directory of a server that does not run.
+/// Lists, deletes or replaces unreadable records in the data directory of a stopped server.
 pub async fn repair(args: RepairArgs) -> anyhow::Result<()> {
     let path = &args.data_dir;
     if !path.join("portcullis.store").exists() {
@@ -45,7 +45,7 @@ pub async fn repair(args: RepairArgs) -> anyhow::Result<()> {
     let store = open_store(&config).await?;
     let repair = app::repair(store, sealer, random);
     match (&args.remove, &args.replace, &args.with) {
-        // What was there is told before it is gone: where nobody can take it, it stays.
+        // The old value is printed first; if printing fails, nothing is deleted.
         (Some(place), _, _) => {
             say_all(&repair.stored(place).await?)?;
             repair.remove(place).await?;

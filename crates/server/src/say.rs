@@ -1,4 +1,4 @@
-//! Lines on standard output. Whoever reads them may have seen enough (`| head`), which is no fault.
+//! Standard output and error. A closed pipe (`| head`) is not a failure.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 
-/// Nobody reads standard output any more.
+/// The error for a closed standard output pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReaderGone;
 
@@ -23,7 +23,7 @@ pub(crate) fn say(line: impl Display) -> anyhow::Result<()> {
     say_all(format!("{line}\n").as_bytes())
 }
 
-/// Bytes as they are.
+/// Writes bytes to standard output.
 pub(crate) fn say_all(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -32,7 +32,7 @@ pub(crate) fn say_all(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// A line for standard error. Where nobody can read it, nobody need be told.
+/// Prints a line on standard error; write errors are ignored.
 pub(crate) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

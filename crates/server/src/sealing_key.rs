@@ -1,5 +1,4 @@
-//! `portcullis rotate-sealing-key`: a new key for the secrets at rest. It needs the data directory and works while the
-//! server does not run.
+//! `portcullis rotate-sealing-key`: replaces the sealing key. It needs the data directory of a stopped server.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -18,8 +17,8 @@ pub struct RotateSealingKeyArgs {
     pub data_dir: PathBuf,
 }
 
-/// Works on the data directory of a server that does not run. Broken off, it goes on when it is called again, and the
-/// server starts meanwhile.
+/// Rotates the sealing key in the data directory of a stopped server. If interrupted, the next call continues; the
+/// server can start in between.
 pub async fn rotate_sealing_key(args: RotateSealingKeyArgs) -> anyhow::Result<()> {
     let path = &args.data_dir;
     if !path.join("portcullis.store").exists() {
@@ -27,7 +26,7 @@ pub async fn rotate_sealing_key(args: RotateSealingKeyArgs) -> anyhow::Result<()
     }
     let random = Arc::new(System::default());
     let directory = DataDirectory::open(path)?;
-    // Before the key is touched: it fails while a server runs on it.
+    // Opened before the key is changed: fails while a server uses the store.
     let store = open_store(&StoreConfig::Embedded { path: directory.path().to_owned() }).await?;
     directory.begin_sealing_key_rotation(&*random)?;
     let sealer = directory.sealer(&*random)?;

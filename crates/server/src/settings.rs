@@ -1,5 +1,5 @@
 //! The configuration: one TOML file, then the environment, then flags; each overrides the one before.
-//! `SettingsFile` is what stands in the file, [`Settings`] what is checked and complete.
+//! `SettingsFile` is the file's content, [`Settings`] the validated result with defaults.
 
 #[cfg(test)]
 mod fuzz;
@@ -49,26 +49,26 @@ pub struct ServeArgs {
     pub log_format: Option<LogFormat>,
 }
 
-/// The file as it is written. Unknown keys are refused.
+/// The content of the configuration file. Unknown keys are refused.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SettingsFile {
-    /// Where all state is kept.
+    /// The data directory.
     data_dir: Option<PathBuf>,
     /// Address and port to listen on.
     listen: Option<SocketAddr>,
-    /// Address that people and programs use.
+    /// The URL that users and clients use.
     external_url: Option<String>,
     /// Loopback address of the metrics.
     metrics_listen: Option<SocketAddr>,
     log_format: Option<LogFormat>,
     tls: Option<WrittenTls>,
-    /// Authorities (PEM file) that are trusted beside the system's, when issuers and authorities elsewhere are asked.
+    /// PEM file of CAs to trust besides the system's for outbound requests.
     outside_authorities: Option<PathBuf>,
-    /// Seconds for which a refresh token that was replaced gives the same successor again, 60 where it is not set; 0:
-    /// a second use ends the session.
+    /// Seconds for which a replaced refresh token still returns the same successor; default 60. With 0, a second use
+    /// ends the session.
     refresh_reuse_seconds: Option<u32>,
-    /// Authorities elsewhere whose people may call clusters, by what the clusters' own bindings give them.
+    /// External issuers whose users may call clusters, with the permissions of the clusters' own bindings.
     #[serde(default)]
     authority: Vec<WrittenAuthority>,
 }
@@ -77,15 +77,15 @@ struct SettingsFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenAuthority {
-    /// For logs, and in `extra` of the user.
+    /// The name for logs and for `extra` of the Kubernetes user.
     name: String,
-    /// As its tokens write it: `https://HOST/TENANT/v2.0`.
+    /// The issuer as in its tokens: `https://HOST/TENANT/v2.0`.
     issuer: String,
-    /// Our application there: the audience of the tokens.
+    /// The client id of our application at the issuer: the audience of its tokens.
     client_id: String,
-    /// File with a secret of that application, to ask for the groups of people who are in more than 200.
+    /// File with a secret of that application, to query the groups of users with more than 200 groups.
     client_secret_file: Option<PathBuf>,
-    /// `https://HOST` of its Graph; absent: what its discovery document names.
+    /// `https://HOST` of its Graph; default: from its discovery document.
     graph: Option<String>,
 }
 
@@ -106,22 +106,22 @@ pub enum LogFormat {
     Json,
 }
 
-/// Where the state is.
+/// The storage of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storage {
     Directory(PathBuf),
-    /// Gone with the process; for tests.
+    /// In memory, lost with the process; for tests.
     Memory,
 }
 
-/// The certificate to serve with, where one is brought along.
+/// The server certificate that the operator provides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-/// Who is to be let in again.
+/// The administrator to recover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recover {
     /// `admin` at the first domain of the directory.
@@ -134,23 +134,23 @@ pub enum Recover {
 pub struct Settings {
     pub storage: Storage,
     pub listen: SocketAddr,
-    /// Without a slash at the end. Absent: `https://localhost:PORT`, by the port that is listened on.
+    /// Without a slash at the end; default: `https://localhost:PORT` with the listening port.
     pub external_url: Option<String>,
     pub tls: Option<TlsFiles>,
     pub metrics_listen: SocketAddr,
     pub log_format: LogFormat,
-    /// PEM file; trusted beside the system's authorities when other hosts are asked.
+    /// PEM file of CAs to trust besides the system's for outbound requests.
     pub outside_authorities: Option<PathBuf>,
     pub external_issuers: Vec<app::sign_in::external_issuers::ExternalIssuer>,
-    /// Of the first administrator, or the one that is recovered; absent: a random one.
+    /// The password of the first or recovered administrator; default: random.
     pub first_password: Option<app::Secret<String>>,
-    /// For how long a replaced refresh token gives its successor again; absent: what the application thinks right.
+    /// How long a replaced refresh token still returns its successor; default: the application's.
     pub refresh_reuse: Option<SignedDuration>,
-    /// Make sure that an administrator can sign in.
+    /// Recover an administrator at this start.
     pub recover: Option<Recover>,
 }
 
-/// An address with its port, of a flag.
+/// Parses an address with its port, from a flag.
 pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
         "expected an address and a port, as 127.0.0.1:8443, 0.0.0.0:8443 or [::]:8443".to_owned()
@@ -158,7 +158,7 @@ pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl Settings {
-    /// Reads the file, lays flags and environment over it and checks the result.
+    /// Reads the file, applies environment and flags, and validates the result.
     pub fn resolve(args: ServeArgs) -> anyhow::Result<Self> {
         let written = match &args.config {
             None => SettingsFile::default(),
@@ -278,6 +278,23 @@ mod tests {
         assert_eq!(check_url("https://Access.example.org:8443/").unwrap(), "https://access.example.org:8443");
         for url in ["", "http://x", "https://", "https://x/path", "https://u@x", "https://x y"] {
             assert!(check_url(url).is_err(), "{url}");
+        }
+    }
+
+    /// The manual's table has each flag with its environment variable, in one line.
+    #[test]
+    fn every_flag_stands_in_the_manual() {
+        let manual = include_str!("../../../docs/operating.md");
+        let rows: Vec<&str> = manual.lines().filter(|line| line.starts_with("| `--")).collect();
+        let command = <ServeArgs as clap::Args>::augment_args(clap::Command::new("serve"));
+        for argument in command.get_arguments() {
+            let flag = format!("| `--{}", argument.get_long().unwrap());
+            let is_of_flag =
+                |row: &&&str| row.strip_prefix(&flag).is_some_and(|rest| rest.starts_with([' ', '`', '[']));
+            let row = rows.iter().find(is_of_flag).unwrap_or_else(|| panic!("no row for {flag}"));
+            if let Some(variable) = argument.get_env() {
+                assert!(row.contains(&format!("`{}`", variable.to_str().unwrap())), "{row}");
+            }
         }
     }
 

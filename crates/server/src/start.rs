@@ -1,5 +1,4 @@
-//! Starting everything, and stopping it again. The only place that starts tasks; each has a name and hears
-//! of the stop.
+//! Starts and stops the server. Only this module starts the server's tasks; each has a name and gets the stop signal.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -30,18 +29,18 @@ use crate::{
     transport,
 };
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug)]
 pub struct Running {
     pub app: App,
-    /// The address that people and programs use.
+    /// The URL that users and clients use.
     pub url: String,
     pub address: SocketAddr,
     pub metrics_address: SocketAddr,
-    /// PEM of the authority that clients must trust.
+    /// The CA that clients must trust, in PEM.
     pub authority: String,
     pub installation: Installation,
-    /// Of a new installation: how to sign in for the first time.
+    /// The first administrator, if the installation is new.
     pub first_administrator: Option<FirstAdministrator>,
     data_directory: Option<PathBuf>,
     stop: watch::Sender<bool>,
@@ -195,7 +194,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 }
 
 impl Running {
-    /// Says on standard output where everything is.
+    /// Prints the addresses and files on standard output.
     pub fn announce(&self) -> anyhow::Result<()> {
         tracing::info!(server.url = self.url, server.address = %self.address, "serving");
         say(format_args!("Portcullis serves on {}", self.url))?;
@@ -211,7 +210,8 @@ impl Running {
         Ok(())
     }
 
-    /// Whether it listens for other machines and gives them an address that means their own.
+    /// Whether it listens on a non-loopback address although its URL is a loopback one, which other machines cannot
+    /// use.
     pub fn is_out_of_reach(&self) -> bool {
         let host = names(&self.url).into_iter().next().unwrap_or_default();
         let is_own = host.eq_ignore_ascii_case("localhost")
@@ -219,12 +219,12 @@ impl Running {
         is_own && !self.address.ip().is_loopback()
     }
 
-    /// Stops taking requests, lets those under way finish, and ends every task.
+    /// Stops accepting requests, lets active ones finish, and ends every task.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
         for (name, task) in self.tasks {
             if name == "follow" {
-                // It ends with the store only.
+                // This task ends only with the store.
                 task.abort();
                 continue;
             }
@@ -236,8 +236,7 @@ impl Running {
     }
 }
 
-/// Everything that is served. Webhooks are asked with each request of an attached cluster: they go first, past the
-/// router.
+/// Dispatches requests to the surfaces. Webhook calls, one for each request of an attached cluster, bypass the router.
 #[derive(Debug)]
 struct Surfaces {
     app: App,
@@ -281,7 +280,7 @@ impl Answers for Surfaces {
     }
 }
 
-/// Opens the store; of one that is damaged it says what helps.
+/// Opens the store; the error for a damaged one names the remedy.
 pub(crate) async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<dyn Store>> {
     store::open(config).await.map_err(|error| {
         let what = match &error {
@@ -292,7 +291,7 @@ pub(crate) async fn open_store(config: &StoreConfig) -> anyhow::Result<Arc<dyn S
     })
 }
 
-/// Every surface on one router.
+/// The router of all surfaces.
 pub fn router(app: App) -> Router {
     Router::new()
         .merge(oauth::routes())
@@ -305,7 +304,7 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// The names that a certificate of our own must hold.
+/// The host names that the server's own certificate must have.
 fn names(url: &str) -> Vec<String> {
     let authority = url.split("://").nth(1).unwrap_or_default();
     let host = match authority.strip_prefix('[') {
@@ -321,8 +320,7 @@ fn names(url: &str) -> Vec<String> {
 
 type Certificate = (ServerCertificate, Option<CertificateFiles>, String);
 
-/// The certificate to serve with: the one brought along, or our own. Beside it the authority that clients
-/// are told to trust.
+/// The server certificate, provided by the operator or self-issued, and the CA that clients must trust.
 async fn certificate(settings: &Settings, own: OwnTls) -> anyhow::Result<Certificate> {
     let Some(tls) = &settings.tls else {
         let certificate =
@@ -330,7 +328,7 @@ async fn certificate(settings: &Settings, own: OwnTls) -> anyhow::Result<Certifi
         return Ok((certificate, None, own.authority));
     };
     let (files, certificate) = CertificateFiles::load(tls.certificate.clone(), tls.key.clone()).await?;
-    // Clients are told to trust the last certificate of the chain that is brought along.
+    // The last certificate of the provided chain is the CA that clients must trust.
     let chain = std::fs::read_to_string(&tls.certificate)?;
     let last = chain.rfind("-----BEGIN CERTIFICATE-----").and_then(|start| chain.get(start..));
     let authority = last.context("the certificate file holds no certificate in PEM form")?;
@@ -354,7 +352,7 @@ fn client_authorities(authorities: &[ClusterAuthority]) -> Vec<ClientAuthority> 
     authorities.iter().filter_map(client_authority).collect()
 }
 
-/// Keeps the hints and the trust of the TLS handshake in step with the clusters that exist.
+/// Updates the TLS client CAs when clusters are created, changed or deleted.
 async fn keep_trust(app: App, tls: Tls, mut stopping: watch::Receiver<bool>) {
     let mut revisions = app.revisions();
     let mut known = Vec::new();
@@ -382,9 +380,9 @@ async fn follow_certificate(files: CertificateFiles, tls: Tls, stop: impl Future
 }
 
 async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // A sender that is gone means that the server is.
+    // An error means that the sender, and so the server, is gone.
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-/// How often the files of a certificate that is brought along are looked at.
+/// The polling interval for the provided certificate files.
 const CERTIFICATE_PAUSE: Duration = Duration::from_secs(30);

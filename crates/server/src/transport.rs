@@ -1,14 +1,13 @@
-//! HTTP Strict Transport Security (RFC 6797): browsers that have been here once come over TLS only, and do not let their
-//! person wave a wrong certificate through.
+//! HTTP Strict Transport Security (RFC 6797): after the first visit browsers use only TLS, and do not let users
+//! bypass certificate errors.
 //!
-//! Not for `localhost`: the header holds for a name with all its ports, and would cut off every other program of that
-//! machine that is developed or signed in to over plain HTTP, command lines that wait for their code among them. Nor for
-//! addresses, which browsers do not keep (§8.1.1). Without `includeSubDomains`: what runs beside us under our name is not
-//! ours to decide.
+//! Not sent for `localhost`: it applies to all ports of a name, and would break other programs on that machine that
+//! use plain HTTP, such as command lines that wait for an authorization code. Not sent for IP addresses, which
+//! browsers ignore (§8.1.1). Without `includeSubDomains`: other hosts under the name are not ours to decide.
 
 use http::{HeaderValue, Uri};
 
-/// The header for everything that is served at this address, if it should have one.
+/// The header for responses at this URL, if it should have one.
 pub(crate) fn strict(external_url: &str) -> Option<HeaderValue> {
     let uri: Uri = external_url.parse().ok()?;
     let host = uri.host()?.trim_end_matches('.').to_ascii_lowercase();

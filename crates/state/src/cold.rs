@@ -156,7 +156,7 @@ impl State {
 
 /// Why a stored record cannot be read; nothing if it can, or is of none of these kinds.
 pub(crate) fn problem(kinds: &[StoredKind], key: &[u8], bytes: &[u8]) -> Option<String> {
-    let kind = std::str::from_utf8(key).ok()?.strip_prefix("/cold/")?.split('/').next()?;
+    let kind = tables::cold_kind(key)?;
     kinds.iter().filter(|each| each.kind == kind).find_map(|each| (each.problem)(bytes))
 }
 

@@ -35,6 +35,8 @@ use crate::{Error, Secret, sealed::Seal};
 /// Everything that the snapshot follows.
 pub(crate) const LIVE: &str = "/live/";
 const UNIQUE: &str = "/live/unique/";
+/// Records outside the snapshot, read by key.
+const COLD: &str = "/cold/";
 /// What decisions depend on.
 pub(crate) const ACCESS: &str = "/live/access/";
 
@@ -143,7 +145,12 @@ pub(crate) fn name_of(record: &Record) -> Option<Bytes> {
 
 /// The key of a cold record.
 pub(crate) fn cold_key(kind: &'static str, id: &str) -> Bytes {
-    format!("/cold/{kind}/{id}").into()
+    format!("{COLD}{kind}/{id}").into()
+}
+
+/// The kind of the cold record at a key; none where the key is of no cold record.
+pub(crate) fn cold_kind(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key).ok()?.strip_prefix(COLD)?.split('/').next()
 }
 
 pub(crate) fn encode(record: &Record, seal: &Seal) -> Result<Bytes, Error> {

@@ -43,7 +43,7 @@ use self::shared::Shared;
 use self::writer::{Commit, Message, Writer};
 use crate::{At, Events, Key, Page, Range, Revision, Store, StoreError, StoreStatus, Txn};
 
-/// A store in a directory of its own.
+/// An embedded store, in its own directory.
 #[derive(Debug)]
 pub(crate) struct EmbeddedStore {
     shared: Arc<Shared>,

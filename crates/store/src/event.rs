@@ -1,4 +1,4 @@
-//! What a watch delivers: one batch per committed transaction, whole and in order.
+//! Events of a watch: one batch per committed transaction, whole and in order.
 //!
 //! A watch is pulled, not pushed: it keeps only the last delivered revision, waits for the store to pass it, and
 //! reads the following batches from the history. So a slow reader costs no memory and misses nothing: it catches up,
@@ -54,7 +54,7 @@ pub struct Events {
 #[async_trait]
 pub(crate) trait History: Send + Sync + Debug {
     /// Committed batches after `after`, in order, without gap: at least one if there is any, and few enough to hold
-    /// in memory. `Compacted` if they are no longer all there.
+    /// in memory. `Compacted` if some of them are no longer kept.
     async fn batches(&self, after: Revision) -> Result<Vec<Arc<Batch>>, StoreError>;
 }
 

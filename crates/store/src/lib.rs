@@ -64,7 +64,7 @@ pub enum StoreError {
     /// A guard of the transaction does not hold. Nothing was changed: read again and retry.
     #[error("the data has changed since it was read")]
     Conflict,
-    /// The revision asked for is older than the history that is kept: read the latest state, then watch from there.
+    /// The requested revision is older than the kept history: read the latest state, then watch from there.
     #[error("the revision is older than the history that is kept")]
     Compacted,
     /// The request itself is wrong (an empty transaction, two writes to one key, a revision that has not happened
@@ -79,7 +79,7 @@ pub enum StoreError {
     /// write.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// What is stored is damaged or is not a store. `place` names the file and, as far as known, the byte and key.
+    /// The store is damaged, or the file is not a store. `place` has the file and, if known, the byte and key.
     #[error("the store is damaged: {place}: {problem}")]
     Corrupt { place: String, problem: String },
 }
@@ -96,7 +96,7 @@ impl StoreError {
 pub struct StoreStatus {
     /// The latest committed revision.
     pub revision: Revision,
-    /// History up to here is forgotten; the state at this revision itself can still be read.
+    /// History up to this revision is compacted; the state at this revision itself can still be read.
     pub compacted: Revision,
     /// Keys that exist now.
     pub entries: u64,
@@ -126,7 +126,7 @@ pub trait Store: Send + Sync + Debug {
     async fn watch(&self, prefix: Key, after: Revision) -> Result<Events, StoreError>;
 
     /// Forgets history up to `through`: reads and watches at older revisions then answer `Compacted`, reads at
-    /// `through` itself still work. Returns when the space is given back. Forgetting what is forgotten is no error.
+    /// `through` itself still work. Returns when the space is reclaimed. Compacting to an older revision is no error.
     async fn compact(&self, through: Revision) -> Result<(), StoreError>;
 
     /// The latest revision, the compacted revision and the size.

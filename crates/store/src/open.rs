@@ -10,16 +10,17 @@ use crate::{Store, StoreError};
 /// Which store to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreConfig {
-    /// In memory, gone with the process: for tests and trials.
+    /// In memory, lost with the process: for tests and trials.
     Memory,
-    /// One file in the directory `path`, which is made if it does not exist.
+    /// One file in the directory `path`, which is created if it does not exist.
     Embedded { path: PathBuf },
 }
 
-/// Opens the store, or makes it where there is none yet.
+/// Opens the store, or creates it.
 ///
-/// `Unavailable` if another process has it open (the message names its process id) or it was written by a newer
-/// version; `Corrupt`, with the place, if what is there is damaged or is not a store. It is never opened as if empty.
+/// `Unavailable` if another process has it open (the message has its process id) or a newer version wrote it;
+/// `Corrupt`, with the position, if the file is damaged or is not a store. A damaged store is never opened as if
+/// empty.
 pub async fn open(config: &StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     match config {
         StoreConfig::Memory => Ok(Arc::new(MemoryStore::new())),

@@ -29,13 +29,13 @@ pub enum At {
 pub struct Entry {
     pub key: Key,
     pub value: Bytes,
-    /// The revision that made the key; a key that was deleted and put again is made anew.
+    /// The revision that created the key; putting a deleted key creates it again.
     pub created: Revision,
     /// The revision of the latest write to the key.
     pub modified: Revision,
 }
 
-/// What a read found.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// In key order.

@@ -1,4 +1,4 @@
-//! Asking a router in process, as a client over the network does.
+//! An in-process HTTP client that calls a router directly.
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use web::escapes::encode;
 
-/// Somebody who asks a router; copies of one know each other's headers no more.
+/// A client of a router, with headers for each request; copies have independent headers.
 #[derive(Clone, Debug)]
 pub struct Client {
     router: Router,
@@ -17,7 +17,7 @@ pub struct Client {
 /// Fields of a form.
 pub type Form<'a> = &'a [(&'a str, &'a str)];
 
-/// An answer as a client has it.
+/// A response, read to its end.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -26,18 +26,18 @@ pub struct Answer {
 }
 
 impl Client {
-    /// Who says nothing of themselves.
+    /// An anonymous client, without credentials.
     pub fn new(router: Router) -> Self {
         Self { router, headers: HeaderMap::new() }
     }
 
-    /// The same with a token.
+    /// A copy that sends a bearer token.
     #[must_use]
     pub fn bearer(&self, token: &str) -> Self {
         self.with(header::AUTHORIZATION, &format!("Bearer {token}"))
     }
 
-    /// The same with a header in each request.
+    /// A copy that sends a header with each request.
     #[must_use]
     pub fn with(&self, name: HeaderName, value: &str) -> Self {
         let mut client = self.clone();
@@ -65,7 +65,7 @@ impl Client {
         self.ask(Method::DELETE, path, None).await
     }
 
-    /// With a JSON body, or none.
+    /// Sends a request with a JSON body, or none.
     pub async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let request = Request::builder().method(method).uri(path);
         let request = match body {
@@ -81,13 +81,13 @@ impl Client {
         self.written_form(path, form(fields)).await
     }
 
-    /// Posts a form that is written already.
+    /// Posts an already encoded form.
     pub async fn written_form(&self, path: &str, body: String) -> Answer {
         let request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    /// Reads the answer to its end.
+    /// Sends a request and reads the response to its end.
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let (parts, body) = self.open(request).await;
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -95,7 +95,7 @@ impl Client {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
-    /// Leaves the body of the answer open, for those without an end.
+    /// Sends a request and returns the unread body, for endless responses.
     pub async fn open(&self, mut request: Request<Body>) -> (http::response::Parts, Body) {
         for (name, value) in &self.headers {
             request.headers_mut().entry(name).or_insert_with(|| value.clone());
@@ -105,12 +105,12 @@ impl Client {
 }
 
 impl Answer {
-    /// The body; what is no JSON is a text.
+    /// The body as JSON; as a string if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| Value::String(self.text.clone()))
     }
 
-    /// The body, where the status is the expected one.
+    /// The body; panics if the status is not the expected one.
     #[track_caller]
     pub fn expect(&self, status: StatusCode) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
@@ -123,7 +123,7 @@ impl Answer {
     }
 }
 
-/// A form as it is sent.
+/// The form, URL-encoded.
 pub fn form(fields: Form<'_>) -> String {
     let fields: Vec<String> =
         fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();

@@ -1,8 +1,8 @@
-//! What tests start from: an application on a store in memory with one tenant or two, a clock that tests set, random
-//! numbers that are the same in each run, and one way to ask a router in process.
+//! Fixtures for tests: an application on an in-memory store with one or two tenants, a clock that tests set, random
+//! numbers that repeat in each run, and an in-process client of a router.
 //!
-//! Only tests and benchmarks use it. It holds no expectation about the product: what must be true stands in the test.
-//! A whole server with its own address is made by `testserver`.
+//! Only tests and benchmarks use it. It makes no assertions about the product; those are in the tests. `testserver`
+//! starts a whole server with its own address.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -36,22 +36,22 @@ pub use rendezvous::Rendezvous;
 pub use tenant::{Registered, Tenant, new_user};
 pub use world::{Builder, World, sealer};
 
-/// The address that worlds have unless a test gives them another.
+/// The default external URL of a world.
 pub const BASE: &str = "https://localhost:8443";
 /// The domain of the first tenant.
 pub const HOME: &str = "example.org";
-/// The domain of the second.
+/// The domain of the second tenant.
 pub const ELSEWHERE: &str = "elsewhere.example";
-/// Of everybody who is made here.
+/// The password of every user that is created here.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Clients that every installation knows.
+/// Client ids that every installation has.
 pub mod clients {
     /// `portcullis`.
     pub const CLI: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
     /// `az`.
     pub const AZURE_CLI: &str = "04b07795-8ddb-461a-bbee-02f9e1bf7b46";
-    /// The API server of clusters: tokens for it are for clusters.
+    /// The server application of clusters: the audience of cluster tokens.
     pub const CLUSTER: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 }
 
@@ -62,7 +62,7 @@ pub mod roles {
     pub const READER: &str = "acdd72a7-3385-48ef-bd42-f606fba81ae7";
 }
 
-/// The claims of a token, as a client reads them: nothing is verified.
+/// The claims of a token, unverified.
 pub fn claims(token: &str) -> serde_json::Value {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let payload = token.split('.').nth(1).unwrap();

@@ -1,11 +1,11 @@
-//! Random numbers that are the same in each run, so that a test that fails once fails always.
+//! Random numbers that are the same in each run, so that failures are reproducible.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::{CryptoError, random::Random};
 use uuid::Uuid;
 
-/// SplitMix64: far from secret, and no value of it comes twice in a test.
+/// SplitMix64: predictable, without repeated values within a test.
 #[derive(Debug)]
 pub struct Seeded(AtomicU64);
 

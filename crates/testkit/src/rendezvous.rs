@@ -1,5 +1,5 @@
-//! A store in which commits meet: some of them wait for each other, so that transactions that were decided on the same
-//! state are committed at the same time, and that in every run.
+//! A store that makes commits wait for each other, so that transactions that were decided on the same state are
+//! committed concurrently in every run.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,13 +20,13 @@ struct Awaited {
 }
 
 impl Rendezvous {
-    /// In front of a store in memory.
+    /// Wraps an in-memory store.
     pub async fn in_memory() -> Arc<Self> {
         let store = store::open(&store::StoreConfig::Memory).await.unwrap();
         Arc::new(Self { store, awaited: Mutex::default() })
     }
 
-    /// Lets the next `count` commits wait until all of them are there; those after them pass.
+    /// Makes the next `count` commits wait until all of them have arrived; later ones pass.
     pub fn meet(&self, count: usize) {
         let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
         *awaited = Some(Awaited { barrier: Arc::new(Barrier::new(count)), missing: count });

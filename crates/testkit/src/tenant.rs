@@ -1,5 +1,5 @@
-//! One tenant of a world, and what its administrator makes in it. Whatever is made, found or signed in here belongs to
-//! this tenant: of another, a test has to name it.
+//! One tenant of a world, with methods that create objects as its administrator. All objects that are created, found
+//! or signed in here belong to this tenant.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -40,7 +40,7 @@ pub struct Tenant {
     pub admin: Caller,
 }
 
-/// An application with its service principal in the same tenant.
+/// An application and its service principal in the same tenant.
 #[derive(Clone, Copy, Debug)]
 pub struct Registered {
     pub application: ObjectId,
@@ -49,7 +49,7 @@ pub struct Registered {
 }
 
 impl Tenant {
-    /// Makes a person by their whole user principal name.
+    /// Creates a user with this user principal name.
     pub async fn user(&self, upn: &str) -> ObjectId {
         self.user_with(upn, |_| {}).await
     }
@@ -60,7 +60,7 @@ impl Tenant {
         self.app.directory().create_user(&self.admin, new).await.unwrap().id
     }
 
-    /// Makes a person who calls.
+    /// Creates a user and returns them as a caller.
     pub async fn person(&self, upn: &str) -> Caller {
         let id = self.user(upn).await;
         self.caller(id)
@@ -91,7 +91,7 @@ impl Tenant {
         Registered { application: made.id, app_id: made.app_id, principal }
     }
 
-    /// A secret for an application.
+    /// Adds a secret to an application.
     pub async fn secret(&self, application: ObjectId) -> String {
         let new = NewSecret { display_name: None, start: None, end: None };
         let issued =
@@ -99,7 +99,7 @@ impl Tenant {
         issued.text.expose().clone()
     }
 
-    /// One more subscription, which the administrator owns.
+    /// Creates a subscription that the administrator owns.
     pub async fn subscription(&self, name: &str) -> SubscriptionId {
         let alias = ResourceName::parse(name).unwrap();
         self.app
@@ -111,7 +111,7 @@ impl Tenant {
             .id
     }
 
-    /// A resource group in the first subscription.
+    /// Creates a resource group in the first subscription.
     pub async fn resource_group(&self, name: &str) -> Scope {
         let group = ResourceName::parse(name).unwrap();
         let made = self.app.resource_manager().put_resource_group(
@@ -125,7 +125,7 @@ impl Tenant {
         Scope::parse(&format!("/subscriptions/{}/resourceGroups/{name}", self.subscription)).unwrap()
     }
 
-    /// A cluster with an API server of our own, in the resource group `rg`, which is made where it is missing.
+    /// Creates an embedded cluster in the resource group `rg`, which is created if missing.
     pub async fn cluster(&self, name: &str) -> Arc<Cluster> {
         self.cluster_with(name, |_| {}).await
     }
@@ -137,7 +137,7 @@ impl Tenant {
         self.app.resource_manager().put_cluster(&self.admin, &self.cluster_name(name), new).await.unwrap().0
     }
 
-    /// The name that [`Tenant::cluster`] gives.
+    /// The name of a cluster that [`Tenant::cluster`] creates.
     pub fn cluster_name(&self, name: &str) -> ClusterName {
         ClusterName {
             subscription: self.subscription,
@@ -151,12 +151,12 @@ impl Tenant {
         Scope::subscription(self.subscription)
     }
 
-    /// The scope of its root management group, which holds all of its subscriptions.
+    /// The scope of its root management group, above all of its subscriptions.
     pub fn root(&self) -> Scope {
         Scope::management_group(&ResourceName::parse(&self.id.to_string()).unwrap())
     }
 
-    /// Gives a role of [`roles`](crate::roles), or any other.
+    /// Assigns a role of [`roles`](crate::roles), or any other.
     pub async fn assign(&self, principal: ObjectId, role: &str, scope: &Scope) -> Arc<RoleAssignment> {
         let id = AssignmentId::new(Uuid::new_v5(&principal.uuid(), format!("{role}{scope}").as_bytes()));
         let new = NewAssignment {
@@ -169,7 +169,7 @@ impl Tenant {
         self.app.resource_manager().put_assignment(&self.admin, id, scope, new).await.unwrap().0
     }
 
-    /// A user or service principal of this tenant, calling through the command line.
+    /// A user or service principal of this tenant as a caller, with the client id of the command line.
     #[track_caller]
     pub fn caller(&self, id: ObjectId) -> Caller {
         let snapshot = self.app.whole_snapshot();
@@ -195,7 +195,7 @@ impl Tenant {
         self.token_for(caller, Resource::Cluster).await
     }
 
-    /// A token as sign-in gives it to somebody of this tenant.
+    /// An access token, as issued at sign-in, for a principal of this tenant.
     pub async fn token_for(&self, caller: &Caller, resource: Resource) -> String {
         assert_eq!(caller.tenant, self.id, "{} belongs to another tenant", caller.name);
         let request = TokenRequest {
@@ -212,7 +212,7 @@ impl Tenant {
     }
 }
 
-/// A person who can sign in.
+/// The data of an enabled user.
 pub fn new_user(upn: &str) -> NewUser {
     NewUser {
         upn: Upn::parse(upn).unwrap(),

@@ -1,4 +1,4 @@
-//! An application with its tenants on a store, as a program has it that has just been installed.
+//! An application with its tenants on a store, as after a first installation.
 
 use app::state::UniqueName;
 use std::{
@@ -25,12 +25,12 @@ use tokio::task::JoinHandle;
 
 use crate::{BASE, ELSEWHERE, HOME, PASSWORD, Seeded, Tenant, clients, roles};
 
-/// An application with one tenant, or with more that a test names by their domains.
+/// An application with one tenant, or with several, which tests select by domain.
 #[derive(Clone, Debug)]
 pub struct World {
     pub app: App,
     pub store: Arc<dyn Store>,
-    /// It stands still until a test moves it.
+    /// Advances only when a test moves it.
     pub clock: Arc<ManualClock>,
     pub random: Arc<Seeded>,
     /// The tenant that the installation began with.
@@ -41,7 +41,7 @@ pub struct World {
     follow: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
-/// What a world is made of, where a test wants something other than usual.
+/// Options for a world.
 #[derive(Debug)]
 pub struct Builder {
     store: Option<Arc<dyn Store>>,
@@ -53,12 +53,12 @@ pub struct Builder {
 }
 
 impl World {
-    /// A world of one tenant.
+    /// A world with one tenant.
     pub async fn new() -> Self {
         Self::builder().start().await
     }
 
-    /// A world of two tenants that have nothing to do with each other.
+    /// A world with two unrelated tenants.
     pub async fn with_two_tenants() -> Self {
         Self::builder().tenant(ELSEWHERE).start().await
     }
@@ -86,29 +86,29 @@ impl World {
         self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
-    /// The same world as another of the threads that serve has it.
+    /// The same world with the application handle of another serving thread.
     #[must_use]
     pub fn for_thread(&self) -> Self {
         self.with_app(self.app.for_thread())
     }
 
-    /// The same world as a program has it that starts on this store now.
+    /// The same world after a restart on the same store.
     pub async fn reopened(&self) -> Self {
         self.reopened_with(sealer()).await
     }
 
-    /// As [`World::reopened`], with another key for what is stored sealed.
+    /// As [`World::reopened`], with another sealing key.
     pub async fn reopened_with(&self, sealer: Sealer) -> Self {
         let (app, follow) = open(&self.store, &self.clock, &self.random, &self.settings, sealer).await;
         Self { follow, ..self.with_app(app) }
     }
 
-    /// What a program does at its start, on a store that may have an installation already.
+    /// Installs as at the start of the program; the store may already have an installation.
     pub async fn install(&self) -> Result<Installation, Error> {
         install(&self.app, &self.home.domain).await
     }
 
-    /// Stops following the store, so that nothing but this and its copies holds it.
+    /// Stops following the store, so that no background task holds it.
     pub async fn stop(self) {
         let follow = self.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(follow) = follow {
@@ -117,7 +117,7 @@ impl World {
         }
     }
 
-    /// Returns when this program has heard of all that was committed by others.
+    /// Returns when this application has applied all commits of others.
     pub async fn caught_up(&self) {
         let committed = self.store.status().await.unwrap().revision.0;
         self.app.whole_state().revisions().wait_for(|revision| *revision >= committed).await.unwrap();
@@ -133,13 +133,13 @@ impl World {
 }
 
 impl Builder {
-    /// A store to be on, in place of one in memory. An installation that is there already is taken over.
+    /// Uses this store instead of an in-memory one. An existing installation is used as it is.
     #[must_use]
     pub fn store(self, store: Arc<dyn Store>) -> Self {
         Self { store: Some(store), ..self }
     }
 
-    /// Where the clock stands at first.
+    /// The initial time of the clock.
     #[must_use]
     pub fn now(self, now: Timestamp) -> Self {
         Self { now, ..self }
@@ -162,7 +162,7 @@ impl Builder {
         Self { home: domain, ..self }
     }
 
-    /// One more tenant, with an administrator who owns what is in it.
+    /// Adds a tenant, with an administrator who owns everything in it.
     #[must_use]
     pub fn tenant(mut self, domain: &'static str) -> Self {
         self.others.push(domain);
@@ -211,7 +211,7 @@ async fn install(app: &App, domain: &str) -> Result<Installation, Error> {
     app.install(|| Ok(FirstAdministrator { upn, password: Secret::new(PASSWORD.to_owned()) })).await
 }
 
-/// Seals what is stored by the key that worlds have.
+/// The sealer with the fixed key of worlds.
 pub fn sealer() -> Sealer {
     Sealer::new(&Secret::new([7; 32])).unwrap()
 }
@@ -220,7 +220,7 @@ fn admin_of(domain: &str) -> Upn {
     Upn::parse(&format!("admin@{domain}")).unwrap()
 }
 
-/// A tenant that is there, with its administrator.
+/// An existing tenant, with its administrator.
 fn tenant(app: &App, domain: &str, id: TenantId, subscription: SubscriptionId) -> Tenant {
     let snapshot = app.whole_snapshot();
     let user = snapshot.directory().user_by_upn(&admin_of(domain)).unwrap();
@@ -228,8 +228,8 @@ fn tenant(app: &App, domain: &str, id: TenantId, subscription: SubscriptionId) -
     Tenant { app: app.clone(), id, domain: domain.to_owned(), subscription, admin }
 }
 
-/// No use case makes a second tenant, so its records are written: what an installation begins with, but that its
-/// administrator owns the tenant's own management group and not everything.
+/// Writes the records of a second tenant, which no use case creates: those of an installation, except that its
+/// administrator owns the tenant's root management group instead of everything.
 async fn add_tenant(home: &Tenant, domain: &str, random: &Seeded) -> Tenant {
     let app = &home.app;
     let (id, subscription, user_id) =

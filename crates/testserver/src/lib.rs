@@ -1,7 +1,7 @@
-//! A whole server in the process of a test, with its administrator, asked over TLS like any other: on a free port of
-//! the loopback address, on a store in memory unless a test says otherwise. It stops when it is dropped.
+//! A whole server in the process of a test, with its administrator, called over TLS: on a free loopback port, on an
+//! in-memory store unless a test configures another. It stops when it is dropped.
 //!
-//! Only tests use it. What a test makes without a server is made by `testkit`.
+//! Only tests use it. Fixtures that need no server are in `testkit`.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ pub use testkit::{
 };
 use uuid::Uuid;
 
-/// One installation with its administrator.
+/// A running server and its administrator.
 #[derive(Debug)]
 pub struct Site {
     pub running: Running,
@@ -35,7 +35,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// With settings other than usual.
+    /// Starts a server with changed settings.
     pub async fn start(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::in_memory();
         settings.first_password = Some(Secret::new(PASSWORD.to_owned()));
@@ -86,7 +86,7 @@ impl Site {
         self.token(user_name, &format!("{}/.default", self.running.url)).await
     }
 
-    /// Makes another tenant; the token is its administrator's.
+    /// Creates another tenant; returns its administrator's token.
     pub async fn other_tenant(&self) -> String {
         let snapshot = self.running.app.whole_snapshot();
         let tenant = TenantId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, b"other tenant"));
@@ -118,7 +118,7 @@ impl Site {
         self.ok(self.http.put(self.url(path)).bearer_auth(token).json(&body)).await
     }
 
-    /// A person with the administrator's password.
+    /// Creates a user with the administrator's password.
     pub async fn user(&self, upn: &str) -> ObjectId {
         let id = ObjectId::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, upn.as_bytes()));
         let snapshot = self.running.app.whole_snapshot();
@@ -129,7 +129,7 @@ impl Site {
         id
     }
 
-    /// A chain of groups, each a member of the next: whoever is in the first is in all.
+    /// Creates a chain of groups, each a member of the next: a member of the first is in all.
     pub async fn nested_groups(&self, count: u128, member: ObjectId) -> Vec<ObjectId> {
         let id = |number: u128| ObjectId::new(Uuid::from_u128(member.uuid().as_u128().wrapping_add(number)));
         let groups: Vec<ObjectId> = (1..=count).map(id).collect();
@@ -137,14 +137,14 @@ impl Site {
         groups
     }
 
-    /// Puts somebody into a group whose object id is one of another installation.
+    /// Makes a user a member of a new group with the given object id, such as one of another installation.
     pub async fn claim(&self, id: ObjectId, upn: &str) {
         let snapshot = self.running.app.whole_snapshot();
         let member = snapshot.directory().user_by_upn(&Upn::parse(upn).unwrap()).unwrap().id;
         self.make_groups(&[id], member).await;
     }
 
-    /// Puts records by themselves, as many at a time as a transaction takes.
+    /// Writes records directly, in transactions of the maximum size.
     pub async fn fill(&self, records: impl IntoIterator<Item = Record>) {
         let records: Vec<Record> = records.into_iter().collect();
         for some in records.chunks(app::state::MOST_WRITES) {
@@ -186,7 +186,7 @@ impl Site {
         }
     }
 
-    /// A cluster that the administrator administers, as its address.
+    /// Creates a cluster with the administrator as its admin; returns its URL.
     pub async fn cluster(&self) -> String {
         let token = self.management().await;
         let crew = self.nested_groups(1, self.admin.object_id).await;
@@ -202,7 +202,7 @@ impl Site {
         self.url(&format!("/clusters/{id}"))
     }
 
-    /// Requests that the Graph here has answered.
+    /// The number of requests that this server's Graph has answered.
     pub async fn graph_requests(&self) -> u64 {
         let address = format!("http://{}/metrics", self.running.metrics_address);
         let text = self.http.get(address).send().await.unwrap().text().await.unwrap();

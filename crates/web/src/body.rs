@@ -64,7 +64,8 @@ impl BodyError {
 
 /// Reads a whole body of at most `limit` bytes. A body whose `Content-Length` is larger is refused unread.
 ///
-/// A body that takes longer than `TIME` is `TooSlow`; the time limit of the whole request applies too.
+/// A body that takes longer than `TIME` is `TooSlow`. The time starts with the second poll, so a body of which
+/// nothing arrives is bounded only by the time limit of the whole request.
 pub async fn read<B>(body: B, limit: usize) -> Result<Bytes, BodyError>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
@@ -156,22 +157,22 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(BodyError::TooLarge { limit }.into());
     }
-    let (mut place, mut caller) = (None::<Reservation>, Some(caller));
+    let (mut reservation, mut caller) = (None::<Reservation>, Some(caller));
     let bytes = collect(body, limit, |arrived| {
-        match (&mut place, caller.take_if(|_| arrived > SLICE)) {
-            (Some(place), _) => place.grow(arrived).map_err(BudgetedBody::BudgetExhausted)?,
+        match (&mut reservation, caller.take_if(|_| arrived > SLICE)) {
+            (Some(reservation), _) => reservation.grow(arrived).map_err(BudgetedBody::BudgetExhausted)?,
             (None, Some(caller)) => {
-                place = Some(room.take(&caller(), arrived).map_err(BudgetedBody::BudgetExhausted)?)
+                reservation = Some(room.take(&caller(), arrived).map_err(BudgetedBody::BudgetExhausted)?)
             }
             (None, None) => {}
         }
         Ok::<_, BudgetedBody>(())
     })
     .await?;
-    if let Some(place) = &mut place {
-        place.grow(bytes.len().saturating_mul(COPIES)).map_err(BudgetedBody::BudgetExhausted)?;
+    if let Some(reservation) = &mut reservation {
+        reservation.grow(bytes.len().saturating_mul(COPIES)).map_err(BudgetedBody::BudgetExhausted)?;
     }
-    Ok((bytes, place))
+    Ok((bytes, reservation))
 }
 
 /// The media type of a body, in lower case and without parameters; none without a `Content-Type`.

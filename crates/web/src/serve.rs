@@ -132,10 +132,10 @@ async fn accept<A: Answers>(
             }
         };
         match admission.admit(address.ip()) {
-            Some(place) => {
+            Some(permit) => {
                 let settings = settings.clone();
                 workers.serve(stream, move |stream, shared| {
-                    connection::run(settings, shared, stream, address, place)
+                    connection::run(settings, shared, stream, address, permit)
                 });
             }
             None => refused.note(address),

@@ -5,9 +5,11 @@
 
 mod architecture;
 mod circles;
+mod claims;
 mod dependencies;
 mod imports;
 mod links;
+mod one_place;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -74,6 +76,8 @@ pub fn check(root: &Path) -> anyhow::Result<Vec<Finding>> {
     let mut findings = imports::check(&documents, &crates)?;
     findings.extend(circles::check(&crates));
     findings.extend(whole_snapshot::check(&crates));
+    findings.extend(one_place::check(&documents, &crates));
+    findings.extend(claims::check(&documents));
     findings.extend(dependencies::check(root, &documents)?);
     for document in &documents {
         findings.extend(sources::check(document));

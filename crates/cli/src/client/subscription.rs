@@ -1,5 +1,5 @@
-//! Which subscription commands act in: the one that `--subscription` names, else that of the session. Where the session
-//! has none, one is taken by its name, never by the order in which the server lists them, and it is said which.
+//! The subscription of a command: from `--subscription`, else from the session. A session without one takes the first
+//! by name, never by the server's list order, and prints it.
 
 use anyhow::{bail, ensure};
 use serde_json::Value;
@@ -13,17 +13,17 @@ pub(crate) struct Subscription {
     pub(crate) id: String,
 }
 
-/// What a session begins with.
+/// The default subscription of a new session.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DefaultSubscription {
-    /// There is no other, or it was used before.
+    /// It is the only one, or was used before.
     Clear(Subscription),
-    /// Nobody has said which: the first by name, of so many.
+    /// Not chosen by the user: the first by name, and how many there are.
     Taken(Subscription, usize),
 }
 
 impl Client {
-    /// The id of the subscription that commands act in.
+    /// The id of the command's subscription.
     pub(crate) async fn subscription(&self) -> anyhow::Result<String> {
         let found = self.subscription.get_or_try_init(|| async {
             if let Some(wanted) = &self.wanted {
@@ -35,7 +35,7 @@ impl Client {
             match usual(&self.subscriptions().await?, None) {
                 Some(DefaultSubscription::Clear(only)) => Ok(only.id),
                 Some(DefaultSubscription::Taken(first, count)) => {
-                    output::note(format_args!("{}", told(&first, count)));
+                    output::note(format_args!("{}", default_notice(&first, count)));
                     Ok(first.id)
                 }
                 None => bail!(
@@ -47,20 +47,20 @@ impl Client {
         found.await.cloned()
     }
 
-    /// How people call it.
+    /// Its display name.
     pub(crate) async fn subscription_name(&self) -> anyhow::Result<String> {
         let id = self.subscription().await?;
         let used = self.session.subscription_name.as_ref().filter(|_| self.wanted.is_none());
         Ok(format!("\"{}\"", used.or(self.wanted.as_ref()).unwrap_or(&id)))
     }
 
-    /// A scope says its subscription itself.
+    /// Refuses `--subscription` together with `--scope`, which already contains one.
     pub(crate) fn check_scope_alone(&self) -> anyhow::Result<()> {
         ensure!(self.wanted.is_none(), "--scope says where already: leave --subscription away");
         Ok(())
     }
 
-    /// Those that may be seen, by name.
+    /// The subscriptions visible to the caller, sorted by name.
     pub(crate) async fn subscriptions(&self) -> anyhow::Result<Vec<Subscription>> {
         let listed = self.list(&format!("/subscriptions?{SUBSCRIPTIONS}")).await?;
         let text = |each: &Value, member: &str| each.get(member).and_then(Value::as_str).map(str::to_owned);
@@ -73,7 +73,7 @@ impl Client {
     }
 }
 
-/// The one of this id or name.
+/// Finds a subscription by id or name.
 pub(crate) fn named(all: &[Subscription], wanted: &str) -> anyhow::Result<Subscription> {
     let is_id = |each: &&Subscription| each.id.eq_ignore_ascii_case(wanted);
     if let Some(found) = all.iter().find(is_id) {
@@ -90,7 +90,7 @@ pub(crate) fn named(all: &[Subscription], wanted: &str) -> anyhow::Result<Subscr
     }
 }
 
-/// What a session begins with, of those in the order of their names. `known` is the one that was used before.
+/// Chooses the default subscription from `all`, which is sorted by name. `known` is the previously used one.
 pub(crate) fn usual(all: &[Subscription], known: Option<&str>) -> Option<DefaultSubscription> {
     let known = known.and_then(|known| all.iter().find(|each| each.id.eq_ignore_ascii_case(known)));
     match (known, all) {
@@ -101,7 +101,7 @@ pub(crate) fn usual(all: &[Subscription], known: Option<&str>) -> Option<Default
     }
 }
 
-pub(crate) fn told(taken: &Subscription, count: usize) -> String {
+pub(crate) fn default_notice(taken: &Subscription, count: usize) -> String {
     format!(
         "Commands act in the subscription \"{}\" ({}), one of {count} that you may see: \
          `portcullis subscription set NAME` takes another, `--subscription NAME` for one command",

@@ -1,9 +1,9 @@
-//! `portcullis admin`: who administers the directory, by the role Global Administrator.
+//! `portcullis admin`: members of the directory role Global Administrator.
 
 use clap::Subcommand;
 
 use crate::{
-    client::{Client, is_not_found, is_there_already, or_said},
+    client::{Client, is_not_found, is_there_already, replace_error},
     cmd::group::{MEMBER_COLUMNS, principal, reference},
     output::{self, OutputArgs},
 };
@@ -41,13 +41,13 @@ pub(crate) async fn run(command: AdminCommand) -> anyhow::Result<()> {
         AdminCommand::Add { principal: name } => {
             let id = principal(&client, &name).await?;
             let added = client.post(&format!("{MEMBERS}/$ref"), &reference(&client, &id)).await;
-            or_said(added, is_there_already, || format!("{name} is an administrator already"))?;
+            replace_error(added, is_there_already, || format!("{name} is an administrator already"))?;
             output::say(format_args!("{name} administers the directory"));
         }
         AdminCommand::Remove { principal: name } => {
             let id = principal(&client, &name).await?;
             let removed = client.delete(&format!("{MEMBERS}/{id}/$ref")).await;
-            or_said(removed, is_not_found, || format!("{name} is no administrator"))?;
+            replace_error(removed, is_not_found, || format!("{name} is no administrator"))?;
             output::say(format_args!("{name} administers the directory no more"));
         }
         AdminCommand::List(output) => output.list(&MEMBER_COLUMNS, &client.list(MEMBERS).await?),
@@ -55,5 +55,5 @@ pub(crate) async fn run(command: AdminCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Global Administrator, by its template.
+/// The role template id of Global Administrator.
 const MEMBERS: &str = "/v1.0/directoryRoles/roleTemplateId=62e90394-69f5-4237-9190-012177145e10/members";

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Client, is_not_found, or_said, quote},
+    client::{Client, is_not_found, quote, replace_error},
     confirm::ConfirmArgs,
     output::{self, Column, OutputArgs},
 };
@@ -190,7 +190,7 @@ pub(crate) async fn run(command: AppCommand) -> anyhow::Result<()> {
             let principal = service_principal(&client, &app, &find(&client, &app).await?).await?;
             if withdraw {
                 let path = format!("/v1.0/oauth2PermissionGrants/{}", text(&principal, "id"));
-                or_said(client.delete(&path).await, is_not_found, || {
+                replace_error(client.delete(&path).await, is_not_found, || {
                     format!("{app} reaches nothing on behalf of everybody")
                 })?;
                 output::say(format_args!("{app} may reach nothing on behalf of everybody any more"));
@@ -222,7 +222,7 @@ pub(crate) async fn find(client: &Client, app: &str) -> anyhow::Result<Value> {
     }
 }
 
-/// What an application is in this tenant.
+/// The service principal of an application in this tenant.
 async fn service_principal(client: &Client, app: &str, found: &Value) -> anyhow::Result<Value> {
     let filter = quote(&text(found, "appId"));
     let principals = client.list(&format!("/v1.0/servicePrincipals?$filter=appId%20eq%20{filter}")).await?;
@@ -235,5 +235,5 @@ pub(crate) fn text(object: &Value, member: &str) -> String {
 
 const COLUMNS: [Column; 3] = [("NAME", "/displayName"), ("APPLICATION ID", "/appId"), ("OBJECT ID", "/id")];
 
-/// The application that Microsoft Graph is in every tenant.
+/// The application id of Microsoft Graph, the same in every tenant.
 const GRAPH: &str = "00000003-0000-0000-c000-000000000000";

@@ -1,4 +1,4 @@
-//! `portcullis assignment`: who has which role where.
+//! `portcullis assignment`: role assignments of Azure RBAC.
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
@@ -198,7 +198,7 @@ pub(crate) async fn run(noun: InSubscription<AssignmentCommand>) -> anyhow::Resu
     Ok(())
 }
 
-/// The assignment of a role to a principal itself, not through its groups, at exactly this scope.
+/// The direct assignment (not through a group) of a role to a principal at exactly this scope.
 async fn find(client: &Client, scope: &str, assignee: &str, role: &str) -> anyhow::Result<String> {
     let principal = principal(client, assignee).await?;
     let definition = role::find(client, scope, role).await?;
@@ -218,7 +218,7 @@ async fn find(client: &Client, scope: &str, assignee: &str, role: &str) -> anyho
     Ok(id.to_owned())
 }
 
-/// The address of an assignment: of its whole resource id, or of its name, looked for in the subscription.
+/// The path of an assignment, given by resource id, or by name, which is searched in the subscription.
 async fn path(client: &Client, id: &str) -> anyhow::Result<String> {
     if id.to_ascii_lowercase().contains("/providers/microsoft.authorization/roleassignments/") {
         return Ok(format!("{}?{ROLES}", resource_id(id)?));
@@ -265,7 +265,7 @@ impl PlaceArgs {
     }
 }
 
-/// Puts the names of principals and roles beside their ids.
+/// Adds the names of principals and roles to their ids.
 async fn name_them(client: &Client, scope: &str, found: &mut [Value]) -> anyhow::Result<()> {
     let ids: Vec<&Value> = found.iter().filter_map(|each| each.pointer("/properties/principalId")).collect();
     let names = client.post("/v1.0/directoryObjects/getByIds", &json!({"ids": ids})).await?;

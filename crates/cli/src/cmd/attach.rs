@@ -1,8 +1,8 @@
-//! `portcullis cluster attach`: what a real kube-apiserver needs to ask this server who somebody is and what
-//! they may do.
+//! `portcullis cluster attach`: writes the files with which a kube-apiserver uses this server's authentication and
+//! authorization webhooks.
 //!
-//! Nothing is changed before the files can be written, and what is not named stays. A certificate is made only where
-//! the cluster has none in use: `portcullis cluster certificate rotate` makes others.
+//! Nothing is changed on the server before the files are known to be writable; settings without a flag stay. A
+//! certificate is issued only if the cluster has none in use: `portcullis cluster certificate rotate` issues others.
 
 pub(crate) mod configuration;
 mod readme;
@@ -58,7 +58,7 @@ pub struct AttachArgs {
 
 type Content = fn(&ClusterFiles<'_>, &Value) -> anyhow::Result<String>;
 
-/// Everything but the certificate: the name of a file, and what stands in it.
+/// The files except the certificate: name and content.
 const FILES: [(&str, Content); 5] = [
     (AUTHENTICATION, |_, hooks| webhook(hooks, "authenticate")),
     (AUTHORIZATION, |_, hooks| webhook(hooks, "authorize")),
@@ -67,7 +67,7 @@ const FILES: [(&str, Content); 5] = [
     ("README.md", |place, _| Ok(readme(place))),
 ];
 
-/// The files of one cluster, each of which can be written.
+/// The files of one cluster, checked to be writable.
 struct Files {
     directory: PathBuf,
     certificate: Replacement,
@@ -127,7 +127,7 @@ pub(crate) async fn run(client: &Client, arguments: AttachArgs) -> anyhow::Resul
 fn attach(properties: &mut Value, attached: Value) {
     if let Some(members) = properties.as_object_mut() {
         members.insert("attached".into(), attached);
-        // Attached is who is asked about people of the directory.
+        // An attached cluster always has the directory integration enabled.
         let profile = members.entry("aadProfile").or_insert(Value::Null);
         if profile.is_null() {
             *profile = json!({"managed": true});
@@ -152,7 +152,7 @@ impl Files {
         let in_use = known.into_iter().flatten().any(|each| {
             each.get("counts") == Some(&true.into()) && each.get("seenAt").is_some_and(Value::is_string)
         });
-        // One that nobody has asked with may be lost, and a further one ends none.
+        // A certificate that was never used may have been lost; issuing another revokes none.
         if !in_use {
             let issued = client.post(&format!("{path}/listWebhookCredential?{CLUSTERS}"), &json!({})).await?;
             self.certificate.commit(&client_pem(&issued)?)?;
@@ -172,7 +172,7 @@ impl Files {
     }
 }
 
-/// An API server elsewhere would ask itself.
+/// Warns if the server's URL is a loopback address: an API server on another machine would connect to itself.
 fn warn_of_localhost(hooks: &Value, server: &str) {
     let url = hooks.pointer("/authorize/url").and_then(Value::as_str).unwrap_or_default();
     if is_loopback(&host(url)) && !is_loopback(&host(server)) {

@@ -1,9 +1,9 @@
-//! `portcullis az-env`: prints what a shell needs so that `az`, the Azure libraries and `kubectl` use a server:
+//! `portcullis az-env`: prints shell commands that make `az`, the Azure libraries and `kubectl` use a server:
 //! `eval "$(portcullis az-env)"`.
 //!
-//! Beside the session it keeps a bundle of certificate authorities, the server's and this machine's, because the
-//! variables that name one replace what programs trust otherwise; and, where there is no `kubelogin`, this program
-//! under that name. It signs nobody in.
+//! It writes a CA bundle beside the session, with the server's CA and this machine's, because the variables that name
+//! a bundle replace the trusted CAs of a program; and, if there is no `kubelogin`, this program under that name. It
+//! does not sign in.
 
 use std::{
     os::unix::fs::symlink,
@@ -73,12 +73,12 @@ fn lines(
     let mut lines = Vec::new();
     let mut export = |name: &str, value: &str| lines.push(format!("export {name}={}", quoted(value)));
     if let Some(bundle) = bundle {
-        // Python's requests, OpenSSL with Go and Python's urllib, and Node each read their own.
+        // One variable each for Python's requests, for OpenSSL, Go and Python's urllib, and for Node.
         for name in ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
             export(name, &bundle.to_string_lossy());
         }
     }
-    // Else each sign-in begins with a question to a public host about this authority.
+    // Without it each sign-in begins with an instance discovery request to a public host.
     export("AZURE_CORE_INSTANCE_DISCOVERY", "false");
     export("AZURE_AUTHORITY_HOST", url);
     if let Some(session) = session {
@@ -88,7 +88,7 @@ fn lines(
         lines.push(format!("export PATH={}:\"$PATH\"", quoted(&plugin.to_string_lossy())));
     }
     let (address, slash) = (quoted(url), quoted(&format!("{url}/")));
-    // A cloud that is registered anew reads the rest from the server; one that is known does not.
+    // `az cloud register` reads the other endpoints from the server; `az cloud update` does not.
     lines.push(format!(
         "if az cloud show -n {cloud} >/dev/null 2>&1; then az cloud update -n {cloud} \
          --endpoint-resource-manager {address} --endpoint-management {slash} --endpoint-active-directory {address} \
@@ -100,7 +100,7 @@ fn lines(
     lines
 }
 
-/// The server's authority with those that this machine trusts.
+/// The server's CA and the CAs that this machine trusts.
 fn write_bundle(directory: &Path, authority: &str) -> anyhow::Result<PathBuf> {
     if !authority.contains("-----BEGIN CERTIFICATE-----") {
         bail!("--ca-file holds no certificate in PEM form");
@@ -112,7 +112,7 @@ fn write_bundle(directory: &Path, authority: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// A directory with this program as `kubelogin`, which kubeconfigs of `az` call. None where there is one already.
+/// A directory with this program as `kubelogin`, which kubeconfigs of `az` call. `None` if `kubelogin` is installed.
 fn plugin(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
     let own = directory.join("bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -130,7 +130,7 @@ fn plugin(directory: &Path) -> anyhow::Result<Option<PathBuf>> {
     Ok(Some(own))
 }
 
-/// For a POSIX shell.
+/// Quotes a text for a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -269,7 +269,7 @@ impl ClusterArgs {
     }
 }
 
-/// The resource id of a cluster; found by the name alone where no group is given.
+/// The resource id of a cluster; without a group it is searched by name.
 pub(crate) async fn path(client: &Client, group: Option<&str>, name: &str) -> anyhow::Result<String> {
     if let Some(group) = group {
         return cluster_path(&client.subscription().await?, group, name);

@@ -1,5 +1,5 @@
-//! `portcullis convert-kubeconfig`: changes how the users of kubeconfigs sign in, as kubelogin's command of that name
-//! does. Users that sign in by other means stay as they are.
+//! `portcullis convert-kubeconfig`: changes the login method of kubeconfig users, like kubelogin's command of that
+//! name. Users with other kinds of credentials are left unchanged.
 
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ pub struct ConvertArgs {
 
 pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Result<()> {
     let mut flags = arguments.sign_in.clone();
-    // Of the environment only the way counts here; the rest is read when kubectl signs in.
+    // Only the login method is read from the environment; the rest is read when kubectl runs the plugin.
     let way = |name: &str| std::env::var_os(name).filter(|_| name == "AAD_LOGIN_METHOD");
     flags.read_environment(precedence, way)?;
     flags.check()?;
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Re
         Some(wanted) => Some(user_of(wanted, &files)?),
     };
     let program = program(precedence);
-    // An entry of an old kubectl names no authority: then it is the one that somebody here is signed in to.
+    // An `auth-provider` entry names no authority: the session's server is used.
     let session = Session::find().ok().flatten();
     for path in &files {
         let changed = Kubeconfig::change(path, |config| {
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &ConvertArgs, precedence: Precedence) -> anyhow::Re
     Ok(())
 }
 
-/// The user that a context names.
+/// The user of a context.
 fn user_of(context: &str, files: &[PathBuf]) -> anyhow::Result<String> {
     let mut known: Vec<Named> = Vec::new();
     for path in files {
@@ -90,7 +90,7 @@ fn user_of(context: &str, files: &[PathBuf]) -> anyhow::Result<String> {
     }
 }
 
-/// Changes an entry that signs in by a credential plugin of ours or kubelogin's; others stay.
+/// Changes a user that uses this program or kubelogin as its credential plugin; others are left unchanged.
 fn convert(
     user: &mut Named,
     flags: &SignInArgs,
@@ -102,7 +102,7 @@ fn convert(
         Some(mut old) => {
             let authority = session.map(|session| ["--authority-host".to_owned(), session.url.clone()]);
             old.extend(authority.into_iter().flatten());
-            // Its tokens go: what signs in now keeps its own.
+            // The old entry's tokens are removed: the plugin caches its own.
             user.content.insert("user".into(), json!({"exec": plugin_entry(session)}));
             old
         }
@@ -120,8 +120,8 @@ fn convert(
     true
 }
 
-/// What the plugin is called with: what it was called with before, as far as the new way of signing in needs it, and
-/// what is given now. Secrets of the old way are not kept.
+/// The plugin's arguments: the previous ones that the new login method needs, and the given flags. Secrets of the
+/// previous method are removed.
 fn plugin_arguments(flags: &SignInArgs, old: &[String]) -> Vec<String> {
     let kept = |flag: &str| old.iter().skip_while(|each| *each != flag).nth(1).cloned();
     let either = |given: &Option<String>, flag: &str| given.clone().or_else(|| kept(flag));
@@ -129,10 +129,10 @@ fn plugin_arguments(flags: &SignInArgs, old: &[String]) -> Vec<String> {
     let secret = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
     let mode = flags.mode();
     let own_client = matches!(mode, LoginMode::Spn | LoginMode::Workloadidentity);
-    // The client of kubelogin itself has no secret and is no workload.
+    // kubelogin's own client id is public: not valid for methods that need an application credential.
     let client = either(&flags.client_id, "--client-id")
         .filter(|client| !(own_client && client.eq_ignore_ascii_case(KUBELOGIN_CLIENT_ID)));
-    // az is signed in to a tenant already, and as some identities it takes no other.
+    // az is already signed in to a tenant, and for some identities refuses to use another.
     let of_az = mode == LoginMode::Azurecli;
     let tenant = if of_az { flags.tenant_id.clone() } else { either(&flags.tenant_id, "--tenant-id") };
     let only = |wanted: LoginMode, value: Option<String>| value.filter(|_| mode == wanted);
@@ -144,7 +144,7 @@ fn plugin_arguments(flags: &SignInArgs, old: &[String]) -> Vec<String> {
         ("--server-id", either(&flags.server_id, "--server-id")),
         ("--client-id", client.filter(|_| !of_az)),
         ("--tenant-id", tenant),
-        // Kept for every way, so that the next conversion finds it.
+        // Kept for every method, so that a later conversion still finds it.
         ("--authority-host", either(&flags.authority_host, "--authority-host")),
         ("--token-cache-dir", cache),
         ("--client-secret", only(LoginMode::Spn, secret(&flags.client_secret))),
@@ -172,7 +172,7 @@ fn plugin_arguments(flags: &SignInArgs, old: &[String]) -> Vec<String> {
     arguments
 }
 
-/// Makes an entry sign in by the session of this program.
+/// Makes a user sign in with the session of this program.
 pub(crate) fn use_session(user: &mut Named, session: &Session) {
     let args = [
         "get-token",
@@ -195,8 +195,8 @@ pub(crate) fn use_session(user: &mut Named, session: &Session) {
     user.content.insert("user".into(), json!({"exec": exec}));
 }
 
-/// An `auth-provider` of the name `azure`, which kubectl knew up to release 1.25, as the arguments of a plugin. What it
-/// says of the audience's form (`config-mode`) has no meaning here: tokens never carry the prefix `spn:`.
+/// Converts an `auth-provider` named `azure` (kubectl up to 1.25) to plugin arguments. Its audience format
+/// (`config-mode`) is ignored: tokens never have the prefix `spn:`.
 fn arguments_of_provider(user: &Named) -> Option<Vec<String>> {
     let provider = user.content.get("user")?.get("auth-provider")?;
     provider.get("name").and_then(Value::as_str).filter(|name| *name == "azure")?;
@@ -213,7 +213,7 @@ fn arguments_of_provider(user: &Named) -> Option<Vec<String>> {
     Some(arguments)
 }
 
-/// An entry that calls a plugin and trusts the server of the session; what it is called with is still to be said.
+/// A plugin entry that trusts the session's server CA, without arguments yet.
 fn plugin_entry(session: Option<&Session>) -> Value {
     let authority = session.and_then(|session| session.certificate_authority.as_ref());
     let variables = authority.map(|pem| json!([{"name": CA_DATA, "value": STANDARD.encode(pem)}]));
@@ -241,8 +241,8 @@ fn set_variable(exec: &mut Map<String, Value>, name: &str, value: &str) {
     exec.insert("env".into(), Value::Array(variables));
 }
 
-/// How kubectl is to call this program: by its name, where that leads here, else by its place. The name stays the one
-/// that it was started under, because it says what the environment counts for.
+/// The command for kubectl: the program's name if it is found in `PATH`, else its path. The name under which it was
+/// started is kept, because it determines the precedence of environment variables.
 fn program(precedence: Precedence) -> String {
     let name = match precedence {
         Precedence::Flag => "portcullis",

@@ -1,11 +1,11 @@
-//! `portcullis eval`: answers the questions of world files, with no server, by the engines that a server
-//! enforces with. People run it in CI as a test of their access rules.
+//! `portcullis eval`: answers access questions in world files without a server, with the engines that a server uses.
+//! It can run in CI as a test of access rules.
 //!
 //! ```text
 //! file ─► read (YAML or JSON) ─► domain::world ─► outcomes ─► lines of JSON, or a table
 //! ```
 //!
-//! What decides is all in `domain`; here files are read and answers are printed.
+//! `domain` decides; this module reads files and prints answers.
 
 #[cfg(test)]
 mod fuzz;
@@ -22,12 +22,12 @@ use jiff::Timestamp;
 
 use crate::output;
 
-/// Answers all questions of all files. The exit status: 0 if every expectation held, 1 if one did not, 2 if a
-/// file could not be read, which counts more.
+/// Answers all questions of all files. Exit status: 0 if every expectation held, 1 if one did not, 2 if a file could
+/// not be read (takes precedence).
 pub fn run(files: &[PathBuf], json: bool) -> u8 {
     match evaluate(files, json, Timestamp::now(), &mut io::stdout().lock(), &mut io::stderr().lock()) {
         Ok(status) => status,
-        // What nobody has seen cannot count as held.
+        // Unprinted answers are not a success.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output::READER_GONE,
         Err(error) => {
             output::note(format_args!("portcullis: cannot write the answers: {error}"));
@@ -36,10 +36,10 @@ pub fn run(files: &[PathBuf], json: bool) -> u8 {
     }
 }
 
-/// The answer to one question of one file, and how it differs from what was expected.
+/// The answer to one question, and its differences from the expected answer.
 struct Answered {
     outcome: Outcome,
-    /// None: nothing was expected.
+    /// `None` without an expectation.
     differences: Option<Vec<Difference>>,
 }
 

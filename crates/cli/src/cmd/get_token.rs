@@ -75,7 +75,7 @@ async fn token(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
         None => flows::sign_in(arguments, &authority, client).await?,
         Some(refresh) => match flows::renew(arguments, &authority, client, &refresh).await {
             Ok(tokens) => tokens,
-            // The authority has ended the session; what is only out of reach does not begin another one.
+            // A new sign-in only if the authority has ended the session, not if it is unreachable.
             Err(error) if error.downcast_ref::<Refused>().is_some_and(Refused::asks_for_sign_in) => {
                 flows::sign_in(arguments, &authority, client).await?
             }
@@ -98,7 +98,7 @@ fn cache_key(arguments: &SignInArgs, base: &str, client: &str) -> CacheKey {
     }
 }
 
-/// Whether the session is one with this authority and tenant.
+/// Whether the session is for this authority and tenant.
 fn fits(arguments: &SignInArgs, session: &Session) -> bool {
     let same_authority = arguments
         .authority_host
@@ -108,7 +108,7 @@ fn fits(arguments: &SignInArgs, session: &Session) -> bool {
     same_authority && (tenant == ANY_TENANT || tenant.eq_ignore_ascii_case(&session.tenant))
 }
 
-/// The authority's certificate: in the environment, where the kubeconfig put it, or in a file.
+/// The CA of the authority, from the environment variable that the kubeconfig sets, or from a file.
 fn authority_certificate() -> anyhow::Result<Option<String>> {
     use base64::{Engine, engine::general_purpose::STANDARD};
     if let Ok(data) = std::env::var(CA_DATA) {
@@ -124,7 +124,7 @@ fn authority_certificate() -> anyhow::Result<Option<String>> {
     }
 }
 
-/// Base64 of the PEM text of the authority that signed the server's certificate.
+/// The environment variable with the server's CA: base64 of PEM.
 pub(crate) const CA_DATA: &str = "PORTCULLIS_CA_DATA";
 
 const EXAMPLES: &str = "\

@@ -1,4 +1,4 @@
-//! `portcullis group`: groups of the directory and who is in them.
+//! `portcullis group`: groups of the directory, their members and owners.
 
 use anyhow::bail;
 use clap::Subcommand;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     NegativeAnswer,
-    client::{Client, encode, is_not_found, is_there_already, or_said, quote},
+    client::{Client, encode, is_not_found, is_there_already, quote, replace_error},
     confirm::ConfirmArgs,
     output::{self, Column, OutputArgs},
 };
@@ -188,13 +188,13 @@ async fn member(client: &Client, command: MemberCommand) -> anyhow::Result<()> {
             let (id, object) = (find(client, &group).await?, principal(client, &member).await?);
             let added =
                 client.post(&format!("/v1.0/groups/{id}/members/$ref"), &reference(client, &object)).await;
-            or_said(added, is_there_already, || format!("{member} is in {group} already"))?;
+            replace_error(added, is_there_already, || format!("{member} is in {group} already"))?;
             output::say(format_args!("Added {member} to {group}"));
         }
         MemberCommand::Remove { group, member } => {
             let (id, object) = (find(client, &group).await?, principal(client, &member).await?);
             let removed = client.delete(&format!("/v1.0/groups/{id}/members/{object}/$ref")).await;
-            or_said(removed, is_not_found, || format!("{member} is not in {group} itself"))?;
+            replace_error(removed, is_not_found, || format!("{member} is not in {group} itself"))?;
             output::say(format_args!("Removed {member} from {group}"));
         }
         MemberCommand::List { group, transitive, output } => {
@@ -222,13 +222,13 @@ async fn owner(client: &Client, command: OwnerCommand) -> anyhow::Result<()> {
             let (id, object) = (find(client, &group).await?, principal(client, &owner).await?);
             let added =
                 client.post(&format!("/v1.0/groups/{id}/owners/$ref"), &reference(client, &object)).await;
-            or_said(added, is_there_already, || format!("{owner} is an owner of {group} already"))?;
+            replace_error(added, is_there_already, || format!("{owner} is an owner of {group} already"))?;
             output::say(format_args!("{owner} may change {group} now"));
         }
         OwnerCommand::Remove { group, owner } => {
             let (id, object) = (find(client, &group).await?, principal(client, &owner).await?);
             let removed = client.delete(&format!("/v1.0/groups/{id}/owners/{object}/$ref")).await;
-            or_said(removed, is_not_found, || format!("{owner} is no owner of {group}"))?;
+            replace_error(removed, is_not_found, || format!("{owner} is no owner of {group}"))?;
             output::say(format_args!("{owner} may change {group} no more"));
         }
         OwnerCommand::List { group, output } => {

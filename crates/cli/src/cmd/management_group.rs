@@ -1,4 +1,4 @@
-//! `portcullis management-group`.
+//! `portcullis management-group`: list, create and delete management groups, and move subscriptions.
 
 use anyhow::bail;
 use clap::Subcommand;
@@ -75,7 +75,7 @@ pub(crate) async fn run(command: ManagementGroupCommand) -> anyhow::Result<()> {
         ManagementGroupCommand::Delete { name, confirm } => {
             let path = format!("{}?{MANAGEMENT_GROUPS}", scope(&name)?);
             confirm.ask(&format!("Delete the management group {name} and the role assignments at it?"))?;
-            // Its deletion is answered alike, whether or not there was one.
+            // The server answers a deletion the same way whether or not the group existed.
             if client.find(&path).await?.is_none() {
                 bail!(
                     "no management group is named \"{name}\": `portcullis management-group list` shows them"
@@ -93,7 +93,7 @@ pub(crate) async fn run(command: ManagementGroupCommand) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The id of the group of this name.
+/// The resource id of the management group with this name.
 pub(super) fn scope(name: &str) -> anyhow::Result<Scope> {
     Ok(Scope::management_group(&ResourceName::parse(name)?))
 }

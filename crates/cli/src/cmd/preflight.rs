@@ -1,5 +1,5 @@
-//! `portcullis preflight`: what the identities around a cluster need, which of it they hold and by which assignment,
-//! and what would grant the rest.
+//! `portcullis preflight`: the permissions that a cluster's identities need, which of them they have and by which
+//! assignment, and the role assignments that would grant the rest.
 
 use std::path::PathBuf;
 
@@ -135,7 +135,7 @@ fn rows(need: &Value) -> Vec<Value> {
     permissions.into_iter().map(row).collect()
 }
 
-/// What to do, as commands of az, which people have at hand.
+/// The remedy, as `az` commands.
 fn advice(proposal: &Value) -> String {
     let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (identity, scope, role) = (text("/identity"), text("/scope"), text("/role/roleName"));
@@ -159,7 +159,7 @@ fn advice(proposal: &Value) -> String {
     lines.join("\n")
 }
 
-/// Makes the role, where it is not there, and the assignment.
+/// Creates the role if it does not exist, and the assignment.
 async fn grant(client: &Client, proposal: &Value) -> anyhow::Result<()> {
     let text = |pointer: &str| proposal.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (scope, principal) = (text("/scope"), text("/principalId"));
@@ -175,7 +175,7 @@ async fn grant(client: &Client, proposal: &Value) -> anyhow::Result<()> {
         "" => {
             let id = Uuid::new_v4().to_string();
             let path = format!("{at}/providers/Microsoft.Authorization/roleDefinitions/{id}?{ROLES}");
-            // A name that several clusters may come to: the role of each is its own.
+            // The name may be the same for several clusters; each has its own role.
             let mut role = proposal.get("role").cloned().unwrap_or_default();
             let name = format!("{} ({})", text("/role/roleName"), id.get(..8).unwrap_or_default());
             set(&mut role, "roleName", name.into());

@@ -1,4 +1,4 @@
-//! `portcullis resource-group`.
+//! `portcullis resource-group`: create, list, tag and delete resource groups.
 
 use anyhow::bail;
 use clap::Subcommand;
@@ -97,7 +97,7 @@ pub(crate) async fn run(noun: InSubscription<ResourceGroupCommand>) -> anyhow::R
     Ok(())
 }
 
-/// Makes the group where there is none.
+/// Creates the group if it does not exist.
 pub(crate) async fn ensure(client: &Client, name: &str, location: &str) -> anyhow::Result<()> {
     let path = path(client, name).await?;
     if client.find(&path).await?.is_none() {

@@ -107,8 +107,8 @@ pub(crate) async fn run(noun: InSubscription<RoleCommand>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A role by its name or id, as it can be assigned at a scope. The id is its GUID, or a resource id with that: the same
-/// definition has one at every scope.
+/// Finds a role that can be assigned at a scope, by name, GUID or resource id. Only the GUID of a resource id counts:
+/// a definition has one resource id at every scope.
 pub(crate) async fn find(client: &Client, scope: &str, role: &str) -> anyhow::Result<Value> {
     let base = format!("{}/providers/Microsoft.Authorization/roleDefinitions", scope.trim_end_matches('/'));
     if let Some(id) = domain::role::parse_definition_id(role) {
@@ -141,7 +141,7 @@ async fn scope(client: &Client) -> anyhow::Result<String> {
     Ok(format!("/subscriptions/{}", client.subscription().await?))
 }
 
-/// A line for each thing that a role allows, or takes out of it again.
+/// One row for each action and excluded action of a role.
 fn rules(role: &Value) -> Vec<Value> {
     let permissions = role.pointer("/properties/permissions").and_then(Value::as_array);
     let mut lines = Vec::new();

@@ -1,4 +1,4 @@
-//! `portcullis logout`, `portcullis whoami`.
+//! `portcullis logout` (deletes the session and cached tokens) and `portcullis whoami` (prints the session).
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(crate) fn logout() -> anyhow::Result<()> {
-    // The tokens first: after a failure here somebody is signed in still, and may say it again.
+    // Tokens first: if this fails, the session remains and the command can be repeated.
     token_cache::remove(None)?;
     match Session::forget()? {
         true => output::say(format_args!("Signed out")),

@@ -1,4 +1,4 @@
-//! `portcullis subscription`.
+//! `portcullis subscription`: list and create subscriptions, and choose the default one.
 
 use clap::Subcommand;
 use domain::name::ResourceName;

@@ -1,4 +1,4 @@
-//! `portcullis tenant`: what holds for everybody in the directory.
+//! `portcullis tenant`: settings of the whole tenant.
 
 use clap::Subcommand;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `portcullis user`: people of the directory.
+//! `portcullis user`: users of the directory.
 
 use anyhow::{Context, bail, ensure};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    client::{Client, encode, is_not_found, or_said},
+    client::{Client, encode, is_not_found, replace_error},
     confirm::ConfirmArgs,
     login::read_stdin,
     output::{self, Column, OutputArgs},
@@ -151,7 +151,7 @@ pub(crate) async fn run(command: UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::Groups { user, output } => {
             let mut groups = known(&user, client.list(&format!("{}/memberOf", path(&user)?)).await)?;
-            // Roles of the directory are among them; `portcullis admin list` shows those.
+            // `memberOf` includes directory roles; `portcullis admin list` shows those.
             groups.retain(|each| each.get("@odata.type").and_then(Value::as_str) == Some(GROUP));
             output.list(&GROUP_COLUMNS, &groups);
         }
@@ -221,12 +221,12 @@ fn path(user: &str) -> anyhow::Result<String> {
 }
 
 fn known<T>(user: &str, answer: anyhow::Result<T>) -> anyhow::Result<T> {
-    or_said(answer, is_not_found, || {
+    replace_error(answer, is_not_found, || {
         format!("no user is named \"{user}\": `portcullis user list` shows them")
     })
 }
 
-/// A password, and whether it was made here.
+/// A password, and whether it was generated.
 fn new_password(from_input: bool) -> anyhow::Result<(String, bool)> {
     if from_input {
         return Ok((read_stdin()?, false));

@@ -1,4 +1,4 @@
-//! `portcullis version`: which program this is, for people and for scripts.
+//! `portcullis version`: the version of this program.
 
 use serde_json::json;
 

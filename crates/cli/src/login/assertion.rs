@@ -1,5 +1,5 @@
-//! A client's assertion (RFC 7523): signed with the key in a PEM file that holds the certificate as well, or the token
-//! of a workload, which somebody else signed.
+//! Client assertions (RFC 7523): signed with the key of a PEM file that also has the certificate, or the token of a
+//! workload, signed by its issuer.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::json;
 
-/// Signs an assertion that is good for ten minutes at the given token endpoint.
+/// Signs an assertion for the given token endpoint, valid for ten minutes.
 pub(crate) fn sign(file: &Path, client_id: &str, audience: &str) -> anyhow::Result<String> {
     let pem = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
     let missing = |what: &str| format!("{} holds no {what} in PEM form", file.display());
@@ -47,7 +47,7 @@ pub(crate) fn sign(file: &Path, client_id: &str, audience: &str) -> anyhow::Resu
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The token of a workload, as its file has it now: it is replaced while the workload runs.
+/// Reads the token of a workload; the file is read each time, because it is replaced while the workload runs.
 pub(crate) fn federated(file: &Path) -> anyhow::Result<String> {
     let token = std::fs::read_to_string(file)
         .with_context(|| format!("reading the token of the workload in {}", file.display()))?;

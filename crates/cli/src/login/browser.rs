@@ -1,5 +1,5 @@
-//! Signing in with the browser of this machine: authorization code with PKCE (RFC 7636), the answer taken at
-//! a loopback address (RFC 8252). The code comes in a query or in a posted form.
+//! Sign-in with the local browser: authorization code with PKCE (RFC 7636); the response is received at a loopback
+//! address (RFC 8252), in a query or a posted form.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,10 +20,10 @@ use crate::{
     output,
 };
 
-/// Where the browser comes back to, and whom the page proposes.
+/// The redirect URI and login hint.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BrowserTarget<'a> {
-    /// A loopback address with a port; a free port where there is none.
+    /// A loopback URL with a port; by default a free port.
     pub(crate) redirect: Option<&'a str>,
     pub(crate) login_hint: Option<&'a str>,
 }
@@ -68,7 +68,7 @@ pub(crate) async fn sign_in(
     authority.token(&form).await
 }
 
-/// The port of an address that only this machine can be reached at (RFC 8252 section 7.3).
+/// The port of a loopback URL (RFC 8252 section 7.3).
 fn loopback_port(address: &str) -> anyhow::Result<u16> {
     let wrong =
         || format!("--redirect-url: \"{address}\": expected an address such as http://localhost:8400");
@@ -77,7 +77,7 @@ fn loopback_port(address: &str) -> anyhow::Result<u16> {
     url.port().filter(|_| local).with_context(wrong)
 }
 
-/// Waits for the request that carries our state; others are told that they are wrong here.
+/// Waits for the request with our `state`; others get an error.
 async fn answer(listener: &TcpListener, state: &str) -> anyhow::Result<String> {
     loop {
         let (mut stream, _) = listener.accept().await.context("waiting for the browser's answer")?;
@@ -136,17 +136,17 @@ async fn respond(stream: &mut TcpStream, status: &str, text: &str) {
         "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
-    // The browser may be gone; the code was read already.
+    // The browser may have closed the connection; the code is already read.
     let _ = stream.write_all(answer.as_bytes()).await;
     let _ = stream.shutdown().await;
 }
 
-/// Whether a browser of this machine could show a page: somebody names one, or there is a screen.
+/// Whether a local browser can be opened: `BROWSER` is set, or there is a display.
 pub(crate) fn can_open() -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let named = is_set("BROWSER") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // One that is named by its place is found there, whatever the path says.
+    // A browser given by its full path is found without `PATH`.
     named && std::env::split_paths(&path).any(|place| place.join(opener()).is_file())
 }
 
@@ -163,7 +163,7 @@ fn open(address: &str) {
         .stdout(quiet())
         .stderr(quiet())
         .spawn();
-    // The address is on the screen as well.
+    // Failure is ignored: the URL is printed as well.
     drop(started);
 }
 

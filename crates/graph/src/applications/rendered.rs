@@ -1,4 +1,4 @@
-//! How applications and their credentials are shown.
+//! Renders applications and their credentials.
 
 use app::directory::applications::IssuedSecret;
 use domain::{

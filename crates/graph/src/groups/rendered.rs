@@ -1,4 +1,4 @@
-//! How groups are shown.
+//! Renders groups.
 
 use domain::group::Group;
 use serde_json::{Value, json};

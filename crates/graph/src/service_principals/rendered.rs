@@ -1,4 +1,4 @@
-//! How service principals are shown.
+//! Renders service principals.
 
 use domain::application::{ServicePrincipal, ServicePrincipalKind};
 use serde_json::{Value, json};

@@ -45,7 +45,7 @@ pub(super) fn get(call: &Call, named: &Named) -> Result<Response, Status> {
 
 pub(super) async fn list(call: &Call, named: &Named) -> Result<Response, Status> {
     let mut listing =
-        call.app.kubernetes().list_objects(&call.caller, &call.access, &in_all_places(named))?;
+        call.app.kubernetes().list_objects(&call.caller, &call.access, &collection_reference(named))?;
     let view = call.view(named.kind)?;
     let options = ListOptions::parse(&call.query)?;
     let selection = Selection::parse(named.kind, &options)?;
@@ -91,7 +91,7 @@ async fn past(call: &Call, named: &Named, revision: u64, newest: u64) -> Result<
     if revision > newest {
         return Err(Status::too_large_version(revision, newest));
     }
-    let place = in_all_places(named);
+    let place = collection_reference(named);
     match call.app.kubernetes().list_objects_at(&call.caller, &call.access, &place, revision).await {
         Err(ObjectError::Expired { .. }) => Ok(None),
         past => Ok(Some(past?)),
@@ -113,7 +113,7 @@ pub(super) fn show(
 
 pub(super) type Objects = Box<dyn Iterator<Item = Arc<Object>> + Send>;
 
-/// A list that is being written.
+/// Writes a list piece by piece.
 pub(super) struct List {
     view: View,
     /// The list's metadata, until it is written.
@@ -177,7 +177,7 @@ impl Page {
 }
 
 /// The reference of a list: without the name that a field selector may have set.
-pub(super) fn in_all_places(named: &Named) -> app::kubernetes::objects::ObjectReference<'_> {
+pub(super) fn collection_reference(named: &Named) -> app::kubernetes::objects::ObjectReference<'_> {
     app::kubernetes::objects::ObjectReference { name: "", ..named.place() }
 }
 

@@ -27,7 +27,7 @@ use web::{
 
 use super::{
     Call, Named,
-    objects::{Selection, in_all_places},
+    objects::{Selection, collection_reference},
 };
 use crate::{
     kinds::Kind,
@@ -70,11 +70,12 @@ struct Initial {
     selection: Selection,
     listing: Listing,
     /// The memory reservation, if the list does not fit the first window.
-    place: Option<Reservation>,
+    reservation: Option<Reservation>,
 }
 
 pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
-    let listing = call.app.kubernetes().list_objects(&call.caller, &call.access, &in_all_places(named))?;
+    let listing =
+        call.app.kubernetes().list_objects(&call.caller, &call.access, &collection_reference(named))?;
     let options = ListOptions::parse(&call.query)?;
     let view = call.view(named.kind)?;
     let selection = Selection::parse(named.kind, &options)?;
@@ -84,14 +85,18 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
     let newest = listing.revision();
     let starts_with_list = is_marked || asked.is_none();
     let from = if starts_with_list { newest } else { asked.unwrap_or(newest) };
-    let watch =
-        match call.app.kubernetes().watch_objects(&call.caller, &call.access, &in_all_places(named), from) {
-            // As in kube-apiserver, an authorized client gets this error as a watch event.
-            Err(error @ ObjectError::Expired { .. }) => {
-                return Ok(response(line("ERROR", &Status::from(error).to_json()).into()));
-            }
-            watch => watch?,
-        };
+    let watch = match call.app.kubernetes().watch_objects(
+        &call.caller,
+        &call.access,
+        &collection_reference(named),
+        from,
+    ) {
+        // As in kube-apiserver, an authorized client gets this error as a watch event.
+        Err(error @ ObjectError::Expired { .. }) => {
+            return Ok(response(line("ERROR", &Status::from(error).to_json()).into()));
+        }
+        watch => watch?,
+    };
     let lasts = options.timeout_seconds.map_or(LONGEST, |seconds| Duration::from_secs(seconds).min(LONGEST));
     let mut stream = Stream {
         app: call.app.clone(),
@@ -112,7 +117,7 @@ pub(super) fn answer(call: &Call, named: &Named) -> Result<Response, Status> {
         user: call.account(),
     };
     if starts_with_list {
-        let initial = Initial { view, headers: Headers::Described, selection, listing, place: None };
+        let initial = Initial { view, headers: Headers::Described, selection, listing, reservation: None };
         stream.begin(initial)?;
     }
     let lines = futures_util::stream::unfold(stream, |mut stream| async move {
@@ -145,22 +150,22 @@ impl Stream {
         let mut window = Vec::new();
         let more = stream::fill(&mut initial, &mut window);
         if more || window.len() > stream::SLICE {
-            initial.place = Some(self.peer.room().take(&self.user, stream::WINDOW)?);
+            initial.reservation = Some(self.peer.room().take(&self.user, stream::WINDOW)?);
         }
-        self.go_on(initial, window, more);
+        self.queue_window(initial, window, more);
         Ok(())
     }
 
     /// Queues a window of the initial list.
-    fn go_on(&mut self, initial: Initial, window: Vec<u8>, more: bool) {
+    fn queue_window(&mut self, initial: Initial, window: Vec<u8>, more: bool) {
         self.headers = initial.headers;
         if more {
             self.written = window.into();
             self.initial = Some(initial);
             return;
         }
-        self.written = match initial.place {
-            Some(place) => place.hold(window),
+        self.written = match initial.reservation {
+            Some(reservation) => reservation.hold(window),
             None => window.into(),
         };
     }
@@ -196,7 +201,7 @@ impl Stream {
                 });
                 let made = made.await;
                 match made {
-                    Some((initial, window, more)) => self.go_on(initial, window, more),
+                    Some((initial, window, more)) => self.queue_window(initial, window, more),
                     None => self.end(Status::internal()),
                 }
                 continue;
@@ -240,7 +245,7 @@ impl Stream {
             self.written = line.into();
             return;
         }
-        let Ok(place) = room.wait(&self.user, stream::WINDOW).await else {
+        let Ok(reservation) = room.wait(&self.user, stream::WINDOW).await else {
             return self.end(BudgetExhausted.into());
         };
         if let Err(error) = self.watch.check_changed() {
@@ -252,7 +257,7 @@ impl Stream {
             line
         });
         match made.await {
-            Some(line) => self.written = place.hold(line),
+            Some(line) => self.written = reservation.hold(line),
             None => self.end(Status::internal()),
         }
     }

@@ -14,7 +14,7 @@ use web::stream;
 
 use super::{
     Call, Named,
-    objects::{List, Selection, in_all_places, show},
+    objects::{List, Selection, collection_reference, show},
     respond, sent,
 };
 use crate::{
@@ -201,7 +201,7 @@ pub(super) async fn delete_collection(call: &Call, named: &Named, body: Body) ->
     let selection = Selection::parse(kind, &options)?;
     let view = View { form: Form::Object, ..call.view(kind)? };
     let (_, run) = delete_options(call, body).await?;
-    let place = in_all_places(named);
+    let place = collection_reference(named);
     let listed = call
         .app
         .kubernetes()

@@ -144,8 +144,8 @@ pub(super) fn daemon_set(value: &mut Value) {
     pod_spec(value, "/spec/template/spec");
 }
 
-fn pod_spec(value: &mut Value, place: &str) {
-    let Some(Value::Object(spec)) = value.pointer_mut(place) else { return };
+fn pod_spec(value: &mut Value, pointer: &str) {
+    let Some(Value::Object(spec)) = value.pointer_mut(pointer) else { return };
     set(spec, "restartPolicy", || "Always".into());
     set(spec, "dnsPolicy", || "ClusterFirst".into());
     set(spec, "schedulerName", || "default-scheduler".into());
@@ -262,16 +262,16 @@ fn array_mut<'a>(object: &'a mut Map<String, Value>, field: &str) -> impl Iterat
     object.get_mut(field).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-fn list_mut<'a>(value: &'a mut Value, place: &str) -> impl Iterator<Item = &'a mut Value> {
-    value.pointer_mut(place).and_then(Value::as_array_mut).into_iter().flatten()
+fn list_mut<'a>(value: &'a mut Value, pointer: &str) -> impl Iterator<Item = &'a mut Value> {
+    value.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
-fn list<'a>(value: &'a Value, place: &str) -> &'a [Value] {
-    value.pointer(place).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn text<'a>(value: &'a Value, place: &str) -> &'a str {
-    value.pointer(place).and_then(Value::as_str).unwrap_or_default()
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";

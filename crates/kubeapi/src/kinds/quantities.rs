@@ -19,15 +19,21 @@ pub(super) fn volume_claim(value: &Value, old: Option<&Value>, problems: &mut Ve
     check(value, old, "/spec/resources", "spec.resources", "requests", Sign::Positive, problems);
 }
 
-/// The resources of all containers of the pod specification at `place`.
-pub(super) fn pod(value: &Value, old: Option<&Value>, place: &str, field: &str, problems: &mut Vec<Problem>) {
+/// The resources of all containers of the pod specification at `pointer`.
+pub(super) fn pod(
+    value: &Value,
+    old: Option<&Value>,
+    pointer: &str,
+    field: &str,
+    problems: &mut Vec<Problem>,
+) {
     let nothing = Value::Null;
     for list in ["initContainers", "containers"] {
-        for index in 0..items(value.pointer(place).unwrap_or(&nothing), list).len() {
-            let place = format!("{place}/{list}/{index}/resources");
+        for index in 0..items(value.pointer(pointer).unwrap_or(&nothing), list).len() {
+            let pointer = format!("{pointer}/{list}/{index}/resources");
             let field = format!("{field}.{list}[{index}].resources");
             for name in ["limits", "requests"] {
-                check(value, old, &place, &field, name, Sign::Zero, problems);
+                check(value, old, &pointer, &field, name, Sign::Zero, problems);
             }
         }
     }
@@ -36,14 +42,14 @@ pub(super) fn pod(value: &Value, old: Option<&Value>, place: &str, field: &str, 
 fn check(
     value: &Value,
     old: Option<&Value>,
-    place: &str,
+    pointer: &str,
     field: &str,
     name: &str,
     least: Sign,
     problems: &mut Vec<Problem>,
 ) {
-    let Some(holder) = value.pointer(place) else { return };
-    let before = old.and_then(|old| old.pointer(place)?.get(name));
+    let Some(holder) = value.pointer(pointer) else { return };
+    let before = old.and_then(|old| old.pointer(pointer)?.get(name));
     for (key, quantity) in entries(holder, name) {
         let text = quantity.as_str().unwrap_or_default();
         let is_kept = before.and_then(|before| before.get(key)) == Some(quantity);

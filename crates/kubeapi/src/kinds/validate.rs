@@ -44,8 +44,8 @@ pub(super) fn secret(value: &Value, old: Option<&Value>, problems: &mut Vec<Prob
     let kind = text(value, "/type");
     let required: &[&str] = match kind {
         "kubernetes.io/service-account-token" => {
-            let place = "/metadata/annotations/kubernetes.io~1service-account.name";
-            if text(value, place).is_empty() {
+            let pointer = "/metadata/annotations/kubernetes.io~1service-account.name";
+            if text(value, pointer).is_empty() {
                 problems
                     .push(Problem::required("metadata.annotations[kubernetes.io/service-account.name]", ""));
             }
@@ -131,8 +131,8 @@ pub(super) fn entries<'a>(value: &'a Value, field: &str) -> impl Iterator<Item =
     value.get(field).and_then(Value::as_object).into_iter().flatten()
 }
 
-pub(super) fn text<'a>(value: &'a Value, place: &str) -> &'a str {
-    value.pointer(place).and_then(Value::as_str).unwrap_or_default()
+pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 const MAXIMUM_DATA_BYTES: usize = 1024 * 1024;

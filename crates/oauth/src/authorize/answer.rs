@@ -1,5 +1,5 @@
-//! How an authorization is answered: by a redirect with a query, by a page that posts a form, or, where there
-//! is no address to trust, by a page for the person.
+//! Authorization responses: a redirect with a query, a page that posts a form, or, without a trusted redirect URI, an
+//! error page.
 
 use app::sign_in::grants::authorization::ResponseMode;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use crate::{
     html::{escape, page},
 };
 
-/// Where an answer goes.
+/// Where and how the response is sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ResponseDestination<'a> {
     pub(super) redirect_uri: &'a str,
@@ -24,7 +24,7 @@ impl ResponseDestination<'_> {
         self.send(vec![("code", code)])
     }
 
-    /// RFC 6749 §4.1.2.1.
+    /// The error response (RFC 6749 §4.1.2.1).
     pub(super) fn failure(&self, failure: &Failure) -> Response {
         let description = failure.description();
         self.send(vec![("error", failure.code.error), ("error_description", &description)])
@@ -40,7 +40,7 @@ impl ResponseDestination<'_> {
     }
 }
 
-/// A page that says what is wrong, for requests whose address cannot be trusted.
+/// An error page, for requests whose redirect URI is not validated.
 pub(super) fn refusal(failure: &Failure) -> Response {
     let status = StatusCode::from_u16(failure.code.status).unwrap_or(StatusCode::BAD_REQUEST);
     let html = page(
@@ -57,7 +57,7 @@ fn redirect(address: &str, fields: &[(&str, &str)]) -> Response {
     let query: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     let separator = if address.contains('?') { '&' } else { '?' };
     let target = format!("{address}{separator}{}", query.join("&"));
-    // A registered address is plain ASCII or no header could hold it.
+    // Registered redirect URIs are ASCII, so this fails only for others.
     let Ok(location) = HeaderValue::try_from(target) else { return StatusCode::BAD_REQUEST.into_response() };
     let no_store = HeaderValue::from_static("no-store");
     let referrer = HeaderValue::from_static("no-referrer");
@@ -69,7 +69,7 @@ fn redirect(address: &str, fields: &[(&str, &str)]) -> Response {
     (StatusCode::FOUND, headers).into_response()
 }
 
-/// OAuth 2.0 Form Post Response Mode. The script presses the button; without scripts the person does.
+/// OAuth 2.0 Form Post Response Mode. A script submits the form; without scripts the user presses its button.
 fn form(address: &str, fields: &[(&str, &str)]) -> Response {
     let inputs: String = fields
         .iter()
@@ -88,5 +88,5 @@ fn form(address: &str, fields: &[(&str, &str)]) -> Response {
 }
 
 const SCRIPT: &str = "document.forms[0].submit()";
-/// SHA-256 of [`SCRIPT`] in base64: a browser runs this script and no other.
+/// SHA-256 of [`SCRIPT`] in base64, for the Content-Security-Policy.
 const SCRIPT_DIGEST: &str = "ePniVEkSivX/c7XWBGafqh8tSpiRrKiqYeqbG7N1TOE=";

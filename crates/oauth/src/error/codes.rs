@@ -1,5 +1,5 @@
-//! The failures that a client can be told of: Entra's number, the status, OAuth's error name and our text.
-//! Libraries act on the name, `az` gives hints by the number, people read the text.
+//! The errors for clients: Entra's AADSTS number, HTTP status, OAuth error name and message. Libraries use the name,
+//! `az` prints hints by number, people read the message.
 
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) struct Code {
 
 pub(crate) const WRONG_PASSWORD: Code =
     code(50_126, 400, "invalid_grant", "The user name or the password is not right.");
-/// Only for who has given the right password.
+/// Returned only after the right password was given.
 pub(crate) const ACCOUNT_DISABLED: Code = code(50_057, 400, "invalid_grant", "The account is disabled.");
 pub(crate) const THROTTLED: Code =
     code(50_053, 400, "invalid_grant", "There were too many failed attempts. Try again in some minutes.");
@@ -129,7 +129,7 @@ pub(crate) const UNSUPPORTED_GRANT: Code =
 pub(crate) const INVALID_SCOPE: Code = code(70_011, 400, "invalid_scope", "The scope is not valid.");
 pub(crate) const UNKNOWN_PERMISSION: Code =
     code(70_011, 400, "invalid_scope", "The scope does not exist at the resource.");
-/// The same where a person is at the browser.
+/// As [`UNKNOWN_PERMISSION`], at the authorization endpoint.
 pub(crate) const UNKNOWN_PERMISSION_ASKED: Code = code(
     650_053,
     400,
@@ -178,7 +178,7 @@ pub(crate) const INTERNAL: Code =
     code(50_000, 500, "server_error", "The request failed through a fault of the service.");
 
 impl Code {
-    /// What libraries look at beside the name of the error, to tell a person what to do.
+    /// The `suberror`, by which libraries choose what to show the user.
     pub(crate) fn suberror(&self) -> Option<&'static str> {
         match self.number {
             65_001 => Some("consent_required"),

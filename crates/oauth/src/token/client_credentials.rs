@@ -1,4 +1,4 @@
-//! An application that acts for itself (RFC 6749 §4.4).
+//! The client credentials grant (RFC 6749 §4.4): a token for the application itself.
 
 use app::{Caller, directory::audience::Resource, sign_in::tokens::TokenRequest};
 use axum::response::Response;
@@ -7,7 +7,7 @@ use super::{Exchange, response::for_application};
 use crate::error::{Failure, codes};
 
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
-    // A public client has nothing to prove itself with, so anybody could be it.
+    // A public client cannot authenticate, so anybody could claim its id.
     if exchange.proof == app::sign_in::tokens::claims::ClientProof::None {
         return Err(Failure::new(&codes::PROOF_REQUIRED, ""));
     }

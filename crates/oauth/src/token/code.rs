@@ -1,4 +1,4 @@
-//! An authorization code for tokens, with the verifier that proves who began (RFC 6749 §4.1.3, RFC 7636 §4.5).
+//! The authorization code grant, with the PKCE verifier (RFC 6749 §4.1.3, RFC 7636 §4.5).
 
 use axum::response::Response;
 

@@ -1,4 +1,4 @@
-//! A device asks whether its person has approved (RFC 8628 §3.4).
+//! The device code grant: a device polls whether the user has approved (RFC 8628 §3.4).
 
 use app::sign_in::grants::GrantError;
 use axum::response::Response;
@@ -10,7 +10,7 @@ use super::{
 use crate::error::{Failure, codes};
 
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
-    // MSAL for Python sends both names with one value.
+    // MSAL for Python sends `device_code` and `code` with the same value.
     let device_code = match exchange.fields.find("device_code")? {
         Some(device_code) => device_code,
         None => exchange.fields.find("code")?.ok_or_else(|| Failure::missing("device_code"))?,

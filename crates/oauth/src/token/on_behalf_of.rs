@@ -1,5 +1,5 @@
-//! A person's token, made out to the application that shows it, for one to call the next service with (RFC 7523 §2.1;
-//! Entra's on-behalf-of).
+//! Entra's on-behalf-of grant (RFC 7523 §2.1): an application exchanges a user's token, whose audience it is, for a
+//! token for another service.
 
 use app::sign_in::tokens::claims::ClientProof;
 use axum::response::Response;
@@ -11,7 +11,7 @@ use super::{
 use crate::error::{Failure, codes};
 
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
-    // A public client could be anybody who has got hold of a token.
+    // A public client cannot authenticate, so anybody who holds such a token could use it.
     if exchange.proof == ClientProof::None {
         return Err(Failure::new(&codes::PROOF_REQUIRED, ""));
     }
@@ -23,7 +23,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
     if scope.text.is_empty() {
         return Err(Failure::missing("scope"));
     }
-    // What the person has agreed to earlier counts, not what the client asks for now.
+    // The user's earlier consent decides, not the requested scope.
     let mut granted = exchange.app.sign_in().granted_on_behalf(&exchange.client, assertion, "")?;
     if exchange.tenant().is_some_and(|tenant| tenant != granted.tenant) {
         return Err(Failure::new(&codes::WRONG_GRANT_ASSERTION, "Cause: it is of another tenant."));

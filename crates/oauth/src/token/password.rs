@@ -1,4 +1,4 @@
-//! A person's name and password, sent by a client that an administrator trusts with them (RFC 6749 §4.3).
+//! The password grant (RFC 6749 §4.3): user name and password, sent by a client that an administrator allows to.
 
 use app::sign_in::{grants::Granted, login::Secret};
 use axum::response::Response;
@@ -25,7 +25,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
         .sign_in()
         .sign_in_with_password(exchange.tenant(), user_name, &password, Some(exchange.address))
         .await?;
-    // Whoever gives a program their password lets it do what it asks for.
+    // Giving the client the password counts as consent to the requested scope.
     exchange.app.sign_in().remember_consent(&signed_in, exchange.client.app_id(), &scope.text).await?;
     let granted = Granted::new(&signed_in, exchange.client.app_id(), &scope.text, None);
     for_person(exchange, &granted, &scope, Refresh::Begin(exchange.app.sign_in().new_family()?)).await

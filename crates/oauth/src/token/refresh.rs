@@ -1,4 +1,4 @@
-//! A refresh token for new ones, also for another resource than before (RFC 6749 §6).
+//! The refresh token grant (RFC 6749 §6); the new tokens may be for another resource.
 
 use axum::response::Response;
 
@@ -11,7 +11,7 @@ use crate::error::Failure;
 pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failure> {
     let token = exchange.require("refresh_token")?;
     let mut scope = exchange.scope_or("")?;
-    // What cannot be given is refused before the token is used up.
+    // Requests that must be refused are refused before the refresh token is consumed.
     let found = exchange.app.sign_in().find_refresh(token).await?;
     if let Some(granted) = found.filter(|granted| granted.client == exchange.client.app_id()) {
         if scope.text.is_empty() {
@@ -21,7 +21,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>) -> Result<Response, Failur
     }
     let (mut granted, next) =
         exchange.app.sign_in().redeem_refresh(exchange.client.app_id(), exchange.tenant(), token).await?;
-    // The nonce belongs to the first id token alone (OpenID Connect Core 1.0 §12.2).
+    // Only the first id token has the nonce (OpenID Connect Core 1.0 §12.2).
     granted.nonce = None;
     for_person(exchange, &granted, &scope, Refresh::Replaced(next)).await
 }

@@ -1,5 +1,5 @@
 //! The body of a successful token request (RFC 6749 §5.1, OpenID Connect Core 1.0 §3.1.3.3), with Entra's
-//! additions. Version 1 writes numbers as texts and names the resource.
+//! additions. Version 1 writes numbers as strings and adds `resource`.
 
 use app::{
     directory::audience::Resource,
@@ -45,8 +45,8 @@ struct Version1 {
     resource: String,
 }
 
-/// Tokens for a person's grant. `refresh_token` is what takes the place of one that was used; otherwise a
-/// family begins if the client asked for one.
+/// Tokens for a user's grant. `refresh_token` is the replacement of a used refresh token, or the id of a new family,
+/// which is begun only if the client requested `offline_access`.
 pub(super) async fn for_person(
     exchange: &Exchange<'_>,
     granted: &Granted,
@@ -100,15 +100,15 @@ pub(super) async fn for_person(
     ))
 }
 
-/// Where the refresh token of an answer comes from.
+/// The refresh token of a response.
 #[derive(Debug)]
 pub(super) enum Refresh {
-    /// A family under this id.
+    /// Begin a refresh token family with this id.
     Begin(String),
     Replaced(String),
 }
 
-/// A token for an application: no refresh token, because it can ask again, and no id token, because nobody
+/// A token for an application: no refresh token, because it can authenticate again, and no id token, because no user
 /// signed in.
 pub(super) fn for_application(
     exchange: &Exchange<'_>,
@@ -143,7 +143,7 @@ fn answer(
     let seconds = |seconds: i64| if first_version { json!(seconds.to_string()) } else { json!(seconds) };
     let body = Body {
         token_type: "Bearer",
-        // Clients find a token again by the scope that they asked for, so it is given back as it came.
+        // Clients cache tokens by the requested scope, so it is returned unchanged.
         scope: if first_version { "user_impersonation".to_owned() } else { scope.text.clone() },
         expires_in: seconds(expires_in),
         ext_expires_in: seconds(expires_in),
@@ -171,7 +171,7 @@ fn resource(scope: &Scope) -> String {
     }
 }
 
-/// The key under which MSAL keeps an account: `uid.utid`.
+/// The account id for MSAL's cache: `uid` and `utid`.
 fn client_info(user: ObjectId, tenant: TenantId) -> String {
     URL_SAFE_NO_PAD.encode(json!({"uid": user, "utid": tenant}).to_string())
 }

@@ -1,5 +1,5 @@
-//! Whether a client may act for the person who is signed in: which account, and, for what others have
-//! registered, what it may do.
+//! The consent page of an authorization request: which account is used, and, for applications that are not part of
+//! the installation, which permissions are requested.
 
 use std::marker::PhantomData;
 

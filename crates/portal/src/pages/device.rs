@@ -1,5 +1,5 @@
-//! The code that a device shows (RFC 8628 §3.3): typed in, then confirmed by the person who is signed in. The
-//! confirmation names the client, so that nobody approves what a stranger has begun without being told.
+//! Device login (RFC 8628 §3.3): the user enters the code that the device shows, signs in and confirms. The
+//! confirmation names the client, so that nobody unknowingly approves a login that an attacker began.
 
 use std::marker::PhantomData;
 
@@ -38,7 +38,7 @@ struct ConfirmPage<'a> {
     code: &'a str,
     client: String,
     name: &'a str,
-    /// Of what others have registered: what it may do then.
+    /// The requested permissions, for applications that are not part of the installation.
     permissions: Vec<String>,
     other: String,
 }
@@ -144,7 +144,7 @@ fn show(browser: &Browser, error: Option<&str>) -> Result<Response, Problem> {
     Ok(browser.show(page.with_status(status)))
 }
 
-/// Codes are letters and digits, whatever stands between them.
+/// Keeps the letters and digits of a typed code; separators are ignored.
 fn clean(typed: &str) -> String {
     typed.chars().filter(char::is_ascii_alphanumeric).take(16).collect::<String>().to_ascii_uppercase()
 }

@@ -1,4 +1,4 @@
-//! One's own account: who one is here, and in which groups.
+//! The account page: the signed-in user and their groups.
 
 use app::App;
 use askama::Template;

@@ -1,5 +1,5 @@
-//! What comes after a sign-in: a client's request that waits, or a page of ours. Nothing else: an address from
-//! elsewhere would make our sign-in page a springboard for others.
+//! Where a sign-in continues: a pending authorization request, or a path of this server. Nothing else, because any
+//! other URL would make the sign-in page an open redirect.
 
 use app::{
     App,
@@ -12,7 +12,7 @@ use crate::{browser::Browser, problem::Problem};
 
 #[derive(Debug)]
 pub(super) enum Next {
-    /// A client's request with its id.
+    /// A pending authorization request and its id.
     Request(String, Box<Waiting>),
     /// A path on this host.
     Path(String),
@@ -43,7 +43,7 @@ impl Next {
         }
     }
 
-    /// The query that brings a page here again.
+    /// The query that gives a page the same continuation.
     pub(super) fn query(&self) -> String {
         match self {
             Self::Request(id, _) => format!("request={id}"),
@@ -51,7 +51,7 @@ impl Next {
         }
     }
 
-    /// What the person signs in to, for its name on the page.
+    /// The name of the client that the user signs in to, for the page.
     pub(super) fn client_name(&self, app: &App) -> Option<String> {
         match self {
             Self::Request(_, waiting) => {
@@ -68,7 +68,7 @@ impl Next {
         }
     }
 
-    /// Lets the redirects that follow the page's form reach the client.
+    /// Allows the page's form to be redirected to the client's redirect URI (`form-action`).
     pub(super) fn admit(&self, page: Page) -> Page {
         match self {
             Self::Request(_, waiting) => page.with_form_target(&waiting.authorization.redirect_uri),
@@ -76,8 +76,8 @@ impl Next {
         }
     }
 
-    /// Goes on after a sign-in that has just succeeded: what is part of the installation needs no further
-    /// question, because the page has named it.
+    /// Continues after a successful sign-in. Clients that are part of the installation need no consent page, because
+    /// the sign-in page has named them.
     pub(super) async fn go_on(
         &self,
         app: &App,

@@ -1,4 +1,4 @@
-//! A new password in place of the old one, of one's own choice or because it must be changed.
+//! Password change, by the user's choice or because it is required.
 
 use std::marker::PhantomData;
 
@@ -96,5 +96,5 @@ fn show(
     Ok(browser.show(next.admit(page).with_status(status)))
 }
 
-/// As the field takes it.
+/// The longest user name, as in the sign-in form.
 const LONGEST_NAME: usize = 113;

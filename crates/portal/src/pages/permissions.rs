@@ -1,8 +1,8 @@
-//! What a client asks for, in words for the person who is asked.
+//! Descriptions of requested scopes for the consent page.
 
 use app::{App, directory::audience::Resource, sign_in::login::SignedIn};
 
-/// One text for each thing that the scopes let a client do; services by the name that their owners gave them.
+/// One description for each requested scope; services are named by their display name.
 pub(super) fn permissions(app: &App, person: &SignedIn, scope: &str) -> Vec<String> {
     let mut texts: Vec<String> = scope
         .split(' ')

@@ -1,4 +1,4 @@
-//! Name and password.
+//! The sign-in page: user name and password.
 
 use std::marker::PhantomData;
 
@@ -75,7 +75,7 @@ pub(crate) async fn post(
     }
 }
 
-/// Begins a session in place of the one before, and goes on.
+/// Begins a session, ends the previous one, and continues with `next`.
 pub(super) async fn begin(
     app: &App,
     browser: &Browser,
@@ -107,5 +107,5 @@ fn show(
     Ok(browser.show(next.admit(page).with_status(status)))
 }
 
-/// For who has given the right password.
+/// Shown only after the right password was given.
 pub(super) const DISABLED: &str = "Your account is disabled. Ask an administrator.";

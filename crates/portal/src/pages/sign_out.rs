@@ -1,4 +1,4 @@
-//! The end of a session.
+//! Sign-out: ends the session, and the page that confirms it.
 
 use std::marker::PhantomData;
 

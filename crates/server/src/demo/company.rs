@@ -1,5 +1,5 @@
-//! The company of the demo: people, groups, a build pipeline, three clusters. All of it is made over HTTP, as
-//! an administrator would.
+//! The company of the demo: users, groups, a build pipeline, three clusters, created over HTTP as an administrator
+//! would.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{Running, say::say};
 
-/// Everybody signs in with this. The demo listens on this machine alone.
+/// The password of every demo user. The demo listens on a loopback address by default.
 pub(super) const PASSWORD: &str = "demo-Password-1";
 const CLIENT: &str = "b0c5f1a2-6d3e-4c1b-9f7a-2e8d4a6c0f31";
 const CLUSTER_SCOPE: &str = "6dae42f8-4368-4678-94ff-3960e28e3630/.default";
@@ -34,7 +34,7 @@ pub(super) struct Build {
     pub(super) secret: String,
 }
 
-/// An answer of the server.
+/// A response of the server.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -135,7 +135,7 @@ impl Company {
         )
     }
 
-    /// Where the API of a cluster is.
+    /// The API server URL of a cluster.
     pub(super) async fn cluster_url(&self, name: &str) -> anyhow::Result<String> {
         let cluster = self
             .make("GET", &format!("{}?api-version=2026-06-01", self.cluster_id(name)), Value::Null)
@@ -157,7 +157,7 @@ impl Company {
         Ok(found.pointer("/value/0/id").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
-    /// The name of the role that a person holds at exactly this scope.
+    /// The name of the role that a user is assigned at exactly this scope.
     pub(super) async fn role_held(&self, name: &str, scope: &str) -> anyhow::Result<String> {
         let id = self.object_id(name).await?;
         let base = format!("{scope}/providers/Microsoft.Authorization");
@@ -173,17 +173,17 @@ impl Company {
         Ok(name.unwrap_or_default().to_owned())
     }
 
-    /// A token for Resource Manager and Graph, as a person of the company.
+    /// A management token for a user of the company.
     pub(super) async fn management_token(&self, name: &str) -> anyhow::Result<String> {
         sign_in(&self.http, &self.url, &upn(name), PASSWORD, &format!("{}/.default", self.url)).await
     }
 
-    /// A token for clusters, as a person of the company.
+    /// A cluster token for a user of the company.
     pub(super) async fn cluster_token(&self, name: &str) -> anyhow::Result<String> {
         sign_in(&self.http, &self.url, &upn(name), PASSWORD, CLUSTER_SCOPE).await
     }
 
-    /// A token for clusters, as the build pipeline.
+    /// A cluster token for the build pipeline.
     pub(super) async fn build_token(&self) -> anyhow::Result<String> {
         let form = [
             ("grant_type", "client_credentials"),
@@ -194,7 +194,7 @@ impl Company {
         token(&self.http, &self.url, &form).await
     }
 
-    /// Asks as somebody; the status is part of the answer.
+    /// Sends a request with a token; an error status is a normal result.
     pub(super) async fn ask(
         &self,
         method: &str,
@@ -205,12 +205,12 @@ impl Company {
         send(&self.http, method, url, Some(token), body).await
     }
 
-    /// Asks with a client certificate (W1), as it stands in an administrator's kubeconfig.
+    /// Sends a GET with the client certificate (W1) of an administrator's kubeconfig.
     pub(super) async fn ask_with_certificate(&self, kubeconfig: &str, url: &str) -> anyhow::Result<Answer> {
         send(&self.with_certificate(kubeconfig)?, "GET", url, None, Value::Null).await
     }
 
-    /// Makes an object with a client certificate.
+    /// Creates an object with a client certificate.
     pub(super) async fn post_with_certificate(
         &self,
         kubeconfig: &str,
@@ -231,7 +231,7 @@ impl Company {
         client(&self.authority, Some(&identity))
     }
 
-    /// Does something as the administrator; whatever is not a success is an error.
+    /// Sends a request as the administrator; any status but success is an error.
     pub(super) async fn make(&self, method: &str, path: &str, body: Value) -> anyhow::Result<Value> {
         let answer =
             send(&self.http, method, &format!("{}{path}", self.url), Some(&self.administrator), body).await?;
@@ -241,7 +241,7 @@ impl Company {
         Ok(answer.body)
     }
 
-    /// Says what there is to try.
+    /// Prints what the user can try.
     pub(super) fn invite(&self, running: &Running) -> anyhow::Result<()> {
         say(format_args!("The server stays up. Everybody's password is {PASSWORD}; end with Ctrl-C.\n"))?;
         say(format_args!(
@@ -276,7 +276,7 @@ fn client(authority: &str, identity: Option<&[u8]>) -> anyhow::Result<reqwest::C
     Ok(builder.build()?)
 }
 
-/// How a shell finds this program: by its name, where that leads here, else by its place.
+/// The command for this program: its name if `PATH` finds it, else its path.
 fn program() -> String {
     let Ok(own) = std::env::current_exe() else { return "portcullis".to_owned() };
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A step of the walk: who asked for what, and whether it went as expected.
+//! One step of the demo: the caller, the request, and whether the outcome was as expected.
 
 #[derive(Debug)]
 pub(super) struct Step {

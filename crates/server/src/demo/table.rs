@@ -1,9 +1,8 @@
-//! The walk as a table: a line for each step, and below it why it went so, wrapped at words to the 80 columns of a
-//! terminal.
+//! Formats the steps as a table: a line for each step, and below it the reason of the decision, wrapped to 80 columns.
 
 use super::step::Step;
 
-/// The table with its heading, and how many steps went as expected: `17 of 17 as expected`.
+/// The table with its heading, and the number of steps with the expected outcome: `17 of 17 as expected`.
 pub(super) fn render(steps: &[Step]) -> String {
     let mut text = line("WAY", "WHO", "ASKS FOR", "ANSWER");
     for step in steps {
@@ -24,7 +23,7 @@ fn line(way: &str, who: &str, what: &str, answer: &str) -> String {
     format!("{way:<4} {who:<7} {what:<56} {answer}\n")
 }
 
-/// A text under the third column. A word that is longer than a line has one to itself.
+/// Wraps a text under the third column. A word longer than a line gets its own line.
 fn indented(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

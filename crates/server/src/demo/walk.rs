@@ -1,4 +1,4 @@
-//! The walk: each step is a request that somebody makes, what is expected of it, and what came.
+//! The steps of the demo: each is a request, its expected outcome, and the actual one.
 
 use std::{path::Path, process::Command};
 
@@ -20,14 +20,14 @@ pub(super) struct Walk<'a> {
     steps: Vec<Step>,
 }
 
-/// How somebody shows who they are.
+/// The credential of a request.
 enum Proof<'a> {
     Token(&'a str),
     /// An administrator's kubeconfig.
     Certificate(&'a str),
 }
 
-/// A question to a cluster: the same by HTTP and for kubectl.
+/// A request to a cluster, as HTTP path and as kubectl arguments.
 struct Question<'a> {
     who: &'static str,
     cluster: &'a str,
@@ -52,7 +52,7 @@ impl<'a> Walk<'a> {
         self.azure_rbac().await
     }
 
-    /// Prints the steps as a table and gives the number of those that differ.
+    /// Prints the steps as a table and returns how many differ from the expected outcome.
     pub(super) fn print(&self) -> anyhow::Result<usize> {
         let how = if self.kubectl { "kubectl" } else { "HTTP requests (kubectl is not installed)" };
         say(format_args!("Asked with {how}.\n\n{}", table::render(&self.steps)))?;
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
         let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
             "metadata": {"name": "alice-reads"}, "subjects": [alice],
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}});
-        // An administrator of the cluster writes the binding: the certificate is pulled anew.
+        // The cluster's administrator creates the binding, with a new certificate.
         let pull = format!(
             "{}{}/listClusterAdminCredential?api-version=2026-06-01",
             company.url,
@@ -230,7 +230,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What the cluster itself gives as the reason, asked by a SelfSubjectAccessReview for the list at `path`.
+    /// The cluster's reason, from a SelfSubjectAccessReview for the list at `path`.
     async fn reason_for(&self, cluster: &str, path: &str, proof: Proof<'_>) -> anyhow::Result<String> {
         let company = self.company;
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -258,7 +258,7 @@ impl<'a> Walk<'a> {
         Ok(why(reason))
     }
 
-    /// Signs in and writes the kubeconfig with this program's own commands, then asks with kubectl.
+    /// Signs in and writes the kubeconfig with this program's commands, then runs kubectl.
     fn by_kubectl(&self, question: &Question<'_>) -> anyhow::Result<(bool, String)> {
         let company = self.company;
         let home = company.place.join(question.who);
@@ -297,14 +297,15 @@ impl<'a> Walk<'a> {
         Ok((run.status.success(), why(&said)))
     }
 
-    /// Puts the reason to the last step, if it was allowed.
+    /// Adds the reason to the last step, if it was allowed.
     fn because(&mut self, reason: String) {
         if let Some(step) = self.steps.last_mut().filter(|step| step.allowed) {
             step.reason = reason;
         }
     }
 
-    /// Puts what the administrator knows to the last step, if it was refused: who is nobody is told nothing more.
+    /// Adds a fact known to the administrator to the last step, if it was refused: the response to an unauthenticated
+    /// caller gives no reason.
     fn on_record(&mut self, fact: &str) {
         if let Some(step) = self.steps.last_mut().filter(|step| !step.allowed) {
             step.reason = format!("{}: {fact}", step.reason);
@@ -327,7 +328,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The part of a refusal that says why.
+/// The reason in a refusal message.
 fn why(message: &str) -> String {
     for start in ["Azure RBAC:", "RBAC:", "no binding", "no rule"] {
         if let Some(place) = message.find(start) {
@@ -338,7 +339,7 @@ fn why(message: &str) -> String {
     shorten(message)
 }
 
-/// Ids of resources are long, and say nothing to a newcomer.
+/// Shortens resource ids for readability.
 fn shorten(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.rsplit_once("/managedClusters/") {
         Some((_, rest)) if word.starts_with("/subscriptions/") => rest.to_owned(),

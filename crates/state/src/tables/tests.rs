@@ -1,10 +1,11 @@
 //! Stored forms: what must not be readable in the data file, and what is no stored form.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use domain::{
     change::{Change, Record, RecordKey},
-    id::ClusterId,
+    group::Membership,
+    id::{ClusterId, Id},
     object::{Object, ObjectKey},
 };
 use proptest::prelude::*;
@@ -37,6 +38,68 @@ fn a_secret_is_stored_sealed_and_read_whole() {
     match decode(&place, Some(&stored), 7, &seal(1)).unwrap() {
         Some(Change::Put(Record::Object(read))) => assert_eq!(read, secret),
         other => panic!("{other:?}"),
+    }
+}
+
+/// One key of each kind. The match is there so that a new kind is not forgotten in the list below it.
+#[test]
+fn every_kind_of_record_comes_back_from_its_key() {
+    fn is_listed(kind: &RecordKey) -> bool {
+        match kind {
+            RecordKey::Tenant(_)
+            | RecordKey::User(_)
+            | RecordKey::Group(_)
+            | RecordKey::Membership(_)
+            | RecordKey::Application(_)
+            | RecordKey::ServicePrincipal(_)
+            | RecordKey::ManagementGroup(_)
+            | RecordKey::Subscription(_)
+            | RecordKey::ResourceGroup(..)
+            | RecordKey::Resource(_)
+            | RecordKey::Role(_)
+            | RecordKey::Assignment(_)
+            | RecordKey::DenyAssignment(_)
+            | RecordKey::Lock(_)
+            | RecordKey::Cluster(_)
+            | RecordKey::AdminCertificate(..)
+            | RecordKey::SigningKey(_)
+            | RecordKey::Unfinished(_)
+            | RecordKey::Object(_) => true,
+        }
+    }
+    fn id<K>(number: u128) -> Id<K> {
+        Id::parse(&format!("{number:08x}-0000-4000-8000-000000000000")).unwrap()
+    }
+    let name = || "a name".to_owned();
+    let keys = [
+        RecordKey::Tenant(id(1)),
+        RecordKey::User(id(1)),
+        RecordKey::Group(id(1)),
+        RecordKey::Membership(Membership { group: id(1), member: id(2) }),
+        RecordKey::Application(id(1)),
+        RecordKey::ServicePrincipal(id(1)),
+        RecordKey::ManagementGroup(name()),
+        RecordKey::Subscription(id(1)),
+        RecordKey::ResourceGroup(id(1), name()),
+        RecordKey::Resource("/subscriptions/x/providers/y".to_owned()),
+        RecordKey::Role(id(1)),
+        RecordKey::Assignment(id(1)),
+        RecordKey::DenyAssignment(id(1)),
+        RecordKey::Lock(name()),
+        RecordKey::Cluster(id(1)),
+        RecordKey::AdminCertificate(id(1), name()),
+        RecordKey::SigningKey(name()),
+        RecordKey::Unfinished(name()),
+        RecordKey::Object(object("configmaps", "c").key),
+    ];
+    let kinds: HashSet<_> = keys.iter().map(std::mem::discriminant).collect();
+    assert_eq!(kinds.len(), keys.len());
+    for expected in keys {
+        assert!(is_listed(&expected));
+        match decode(&key(&expected), None, 7, &seal(1)) {
+            Ok(Some(Change::Delete(found))) => assert_eq!(found, expected),
+            other => panic!("{expected:?}: {other:?}"),
+        }
     }
 }
 

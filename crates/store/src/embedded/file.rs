@@ -29,7 +29,7 @@ pub(super) struct StoreFile {
 /// The end of a store file, where the one writer appends.
 #[derive(Debug)]
 pub(super) struct Appender {
-    /// Where the next frame goes; everything before is durable.
+    /// The offset of the next frame; everything before is durable.
     pub(super) end: u64,
     pub(super) mark: DurabilityMark,
     /// Whether a failed append may have left bytes after `end`.
@@ -48,10 +48,10 @@ pub(super) struct Frame<'a> {
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     file: &'a StoreFile,
-    /// Where the file ends, or where reading shall stop.
+    /// The end of the file, or the offset where reading stops.
     end: u64,
     buffer: Vec<u8>,
-    /// Where the buffer's first byte stands in the file.
+    /// The file offset of the buffer's first byte.
     begin: u64,
 }
 
@@ -155,7 +155,7 @@ impl StoreFile {
 }
 
 impl Appender {
-    /// Appends at `end`, where the newest mark may still stand before.
+    /// Appends at `end`; the newest mark may be before it.
     pub(super) fn new(end: u64, mark: DurabilityMark) -> Appender {
         Appender { end, mark, torn: false }
     }
@@ -166,7 +166,7 @@ impl Appender {
         self.torn = true;
         let written = file.file.write_all_at(bytes, self.end).and_then(|()| file.file.sync_data());
         if let Err(problem) = written {
-            // Cut off again what may have been written; if that fails too, the next append tries before anything else.
+            // Truncate a partial write; if that fails too, the next append retries it first.
             let _ = self.repair(file);
             return Err(file.failed("write", &problem));
         }
@@ -196,7 +196,7 @@ impl Appender {
 }
 
 impl<'a> Frame<'a> {
-    /// The frame that fills `bytes`, which stand at `offset`.
+    /// The frame that fills `bytes`, read from `offset`.
     fn parse(bytes: &'a [u8], id: FileId, offset: u64) -> Result<Frame<'a>, &'static str> {
         let header = FrameHeader::parse(bytes, id, offset)?;
         let records = header.records(bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default(), id, offset)?;
@@ -245,7 +245,7 @@ impl<'a> Scan<'a> {
     }
 
     fn bytes(&mut self, offset: u64, length: u64) -> Result<&[u8], FrameProblem> {
-        // Compared without adding, because a length may be anything that fits its bytes.
+        // Compared without adding: a damaged length could overflow.
         if offset > self.end || length > self.end - offset || length > u64::from(u32::MAX) {
             return Err(FrameProblem::Damaged("a frame reaches beyond the end of the file"));
         }
@@ -284,7 +284,7 @@ pub(super) fn corrupt(path: &Path, offset: u64, problem: impl Into<String>) -> S
     StoreError::Corrupt { place: format!("{} at byte {offset}", path.display()), problem: problem.into() }
 }
 
-/// `Unavailable`, or `Full`, because the system refused to `action` what is at `path`.
+/// `Unavailable`, or `Full`, because the system refused to `action` the file at `path`.
 pub(super) fn unavailable(path: &Path, action: &str, problem: &io::Error) -> StoreError {
     let text = format!("cannot {action} {}: {problem}", path.display());
     match problem.kind() {
@@ -295,5 +295,5 @@ pub(super) fn unavailable(path: &Path, action: &str, problem: &io::Error) -> Sto
     }
 }
 
-/// How much is read from the disk at once when reading frame after frame.
+/// The read size of a sequential scan.
 const READ_BYTES: u64 = 1024 * 1024;

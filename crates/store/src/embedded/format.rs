@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! byte 0      header   file type, format, id, base revision; written once, never changed
-//! byte 4096   mark     up to where the file is durable; the two marks are written in turn, so that one
-//! byte 8192   mark     is always whole
+//! byte 4096   mark     the offset up to which the file is durable; the two marks are written
+//! byte 8192   mark     alternately, so that one is always valid
 //! byte 12288  frames   one after the other to the end of the file
 //!
 //! frame  = frame header, records       one committed transaction, or a part of the compacted base, or a compaction
@@ -22,7 +22,7 @@ use crate::Revision;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileId([u8; 16]);
 
-/// The first bytes of the file. Later formats keep their layout, so that they can be told apart.
+/// The first bytes of the file. Later formats keep their layout, so that every version can recognize the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) id: FileId,
@@ -56,7 +56,7 @@ pub(super) enum FrameKind {
     Base,
     /// One committed transaction.
     Commit,
-    /// History up to the frame's revision is forgotten. Has no records.
+    /// History up to the frame's revision is compacted. Has no records.
     Compact,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct FrameHeader {
     pub(super) group: u64,
 }
 
-/// One key's write, as it stands in the file.
+/// One key's write in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) key: &'a [u8],
@@ -81,7 +81,7 @@ pub(super) struct Record<'a> {
     pub(super) modified: Revision,
 }
 
-/// Where a record or a frame stands in the file.
+/// The offset and length of a record or frame in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FilePosition {
     pub(super) offset: u64,
@@ -101,7 +101,7 @@ pub(super) struct FrameWriter<'a> {
 }
 
 impl FileId {
-    /// A new id. The hasher's keys are random; that is enough to tell files apart, and nothing is kept secret by it.
+    /// A new id. The hasher's keys are random, which is enough to distinguish files; the id is not secret.
     pub(super) fn random() -> FileId {
         let half = || RandomState::new().build_hasher().finish().to_le_bytes();
         let mut id = [0; 16];
@@ -167,7 +167,7 @@ impl Header {
 }
 
 impl DurabilityMark {
-    /// Where this mark stands.
+    /// The file offset of this mark.
     pub(super) fn offset(&self) -> u64 {
         if self.sequence.is_multiple_of(2) { FIRST_MARK } else { SECOND_MARK }
     }
@@ -207,7 +207,7 @@ impl DurabilityMark {
 }
 
 impl FrameHeader {
-    /// The frame header at `offset`, or what is wrong with it.
+    /// The frame header at `offset`; the error describes the damage.
     pub(super) fn parse(mut bytes: &[u8], id: FileId, offset: u64) -> Result<FrameHeader, &'static str> {
         if !bytes.starts_with(FRAME_MAGIC) {
             return Err("no frame begins here");
@@ -232,7 +232,7 @@ impl FrameHeader {
         Ok(FrameHeader { kind, records, length, revision, group })
     }
 
-    /// The records of the frame that begins at `offset`, with their places.
+    /// The records of the frame that begins at `offset`, with their positions.
     pub(super) fn records<'a>(
         &self,
         mut bytes: &'a [u8],
@@ -268,7 +268,7 @@ impl FrameKind {
 }
 
 impl<'a> Record<'a> {
-    /// The record at the beginning of `bytes`, which stand at `offset` in the file, and its length.
+    /// The record at the beginning of `bytes`, read from `offset` in the file, and its length.
     pub(super) fn parse(
         bytes: &'a [u8],
         id: FileId,
@@ -296,7 +296,7 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> FrameWriter<'a> {
-    /// A frame at the end of `buffer`, whose first byte stands at `offset` in the file.
+    /// A frame at the end of `buffer`, whose first byte is at `offset` in the file.
     pub(super) fn new(buffer: &'a mut Vec<u8>, offset: u64, id: FileId) -> FrameWriter<'a> {
         let begin = buffer.len();
         buffer.extend([0; FRAME_HEADER_BYTES]);
@@ -326,7 +326,7 @@ impl<'a> FrameWriter<'a> {
         self.buffer.len() - self.begin
     }
 
-    /// Completes the frame. `group` is where its group begins in the file.
+    /// Completes the frame. `group` is the file offset of its group.
     pub(super) fn finish(self, kind: FrameKind, revision: Revision, group: u64) -> FilePosition {
         let length = self.length();
         let mut header = FRAME_MAGIC.to_vec();
@@ -364,13 +364,13 @@ pub(super) const MARK_BYTES: usize = SECTOR_BYTES + COPY_BYTES;
 pub(super) const FRAME_HEADER_BYTES: usize = 48;
 /// Bytes of a record before its key.
 const RECORD_HEADER_BYTES: usize = 23;
-/// The marks stand on pages of their own, so that writing one cannot harm anything else.
+/// Each mark has its own page, so that writing one cannot damage other data.
 pub(super) const FIRST_MARK: u64 = 4096;
 pub(super) const SECOND_MARK: u64 = 8192;
 /// Where the first frame begins.
 pub(super) const FIRST_FRAME: u64 = 12288;
 pub(super) const FRAME_MAGIC: &[u8; 8] = b"\xf7frame\r\n";
-/// The most that one append writes: what is collected, and one more transaction.
+/// The most bytes of one append: the collected transactions and one more.
 pub(super) const MOST_GROUP_BYTES: usize = 16 * 1024 * 1024;
 
 /// The unit that a disk writes atomically.
@@ -379,7 +379,7 @@ const COPY_BYTES: usize = 32;
 /// The system reads at least a page anyway.
 const NEAR_BYTES: u64 = 4096;
 const NEAR_BLOCK_BYTES: u64 = 1024 * 1024;
-/// The newest format that is read, and the one that is written.
+/// The format version that is written, and the newest that is read.
 const FORMAT: u32 = 1;
 /// Binary, and changed by any line-ending conversion, like the PNG signature.
 const MAGIC: &[u8; 16] = b"\x89Portcullis\r\n\x1a\n\0";

@@ -126,7 +126,7 @@ impl Index {
         self.add(key, version);
     }
 
-    /// Applies the next revision, whose frame stands at `place`.
+    /// Applies the next revision, whose frame is at `place`.
     pub(super) fn commit(&mut self, place: FilePosition, versions: Vec<(Key, Version)>) {
         let keys = versions.into_iter().map(|(key, version)| self.add(key, version)).collect();
         self.log.push_back(Logged { place, keys });
@@ -134,7 +134,7 @@ impl Index {
         self.head = self.head.next();
     }
 
-    /// Takes back the revisions after `revision`.
+    /// Undoes the revisions after `revision`, when their write failed.
     pub(super) fn undo(&mut self, revision: Revision) {
         while self.head > revision {
             let Some(logged) = self.log.pop_back() else { return };
@@ -146,7 +146,7 @@ impl Index {
         }
     }
 
-    /// Forgets history up to `through`, which has happened.
+    /// Compacts history up to `through`, which is at most the head.
     pub(super) fn forget(&mut self, through: Revision) {
         while self.compacted < through {
             let Some(logged) = self.log.pop_front() else { return };
@@ -166,7 +166,7 @@ impl Index {
         }
     }
 
-    /// Adds a version and returns the key as it is held here, so that equal keys share their bytes.
+    /// Adds a version and returns the key stored here, so that equal keys share memory.
     fn add(&mut self, key: Key, version: Version) -> Key {
         let (key, before) = match self.keys.entry(key) {
             Entry::Occupied(mut entry) => {

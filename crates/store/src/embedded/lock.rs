@@ -13,7 +13,7 @@ use std::process;
 use super::file::unavailable;
 use crate::StoreError;
 
-/// A directory that no other process can open, as long as this lives.
+/// A held lock: until it is dropped, no other process can open the directory.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
     file: File,
@@ -23,7 +23,7 @@ pub(super) struct DirectoryLock {
 }
 
 impl DirectoryLock {
-    /// Locks `directory`, which exists.
+    /// Locks an existing directory.
     pub(super) fn lock(directory: &Path) -> Result<DirectoryLock, StoreError> {
         let path = directory.join(LOCK_FILE);
         let mut options = OpenOptions::new();
@@ -55,7 +55,7 @@ impl DirectoryLock {
         self.store
     }
 
-    /// Remembers that the directory holds a store.
+    /// Records in the lock file that the directory holds a store.
     pub(super) fn note_store(&mut self) -> Result<(), StoreError> {
         if !self.store {
             self.store = true;

@@ -1,4 +1,4 @@
-//! The data directory: the names of the store's files in it, and how a file gets its name durably.
+//! The data directory: the names of the store's files, and durable renames.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -13,12 +13,12 @@ use crate::{Revision, StoreError};
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// Whether a file got a name that may not survive a loss of power yet. Nothing is acknowledged meanwhile.
+    /// Whether a rename is not yet durable. No commit is acknowledged meanwhile.
     sync_pending: bool,
 }
 
 impl Directory {
-    /// The directory at `path`, made if it does not exist, open to its owner alone.
+    /// The directory at `path`; created, accessible by its owner only, if it does not exist.
     pub(super) fn open(path: &Path) -> Result<Directory, StoreError> {
         if !path.is_dir() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -39,12 +39,12 @@ impl Directory {
         self.path.join(FILE)
     }
 
-    /// The store file while it is being written anew.
+    /// The new store file of a rewrite.
     pub(super) fn new_file(&self) -> PathBuf {
         self.path.join(NEW_FILE)
     }
 
-    /// Makes an empty store if there is none and there never was one.
+    /// Creates an empty store if the directory never held one.
     pub(super) fn create_store(&mut self, lock: &DirectoryLock) -> Result<(), StoreError> {
         // A new file left by a killed process had not become the store yet.
         self.discard();
@@ -67,7 +67,7 @@ impl Directory {
         self.sync_if_pending()
     }
 
-    /// Gives the new file the name of the store file.
+    /// Renames the new file to the store file.
     pub(super) fn replace(&mut self) -> Result<(), StoreError> {
         let path = self.file();
         fs::rename(self.new_file(), &path).map_err(|problem| unavailable(&path, "replace", &problem))?;
@@ -75,7 +75,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Makes the names in the directory durable if they may not be.
+    /// Syncs the directory if a rename is pending.
     pub(super) fn sync_if_pending(&mut self) -> Result<(), StoreError> {
         if self.sync_pending {
             sync(&self.path)?;

@@ -1,4 +1,4 @@
-//! Opening a store file: everything in it is read and verified, and the index is built from it.
+//! Opens a store file: reads and verifies all of it and builds the index.
 //!
 //! ```text
 //! header ── marks ── frames before the mark ──────────── frames after the mark ─── end of file
@@ -6,10 +6,10 @@
 //!                    or the file is refused               they are whole, the torn rest is cut off
 //! ```
 //!
-//! A process that is killed always leaves a mark behind everything that it acknowledged. After a loss of power the mark
-//! may be one group of frames late, because it is made durable together with the next group; then that group is whole,
-//! since it was synced before it was acknowledged. A group that begins later proves the same of all that stands before
-//! it. So a torn frame is cut off only where nothing acknowledged can have been; everywhere else it is damage.
+//! A killed process always leaves a mark whose `end` is after everything that it acknowledged. After a power loss the
+//! mark may be one group of frames late, because it is made durable together with the next group; that group is then
+//! complete, since it was synced before it was acknowledged. A group that begins later proves the same for everything
+//! before it. So a torn frame is truncated only where it cannot have been acknowledged; everywhere else it is damage.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -23,7 +23,7 @@ use super::format::{
 use super::index::Index;
 use crate::StoreError;
 
-/// Opens the store file at `path`. `name` is what it is called in messages.
+/// Opens the store file at `path`. `name` is its name in messages.
 pub(super) fn recover(path: &Path, name: &Path) -> Result<(StoreFile, Index, Appender), StoreError> {
     let is_file = fs::metadata(path).map_err(|problem| unavailable(name, "open", &problem))?.is_file();
     if !is_file {
@@ -54,7 +54,7 @@ pub(super) fn recover(path: &Path, name: &Path) -> Result<(StoreFile, Index, App
     Ok((file, index, appender))
 }
 
-/// Applies one frame to the index, or says what is wrong with it.
+/// Applies one frame to the index; the error describes an inconsistent frame.
 pub(super) fn apply(index: &mut Index, frame: &Frame<'_>) -> Result<(), &'static str> {
     if !frame.is_consistent() {
         return Err("a frame contradicts its records");
@@ -100,7 +100,7 @@ fn newest_mark(file: &StoreFile, [first, second]: &[Vec<u8>; 2]) -> Result<Durab
     Ok(if first.sequence > second.sequence { first } else { second })
 }
 
-/// The index of everything that is whole, and where that ends.
+/// The index of all complete frames, and the offset after the last of them.
 fn replay(
     file: &StoreFile,
     header: &Header,

@@ -27,7 +27,7 @@ pub(super) struct State {
     entries: u64,
     /// How long the file is.
     bytes: u64,
-    /// The latest batches, without gap up to `visible`, so that watches that keep up need not read the file.
+    /// The latest batches, without gap up to `visible`, so that up-to-date watches need not read the file.
     recent: VecDeque<Arc<Batch>>,
     recent_bytes: usize,
 }

@@ -1,7 +1,8 @@
 //! The writer: the one thread that changes the store file.
 //!
 //! ```text
-//! commits ──► take all that wait ──► check guards, assign revisions ──► append, sync once ──► mark ──► publish, answer
+//! commits ──► collect all waiting ──► check guards, assign revisions ──► append, sync once ──► mark ──► publish,
+//! answer
 //! ```
 //!
 //! Commits that arrive during a sync form the next group, so many transactions share one sync, each with its own
@@ -34,7 +35,7 @@ pub(super) enum Message {
         answer: CompactAnswer,
         permit: OwnedSemaphorePermit,
     },
-    /// The thread that rewrites the file is done.
+    /// The rewriting thread has finished.
     Rewritten(Result<Rewritten, StoreError>),
     /// The store is being dropped.
     Close,
@@ -66,7 +67,7 @@ pub(super) struct Writer {
     compacting: Vec<CompactAnswer>,
     /// Whether a mark was written that no sync has made durable.
     mark_pending: bool,
-    /// The frames of one group; kept to be used again.
+    /// The frames of one group; the buffer is reused.
     buffer: Vec<u8>,
 }
 
@@ -95,7 +96,7 @@ impl Writer {
         }
     }
 
-    /// Works until the store is closed.
+    /// Runs until the store is closed.
     pub(super) fn run(mut self) {
         self.rewrite_if_wasteful();
         let mut next = None;
@@ -195,7 +196,7 @@ impl Writer {
         }
     }
 
-    /// Makes it durable that history up to `through` is forgotten, then forgets it.
+    /// Writes a durable compaction frame for `through`, then compacts the index.
     fn forget(&mut self, through: Revision) -> Result<(), StoreError> {
         let state = self.shared.read();
         if through <= state.index.compacted() {
@@ -323,8 +324,8 @@ impl Writer {
     }
 }
 
-/// Checks the guards, gives the transaction the next revision and appends its frame to `buffer`, which stands at
-/// `offset`. None if it changes nothing.
+/// Checks the guards, gives the transaction the next revision and appends its frame to `buffer`, which will be
+/// written at `offset`. `None` if it changes nothing.
 fn stage(
     index: &mut Index,
     file: &StoreFile,

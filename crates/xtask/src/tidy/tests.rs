@@ -333,3 +333,49 @@ fn words_that_do_not_belong_are_noticed() {
     assert!(found[2].starts_with("error: crates/app/src/tests.rs:2:"), "{found:?}");
     assert!(found[3].starts_with("error: docs/a.md:1:"), "{found:?}");
 }
+
+#[test]
+fn promises_name_the_test_that_holds_them() {
+    let page = "# Design\n## Access\n- Held ([x](../crates/a/src/x.rs#it_holds)).\n- Held by a rule\n  \
+                ([x](../crates/xtask/src/tidy/x.rs)).\n- A wish\n  ([x](../crates/a/src/x.rs)).\n\n\
+                - Held no more ([x](../crates/a/src/x.rs#helper)).\n## What is not guaranteed\n- Nothing.\n";
+    let source = "//! A file.\n#[tokio::test]\n#[should_panic]\nasync fn it_holds() {}\nfn helper() {}\n";
+    let found = tidied(&[
+        ("docs/security.md", page),
+        ("docs/other.md", "[line](../crates/a/src/x.rs#L2) [gone](../crates/a/src/x.rs#gone)"),
+        ("crates/a/src/x.rs", source),
+        ("crates/xtask/src/tidy/x.rs", "//! A rule.\n"),
+    ]);
+    assert_eq!(
+        found,
+        [
+            "error: docs/other.md:1: ../crates/a/src/x.rs has no test gone",
+            "error: docs/security.md:6: no test is named that holds this: link FILE.rs#TEST",
+            "error: docs/security.md:9: ../crates/a/src/x.rs has no test helper",
+        ]
+    );
+}
+
+#[test]
+fn keys_and_changes_of_the_snapshot_have_one_place() {
+    let key = ["//! A file.\nconst A: &str = \"/li", "ve/x\";\n"].concat();
+    let apply = "//! A file.\nfn f() {\n    next.apply(1);\n}\n#[cfg(test)]\nfn t() { x.apply(1) }\n";
+    let found = tidied(&[
+        ("crates/state/src/tables.rs", &key),
+        ("crates/state/src/cold.rs", &key),
+        ("crates/state/src/live.rs", apply),
+        ("crates/state/src/tx.rs", apply),
+        ("crates/directory/src/live.rs", apply),
+        ("crates/kubeapi/src/patch.rs", apply),
+        ("crates/state/src/tables/tests.rs", &key),
+    ]);
+    let change = "apply: a snapshot is changed in crates/state/src/live.rs alone";
+    assert_eq!(
+        found,
+        [
+            format!("error: crates/directory/src/live.rs:3: {change}"),
+            "error: crates/state/src/cold.rs:2: keys of the store are made in crates/state/src/tables.rs alone".into(),
+            format!("error: crates/state/src/tx.rs:3: {change}"),
+        ]
+    );
+}

@@ -118,7 +118,7 @@ fn entries(app: &Value, member: &str, kind: &str) -> Vec<Value> {
     found
 }
 
-/// A secret that nobody has seen opens nothing but doors to strangers: it is deleted again. Gives what to say.
+/// Deletes a new secret that could not be printed, because nobody can use it legitimately. Returns the error to report.
 pub(super) async fn forget(
     client: &Client,
     id: &str,

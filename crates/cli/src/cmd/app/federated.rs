@@ -1,12 +1,12 @@
-//! `portcullis app federated-credential`: whose tokens an application takes in place of a secret. A workload in a cluster
-//! then signs in by the token of its service account.
+//! `portcullis app federated-credential`: federated credentials of an application: external tokens that it accepts in
+//! place of a secret, such as the service account token of a workload.
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{find, text};
 use crate::{
-    client::{Client, encode, is_not_found, or_said},
+    client::{Client, encode, is_not_found, replace_error},
     output::{self, Column, OutputArgs},
 };
 
@@ -68,7 +68,7 @@ pub(super) async fn run(client: &Client, command: FederatedCommand) -> anyhow::R
         }
         FederatedCommand::Delete { app, name } => {
             let removed = client.delete(&format!("{}/{}", path(client, &app).await?, encode(&name))).await;
-            or_said(removed, is_not_found, || format!("{app} trusts nothing of the name {name}"))?;
+            replace_error(removed, is_not_found, || format!("{app} trusts nothing of the name {name}"))?;
             output::say(format_args!("{app} trusts {name} no more"));
         }
     }

@@ -1,4 +1,4 @@
-//! The files for an API server: kubeconfigs of the webhooks, their certificate, and the structured configurations.
+//! The files for an API server: webhook kubeconfigs, client certificate, and structured authorization configurations.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-/// Which cluster, and where its files will lie.
+/// The cluster, and the directory of its files on the API server's machine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClusterFiles<'a> {
     pub(super) name: &'a str,
@@ -17,14 +17,14 @@ pub(super) struct ClusterFiles<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Release {
-    /// Knows the fields that switch the cache off.
+    /// Has the fields that disable the webhook cache.
     From1_34,
-    /// Refuses them, and has no v1 of the file before 1.32.
+    /// Refuses these fields; before 1.32 it has no v1 of the configuration.
     From1_30,
 }
 
-/// A kubeconfig that names a hook. The certificate is a file beside it, which kube-apiserver reads again when it
-/// changes; one within the kubeconfig it would read once.
+/// A kubeconfig for a webhook. The client certificate is in a separate file, which kube-apiserver reloads when it
+/// changes; an embedded one would be read only once.
 pub(super) fn webhook(hooks: &Value, hook: &str) -> anyhow::Result<String> {
     let text = |pointer: &str| match hooks.pointer(pointer).and_then(Value::as_str) {
         Some(text) => Ok(json!(text)),
@@ -40,7 +40,7 @@ pub(super) fn webhook(hooks: &Value, hook: &str) -> anyhow::Result<String> {
     ))
 }
 
-/// Certificate and key in one file, so that one rename replaces both.
+/// Certificate and key as one file, so that both are replaced by one rename.
 pub(crate) fn client_pem(issued: &Value) -> anyhow::Result<Vec<u8>> {
     let mut pem = Vec::new();
     for member in ["clientCertificateData", "clientKeyData"] {
@@ -54,8 +54,8 @@ pub(crate) fn client_pem(issued: &Value) -> anyhow::Result<Vec<u8>> {
     Ok(pem)
 }
 
-/// The structured form. The webhook stands before RBAC, so that what was taken away ends at once; it is asked for
-/// identities of the directory only, so that no part of the system waits for it.
+/// The structured authorization configuration. The webhook is before RBAC, so that revocations are effective at once;
+/// it is called for identities of the directory only, so that system components do not depend on it.
 pub(super) fn configuration(place: &ClusterFiles<'_>, release: Release) -> String {
     let (version, cache) = match release {
         Release::From1_34 => {
@@ -78,14 +78,14 @@ pub(super) fn configuration(place: &ClusterFiles<'_>, release: Release) -> Strin
     )
 }
 
-/// The host of an address, without brackets.
+/// The host of a URL, without brackets.
 pub(super) fn host(url: &str) -> String {
     let address = Url::parse(url).ok();
     let host = address.as_ref().and_then(Url::host_str).unwrap_or_default();
     host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
-/// Certificate and key.
+/// The client certificate and its key.
 pub(crate) const CLIENT: &str = "client.pem";
 pub(super) const AUTHENTICATION: &str = "authentication-webhook.yaml";
 pub(super) const AUTHORIZATION: &str = "authorization-webhook.yaml";

@@ -1,4 +1,4 @@
-//! The instructions for whoever runs the API server.
+//! The README for the administrator of the API server.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub(super) fn readme(place: &ClusterFiles<'_>) -> String {
     flags.iter().fold(text, |text, (mark, file)| text.replace(mark, file)).replace("@at", &at)
 }
 
-/// For a file of kubeadm, in both forms that are in use.
+/// The settings for a kubeadm configuration, in both API versions in use.
 fn kubeadm(at: &str) -> String {
     let place = json!(at);
     let volumes = format!(
@@ -47,7 +47,7 @@ fn kubeadm(at: &str) -> String {
     )
 }
 
-/// For the manifest of a static pod.
+/// The settings for a static pod manifest.
 fn manifest(at: &str) -> String {
     let at = json!(at);
     format!(

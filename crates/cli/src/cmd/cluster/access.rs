@@ -1,5 +1,5 @@
-//! Who gets into a cluster by the directory: the flags, and what they set in a new cluster or change in one that is
-//! there.
+//! The access settings of a cluster (Azure RBAC, admin groups, local accounts): flags, and how they set or change the
+//! cluster's properties.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -20,7 +20,7 @@ pub struct AccessArgs {
     disable_local_accounts: bool,
 }
 
-/// What an update names.
+/// The settings that an update changes.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Changes {
     pub(super) azure_rbac: Option<bool>,
@@ -41,7 +41,7 @@ impl AccessArgs {
         }))
     }
 
-    /// What is named, and nothing else.
+    /// The changes that the given flags request.
     pub(crate) async fn changes(&self, client: &Client) -> anyhow::Result<Changes> {
         let groups = self.group_ids(client).await?;
         Ok(Changes {
@@ -61,7 +61,7 @@ impl AccessArgs {
 }
 
 impl Changes {
-    /// What is not named stays as it is.
+    /// Applies the changes; other settings stay.
     pub(crate) fn apply(&self, object: &mut Value) {
         let Some(properties) = object.get_mut("properties").and_then(Value::as_object_mut) else { return };
         if let Some(disable) = self.disable_local_accounts {
@@ -70,7 +70,7 @@ impl Changes {
         if self.azure_rbac.is_none() && self.admin_groups.is_none() {
             return;
         }
-        // None where the directory was not enabled: naming who gets in by it enables it.
+        // Absent if the directory integration is not enabled: setting admin groups or Azure RBAC enables it.
         let profile = properties.entry("aadProfile").or_insert(Value::Null);
         if profile.is_null() {
             *profile = Value::Object(Map::new());

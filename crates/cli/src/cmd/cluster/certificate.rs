@@ -1,4 +1,5 @@
-//! `portcullis cluster certificate`: with what the API server of an attached cluster calls the webhooks.
+//! `portcullis cluster certificate`: the client certificates with which the API server of an attached cluster calls
+//! the webhooks.
 
 use std::path::PathBuf;
 
@@ -96,7 +97,7 @@ async fn list(client: &Client, path: &str) -> anyhow::Result<Vec<Value>> {
     client.list(&format!("{path}/webhookCertificates?{CLUSTERS}")).await
 }
 
-/// The thumbprint that begins so.
+/// Finds the thumbprint with this prefix.
 fn whole(known: &[Value], beginning: &str) -> anyhow::Result<String> {
     let beginning = beginning.trim().replace(':', "").to_ascii_lowercase();
     let thumbprints = known.iter().filter_map(|each| each.get("thumbprint")?.as_str());

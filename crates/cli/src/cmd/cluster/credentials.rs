@@ -1,4 +1,4 @@
-//! What `portcullis cluster credentials` writes: the server's kubeconfig, merged into one that is there.
+//! `portcullis cluster credentials`: merges the kubeconfig from the server into an existing one.
 
 use std::path::{Path, PathBuf};
 
@@ -14,18 +14,18 @@ use crate::{
     output,
 };
 
-/// Refuses, before an administrator certificate is made, what could not take it.
+/// Checks, before an administrator certificate is issued, that the file can take it.
 pub(super) fn check_place(file: &Path, path: &str, overwrite: bool) -> anyhow::Result<()> {
     if file == Path::new("-") {
         return Ok(());
     }
-    // As the server names it.
+    // The user name in the server's kubeconfig.
     let mut segments = path.split('/').skip_while(|segment| !segment.eq_ignore_ascii_case("resourceGroups"));
     let (group, name) = (segments.nth(1).unwrap_or_default(), segments.last().unwrap_or_default());
     Kubeconfig::check_place(file, &format!("clusterAdmin_{group}_{name}"), overwrite)
 }
 
-/// The server's kubeconfig; for a person with this program as its credential plugin.
+/// The kubeconfig from the server; for users with this program as the credential plugin.
 pub(super) async fn pull(client: &Client, path: &str, admin: bool) -> anyhow::Result<Kubeconfig> {
     let action = if admin { "listClusterAdminCredential" } else { "listClusterUserCredential" };
     let answer = client.post(&format!("{path}/{action}?{CLUSTERS}"), &json!({})).await?;
@@ -43,7 +43,7 @@ pub(super) async fn pull(client: &Client, path: &str, admin: bool) -> anyhow::Re
     Ok(config)
 }
 
-/// Names the context as asked; for administrators with `-admin` at its end, as az does.
+/// Names the context as requested, or by the cluster; with the suffix `-admin` for administrators, like az.
 pub(super) fn name_context(config: &mut Kubeconfig, cluster: &str, admin: bool, context: Option<String>) {
     let wanted = context.unwrap_or_else(|| format!("{cluster}{}", if admin { "-admin" } else { "" }));
     if let Some(first) = config.contexts.iter_mut().flatten().next() {
@@ -52,7 +52,7 @@ pub(super) fn name_context(config: &mut Kubeconfig, cluster: &str, admin: bool, 
     }
 }
 
-/// Adds the entries to a file; the others in it stay. `-` is standard output.
+/// Merges the entries into a file; `-` is standard output.
 pub(super) fn write(config: Kubeconfig, file: &Path, overwrite: bool) -> anyhow::Result<()> {
     if file == Path::new("-") {
         output::print(config.render()?.as_bytes());
@@ -66,7 +66,7 @@ pub(super) fn write(config: Kubeconfig, file: &Path, overwrite: bool) -> anyhow:
         .any(|user| user.content.get("user").is_some_and(|user| user.get("client-key-data").is_some()));
     let rescued = config.clone();
     if let Err(error) = Kubeconfig::change(file, |known| known.merge(config, overwrite)) {
-        // The certificate is made by now: it must not be lost.
+        // The certificate is already issued: it must not be lost.
         return Err(match holds_secret.then(|| rescue(file, &rescued)) {
             Some(Ok(place)) => error.context(format!("the new kubeconfig is in {}", place.display())),
             Some(Err(_)) | None => error,

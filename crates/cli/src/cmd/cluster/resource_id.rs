@@ -4,7 +4,7 @@ use domain::name::ResourceName;
 
 use crate::client::encode;
 
-/// The resource id of a cluster; names that cannot be names are refused here, where they can be told apart.
+/// The resource id of a cluster. Invalid names are refused here, where the error can say which name.
 pub(crate) fn cluster_path(subscription: &str, group: &str, name: &str) -> anyhow::Result<String> {
     let (group, name) = (ResourceName::parse(group)?, ResourceName::parse(name)?);
     Ok(format!(
@@ -14,5 +14,5 @@ pub(crate) fn cluster_path(subscription: &str, group: &str, name: &str) -> anyho
     ))
 }
 
-/// The resource group where none is named.
+/// The default resource group.
 pub(crate) const GROUP: &str = "default";

@@ -1,4 +1,4 @@
-//! Reads a world file, YAML or JSON. A problem is told with its line.
+//! Reads a world file, YAML or JSON. Errors include the line.
 
 use std::{fs::File, io::Read, path::Path};
 
@@ -11,8 +11,8 @@ pub(super) fn read(file: &Path) -> Result<WorldFile, String> {
     parse(&text, is_json)
 }
 
-/// JSON that does not say so by its name is told by its first character, which a mapping of YAML may have
-/// too.
+/// Parses JSON or YAML. Without a `.json` name, JSON is recognized by its first character, which a YAML mapping may
+/// have too.
 pub(super) fn parse(text: &str, is_json: bool) -> Result<WorldFile, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if is_json || text.trim_start().starts_with('{') {
@@ -36,7 +36,7 @@ fn read_text(file: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| format!("is not UTF-8 text: {error}"))
 }
 
-/// The error on one line, with its place last, as JSON errors have it.
+/// Formats the error on one line, with the position last, like JSON errors.
 fn explain(error: &serde_saphyr::Error) -> String {
     let error = error.without_snippet();
     let place = |text: String| match error.location() {

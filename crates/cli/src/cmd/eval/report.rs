@@ -18,7 +18,7 @@ struct Line<'a> {
     outcome: &'a Outcome,
 }
 
-/// One line a review. Differences go to `errors`, so that the lines stay lines.
+/// One line of JSON for each question. Differences are written to `errors`, to keep the output pure JSON lines.
 pub(super) fn write_json(
     file: &Path,
     answered: &[Answered],
@@ -55,7 +55,7 @@ pub(super) fn write_table(file: &Path, answered: &[Answered], output: &mut impl 
     Ok(())
 }
 
-/// What came of all files.
+/// A summary over all files.
 pub(super) fn write_summary(answered: &[Answered], files: usize, output: &mut impl Write) -> io::Result<()> {
     let differ = answered.iter().filter(|each| each.differs()).count();
     let unchecked = answered.iter().filter(|each| each.differences.is_none()).count();
@@ -80,7 +80,7 @@ fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// One line, and nothing in it that a terminal would obey.
+/// Replaces control characters by spaces.
 fn printable(text: &str) -> String {
     text.chars().map(|each| if each.is_control() { ' ' } else { each }).collect()
 }

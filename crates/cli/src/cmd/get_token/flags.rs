@@ -1,5 +1,5 @@
-//! The flags and environment variables of kubelogin, which `get-token` and `convert-kubeconfig` share. What this
-//! program cannot honour is refused by name; nothing is taken and then ignored that changes what a token is.
+//! The flags and environment variables of kubelogin, shared by `get-token` and `convert-kubeconfig`. Unsupported
+//! flags are refused by name; no flag that affects the token is silently ignored.
 
 use std::{ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
@@ -113,12 +113,12 @@ pub enum LoginMode {
     Azurepipelines,
 }
 
-/// What counts where a flag and an environment variable name the same.
+/// Which one wins if both a flag and an environment variable are set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Precedence {
-    /// As everywhere in this program.
+    /// The flag, as everywhere in this program.
     Flag,
-    /// As kubelogin has it.
+    /// The environment variable, as in kubelogin.
     Environment,
 }
 
@@ -147,7 +147,7 @@ impl FromStr for Secret {
 }
 
 impl SignInArgs {
-    /// Refuses what cannot be honoured, and says what to do in its place.
+    /// Refuses unsupported flags, with the alternative.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
         let on = |flag: &Option<String>| flag.as_ref().is_some_and(|value| value != "false");
         if on(&self.pop_enabled) || self.pop_claims.is_some() {
@@ -181,7 +181,7 @@ impl SignInArgs {
         Ok(())
     }
 
-    /// Fills in what the environment says.
+    /// Sets options from environment variables.
     pub(crate) fn read_environment(
         &mut self,
         precedence: Precedence,
@@ -212,7 +212,7 @@ impl SignInArgs {
                 &["AZURE_TENANT_ID"][..],
             ),
         };
-        // Of a workload the environment says more than a kubeconfig, which may be for several.
+        // For workload identity the environment wins: it is specific to the workload, a kubeconfig may be shared.
         let workload = match self.login {
             Some(LoginMode::Workloadidentity) => precedence,
             _ => Precedence::Flag,
@@ -246,7 +246,7 @@ impl SignInArgs {
             Some(named)
                 if self.mode() == LoginMode::Ropc && named.eq_ignore_ascii_case(KUBELOGIN_CLIENT_ID) =>
             {
-                // Kubelogin's client may not send passwords; this program's own may.
+                // The password grant is allowed for this program's client id, not for kubelogin's.
                 Ok(CLIENT_ID)
             }
             Some(named) => Ok(named),
@@ -256,7 +256,7 @@ impl SignInArgs {
         }
     }
 
-    /// How long the Azure command line may take.
+    /// The timeout for `az`.
     pub(crate) fn patience(&self) -> anyhow::Result<Duration> {
         let Some(text) = &self.timeout else { return Ok(Duration::from_secs(60)) };
         let parsed = text.parse::<SignedDuration>().ok().and_then(|length| Duration::try_from(length).ok());
@@ -272,7 +272,7 @@ impl LoginMode {
     }
 }
 
-/// The value of the first variable that is set, where it counts.
+/// The value of the first set variable, if `precedence` lets it apply.
 fn take<T>(
     given: &Option<T>,
     precedence: Precedence,

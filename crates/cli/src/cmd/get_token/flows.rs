@@ -1,5 +1,4 @@
-//! The ways of signing in, one request or one conversation each. What is kept of them is the business of
-//! [`super`].
+//! The login methods. [`super`] caches their tokens.
 
 use std::{io::IsTerminal, process::Stdio, time::Duration};
 
@@ -13,7 +12,7 @@ use crate::{
     login::{assertion, browser},
 };
 
-/// Signs in anew.
+/// Signs in by the selected method.
 pub(super) async fn sign_in(
     arguments: &SignInArgs,
     authority: &Authority,
@@ -89,7 +88,7 @@ pub(super) async fn sign_in(
     }
 }
 
-/// A new token for a refresh token, which counts no more after.
+/// Redeems a refresh token, which is replaced by a new one.
 pub(super) async fn renew(
     arguments: &SignInArgs,
     authority: &Authority,
@@ -106,11 +105,11 @@ pub(super) async fn renew(
     authority.token(&form).await
 }
 
-/// Asks the Azure command line, which keeps its own tokens.
+/// Gets a token from `az`, which has its own cache.
 pub(super) async fn from_az(arguments: &SignInArgs) -> anyhow::Result<(String, Timestamp)> {
     let mut command = tokio::process::Command::new("az");
     command.args(["account", "get-access-token", "--resource", arguments.server(), "--output", "json"]);
-    // az takes one of the two: a subscription says its tenant.
+    // az accepts only one of them: the subscription determines the tenant.
     match &arguments.subscription {
         Some(subscription) => drop(command.args(["--subscription", subscription])),
         None if arguments.tenant() != ANY_TENANT => drop(command.args(["--tenant", arguments.tenant()])),
@@ -133,12 +132,12 @@ pub(super) async fn from_az(arguments: &SignInArgs) -> anyhow::Result<(String, T
     Ok((token.to_owned(), Timestamp::from_second(seconds).unwrap_or(Timestamp::now())))
 }
 
-/// Whether a person may see what is said. A credential plugin's standard error is that of kubectl.
+/// Whether a user can see messages: a plugin's standard error is kubectl's.
 fn somebody_reads() -> bool {
     std::io::stderr().is_terminal()
 }
 
-/// What whoever finds the error later can type.
+/// The advice for an error without a terminal: commands to run in one.
 fn elsewhere(arguments: &SignInArgs) -> String {
     format!(
         "type the same command in a terminal, or run `{}` once, and `portcullis convert-kubeconfig --login portcullis`",
