@@ -2,13 +2,14 @@
 //! administration.
 
 use domain::{
-    azure::Access,
+    azure::{self, Access},
     decision::{Decision, Reason},
-    id::TenantId,
+    id::{ObjectId, TenantId},
     scope::Scope,
     snapshot::Snapshot,
 };
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::{Error, caller::Caller, error::Refusal, principal_status};
 
@@ -32,10 +33,13 @@ pub fn access(
     now: Timestamp,
 ) -> Result<Reason, Error> {
     require_live(snapshot, caller)?;
-    if is_of_another_tenant(snapshot, caller, &access.scope) {
-        return Err(refused(caller, action, &access.scope, Reason::Silent));
-    }
     match snapshot.azure().decide(&caller.in_azure(snapshot), access, now) {
+        // As whoever holds nothing is refused, so that the refusal does not tell what there is.
+        Decision::Allow(_) if is_of_another_tenant(snapshot, caller, &access.scope) => {
+            let nobody = azure::Caller::new(ObjectId::new(Uuid::nil()), [].into());
+            let reason = snapshot.azure().decide(&nobody, access, now).reason().clone();
+            Err(refused(caller, action, &access.scope, reason))
+        }
         Decision::Allow(reason) => Ok(reason),
         Decision::Deny(reason) | Decision::NoOpinion(reason) => {
             Err(refused(caller, action, &access.scope, reason))

@@ -71,7 +71,7 @@ struct Inner {
     settings: Settings,
     /// Transactions on what bears on access go one after the other, so that they do not conflict with each
     /// other within one process.
-    write_lock: tokio::sync::Mutex<()>,
+    write_lock: Arc<tokio::sync::Mutex<()>>,
     seal: Arc<sealed::Seal>,
     random: Arc<dyn Random>,
     keys: sealed_keys::KeyRing,
@@ -119,7 +119,7 @@ impl State {
             live,
             clock: parts.clock,
             settings: parts.settings,
-            write_lock: tokio::sync::Mutex::new(()),
+            write_lock: Arc::default(),
             seal,
             random: parts.random,
             keys: sealed_keys::KeyRing::default(),
@@ -207,6 +207,11 @@ impl State {
             }
         }
         Err(Error::Unavailable("too many changes at the same time: try again".into()).into())
+    }
+
+    /// Keeps what bears on access from being committed until the guard is dropped: for tests of what is true meanwhile.
+    pub async fn hold_writes(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        Arc::clone(&self.inner.write_lock).lock_owned().await
     }
 
     /// Tells the newest revision of the snapshot, now and whenever it moves.
