@@ -70,7 +70,7 @@ pub enum Rejection {
     Revoked(ObjectId),
     #[error("the client {0} does not exist any more, or is disabled")]
     Client(AppId),
-    /// Nothing can be said of the token: see [`SignIn::is_stale`].
+    /// Nothing can be said of the token: see [`state::State::is_stale`].
     #[error("the state of this server is stale")]
     Stale,
 }

@@ -5,7 +5,7 @@
 //! that it decided on. A right that was taken away before a write is committed is gone for that write.
 //!
 //! A transaction is small, so that every store takes it and nobody waits long for it. What may be many is written in
-//! steps: each fills a transaction until [`Tx::is_full`], and [`Work`](domain::unfinished::Work) on record says that
+//! steps: each fills a transaction until [`Tx::is_full`], and [`Work`] on record says that
 //! there is more.
 
 use std::{collections::BTreeMap, sync::Arc};

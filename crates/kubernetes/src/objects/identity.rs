@@ -131,9 +131,9 @@ impl Kubernetes {
         Ok(reviewed.map(|token| ReviewedToken { user: authenticated(token.user).user, ..token }))
     }
 
-    /// Who presents this token: a service account of the cluster, somebody of an external issuer who was recognized
-    /// ([`Kubernetes::recognize_external`]), or a member of the directory. It counts only for whom it was made: one of
-    /// `audiences` must be among its own.
+    /// Finds who presents this token: a service account of the cluster, a person of an external issuer who was recognized
+    /// before ([`recognize_external`](sign_in::SignIn::recognize_external)), or a member of the directory. One of
+    /// `audiences` must be among the token's own.
     fn token_user(
         &self,
         snapshot: &Snapshot,
