@@ -1,4 +1,5 @@
-//! A request with parsed path, API version and authenticated caller.
+//! An authenticated request: caller, query, body and preconditions. The router adds the variables of the path once a
+//! route matches. The API version is checked and not kept.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -268,8 +269,8 @@ fn plain(name: &str) -> String {
 const MOST_BODY_BYTES: usize = 1024 * 1024;
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'$').remove(b'-');
 
-/// Accepts any well-formed date, with or without `-preview`: clients change their version with each release, and one
-/// format serves all of them.
+/// Accepts any well-formed date, also with `-preview`, `-alpha` or `-beta`: clients change their version with each
+/// release, and all versions get the same response.
 fn check_version(version: Option<&str>) -> Result<(), ArmError> {
     let Some(version) = version else {
         return Err(ArmError::bad(

@@ -101,7 +101,7 @@ async fn choose(wanted: Option<&str>, known: Option<&str>) -> anyhow::Result<()>
     let Some(wanted) = wanted else {
         // Without access to any subscription the directory commands still work.
         let Ok(all) = client.subscriptions().await else { return Ok(()) };
-        let Some(DefaultSubscription::Clear(chosen) | DefaultSubscription::Taken(chosen, _)) =
+        let Some(DefaultSubscription::Unambiguous(chosen) | DefaultSubscription::FirstOfSeveral(chosen, _)) =
             subscription::usual(&all, known)
         else {
             return Ok(());

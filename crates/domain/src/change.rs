@@ -1,5 +1,5 @@
-//! One write as data: which record was put or deleted. The snapshot is folded from these, and nothing else
-//! changes it.
+//! One write as data: which record was put or deleted. The snapshot is built by applying these in order, and nothing
+//! else changes it.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ use crate::{
     user::User,
 };
 
-/// A live record: small, always in memory, possibly part of a decision.
+/// A live record: always in memory; a decision may depend on it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Record {
@@ -38,12 +38,14 @@ pub enum Record {
     Role(RoleDefinition),
     Assignment(RoleAssignment),
     DenyAssignment(DenyAssignment),
+    /// A resource lock of Resource Manager (`Microsoft.Authorization/locks`).
     Lock(Lock),
     Cluster(Box<Cluster>),
     AdminCertificate(AdminCertificate),
     SigningKey(SigningKey),
+    /// Work that takes several transactions.
     Unfinished(Unfinished),
-    /// Stored as its bare value; its place is in the key.
+    /// An object of a cluster, stored as its own JSON: cluster, group, resource, namespace and name are in the store key.
     #[serde(skip)]
     Object(Object),
 }

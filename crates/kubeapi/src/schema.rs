@@ -32,9 +32,9 @@ pub struct Field {
     pub number: u32,
     pub name: &'static str,
     pub kind: FieldType,
-    /// Empty scalars are kept.
+    /// A pointer in Go: an empty scalar is kept when protobuf becomes JSON; otherwise it is dropped.
     pub pointer: bool,
-    /// Empty messages are dropped.
+    /// A value with `omitempty` in Go: an empty message is dropped; otherwise it is kept.
     pub value: bool,
     pub inline: bool,
     pub patch: PatchStrategy,
@@ -57,7 +57,7 @@ pub enum FieldType {
     Raw,
     /// A field set of server-side apply, JSON as bytes in protobuf.
     Fields,
-    /// A message with a list of strings, a plain list in JSON.
+    /// As `authentication.v1.ExtraValue`: a message around a list of strings in protobuf, a plain list in JSON.
     Strings,
     Message(MessageId),
     List(Box<FieldType>),
@@ -67,7 +67,7 @@ pub enum FieldType {
 /// How a strategic merge patch treats the field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PatchStrategy {
-    /// Lists are merged instead of replaced: objects by this key, scalars as a set where it is empty.
+    /// Lists are merged instead of replaced: objects by this key; with an empty key, scalars as a set.
     pub merge: Option<&'static str>,
     pub retain_keys: bool,
 }

@@ -1,7 +1,8 @@
 //! The webhooks of attached clusters: kube-apiserver sends TokenReviews and SubjectAccessReviews.
 //!
-//! A cluster's client certificate is valid only for its own two paths. A review is answered from memory alone,
-//! without IO between body and response.
+//! A cluster's client certificate is valid only for `/webhooks/{its id}/authenticate` and `/authorize`. An access review
+//! is answered from memory. So is a token review, except for a token of an external issuer that was not seen lately: that
+//! may fetch the issuer's keys, and the groups from its Graph.
 
 mod access_review;
 mod token_review;
@@ -55,8 +56,8 @@ impl Webhook {
         Some(Self { cluster: Some(cluster), review })
     }
 
-    /// Answers a review from `peer`. A refused client is asked to reconnect ([`web::serve::Renew`]), because its
-    /// certificate may have been renewed.
+    /// Answers a review from `peer`. After a refusal the server closes the connection if it is older than the renewal time
+    /// ([`web::serve::Renew`]), so that the client connects again with a certificate it may have renewed.
     pub async fn answer<B>(self, app: &App, peer: &Peer, body: B) -> Response
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,

@@ -1,4 +1,5 @@
-//! The composition root: reads the configuration, creates the first installation, connects the surfaces to the
+//! The composition root: reads the configuration, on the first start creates the data directory, keys and first
+//! administrator, connects the surfaces to the
 //! application, and serves them on one address. It has no access rules.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -30,17 +31,17 @@ pub use start::{Running, start};
 pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let settings = Settings::resolve(args)?;
     telemetry::start(settings.log_format)?;
-    outlive_limits().context("hearing of the limits of the process")?;
+    survive_file_size_limit().context("installing the handler of SIGXFSZ")?;
     let running = start(settings).await?;
     if let Err(error) = running.announce() {
-        tracing::warn!(%error, "where everything is could not be said on standard output");
+        tracing::warn!(%error, "the addresses could not be printed on standard output");
     }
     if running.is_out_of_reach() {
         tracing::warn!(
             server.address = %running.address,
             server.url = running.url,
-            "others may connect, but are sent to localhost, which is their own machine: set --external-url to the name \
-             by which they reach this one"
+            "the server listens for other machines, but its URL is localhost: set --external-url to the name by which \
+             they reach it"
         );
     }
     stop_signal().await.context("waiting for a signal to stop")?;
@@ -50,7 +51,7 @@ pub async fn serve(args: ServeArgs) -> anyhow::Result<()> {
 
 /// Handles SIGXFSZ, so that reaching the file size limit (`ulimit -f`) is a write error and does not kill the
 /// process. For closed pipes, Rust's runtime does the same.
-fn outlive_limits() -> std::io::Result<()> {
+fn survive_file_size_limit() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let file_size = rustix::process::Signal::XFSZ.as_raw();
     // The handler stays registered after the listener is dropped.
@@ -64,7 +65,7 @@ async fn stop_signal() -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut used_up = signal(SignalKind::from_raw(rustix::process::Signal::XCPU.as_raw()))?;
     tokio::select! {
-        _ = used_up.recv() => tracing::error!("the processor time that this process may use is used up"),
+        _ = used_up.recv() => tracing::error!("the limit of processor time of this process (ulimit -t) is reached: stopping"),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

@@ -1,5 +1,6 @@
-//! The subscription of a command: from `--subscription`, else from the session. A session without one takes the first
-//! by name, never by the server's list order, and prints it.
+//! The subscription of a command: from `--subscription`, else from the session. Login stores a default in the session; a
+//! session has none only if no subscription was visible at login. Then each command takes the first by name, never by
+//! the server's list order, and prints it.
 
 use anyhow::{bail, ensure};
 use serde_json::Value;
@@ -17,9 +18,9 @@ pub(crate) struct Subscription {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DefaultSubscription {
     /// It is the only one, or was used before.
-    Clear(Subscription),
+    Unambiguous(Subscription),
     /// Not chosen by the user: the first by name, and how many there are.
-    Taken(Subscription, usize),
+    FirstOfSeveral(Subscription, usize),
 }
 
 impl Client {
@@ -33,8 +34,8 @@ impl Client {
                 return Ok(known.clone());
             }
             match usual(&self.subscriptions().await?, None) {
-                Some(DefaultSubscription::Clear(only)) => Ok(only.id),
-                Some(DefaultSubscription::Taken(first, count)) => {
+                Some(DefaultSubscription::Unambiguous(only)) => Ok(only.id),
+                Some(DefaultSubscription::FirstOfSeveral(first, count)) => {
                     output::note(format_args!("{}", default_notice(&first, count)));
                     Ok(first.id)
                 }
@@ -94,9 +95,9 @@ pub(crate) fn named(all: &[Subscription], wanted: &str) -> anyhow::Result<Subscr
 pub(crate) fn usual(all: &[Subscription], known: Option<&str>) -> Option<DefaultSubscription> {
     let known = known.and_then(|known| all.iter().find(|each| each.id.eq_ignore_ascii_case(known)));
     match (known, all) {
-        (Some(known), _) => Some(DefaultSubscription::Clear(known.clone())),
-        (None, [only]) => Some(DefaultSubscription::Clear(only.clone())),
-        (None, [first, ..]) => Some(DefaultSubscription::Taken(first.clone(), all.len())),
+        (Some(known), _) => Some(DefaultSubscription::Unambiguous(known.clone())),
+        (None, [only]) => Some(DefaultSubscription::Unambiguous(only.clone())),
+        (None, [first, ..]) => Some(DefaultSubscription::FirstOfSeveral(first.clone(), all.len())),
         (None, []) => None,
     }
 }
@@ -121,10 +122,10 @@ mod tests {
     #[test]
     fn what_was_used_before_stays_and_else_the_first_by_name_is_taken_and_told() {
         let all = some();
-        assert_eq!(usual(&all, Some("2")), Some(DefaultSubscription::Clear(all[2].clone())));
+        assert_eq!(usual(&all, Some("2")), Some(DefaultSubscription::Unambiguous(all[2].clone())));
         for unknown in [None, Some("9")] {
-            assert_eq!(usual(&all, unknown), Some(DefaultSubscription::Taken(all[0].clone(), 3)));
-            assert_eq!(usual(&all[1..2], unknown), Some(DefaultSubscription::Clear(all[1].clone())));
+            assert_eq!(usual(&all, unknown), Some(DefaultSubscription::FirstOfSeveral(all[0].clone(), 3)));
+            assert_eq!(usual(&all[1..2], unknown), Some(DefaultSubscription::Unambiguous(all[1].clone())));
             assert_eq!(usual(&[], unknown), None);
         }
     }

@@ -220,8 +220,12 @@ pub(crate) async fn run(noun: InSubscription<ClusterCommand>) -> anyhow::Result<
         ClusterCommand::Delete { cluster, confirm } => {
             confirm.ask(&format!("Delete the cluster {} with everything in it?", cluster.name))?;
             let path = cluster.path(&client).await?;
-            let group = cluster.resource_group.as_deref().unwrap_or_default();
-            let missing = format!("no cluster named \"{}\" is in resource group \"{group}\"", cluster.name);
+            let missing = match &cluster.resource_group {
+                Some(group) => {
+                    format!("no cluster named \"{}\" is in resource group \"{group}\"", cluster.name)
+                }
+                None => format!("there is no cluster named \"{}\"", cluster.name),
+            };
             client.delete_resource(&format!("{path}?{CLUSTERS}"), &missing).await?;
             output::say(format_args!("Deleted {}", cluster.name));
         }

@@ -6,10 +6,11 @@
 //!                    or the file is refused               they are whole, the torn rest is cut off
 //! ```
 //!
-//! A killed process always leaves a mark whose `end` is after everything that it acknowledged. After a power loss the
-//! mark may be one group of frames late, because it is made durable together with the next group; that group is then
-//! complete, since it was synced before it was acknowledged. A group that begins later proves the same for everything
-//! before it. So a torn frame is truncated only where it cannot have been acknowledged; everywhere else it is damage.
+//! A mark says up to which offset the file was durable. A group is the frames that were written and synced together.
+//! Killing the process loses no write that reached the kernel, so the mark covers every acknowledged frame. After a power
+//! loss the newest mark may be lost, because only the sync of the next group makes it durable; the frames that it would
+//! have covered are still whole, for they were synced before they were acknowledged. A group begins only after the one
+//! before it was synced: if a later group has begun, a damaged frame before it is damage, not an interrupted write. So a torn frame is truncated only where it cannot have been acknowledged; everywhere else it is damage.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -23,7 +24,8 @@ use super::format::{
 use super::index::Index;
 use crate::StoreError;
 
-/// Opens the store file at `path`. `name` is its name in messages.
+/// Opens the store file at `path`. `name` is the path shown in errors: another one while a rewritten file is
+/// verified under its temporary name.
 pub(super) fn recover(path: &Path, name: &Path) -> Result<(StoreFile, Index, Appender), StoreError> {
     let is_file = fs::metadata(path).map_err(|problem| unavailable(name, "open", &problem))?.is_file();
     if !is_file {

@@ -24,7 +24,7 @@ pub enum FederatedCommand {
         /// Issuer of the tokens, as their `iss` has it
         #[arg(long, value_name = "URL")]
         issuer: String,
-        /// Whom the tokens are for, as their `sub` has it
+        /// The subject of the tokens, as in their `sub`
         #[arg(long, value_name = "SUBJECT")]
         subject: String,
         /// Audience of the tokens, as their `aud` has it
