@@ -83,7 +83,7 @@ fn a_server_goes_on_when_nobody_reads_what_it_says() {
     };
     let mut server = start(unread(), Stdio::piped());
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let unsaid = log.any(|line| line.contains("could not be said on standard output"));
+    let unsaid = log.any(|line| line.contains("could not be printed on standard output"));
     // It listens for everybody, and names localhost.
     let warned = log.any(|line| line.contains("--external-url"));
     drop(log);
