@@ -224,8 +224,9 @@ impl Running {
         self.stop.send_replace(true);
         for (name, task) in self.tasks {
             if name == "follow" {
-                // This task ends only with the store.
+                // This task ends only with the store, which it holds open until it is gone.
                 task.abort();
+                let _ = task.await;
                 continue;
             }
             if let Err(error) = task.await {
