@@ -18,7 +18,7 @@ use crate::{
 };
 use state::Caller;
 
-/// A tenant's resources, as they were at one revision. What belongs to another tenant is nowhere in it.
+/// A tenant's resources, as they were at one revision. Groups and subscriptions of another tenant are nowhere in it.
 #[derive(Clone, Debug)]
 pub struct TenantResources {
     snapshot: Arc<Snapshot>,
@@ -66,10 +66,12 @@ impl TenantResources {
             .and_then(|name| self.management_group(name.as_str()))
     }
 
+    /// Of a cluster that the caller was given.
     pub fn cluster_state(&self, cluster: &Cluster) -> ProvisioningState {
         self.snapshot.provisioning_state(cluster)
     }
 
+    /// Of a resource group that the caller was given.
     pub fn resource_group_state(&self, group: &ResourceGroup) -> ProvisioningState {
         match self.snapshot.is_ending_group(group.subscription, group.name.as_str()) {
             true => ProvisioningState::Deleting,

@@ -278,7 +278,9 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&beside, path)
+        fs::rename(&beside, path)?;
+        // Else a loss of power could bring back the earlier file: of a key, after something was sealed by the new one.
+        path.parent().map_or(Ok(()), |directory| fs::File::open(directory)?.sync_all())
     };
     attempt().with_context(|| format!("writing {}", path.display()))
 }
